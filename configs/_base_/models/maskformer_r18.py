@@ -1,0 +1,13 @@
+"""MaskFormer with ResNet-18 from scratch: trainable batch norms, no weights to load."""
+
+_base_ = "maskformer_r50.py"
+
+model = dict(
+    backbone=dict(
+        depth=18,
+        norm_cfg=dict(type="BN", requires_grad=True),
+        norm_eval=False,
+        init_cfg=None,
+    ),
+    decode_head=dict(in_channels=[64, 128, 256, 512]),
+)

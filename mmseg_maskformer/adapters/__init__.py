@@ -1,0 +1,1 @@
+"""The hosts' protocols on top of the core: one module per host."""

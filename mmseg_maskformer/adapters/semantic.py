@@ -1,0 +1,219 @@
+"""MMSegmentation's protocols: a decode head and a segmentor.
+
+The way of one image: the host's backbone gives features, ``MaskFormerHead.forward``
+turns them into predictions, ``loss`` compares those with the label maps, ``predict``
+and ``predict_labels`` turn them into scores or labels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from mmengine.model import BaseModule
+from mmengine.structures import PixelData
+from mmseg.models.segmentors import EncoderDecoder
+from mmseg.structures import SegDataSample
+from torch import Tensor
+
+from mmseg_maskformer.core.criterion import SetCriterion
+from mmseg_maskformer.core.inference import semantic_labels, semantic_scores
+from mmseg_maskformer.core.structures import Predictions, semantic_targets
+
+from .build import build_maskformer, build_part
+
+_STRIDE = 4  # of the finest feature map
+
+
+class MaskFormerHead(BaseModule):
+    """MaskFormer as an MMSegmentation decode head (arXiv 2107.06278).
+
+    Args:
+        in_channels: widths of the backbone's maps at strides 4 to 32.
+        num_classes: K, without "no object"; the only place that says it.
+        pixel_decoder: config of the pixel decoder, without ``in_channels``.
+        transformer_decoder: config of the decoder, without ``memory_channels``.
+        criterion: config of the criterion.
+        ignore_index: label of void pixels. 255 is void beside it.
+        ignore_void: leave void and padded pixels out of matching and mask losses. By
+            default they are background of every segment, as in the paper's code.
+        mask_padding: hide padded pixels from attention, as OpenMMLab's MaskFormer does;
+            the paper's authors do not.
+        init_cfg: as in every host module.
+
+    Raises:
+        ValueError: An argument is impossible; the sentence says which.
+    """
+
+    align_corners = False
+
+    def __init__(
+        self,
+        in_channels: Sequence[int],
+        num_classes: int,
+        pixel_decoder: dict | None = None,
+        transformer_decoder: dict | None = None,
+        criterion: dict | None = None,
+        ignore_index: int = 255,
+        ignore_void: bool = False,
+        mask_padding: bool = False,
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        self.in_channels = list(in_channels)
+        self.num_classes = num_classes
+        self.out_channels = num_classes
+        self.ignore_index = ignore_index
+        self.ignore_void = ignore_void
+        self.mask_padding = mask_padding
+        self.maskformer = build_maskformer(
+            in_channels=in_channels,
+            num_classes=num_classes,
+            pixel_decoder=pixel_decoder or dict(type="FPNPixelDecoder"),
+            transformer_decoder=transformer_decoder or dict(type="TransformerDecoder"),
+        )
+        self.criterion: SetCriterion = build_part(
+            criterion or dict(type="SetCriterion")
+        )
+
+    def forward(
+        self, inputs: Sequence[Tensor], batch_img_metas: list[dict] | None = None
+    ) -> Predictions:
+        """Predict from backbone maps; metas are needed by ``mask_padding`` only."""
+        widths = [x.shape[1] for x in inputs]
+        if widths != self.in_channels:
+            raise ValueError(
+                f"The backbone gives maps of widths {widths}, but decode_head."
+                f"in_channels={self.in_channels}; set it to the former."
+            )
+        padding_mask = None
+        if self.mask_padding and batch_img_metas is not None:
+            padding_mask = _padding_mask(batch_img_metas, inputs)
+        return self.maskformer(inputs, padding_mask)
+
+    def loss(
+        self,
+        inputs: Sequence[Tensor],
+        batch_data_samples: list[SegDataSample],
+        train_cfg: dict | None = None,
+    ) -> dict[str, Tensor]:
+        """Weighted losses by name.
+
+        Raises:
+            ValueError: A label is neither a class nor void.
+        """
+        metas = [sample.metainfo for sample in batch_data_samples]
+        labels = torch.cat([sample.gt_sem_seg.data for sample in batch_data_samples])
+        targets = semantic_targets(
+            label_maps=labels,
+            num_classes=self.num_classes,
+            ignore_index=self.ignore_index,
+            ignore_void=self.ignore_void,
+            names=[_name(meta, index) for index, meta in enumerate(metas)],
+        )
+        return self.criterion(self(inputs, metas), targets)
+
+    def predict(
+        self,
+        inputs: Sequence[Tensor],
+        batch_img_metas: list[dict],
+        test_cfg: dict | None = None,
+    ) -> Tensor:
+        """Semantic scores (B, K, H, W) at the size of the input."""
+        predictions = self(inputs, batch_img_metas)
+        size = _input_size(batch_img_metas[0], inputs[0].shape[-2:])
+        return semantic_scores(
+            predictions.class_logits[-1], predictions.mask_logits(), size
+        )
+
+    def predict_labels(
+        self,
+        inputs: Sequence[Tensor],
+        batch_img_metas: list[dict],
+        size: tuple[int, int],
+    ) -> list[Tensor]:
+        """Label maps at the images' original sizes, without K x H x W scores.
+
+        Args:
+            inputs: backbone maps.
+            batch_img_metas: one dictionary per image.
+            size: height and width of the input, padding included.
+        """
+        predictions = self(inputs, batch_img_metas)
+        logits = zip(
+            predictions.class_logits[-1], predictions.mask_logits(), strict=True
+        )
+        return [
+            _unflipped(
+                semantic_labels(*image, size, _crop(meta, size), meta["ori_shape"][:2]),
+                meta,
+            )
+            for image, meta in zip(logits, batch_img_metas, strict=True)
+        ]
+
+
+class MaskFormerSegmentor(EncoderDecoder):
+    """An encoder-decoder whose whole-image prediction works in tiles.
+
+    K x H x W scores are made only if ``test_cfg`` says ``seg_logits=True``, or in slide
+    mode. Arguments are those of the host's ``EncoderDecoder``.
+    """
+
+    def predict(
+        self, inputs: Tensor, data_samples: list[SegDataSample] | None = None
+    ) -> list[SegDataSample]:
+        """Label maps, as ``pred_sem_seg``, at the images' original sizes."""
+        config = self.test_cfg or {}
+        if config.get("mode", "whole") != "whole" or config.get("seg_logits", False):
+            return super().predict(inputs, data_samples)
+        size = tuple(inputs.shape[-2:])
+        if data_samples is None:
+            meta = dict(ori_shape=size, img_shape=size)
+            data_samples = [SegDataSample(metainfo=meta) for _ in inputs]
+        metas = [sample.metainfo for sample in data_samples]
+        labels = self.decode_head.predict_labels(self.extract_feat(inputs), metas, size)
+        for sample, label_map in zip(data_samples, labels, strict=True):
+            sample.pred_sem_seg = PixelData(data=label_map[None])
+        return data_samples
+
+
+def _name(meta: dict, index: int) -> str:
+    return meta.get("img_path") or f"image {index} of the batch"
+
+
+def _input_size(meta: dict, grid: Sequence[int]) -> tuple[int, int]:
+    """Size of the network's input; features know it only up to the stride.
+
+    Slide mode puts the window's size into ``img_shape`` and leaves the rest as it was.
+    """
+    shapes = [meta.get("pad_shape"), meta.get("img_shape")]
+    if isinstance(shapes[1], torch.Size):
+        shapes.reverse()
+    for shape in shapes:
+        if shape is not None and [-(-n // _STRIDE) for n in shape[:2]] == list(grid):
+            return tuple(shape[:2])
+    return grid[0] * _STRIDE, grid[1] * _STRIDE
+
+
+def _padding_mask(metas: list[dict], inputs: Sequence[Tensor]) -> Tensor:
+    """(B, h, w) booleans on the coarsest grid, True where the input is padding."""
+    size = _input_size(metas[0], inputs[0].shape[-2:])
+    mask = inputs[0].new_ones((len(metas), 1, *size))
+    for row, meta in zip(mask, metas, strict=True):
+        height, width = meta["img_shape"][:2]
+        row[:, :height, :width] = 0
+    return F.interpolate(mask, size=inputs[-1].shape[-2:])[:, 0].bool()
+
+
+def _crop(meta: dict, size: tuple[int, int]) -> tuple[int, int, int, int]:
+    """Top, bottom, left and right of the image within the padded input."""
+    padding = meta.get("img_padding_size", meta.get("padding_size", (0, 0, 0, 0)))
+    left, right, top, bottom = padding
+    return top, size[0] - bottom, left, size[1] - right
+
+
+def _unflipped(labels: Tensor, meta: dict) -> Tensor:
+    if not meta.get("flip"):
+        return labels
+    return labels.flip(-1 if meta["flip_direction"] == "horizontal" else -2)

@@ -1,0 +1,192 @@
+"""Bipartite matching of queries to segments (paper section 3.3)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from scipy.optimize import linear_sum_assignment
+from torch import Tensor
+
+from .match_costs import ClassificationCost, MaskCost, MatchCost
+from .structures import Predictions, SegmentTargets, at_least_float32
+
+logger = logging.getLogger(__name__)
+
+_CHUNK = {"cpu": 1 << 18, "cuda": 1 << 24}  # mask logits compared at a time
+
+
+class Match(NamedTuple):
+    """The n = min(Q, G) matched pairs of one image in every layer."""
+
+    queries: Tensor  # (L, n)
+    segments: Tensor  # (L, n), ascending
+
+
+class HungarianAssigner:
+    """Minimum-cost one-to-one matching, for all layers and images in one transfer.
+
+    Costs are computed in float32 whatever the precision of the network.
+
+    Args:
+        costs: summed; at most one classification cost and any mask costs.
+        max_bad_steps: stop after this many calls in a row with non-finite costs.
+    """
+
+    def __init__(self, costs: Sequence[MatchCost], max_bad_steps: int = 20) -> None:
+        if not costs:
+            raise ValueError("HungarianAssigner needs at least one match cost.")
+        self.class_costs = [c for c in costs if isinstance(c, ClassificationCost)]
+        self.mask_costs = [c for c in costs if isinstance(c, MaskCost)]
+        self.max_bad_steps = max_bad_steps
+        self.num_replaced = 0  # non-finite costs replaced so far
+        self._bad_steps = 0
+        self._warned: set[str] = set()
+
+    @torch.no_grad()
+    def __call__(
+        self, predictions: Predictions, targets: Sequence[SegmentTargets]
+    ) -> list[Match]:
+        """Match each image's queries to its segments, in every layer.
+
+        Raises:
+            FloatingPointError: Costs were not finite in ``max_bad_steps`` calls in a
+                row.
+        """
+        device = predictions.class_logits.device
+        with torch.autocast(device_type=device.type, enabled=False):
+            costs = self._costs(predictions, targets)
+        tables = self._guarded(_to_numpy(costs), targets)
+        self._warn_of_crowds(targets, predictions.class_logits.shape[2])
+        pairs = [_solve(table) for table in tables]
+        packed = torch.from_numpy(np.concatenate([p.ravel() for p in pairs])).to(device)
+        sizes = [pair.size for pair in pairs]
+        return [
+            Match(*flat.view(pair.shape))
+            for flat, pair in zip(packed.split(sizes), pairs, strict=True)
+        ]
+
+    def _costs(
+        self, predictions: Predictions, targets: Sequence[SegmentTargets]
+    ) -> list[Tensor]:
+        """One (L, Q, G) cost tensor per image."""
+        costs = []
+        for image, target in enumerate(targets):
+            features = at_least_float32(predictions.mask_features[image])
+            features, masks = _columns(features, target)
+            layers = zip(
+                at_least_float32(predictions.class_logits[:, image]),
+                at_least_float32(predictions.mask_embed[:, image]),
+                strict=True,
+            )
+            per_layer = [self._layer_cost(*x, features, masks, target) for x in layers]
+            costs.append(torch.stack(per_layer))
+        return costs
+
+    def _layer_cost(
+        self,
+        class_logits: Tensor,
+        mask_embed: Tensor,
+        features: Tensor,
+        masks: Tensor,
+        target: SegmentTargets,
+    ) -> Tensor:
+        """Weighted costs (Q, G) of one layer and image."""
+        total = class_logits.new_zeros(len(class_logits), len(target))
+        if not len(target):
+            return total
+        for class_cost in self.class_costs:
+            pairwise = class_cost.pairwise(class_logits, target.labels)
+            total += class_cost.weight * pairwise
+        if features.shape[1] == 0:  # every pixel is void
+            return total
+        logits = mask_embed @ features  # (Q, P)
+        rows = max(1, _CHUNK.get(logits.device.type, 1 << 24) // logits.shape[1])
+        for part, block in zip(total.split(rows), logits.split(rows), strict=True):
+            probs = block.sigmoid()
+            for mask_cost in self.mask_costs:
+                part += mask_cost.weight * mask_cost.pairwise(block, probs, masks)
+        return total
+
+    def _guarded(
+        self, tables: list[np.ndarray], targets: Sequence[SegmentTargets]
+    ) -> list[np.ndarray]:
+        """Replace non-finite costs by a value worse than every finite one."""
+        bad = [~np.isfinite(table) for table in tables]
+        if not any(b.any() for b in bad):
+            self._bad_steps = 0
+            return tables
+        self._bad_steps += 1
+        self.num_replaced += sum(int(b.sum()) for b in bad)
+        where = "; ".join(
+            f"{target.name} in layer(s) {np.unique(b.nonzero()[0]).tolist()}"
+            for b, target in zip(bad, targets, strict=True)
+            if b.any()
+        )
+        self._warn(
+            "non-finite",
+            f"Matching costs are not finite for {where}; they are replaced and "
+            "counted. The loss has probably diverged or overflowed.",
+        )
+        if self._bad_steps >= self.max_bad_steps:
+            raise FloatingPointError(
+                f"Matching costs were not finite in {self._bad_steps} steps in a row, "
+                f"last for {where}. Likely causes: a learning rate too high for the "
+                "batch size, gradient clipping removed (the paper clips at 0.01), "
+                "float16 overflow (try bfloat16 or float32), or damaged weights."
+            )
+        return [np.where(b, _worse(t, b), t) for t, b in zip(tables, bad, strict=True)]
+
+    def _warn_of_crowds(
+        self, targets: Sequence[SegmentTargets], num_queries: int
+    ) -> None:
+        for target in targets:
+            if len(target) > num_queries:
+                self._warn(
+                    "crowd",
+                    f"{target.name} has {len(target)} segments but the model has "
+                    f"{num_queries} queries; {len(target) - num_queries} segments "
+                    "stay unmatched. Raise num_queries if this is common.",
+                )
+
+    def _warn(self, kind: str, message: str) -> None:
+        """Log once per kind."""
+        if kind not in self._warned:
+            self._warned.add(kind)
+            logger.warning(message)
+
+
+def _columns(features: Tensor, target: SegmentTargets) -> tuple[Tensor, Tensor]:
+    """Features (C, P) and masks (G, P) of the cells that take part in matching."""
+    small = target.resized((features.shape[-2], features.shape[-1]))
+    masks = small.masks(torch.arange(len(small), device=features.device))
+    features, masks = features.flatten(1), masks.flatten(1).to(features.dtype)
+    if small.valid is None:
+        return features, masks
+    inside = small.valid.flatten()
+    return features[:, inside], masks[:, inside]
+
+
+def _to_numpy(costs: Sequence[Tensor]) -> list[np.ndarray]:
+    """All cost tensors in one device-to-host copy."""
+    flat = torch.cat([cost.flatten() for cost in costs]).cpu().numpy()
+    ends = np.cumsum([cost.numel() for cost in costs])[:-1]
+    parts = np.split(flat, ends)
+    return [p.reshape(c.shape) for p, c in zip(parts, costs, strict=True)]
+
+
+def _worse(table: np.ndarray, bad: np.ndarray) -> float:
+    finite = np.abs(table[~bad])
+    return 2 * float(finite.max()) + 1 if finite.size else 1.0
+
+
+def _solve(table: np.ndarray) -> np.ndarray:
+    """(L, Q, G) costs to (2, L, n) pairs, in ascending order of segments."""
+    layers = []
+    for cost in table:
+        segments, queries = linear_sum_assignment(cost.T)
+        layers.append((queries, segments))
+    return np.asarray(layers, dtype=np.int64).transpose(1, 0, 2)

@@ -1,0 +1,133 @@
+"""The training criterion: match, then classify and compare masks (paper 3.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+from .assigners import HungarianAssigner, Match
+from .losses import ClassificationLoss, DiceLoss, FocalMaskLoss, MaskLoss, mask_losses
+from .structures import Predictions, SegmentTargets, at_least_float32
+
+
+class SetCriterion(nn.Module):
+    """Losses of a set of queries against the segments of each image.
+
+    Every layer is matched and supervised with the same weights. Mask terms are
+    summed over matched pairs and divided by the number of segments, averaged over
+    processes; the class term is a weighted mean over this process's queries.
+
+    Args:
+        loss_cls: over all queries.
+        loss_mask: of matched masks, per pixel.
+        loss_dice: of matched masks, per region.
+        assigner: matches queries to segments; by default minimises the sum of the
+            costs that mirror the three losses, with their weights.
+    """
+
+    def __init__(
+        self,
+        loss_cls: ClassificationLoss | None = None,
+        loss_mask: MaskLoss | None = None,
+        loss_dice: MaskLoss | None = None,
+        assigner: HungarianAssigner | None = None,
+    ) -> None:
+        super().__init__()
+        self.loss_cls = loss_cls or ClassificationLoss()
+        self.loss_mask = loss_mask or FocalMaskLoss()
+        self.loss_dice = loss_dice or DiceLoss()
+        self.assigner = assigner or HungarianAssigner(
+            [
+                self.loss_cls.match_cost(),
+                self.loss_mask.match_cost(),
+                self.loss_dice.match_cost(),
+            ]
+        )
+
+    def forward(
+        self, predictions: Predictions, targets: Sequence[SegmentTargets]
+    ) -> dict[str, Tensor]:
+        """Weighted losses by name; earlier layers carry the prefix ``d{layer}.``."""
+        matches = self.assigner(predictions, targets)
+        labels = _query_labels(predictions.class_logits, matches, targets)
+        class_term = self.loss_cls(predictions.class_logits, labels)  # (L,)
+        mask_term, dice_term = self._mask_terms(predictions, matches, targets)
+        terms = {
+            "loss_cls": self.loss_cls.weight * class_term,
+            "loss_mask": self.loss_mask.weight * mask_term,
+            "loss_dice": self.loss_dice.weight * dice_term,
+        }
+        last = len(class_term) - 1
+        return {
+            name if layer == last else f"d{layer}.{name}": values[layer]
+            for layer in range(last + 1)
+            for name, values in terms.items()
+        }
+
+    def _mask_terms(
+        self,
+        predictions: Predictions,
+        matches: Sequence[Match],
+        targets: Sequence[SegmentTargets],
+    ) -> Tensor:
+        """(2, L) mask and dice losses, unweighted."""
+        losses = (self.loss_mask, self.loss_dice)
+        device_type = predictions.mask_features.device.type
+        with torch.autocast(device_type=device_type, enabled=False):
+            totals = [
+                _image_mask_losses(predictions, image, match, target, losses)
+                for image, (match, target) in enumerate(
+                    zip(matches, targets, strict=True)
+                )
+            ]
+        num_segments = sum(len(target) for target in targets)
+        return sum(totals) / _averaged(num_segments, totals[0].device)
+
+
+def _image_mask_losses(
+    predictions: Predictions,
+    image: int,
+    match: Match,
+    target: SegmentTargets,
+    losses: Sequence[MaskLoss],
+) -> Tensor:
+    """(T, L) losses of one image, summed over its matched pairs.
+
+    Mask logits are formed with gradient for the matched pairs only.
+    """
+    features = at_least_float32(predictions.mask_features[image])
+    embed = at_least_float32(predictions.mask_embed[:, image])  # (L, Q, C)
+    layers = torch.arange(len(embed), device=embed.device)
+    matched = embed[layers, match.queries.T]  # (n, L, C)
+    logits = (matched @ features.flatten(1)).unflatten(-1, features.shape[-2:])
+    segments = match.segments.T  # (n, L)
+    if match.segments.shape[1] == len(target):  # every layer matches every segment
+        return mask_losses(logits, segments[:, 0], target, losses).sum(dim=1)
+    flat = mask_losses(
+        logits.flatten(0, 1)[:, None], segments.flatten(), target, losses
+    )
+    return flat.view(len(losses), *segments.shape).sum(dim=1)
+
+
+def _query_labels(
+    class_logits: Tensor, matches: Sequence[Match], targets: Sequence[SegmentTargets]
+) -> Tensor:
+    """(L, B, Q) class of each query's segment; K for unmatched queries."""
+    no_object = class_logits.shape[-1] - 1
+    shape, device = class_logits.shape[:-1], class_logits.device
+    labels = torch.full(shape, no_object, dtype=torch.long, device=device)
+    for image, (match, target) in enumerate(zip(matches, targets, strict=True)):
+        labels[:, image].scatter_(1, match.queries, target.labels[match.segments])
+    return labels
+
+
+def _averaged(count: int, device: torch.device) -> Tensor:
+    """The count averaged over processes, at least 1."""
+    total = torch.tensor(float(count), device=device)
+    if dist.is_available() and dist.is_initialized():
+        dist.all_reduce(total)
+        total /= dist.get_world_size()
+    return total.clamp(min=1)

@@ -1,0 +1,295 @@
+"""Losses of mask classification (paper section 3.3, appendix A).
+
+A mask loss is a formula, not an autograd graph: it returns its value and its
+gradient with respect to the full-resolution logits, and :func:`mask_losses` streams
+a few masks at a time through it. Only gradients on the stride-4 grid are kept.
+
+Shapes: S segments of one image, R predictions of each (one per supervised layer).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+
+from .layers import check_positive, softplus
+from .match_costs import BCECost, ClassificationCost, DiceCost, FocalCost, MatchCost
+from .resize import resize, resize_transposed
+from .structures import SegmentTargets, at_least_float32
+
+# Elements of one streamed chunk: what fits the cache of a CPU, or fills a GPU.
+_CHUNK = {"cpu": 1 << 19, "cuda": 1 << 25}
+
+
+class SignedLogits:
+    """Mask logits as seen from the right answer, with what the losses share.
+
+    ``z`` is the logit of the wrong answer: x off the segment, -x on it. So
+    ``wrong = sigmoid(z)`` is the probability of the wrong answer and ``softplus(z)``
+    the binary cross-entropy.
+
+    Args:
+        logits: (S, R, H, W).
+        target: (S, 1, H, W), 1 on the segment and 0 off it.
+        valid: (H, W), 1 where a pixel counts, or None where all do.
+    """
+
+    def __init__(self, logits: Tensor, target: Tensor, valid: Tensor | None) -> None:
+        self.target = target if valid is None else target * valid
+        self.valid = target.new_ones(()) if valid is None else valid
+        self.num_pixels = logits[0, 0].numel() if valid is None else _count(valid)
+        self.sign = 1 - 2 * self.target
+        self.z = logits * self.sign
+        self.wrong = self.z.sigmoid()
+        self.right = 1 - self.wrong
+
+    @cached_property
+    def cross_entropy(self) -> Tensor:
+        """(S, R, H, W) binary cross-entropy of each pixel."""
+        return softplus(self.z, self.wrong)
+
+
+def _count(valid: Tensor) -> Tensor:
+    return valid.sum().clamp(min=1)
+
+
+def _sum(x: Tensor) -> Tensor:
+    return x.sum(dim=(-2, -1))
+
+
+class MaskLoss(nn.Module):
+    """A loss of each predicted mask against its segment.
+
+    Args:
+        weight: factor in the total loss and in the matching cost.
+    """
+
+    def __init__(self, weight: float) -> None:
+        super().__init__()
+        if weight < 0:
+            raise ValueError(f"A loss weight must not be negative, got {weight}.")
+        self.weight = weight
+
+    def value_and_grad(self, signed: SignedLogits) -> tuple[Tensor, Tensor]:
+        """Unweighted values (S, R) and gradients by the logits (S, R, H, W)."""
+        raise NotImplementedError
+
+    def match_cost(self) -> MatchCost:
+        """The matching cost of the same formula and weight."""
+        raise NotImplementedError
+
+    def forward(self, logits: Tensor, masks: Tensor) -> Tensor:
+        """Weighted mean over masks of logits (S, H, W) against booleans (S, H, W)."""
+        labels = torch.zeros(len(masks), dtype=torch.long, device=masks.device)
+        targets = SegmentTargets.from_masks(labels, masks)
+        segments = torch.arange(len(masks), device=masks.device)
+        values = mask_losses(logits[:, None], segments, targets, [self])
+        return self.weight * values.sum() / max(len(masks), 1)
+
+
+class FocalMaskLoss(MaskLoss):
+    """Focal loss (Lin et al. 2017, Eqn. 5), mean over the pixels of a mask.
+
+    Args:
+        weight: factor in the total loss and in the matching cost.
+        alpha: weight of positives; negatives have 1 - alpha.
+        gamma: exponent of the probability of the wrong answer.
+    """
+
+    def __init__(
+        self, weight: float = 20.0, alpha: float = 0.25, gamma: float = 2.0
+    ) -> None:
+        super().__init__(weight)
+        self.alpha = alpha
+        self.gamma = gamma
+
+    def value_and_grad(self, signed: SignedLogits) -> tuple[Tensor, Tensor]:
+        """See :meth:`MaskLoss.value_and_grad`."""
+        balance = signed.target * (2 * self.alpha - 1) + (1 - self.alpha)
+        balance = balance * (signed.valid / signed.num_pixels)
+        modulation = signed.wrong**self.gamma
+        loss = modulation * signed.cross_entropy
+        value = _sum(loss * balance)
+        slope = modulation.mul_(signed.wrong)
+        slope.add_(loss.mul_(signed.right), alpha=self.gamma)
+        return value, slope.mul_(balance * signed.sign)
+
+    def match_cost(self) -> FocalCost:
+        """See :meth:`MaskLoss.match_cost`."""
+        return FocalCost(weight=self.weight, alpha=self.alpha, gamma=self.gamma)
+
+
+class BCEMaskLoss(MaskLoss):
+    """Binary cross-entropy, mean over the pixels of a mask.
+
+    Args:
+        weight: factor in the total loss and in the matching cost.
+    """
+
+    def __init__(self, weight: float = 5.0) -> None:
+        super().__init__(weight)
+
+    def value_and_grad(self, signed: SignedLogits) -> tuple[Tensor, Tensor]:
+        """See :meth:`MaskLoss.value_and_grad`."""
+        per_pixel = signed.valid / signed.num_pixels
+        value = _sum(signed.cross_entropy * per_pixel)
+        return value, signed.wrong * (signed.sign * per_pixel)
+
+    def match_cost(self) -> BCECost:
+        """See :meth:`MaskLoss.match_cost`."""
+        return BCECost(weight=self.weight)
+
+
+class DiceLoss(MaskLoss):
+    """1 - (2 sum(pt) + s) / (sum(p) + sum(t) + s) of each mask (paper appendix A).
+
+    Args:
+        weight: factor in the total loss and in the matching cost.
+        smooth: s, keeps empty masks finite.
+    """
+
+    def __init__(self, weight: float = 1.0, smooth: float = 1.0) -> None:
+        super().__init__(weight)
+        check_positive(smooth=smooth)
+        self.smooth = smooth
+
+    def value_and_grad(self, signed: SignedLogits) -> tuple[Tensor, Tensor]:
+        """See :meth:`MaskLoss.value_and_grad`."""
+        area = _sum(signed.target)  # (S, 1)
+        missed = _sum(signed.wrong * signed.target)  # (S, R): sum of (1 - p) t
+        surplus = _sum(signed.wrong * signed.valid) - missed  # sum of p (1 - t)
+        numerator = 2 * (area - missed) + self.smooth
+        denominator = surplus + 2 * area - missed + self.smooth
+        off = (numerator / denominator**2)[..., None, None] * signed.valid
+        on = (-2 / denominator)[..., None, None]
+        slope = torch.addcmul(off, on, signed.target)
+        return 1 - numerator / denominator, slope.mul_(signed.wrong).mul_(signed.right)
+
+    def match_cost(self) -> DiceCost:
+        """See :meth:`MaskLoss.match_cost`."""
+        return DiceCost(weight=self.weight, smooth=self.smooth)
+
+
+def mask_losses(
+    logits: Tensor,
+    segments: Tensor,
+    targets: SegmentTargets,
+    losses: Sequence[MaskLoss],
+    chunk: int | None = None,
+) -> Tensor:
+    """Unweighted mask losses at the resolution of the targets.
+
+    Args:
+        logits: (S, R, h, w); upsampled bilinearly, a chunk at a time.
+        segments: (S,) the segment, 0..G-1, that each row of logits belongs to.
+        targets: of one image.
+        losses: T loss formulas.
+        chunk: elements upsampled at a time; default by device.
+
+    Returns:
+        (T, S, R) values; each is differentiable on its own.
+    """
+    chunk = chunk or _CHUNK.get(logits.device.type, _CHUNK["cuda"])
+    return _StreamedMaskLosses.apply(logits, segments, targets, tuple(losses), chunk)
+
+
+class _StreamedMaskLosses(torch.autograd.Function):
+    """Forward computes values and stride-4 gradients; backward scales and adds."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        logits: Tensor,
+        segments: Tensor,
+        targets: SegmentTargets,
+        losses: tuple[MaskLoss, ...],
+        chunk: int,
+    ) -> Tensor:
+        """(T, S, R) values; see :func:`mask_losses`."""
+        values = logits.new_zeros(len(losses), *logits.shape[:2])
+        grads = logits.new_zeros(len(losses), *logits.shape)
+        grid = (logits.shape[-2], logits.shape[-1])
+        for rows, layers in _chunks(segments, logits.shape[1], targets.size, chunk):
+            signed = _signed(logits[rows, layers], segments[rows], targets)
+            for index, loss in enumerate(losses):
+                value, grad = loss.value_and_grad(signed)
+                values[index, rows, layers] = value
+                small = resize_transposed(grad.flatten(0, 1), grid)
+                grads[index, rows, layers] = small.unflatten(0, value.shape)
+        ctx.save_for_backward(grads)
+        return values
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad_values: Tensor) -> tuple[Tensor | None, ...]:
+        """Gradient by the logits, (S, R, h, w)."""
+        (grads,) = ctx.saved_tensors
+        grad_logits = torch.einsum("tsr,tsrhw->srhw", grad_values, grads)
+        return grad_logits, None, None, None, None
+
+
+def _signed(logits: Tensor, segments: Tensor, targets: SegmentTargets) -> SignedLogits:
+    """Full-resolution logits of a chunk beside their segments."""
+    target = targets.masks(segments)[:, None].to(logits.dtype)
+    valid = None if targets.valid is None else targets.valid.to(logits.dtype)
+    return SignedLogits(resize(logits, targets.size), target, valid)
+
+
+def _chunks(
+    segments: Tensor, num_layers: int, size: tuple[int, int], chunk: int
+) -> Iterator[tuple[slice, slice]]:
+    """Slices of segments and layers with at most ``chunk`` pixels, or one mask."""
+    masks = max(1, chunk // (size[0] * size[1]))
+    row_step, layer_step = max(1, masks // num_layers), min(masks, num_layers)
+    for row in range(0, len(segments), row_step):
+        for layer in range(0, num_layers, layer_step):
+            yield slice(row, row + row_step), slice(layer, layer + layer_step)
+
+
+class ClassificationLoss(nn.Module):
+    """Cross-entropy over the queries with a smaller weight for "no object".
+
+    Args:
+        weight: factor in the total loss and in the matching cost.
+        no_object_weight: weight of queries that match nothing; a number.
+    """
+
+    def __init__(self, weight: float = 1.0, no_object_weight: float = 0.1) -> None:
+        super().__init__()
+        if not isinstance(no_object_weight, (int, float)) or no_object_weight < 0:
+            raise ValueError(
+                "no_object_weight must be one number >= 0 (the weight of queries that "
+                f"match nothing; 0.1 in the paper), got {no_object_weight!r}."
+            )
+        self.weight = weight
+        self.no_object_weight = no_object_weight
+
+    def forward(self, class_logits: Tensor, labels: Tensor) -> Tensor:
+        """Weighted mean of the losses of each layer.
+
+        Args:
+            class_logits: (L, B, Q, K + 1).
+            labels: (L, B, Q) in 0..K; K is "no object".
+
+        Returns:
+            (L,) unweighted losses, each sum(w nll) / sum(w).
+        """
+        no_object = class_logits.shape[-1] - 1
+        nll = F.cross_entropy(
+            at_least_float32(class_logits).flatten(0, 2),
+            labels.flatten(),
+            reduction="none",
+        ).view(labels.shape)
+        weights = torch.where(labels == no_object, self.no_object_weight, 1.0)
+        total = (nll * weights).sum(dim=(1, 2))
+        return total / weights.sum(dim=(1, 2)).clamp(min=1e-12)
+
+    def match_cost(self) -> ClassificationCost:
+        """The matching cost with the same weight."""
+        return ClassificationCost(weight=self.weight)

@@ -1,0 +1,51 @@
+"""MaskFormer behind a backbone: features to class logits and mask embeddings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from .layers import MLP, check_positive
+from .pixel_decoders import FPNPixelDecoder
+from .structures import Predictions
+from .transformer_decoder import TransformerDecoder
+
+
+class MaskFormer(nn.Module):
+    """Pixel decoder, transformer decoder, class head and mask head (paper Fig. 2).
+
+    Args:
+        pixel_decoder: gives mask features and memory.
+        transformer_decoder: gives the query content after each layer.
+        num_classes: K, without "no object".
+    """
+
+    def __init__(
+        self,
+        pixel_decoder: FPNPixelDecoder,
+        transformer_decoder: TransformerDecoder,
+        num_classes: int,
+    ) -> None:
+        super().__init__()
+        check_positive(num_classes=num_classes)
+        embed_dim = transformer_decoder.embed_dim
+        self.pixel_decoder = pixel_decoder
+        self.transformer_decoder = transformer_decoder
+        self.class_head = nn.Linear(embed_dim, num_classes + 1)
+        self.mask_head = MLP(embed_dim, embed_dim, pixel_decoder.mask_channels)
+
+    def forward(
+        self, features: Sequence[Tensor], padding_mask: Tensor | None = None
+    ) -> Predictions:
+        """Predict from backbone maps (B, C_i, h_i, w_i), fine to coarse.
+
+        ``padding_mask`` (B, h_last, w_last) hides padded cells from attention.
+        """
+        mask_features, memory = self.pixel_decoder(features, padding_mask)
+        queries = self.transformer_decoder(memory, padding_mask)  # (L, B, Q, C)
+        return Predictions(
+            class_logits=self.class_head(queries),
+            mask_embed=self.mask_head(queries),
+            mask_features=mask_features,
+        )

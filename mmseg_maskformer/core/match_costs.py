@@ -1,0 +1,124 @@
+"""Matching costs: how well each query fits each segment (paper section 3.3).
+
+Every cost has the pairwise form of the loss of the same name. Called with mmdet's
+signature they serve other heads; the assigner uses the pairwise forms.
+
+Shapes: n queries, P pixels of the prediction grid, G segments.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor
+
+from .layers import softplus
+from .structures import at_least_float32
+
+
+class MatchCost:
+    """A weighted cost.
+
+    Args:
+        weight: factor in the total cost.
+    """
+
+    def __init__(self, weight: float = 1.0) -> None:
+        if weight < 0:
+            raise ValueError(f"A cost weight must not be negative, got {weight}.")
+        self.weight = weight
+
+
+class ClassificationCost(MatchCost):
+    """Minus the probability of the segment's class."""
+
+    def pairwise(self, class_logits: Tensor, labels: Tensor) -> Tensor:
+        """(n, K + 1) logits and (G,) labels to unweighted costs (n, G)."""
+        return -class_logits.softmax(dim=-1)[:, labels]
+
+    def __call__(
+        self, pred_instances: Any, gt_instances: Any, img_meta: dict | None = None
+    ) -> Tensor:
+        """Weighted costs (n, G) from ``pred_instances.scores``, ``labels``."""
+        cost = self.pairwise(
+            at_least_float32(pred_instances.scores), gt_instances.labels
+        )
+        return self.weight * cost
+
+
+class MaskCost(MatchCost):
+    """A cost that compares mask logits with segments on the prediction grid."""
+
+    def pairwise(self, logits: Tensor, probs: Tensor, masks: Tensor) -> Tensor:
+        """Unweighted costs (n, G).
+
+        Args:
+            logits: (n, P) float32.
+            probs: (n, P) their sigmoid.
+            masks: (G, P) of 0 and 1.
+        """
+        raise NotImplementedError
+
+    def __call__(
+        self, pred_instances: Any, gt_instances: Any, img_meta: dict | None = None
+    ) -> Tensor:
+        """Weighted costs (n, G) from mask logits (n, h, w) and masks (G, h, w)."""
+        logits = at_least_float32(pred_instances.masks.flatten(1))
+        masks = gt_instances.masks.flatten(1).to(logits.dtype)
+        return self.weight * self.pairwise(logits, logits.sigmoid(), masks)
+
+
+class FocalCost(MaskCost):
+    """Focal loss of each pair, mean over pixels.
+
+    Args:
+        weight: factor in the total cost.
+        alpha: weight of positives; negatives have 1 - alpha.
+        gamma: exponent of the probability of the wrong answer.
+    """
+
+    def __init__(
+        self, weight: float = 20.0, alpha: float = 0.25, gamma: float = 2.0
+    ) -> None:
+        super().__init__(weight)
+        self.alpha = alpha
+        self.gamma = gamma
+
+    def pairwise(self, logits: Tensor, probs: Tensor, masks: Tensor) -> Tensor:
+        """See :meth:`MaskCost.pairwise`."""
+        negative_nll = softplus(logits, probs)
+        positive = (1 - probs).pow_(self.gamma).mul_(negative_nll - logits)
+        negative = negative_nll.mul_(probs**self.gamma)
+        positive.mul_(self.alpha / logits.shape[1])
+        negative.mul_((1 - self.alpha) / logits.shape[1])
+        return (positive - negative) @ masks.T + negative.sum(dim=1, keepdim=True)
+
+
+class BCECost(MaskCost):
+    """Binary cross-entropy of each pair, mean over pixels.
+
+    With softplus(-x) = softplus(x) - x the difference of the two sides is -x.
+    """
+
+    def pairwise(self, logits: Tensor, probs: Tensor, masks: Tensor) -> Tensor:
+        """See :meth:`MaskCost.pairwise`."""
+        negative = softplus(logits, probs).mean(dim=1, keepdim=True)
+        return negative - (logits / logits.shape[1]) @ masks.T
+
+
+class DiceCost(MaskCost):
+    """Dice loss of each pair.
+
+    Args:
+        weight: factor in the total cost.
+        smooth: keeps empty masks finite.
+    """
+
+    def __init__(self, weight: float = 1.0, smooth: float = 1.0) -> None:
+        super().__init__(weight)
+        self.smooth = smooth
+
+    def pairwise(self, logits: Tensor, probs: Tensor, masks: Tensor) -> Tensor:
+        """See :meth:`MaskCost.pairwise`."""
+        total = probs.sum(dim=1, keepdim=True) + masks.sum(dim=1)
+        return 1 - (2 * (probs @ masks.T) + self.smooth) / (total + self.smooth)

@@ -1,0 +1,154 @@
+"""Pixel decoders: backbone features to mask features and memory (paper 3.2).
+
+A pixel decoder takes feature maps fine to coarse and returns the stride-4 map that
+masks are read from and the map that the transformer decoder attends to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .layers import (
+    AttentionBlock,
+    FeedForwardBlock,
+    check_positive,
+    conv_init,
+    grid_position,
+    xavier_init,
+)
+
+
+class TransformerEncoder(nn.Module):
+    """Post-norm encoder layers over the cells of one map (DETR).
+
+    Args:
+        num_layers: encoder layers.
+        embed_dim: C.
+        num_heads: attention heads.
+        ffn_dim: width of the feed-forward blocks.
+        dropout: in every block.
+    """
+
+    def __init__(
+        self,
+        num_layers: int = 6,
+        embed_dim: int = 256,
+        num_heads: int = 8,
+        ffn_dim: int = 2048,
+        dropout: float = 0.1,
+    ) -> None:
+        super().__init__()
+        check_positive(num_layers=num_layers, embed_dim=embed_dim, ffn_dim=ffn_dim)
+        self.embed_dim = embed_dim
+        self.attention = nn.ModuleList(
+            AttentionBlock(embed_dim, num_heads, dropout) for _ in range(num_layers)
+        )
+        self.feed_forward = nn.ModuleList(
+            FeedForwardBlock(embed_dim, ffn_dim, dropout) for _ in range(num_layers)
+        )
+        xavier_init(self)
+
+    def forward(self, x: Tensor, padding_mask: Tensor | None = None) -> Tensor:
+        """Encode a map (B, C, h, w); ``padding_mask`` (B, h, w) is True in padding."""
+        position, blocked = grid_position(x, padding_mask, self.embed_dim)
+        tokens = x.flatten(2).transpose(1, 2)  # (B, h * w, C)
+        for attend, feed_forward in zip(self.attention, self.feed_forward, strict=True):
+            tokens = attend(tokens, position, tokens, position, blocked)
+            tokens = feed_forward(tokens)
+        return tokens.transpose(1, 2).reshape(x.shape)
+
+
+class FPNPixelDecoder(nn.Module):
+    """Feature pyramid with group norm, the paper's pixel decoder.
+
+    Args:
+        in_channels: widths of the backbone's maps, fine to coarse.
+        out_channels: width of the pyramid.
+        mask_channels: width of the mask features.
+        num_groups: groups of the group norms.
+        encoder: runs on the coarsest map before the pyramid; its output is then also
+            the memory. Without it the memory is the backbone's coarsest map.
+    """
+
+    def __init__(
+        self,
+        in_channels: Sequence[int],
+        out_channels: int = 256,
+        mask_channels: int = 256,
+        num_groups: int = 32,
+        encoder: TransformerEncoder | None = None,
+    ) -> None:
+        super().__init__()
+        check_positive(out_channels=out_channels, mask_channels=mask_channels)
+        _check_widths(in_channels, out_channels, num_groups)
+        *fine_channels, coarse_channels = in_channels
+        self.in_channels = list(in_channels)
+        self.mask_channels = mask_channels
+        self.encoder = encoder
+        if encoder is not None:
+            self.encoder_projection = nn.Conv2d(coarse_channels, encoder.embed_dim, 1)
+            coarse_channels = encoder.embed_dim
+        self.memory_channels = coarse_channels
+        self.coarse_conv = _conv_norm(coarse_channels, out_channels, 3, num_groups)
+        self.lateral_convs = nn.ModuleList(
+            _conv_norm(width, out_channels, 1, num_groups) for width in fine_channels
+        )
+        self.output_convs = nn.ModuleList(
+            _conv_norm(out_channels, out_channels, 3, num_groups) for _ in fine_channels
+        )
+        self.mask_conv = nn.Conv2d(out_channels, mask_channels, 3, padding=1)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Initialise the convolutions; the encoder has initialised itself."""
+        for name, module in self.named_modules():
+            if isinstance(module, nn.Conv2d) and not name.startswith("encoder."):
+                conv_init(module)
+
+    def forward(
+        self, features: Sequence[Tensor], padding_mask: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Decode the backbone's maps.
+
+        Args:
+            features: maps (B, C_i, h_i, w_i), fine to coarse.
+            padding_mask: (B, h_last, w_last) boolean, True where padding.
+
+        Returns:
+            Mask features (B, mask_channels, h_0, w_0), and the memory
+            (B, memory_channels, h_last, w_last).
+        """
+        *fine, memory = features
+        if self.encoder is not None:
+            memory = self.encoder(self.encoder_projection(memory), padding_mask)
+        x = self.coarse_conv(memory).relu_()
+        for level in reversed(range(len(fine))):
+            lateral = self.lateral_convs[level](fine[level])
+            x = lateral + F.interpolate(x, size=lateral.shape[-2:], mode="nearest")
+            x = self.output_convs[level](x).relu_()
+        return self.mask_conv(x), memory
+
+
+def _conv_norm(n_in: int, n_out: int, kernel: int, num_groups: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(n_in, n_out, kernel, padding=kernel // 2, bias=False),
+        nn.GroupNorm(num_groups, n_out),
+    )
+
+
+def _check_widths(
+    in_channels: Sequence[int], out_channels: int, num_groups: int
+) -> None:
+    if len(in_channels) < 2 or min(in_channels) <= 0:
+        raise ValueError(
+            "in_channels must list the positive widths of at least two backbone maps, "
+            f"fine to coarse, got {list(in_channels)}; for ResNet-50 it is "
+            "[256, 512, 1024, 2048]."
+        )
+    if out_channels % num_groups:
+        raise ValueError(
+            f"out_channels={out_channels} must be divisible by num_groups={num_groups}."
+        )

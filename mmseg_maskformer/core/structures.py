@@ -1,0 +1,164 @@
+"""What the parts hand to each other: predictions and targets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def at_least_float32(x: Tensor) -> Tensor:
+    """``x`` in float32, or in float64 where it has that already."""
+    return x.to(torch.promote_types(x.dtype, torch.float32))
+
+
+class Predictions(NamedTuple):
+    """Outputs of every supervised layer; the last layer is the answer.
+
+    Mask logits are the product of ``mask_embed`` and ``mask_features`` and are
+    formed only where they are needed.
+    """
+
+    class_logits: Tensor  # (L, B, Q, K + 1), index K is "no object"
+    mask_embed: Tensor  # (L, B, Q, C)
+    mask_features: Tensor  # (B, C, h, w)
+
+    def mask_logits(self, layer: int = -1) -> Tensor:
+        """Mask logits (B, Q, h, w) of one layer."""
+        return torch.einsum(
+            "bqc,bchw->bqhw", self.mask_embed[layer], self.mask_features
+        )
+
+
+@dataclass
+class SegmentTargets:
+    """The G labelled segments of one image.
+
+    Segments that do not overlap are kept as one id map; overlapping ones as masks
+    (:meth:`from_masks`).
+
+    Attributes:
+        labels: (G,) class indices.
+        segment_map: (H, W) ids, or (G, H, W) boolean masks.
+        ids: (G,) the id of each segment in ``segment_map``.
+        valid: (H, W) boolean, False where a pixel takes no part in matching and
+            mask losses; None where every pixel does.
+        name: how messages call the image.
+    """
+
+    labels: Tensor
+    segment_map: Tensor
+    ids: Tensor
+    valid: Tensor | None = None
+    name: str = "unnamed image"
+
+    @classmethod
+    def from_masks(
+        cls,
+        labels: Tensor,
+        masks: Tensor,
+        valid: Tensor | None = None,
+        name: str = "unnamed image",
+    ) -> SegmentTargets:
+        """Targets from G masks (G, H, W) that may overlap or be empty."""
+        ids = torch.arange(len(labels), device=labels.device)
+        return cls(labels, masks, ids, valid, name)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+        return self.segment_map.shape[-2], self.segment_map.shape[-1]
+
+    def masks(self, segments: Tensor) -> Tensor:
+        """Boolean masks (n, H, W) of the ``segments`` (n,) of 0..G-1."""
+        if self.segment_map.dim() == 3:
+            return self.segment_map[segments].bool()
+        return self.segment_map == self.ids[segments, None, None]
+
+    def resized(self, size: tuple[int, int]) -> SegmentTargets:
+        """The same segments on another grid, nearest neighbour."""
+        valid = None if self.valid is None else _nearest(self.valid, size)
+        segment_map = _nearest(self.segment_map, size)
+        return SegmentTargets(self.labels, segment_map, self.ids, valid, self.name)
+
+
+def _nearest(maps: Tensor, size: tuple[int, int]) -> Tensor:
+    """Nearest-neighbour resize of integer or boolean maps (..., H, W)."""
+    height, width = maps.shape[-2:]
+    rows = _nearest_index(height, size[0], maps.device)
+    columns = _nearest_index(width, size[1], maps.device)
+    return maps[..., rows[:, None], columns]
+
+
+def _nearest_index(n_in: int, n_out: int, device: torch.device) -> Tensor:
+    """The source index of each target cell, in torch's own rounding."""
+    line = torch.arange(n_in, dtype=torch.float32, device=device)
+    return F.interpolate(line[None, None], size=n_out, mode="nearest")[0, 0].long()
+
+
+def semantic_targets(
+    label_maps: Tensor,
+    num_classes: int,
+    ignore_index: int = 255,
+    ignore_void: bool = False,
+    names: list[str] | None = None,
+) -> list[SegmentTargets]:
+    """One segment per class that occurs in each label map.
+
+    Args:
+        label_maps: (B, H, W) integer class of each pixel.
+        num_classes: K; valid labels are 0..K-1.
+        ignore_index: label of void pixels; 255 is void beside it when K <= 255.
+        ignore_void: leave void pixels out of matching and mask losses instead of
+            counting them as background of every segment.
+        names: how messages call the images.
+
+    Raises:
+        ValueError: A label is neither a class nor void.
+    """
+    names = names or ["unnamed image"] * len(label_maps)
+    void = label_maps == ignore_index
+    if num_classes <= 255:
+        void |= label_maps == 255
+    wrong = ~void & ((label_maps < 0) | (label_maps >= num_classes))
+    # 0..K-1 classes, K void, K + 1 wrong: small values, counted in one pass
+    codes = label_maps.masked_fill(void, num_classes).masked_fill(
+        wrong, num_classes + 1
+    )
+    present = _occurring(codes, num_classes + 2)
+    for image, row in enumerate(present):
+        if row[-1]:
+            values = label_maps[image][wrong[image]].unique().tolist()
+            raise ValueError(_wrong_labels(names[image], values, num_classes))
+    codes = codes.to(torch.uint8 if num_classes < 255 else torch.int16)
+    device = label_maps.device
+    targets = []
+    for image, row in enumerate(present):
+        ids = row[:num_classes].nonzero().flatten().to(device)
+        valid = ~void[image] if ignore_void else None
+        targets.append(SegmentTargets(ids, codes[image], ids, valid, names[image]))
+    return targets
+
+
+def _occurring(codes: Tensor, num_codes: int) -> Tensor:
+    """Which codes occur in each map: (B, num_codes) boolean on the CPU."""
+    offsets = torch.arange(len(codes), device=codes.device) * num_codes
+    shifted = (codes.long() + offsets[:, None, None]).flatten()
+    counts = torch.bincount(shifted, minlength=len(codes) * num_codes)
+    return counts.view(len(codes), num_codes).cpu() > 0
+
+
+def _wrong_labels(name: str, values: list[int], num_classes: int) -> str:
+    shown = ", ".join(map(str, values[:8])) + (", ..." if len(values) > 8 else "")
+    return (
+        f"The label map of {name} holds the value(s) {shown}, but num_classes="
+        f"{num_classes} allows 0..{num_classes - 1} and the ignore value. Set "
+        "reduce_zero_label=True in the data set and its annotation loading if labels "
+        "start at 1, or set num_classes of the head to the number of classes."
+    )

@@ -1,0 +1,124 @@
+"""Transformer decoder: queries attend to the memory (paper section 3.2)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from .layers import (
+    AttentionBlock,
+    FeedForwardBlock,
+    check_positive,
+    conv_init,
+    grid_position,
+    xavier_init,
+)
+
+
+class TransformerDecoderLayer(nn.Module):
+    """Self-attention among queries, cross-attention to the memory, feed-forward.
+
+    Args:
+        embed_dim: C.
+        num_heads: attention heads.
+        ffn_dim: width of the feed-forward block.
+        dropout: in every block.
+    """
+
+    def __init__(
+        self, embed_dim: int, num_heads: int, ffn_dim: int, dropout: float
+    ) -> None:
+        super().__init__()
+        self.self_attention = AttentionBlock(embed_dim, num_heads, dropout)
+        self.cross_attention = AttentionBlock(embed_dim, num_heads, dropout)
+        self.feed_forward = FeedForwardBlock(embed_dim, ffn_dim, dropout)
+
+    def forward(
+        self,
+        content: Tensor,
+        query_pos: Tensor,
+        memory: Tensor,
+        memory_pos: Tensor,
+        padding_mask: Tensor | None,
+    ) -> Tensor:
+        """Update the query content (B, Q, C) from the memory (B, h * w, C)."""
+        content = self.self_attention(content, query_pos, content, query_pos)
+        content = self.cross_attention(
+            content, query_pos, memory, memory_pos, padding_mask
+        )
+        return self.feed_forward(content)
+
+
+class TransformerDecoder(nn.Module):
+    """DETR's decoder: content starts at zero, learned queries are positions.
+
+    One final LayerNorm is shared by all layers' outputs; the stream from layer to
+    layer stays un-normed.
+
+    Args:
+        memory_channels: width of the memory; another width than ``embed_dim`` is
+            projected by a 1x1 convolution.
+        num_queries: Q.
+        num_layers: L, all of them supervised.
+        embed_dim: C.
+        num_heads: attention heads.
+        ffn_dim: width of the feed-forward blocks.
+        dropout: in every block.
+    """
+
+    def __init__(
+        self,
+        memory_channels: int,
+        num_queries: int = 100,
+        num_layers: int = 6,
+        embed_dim: int = 256,
+        num_heads: int = 8,
+        ffn_dim: int = 2048,
+        dropout: float = 0.1,
+    ) -> None:
+        super().__init__()
+        check_positive(num_queries=num_queries, num_layers=num_layers, ffn_dim=ffn_dim)
+        if embed_dim % num_heads or embed_dim % 4:
+            raise ValueError(
+                f"embed_dim={embed_dim} must be divisible by num_heads={num_heads} "
+                "and by 4 (sine position encoding)."
+            )
+        self.embed_dim = embed_dim
+        self.query_embed = nn.Embedding(num_queries, embed_dim)
+        self.memory_projection: nn.Module = nn.Identity()
+        if memory_channels != embed_dim:
+            self.memory_projection = nn.Conv2d(memory_channels, embed_dim, 1)
+        self.layers = nn.ModuleList(
+            TransformerDecoderLayer(embed_dim, num_heads, ffn_dim, dropout)
+            for _ in range(num_layers)
+        )
+        self.norm = nn.LayerNorm(embed_dim)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Xavier for the layers; the query embedding keeps N(0, 1)."""
+        xavier_init(self.layers)
+        if isinstance(self.memory_projection, nn.Conv2d):
+            conv_init(self.memory_projection)
+
+    def forward(self, memory: Tensor, padding_mask: Tensor | None = None) -> Tensor:
+        """Decode the queries.
+
+        Args:
+            memory: (B, memory_channels, h, w).
+            padding_mask: (B, h, w) boolean, True where padding; None lets the
+                queries see everything, as the paper's authors do.
+
+        Returns:
+            (L, B, Q, C) normed query content after each layer.
+        """
+        memory = self.memory_projection(memory)
+        memory_pos, blocked = grid_position(memory, padding_mask, self.embed_dim)
+        tokens = memory.flatten(2).transpose(1, 2)  # (B, h * w, C)
+        query_pos = self.query_embed.weight[None]  # (1, Q, C)
+        content = torch.zeros_like(query_pos).expand(len(tokens), -1, -1)
+        outputs = []
+        for layer in self.layers:
+            content = layer(content, query_pos, tokens, memory_pos, blocked)
+            outputs.append(content)
+        return self.norm(torch.stack(outputs))
