@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor
 
-from .resize import Taps, resize, resize_rows, source_range
+from .resize import resize, resize_rows, source_rows
 from .structures import at_least_float32
 
-_TILE = {"cpu": 1 << 21, "cuda": 1 << 27}  # upsampled mask logits per band of rows
+_TILE = {"cpu": 1 << 20, "cuda": 1 << 27}  # elements of an intermediate result
 
 
 def class_probs(class_logits: Tensor) -> Tensor:
@@ -46,7 +44,8 @@ def semantic_labels(
     """Best class of every pixel of one image, a band of rows at a time.
 
     Equal to cropping and resizing :func:`semantic_scores` and taking the argmax, but
-    no K x H x W tensor is made.
+    no K x H x W tensor is made. Scores are linear in the masks, so the last resize is
+    done on Q masks and not on K scores.
 
     Args:
         class_logits: (Q, K + 1).
@@ -54,48 +53,48 @@ def semantic_labels(
         size: height and width of the input, padding included.
         crop: top, bottom, left, right of the part that is not padding.
         out_size: height and width of the result; by default those of ``crop``.
-        tile: mask logits upsampled at a time; default by device.
+        tile: elements of any intermediate result; default by device.
 
     Returns:
         (H_out, W_out) int64 labels.
     """
-    top, bottom, left, right = crop or (0, size[0], 0, size[1])
-    inner = (bottom - top, right - left)
-    out_size = out_size or inner
+    crop = crop or (0, size[0], 0, size[1])
+    out_size = out_size or (crop[1] - crop[0], crop[3] - crop[2])
     tile = tile or _TILE.get(mask_logits.device.type, _TILE["cuda"])
     probs = class_probs(class_logits)  # (Q, K)
     mask_logits = at_least_float32(mask_logits)
-
-    def scores(start: int, stop: int) -> Tensor:
-        """(stop - start, inner width, K) scores of rows of the crop."""
-        rows = resize_rows(mask_logits, size, top + start, top + stop)
-        masks = rows[..., left:right].sigmoid()
-        return (masks.flatten(1).T @ probs).view(*masks.shape[1:], -1)
-
-    step = max(1, tile // (len(mask_logits) * max(size[1], out_size[1])))
-    bands = [
-        _band(scores, inner, out_size, start, min(start + step, out_size[0]))
-        for start in range(0, out_size[0], step)
-    ]
+    step = max(1, tile // (len(probs) * max(size[1], out_size[1])))
+    bands = []
+    for start in range(0, out_size[0], step):
+        rows = (start, min(start + step, out_size[0]))
+        masks = _mask_rows(mask_logits, size, crop, out_size, rows)
+        bands.append(_best(masks, probs, tile))
     return torch.cat(bands)
 
 
-def _band(
-    scores: Callable[[int, int], Tensor],
-    inner: tuple[int, int],
+def _mask_rows(
+    mask_logits: Tensor,
+    size: tuple[int, int],
+    crop: tuple[int, int, int, int],
     out_size: tuple[int, int],
-    start: int,
-    stop: int,
+    rows: tuple[int, int],
 ) -> Tensor:
-    """Labels of rows start..stop-1 of the result."""
-    if inner == out_size:
-        return _best(scores(start, stop))
-    first, last = source_range(inner[0], out_size[0], start, stop)
-    band = scores(first, last + 1)
-    rows = Taps(inner[0], out_size[0], start, stop, band.device)
-    columns = Taps(inner[1], out_size[1], 0, out_size[1], band.device)
-    return _best(columns(rows(band, dim=0, offset=first), dim=1))
+    """Rows of the mask probabilities (Q, H_out, W_out), see :func:`semantic_labels`."""
+    top, bottom, left, right = crop
+    height, width = bottom - top, right - left
+    source = rows
+    if out_size != (height, width):
+        source = source_rows(height, out_size[0], rows)
+    input_rows = (top + source[0], top + source[1])
+    masks = resize_rows(mask_logits, size, input_rows)[..., left:right].sigmoid()
+    if out_size == (height, width):
+        return masks
+    return resize_rows(masks, out_size, rows, height=height, first=source[0])
 
 
-def _best(scores: Tensor) -> Tensor:
-    return scores.max(dim=-1).indices  # on the CPU several times faster than argmax
+def _best(masks: Tensor, probs: Tensor, tile: int) -> Tensor:
+    """Best class (rows, W) of mask probabilities (Q, rows, W), ``tile`` at a time."""
+    pixels = masks.flatten(1).split(max(1, tile // probs.shape[1]), dim=1)
+    # max along a contiguous last dimension is several times faster than any argmax
+    best = [(chunk.T @ probs).max(dim=-1).indices for chunk in pixels]
+    return torch.cat(best).view(masks.shape[1:])

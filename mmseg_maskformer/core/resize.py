@@ -56,42 +56,43 @@ def _bands(
     return bands
 
 
-class Taps:
-    """The two source cells of each target cell start..stop-1 and their mixture.
+def resize_rows(
+    x: Tensor,
+    size: tuple[int, int],
+    rows: tuple[int, int],
+    height: int | None = None,
+    first: int = 0,
+) -> Tensor:
+    """Some rows of :func:`resize`, made without the others.
 
     Args:
-        n_in: number of source cells.
-        n_out: number of target cells.
-        start: first target cell.
-        stop: one past the last.
-        device: of the indices.
+        x: (N, h, w), or rows of it that begin with row ``first``.
+        size: of the whole result.
+        rows: first and one past the last row wanted.
+        height: h, where ``x`` does not hold all rows.
+        first: number of the first row that ``x`` holds.
+
+    Returns:
+        (N, rows, W).
     """
-
-    def __init__(
-        self, n_in: int, n_out: int, start: int, stop: int, device: torch.device
-    ) -> None:
-        cells = torch.arange(start, stop, dtype=torch.float32, device=device)
-        source = ((cells + 0.5) * (n_in / n_out) - 0.5).clamp(min=0)
-        self.low = source.long().clamp(max=n_in - 1)
-        self.high = (self.low + 1).clamp(max=n_in - 1)
-        self.fraction = source - self.low
-
-    def __call__(self, x: Tensor, dim: int, offset: int = 0) -> Tensor:
-        """Interpolate ``x`` along ``dim``, whose first cell is number ``offset``."""
-        low = x.index_select(dim, self.low - offset)
-        high = x.index_select(dim, self.high - offset)
-        shape = [1] * x.dim()
-        shape[dim] = -1
-        return torch.lerp(low, high, self.fraction.view(shape).to(x.dtype))
+    low, high, fraction = _taps(height or x.shape[1], size[0], rows)
+    low_rows = x[:, (low - first).to(x.device)]
+    high_rows = x[:, (high - first).to(x.device)]
+    mixed = torch.lerp(low_rows, high_rows, fraction[:, None].to(x))
+    return resize(mixed[None], (rows[1] - rows[0], size[1]))[0]
 
 
-def source_range(n_in: int, n_out: int, start: int, stop: int) -> tuple[int, int]:
-    """The first and last source cell that target cells start..stop-1 read."""
-    taps = Taps(n_in, n_out, start, stop, torch.device("cpu"))
-    return int(taps.low[0]), int(taps.high[-1])
+def source_rows(n_in: int, n_out: int, rows: tuple[int, int]) -> tuple[int, int]:
+    """First and one past the last source row that target ``rows`` are made of."""
+    low, high, _ = _taps(n_in, n_out, rows)
+    return int(low[0]), int(high[-1]) + 1
 
 
-def resize_rows(x: Tensor, size: tuple[int, int], start: int, stop: int) -> Tensor:
-    """Rows start..stop-1 of ``resize(x, size)``: (N, h, w) to (N, stop - start, W)."""
-    rows = Taps(x.shape[1], size[0], start, stop, x.device)(x, dim=1)
-    return resize(rows[None], (stop - start, size[1]))[0]
+def _taps(
+    n_in: int, n_out: int, rows: tuple[int, int]
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The two source rows of each target row, and the share of the second."""
+    cells = torch.arange(*rows, dtype=torch.float32)
+    source = ((cells + 0.5) * (n_in / n_out) - 0.5).clamp(min=0)
+    low = source.long().clamp(max=n_in - 1)
+    return low, (low + 1).clamp(max=n_in - 1), source - low

@@ -1,0 +1,307 @@
+"""MMSegmentation's protocols: losses, whole, slide and flipped prediction, errors."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from mmengine.config import ConfigDict
+from mmengine.registry import init_default_scope
+from mmengine.structures import PixelData
+from mmseg.registry import MODELS
+from mmseg.structures import SegDataSample
+
+from mmseg_maskformer.adapters.semantic import _input_size, _padding_mask
+from mmseg_maskformer.core.inference import semantic_scores
+from mmseg_maskformer.core.structures import Predictions
+
+CLASSES = 5
+PIXEL_DECODER = dict(
+    type="FPNPixelDecoder", out_channels=16, mask_channels=16, num_groups=4
+)
+TRANSFORMER_DECODER = dict(
+    type="TransformerDecoder",
+    num_queries=9,
+    num_layers=2,
+    embed_dim=16,
+    num_heads=4,
+    ffn_dim=32,
+)
+HEAD = dict(
+    type="mmseg_maskformer.MaskFormerHead",
+    in_channels=[8, 16, 32, 64],
+    num_classes=CLASSES,
+    pixel_decoder=PIXEL_DECODER,
+    transformer_decoder=TRANSFORMER_DECODER,
+)
+
+
+def build(segmentor="EncoderDecoder", test_cfg=None, **head):
+    """A small model."""
+    init_default_scope("mmseg")
+    torch.manual_seed(0)
+    backbone = dict(type="ResNet", depth=18, base_channels=8, stem_channels=8)
+    model = MODELS.build(
+        dict(
+            type=segmentor,
+            backbone=backbone,
+            decode_head={**HEAD, **head},
+            train_cfg=dict(),
+            test_cfg=ConfigDict(test_cfg or dict(mode="whole")),
+        )
+    )
+    return model.eval()
+
+
+def build_tiled(**arguments):
+    return build("mmseg_maskformer.MaskFormerSegmentor", **arguments)
+
+
+class Noise(torch.nn.Module):
+    """Random predictions on the grid of the features: label maps of several classes."""
+
+    def forward(self, features, padding_mask=None):
+        generator = torch.Generator().manual_seed(3)
+        num, _, *grid = features[0].shape
+        return Predictions(
+            3 * torch.randn(1, num, 9, CLASSES + 1, generator=generator),
+            torch.randn(1, num, 9, 16, generator=generator),
+            torch.randn(num, 16, *grid, generator=generator),
+        )
+
+
+def samples(size, num=2, labels=None, **meta):
+    shapes = dict(img_shape=size, pad_shape=size, ori_shape=size)
+    result = []
+    for index in range(num):
+        info = {**shapes, "img_path": f"street_{index}.png", **meta}
+        sample = SegDataSample(metainfo=info)
+        if labels is not None:
+            sample.gt_sem_seg = PixelData(data=labels[index][None])
+        result.append(sample)
+    return result
+
+
+def images(size, num=2):
+    return torch.randn(num, 3, *size, generator=torch.Generator().manual_seed(1))
+
+
+def label_maps(size, num=2):
+    generator = torch.Generator().manual_seed(2)
+    return torch.randint(CLASSES, (num, *size), generator=generator)
+
+
+CASES = {
+    "even": dict(size=(64, 96)),
+    "odd": dict(size=(67, 101)),
+    "smaller than the coarsest stride": dict(size=(20, 17)),
+    "resized": dict(size=(64, 96), ori_shape=(81, 120)),
+    "padded": dict(size=(64, 96), img_padding_size=(0, 13, 0, 5), ori_shape=(59, 83)),
+    "padded, resized": dict(
+        size=(64, 96), img_padding_size=(0, 13, 0, 5), ori_shape=(101, 140)
+    ),
+    "flipped": dict(
+        size=(64, 96), flip=True, flip_direction="horizontal", ori_shape=(50, 70)
+    ),
+    "upside down": dict(size=(67, 101), flip=True, flip_direction="vertical"),
+}
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+@torch.no_grad()
+def test_tiled_labels_equal_the_hosts_dense_ones(case):
+    size = case["size"]
+    dense, tiled = build(), build_tiled()
+    dense.decode_head.maskformer = tiled.decode_head.maskformer = Noise()
+    dense = dense.predict(images(size), samples(**case))
+    tiled = tiled.predict(images(size), samples(**case))
+    for ours, host in zip(tiled, dense, strict=True):
+        assert torch.equal(ours.pred_sem_seg.data, host.pred_sem_seg.data)
+        assert len(host.pred_sem_seg.data.unique()) >= 3
+        assert "seg_logits" not in ours
+
+
+@torch.no_grad()
+def test_scores_are_given_when_asked_for():
+    model = build_tiled(test_cfg=dict(mode="whole", seg_logits=True))
+    result = model.predict(images((64, 96)), samples((64, 96)))
+    predictions = model.decode_head(model.extract_feat(images((64, 96))))
+    expected = semantic_scores(
+        predictions.class_logits[-1], predictions.mask_logits(), (64, 96)
+    )
+    for sample, scores in zip(result, expected, strict=True):
+        torch.testing.assert_close(sample.seg_logits.data, scores)
+
+
+@torch.no_grad()
+def test_labels_without_data_samples():
+    x = images((64, 96))
+    with_samples = build_tiled().predict(x, samples((64, 96)))
+    without = build_tiled().predict(x)
+    for a, b in zip(with_samples, without, strict=True):
+        assert torch.equal(a.pred_sem_seg.data, b.pred_sem_seg.data)
+
+
+@pytest.mark.parametrize("segmentor", [build, build_tiled])
+@torch.no_grad()
+def test_slide_mode_averages_windows_of_any_size(segmentor):
+    size, crop, stride = (70, 101), (45, 53), (25, 48)
+    config = dict(mode="slide", crop_size=crop, stride=stride)
+    model = segmentor(test_cfg=config)
+    x = images(size)
+    found = model.predict(x, samples(size))
+    total, count = torch.zeros(2, CLASSES, *size), torch.zeros(size)
+    for top in (0, 25):  # 0, 25; a third window would pass the end
+        for left in (0, 48):  # 48 + 53 = 101
+            rows, columns = slice(top, top + 45), slice(left, left + 53)
+            predictions = model.decode_head(model.extract_feat(x[..., rows, columns]))
+            total[..., rows, columns] += semantic_scores(
+                predictions.class_logits[-1], predictions.mask_logits(), crop
+            )
+            count[rows, columns] += 1
+    for sample, scores in zip(found, total / count, strict=True):
+        torch.testing.assert_close(sample.seg_logits.data, scores)
+
+
+@pytest.mark.parametrize(
+    ("meta", "grid", "size"),
+    [
+        # 66 = ceil(262 / 4): the padded size fits the grid, the image does not
+        (dict(pad_shape=(262, 96), img_shape=(250, 96)), (66, 24), (262, 96)),
+        (dict(img_shape=(250, 96)), (63, 24), (250, 96)),
+        # slide mode: the window is a torch.Size, the rest belongs to the whole image
+        (
+            dict(pad_shape=(63, 96), img_shape=torch.Size((61, 96))),
+            (16, 24),
+            (61, 96),
+        ),
+        # nothing fits: four times the grid
+        (dict(img_shape=(250, 96)), (16, 24), (64, 96)),
+    ],
+)
+def test_size_of_the_input(meta, grid, size):
+    assert _input_size(meta, grid) == size
+
+
+def test_padding_mask_marks_cells_whose_corner_is_padding():
+    # 64 x 64 input, 2 x 2 coarsest grid; nearest cell corners are rows 0 and 32,
+    # so an image of 30 rows has row 1 in the padding, one of 40 rows does not
+    metas = [
+        dict(pad_shape=(64, 64), img_shape=(30, 64)),
+        dict(pad_shape=(64, 64), img_shape=(40, 20)),
+    ]
+    inputs = [torch.zeros(2, 8, 16, 16), torch.zeros(2, 64, 2, 2)]
+    expected = [[[False, False], [True, True]], [[False, True], [False, True]]]
+    assert _padding_mask(metas, inputs).tolist() == expected
+
+
+def test_losses_have_the_hosts_names_and_reach_every_parameter():
+    model = build().train()
+    labels = label_maps((64, 96))
+    losses = model.loss(images((64, 96)), samples((64, 96), labels=labels))
+    terms = ("loss_cls", "loss_mask", "loss_dice")
+    assert set(losses) == {
+        f"decode.{layer}{term}" for layer in ("d0.", "") for term in terms
+    }
+    sum(losses.values()).backward()
+    assert all(p.grad is not None for p in model.parameters())
+
+
+def test_void_batch_has_zero_mask_losses_that_reach_every_parameter():
+    model = build().train()
+    labels = torch.full((2, 64, 96), 255)
+    losses = model.loss(images((64, 96)), samples((64, 96), labels=labels))
+    for name, value in losses.items():
+        if "loss_cls" in name:
+            assert value > 0
+        else:
+            assert value == 0
+    sum(losses.values()).backward()
+    assert all(p.grad is not None for p in model.parameters())
+
+
+def test_255_is_void_beside_a_custom_ignore_index():
+    model = build(ignore_index=200)
+    labels = label_maps((64, 96))
+    totals = []
+    for void in (200, 255):
+        labels[:, :20] = void
+        losses = model.loss(images((64, 96)), samples((64, 96), labels=labels))
+        totals.append(sum(losses.values()).item())
+    assert totals[0] == totals[1]
+
+
+def test_ignored_void_does_not_count_as_background():
+    # nothing is predicted differently, but void pixels leave the mask terms
+    labels = label_maps((64, 96))
+    labels[:, 32:] = 255
+    batch = (images((64, 96)), samples((64, 96), labels=labels))
+    counted = build().loss(*batch)["decode.loss_mask"]
+    ignored = build(ignore_void=True).loss(*batch)["decode.loss_mask"]
+    assert counted != ignored
+    labels[:, 32:] = 0
+    full = (images((64, 96)), samples((64, 96), labels=labels))
+    torch.testing.assert_close(
+        build().loss(*full)["decode.loss_mask"],
+        build(ignore_void=True).loss(*full)["decode.loss_mask"],
+    )
+
+
+def test_label_that_is_no_class_names_image_values_and_remedies():
+    labels = label_maps((64, 96))
+    labels[1, 3, 4] = 5
+    labels[1, 3, 5] = 77
+    with pytest.raises(ValueError) as error:
+        build().loss(images((64, 96)), samples((64, 96), labels=labels))
+    for part in ("street_1.png", "5, 77", "num_classes=5", "reduce_zero_label"):
+        assert part in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (dict(num_classes=0), "num_classes must be positive, got 0"),
+        (dict(num_classes=-3), "num_classes must be positive, got -3"),
+        (dict(in_channels=[8]), "in_channels must list"),
+        (dict(pixel_decoder=dict(type="FPN")), "No part is registered as 'FPN'"),
+        (
+            dict(pixel_decoder={**PIXEL_DECODER, "out_channels": 18}),
+            "out_channels=18 must be divisible by num_groups=4",
+        ),
+        (
+            dict(pixel_decoder={**PIXEL_DECODER, "in_channels": [8, 16, 32, 64]}),
+            r"takes \['in_channels'\] from the head",
+        ),
+        (
+            dict(transformer_decoder={**TRANSFORMER_DECODER, "num_queries": -1}),
+            "num_queries must be positive, got -1",
+        ),
+        (
+            dict(transformer_decoder={**TRANSFORMER_DECODER, "num_heads": 5}),
+            "embed_dim=16 must be divisible by num_heads=5",
+        ),
+        (
+            dict(transformer_decoder={**TRANSFORMER_DECODER, "layers": 3}),
+            "TransformerDecoder cannot be built",
+        ),
+        (
+            dict(
+                criterion=dict(
+                    type="SetCriterion",
+                    loss_cls=dict(
+                        type="ClassificationLoss", no_object_weight=[1.0] * 5
+                    ),
+                )
+            ),
+            "no_object_weight must be one number",
+        ),
+    ],
+)
+def test_config_mistakes_are_sentences(change, message):
+    with pytest.raises((ValueError, KeyError, TypeError), match=message):
+        build(**change)
+
+
+def test_backbone_of_other_widths_is_named():
+    model = build(in_channels=[8, 16, 32, 128])
+    with pytest.raises(ValueError, match=r"\[8, 16, 32, 64\].*in_channels"):
+        model.predict(images((64, 96)), samples((64, 96)))
