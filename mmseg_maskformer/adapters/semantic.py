@@ -78,9 +78,19 @@ class MaskFormerHead(BaseModule):
         )
 
     def forward(
-        self, inputs: Sequence[Tensor], batch_img_metas: list[dict] | None = None
+        self,
+        inputs: Sequence[Tensor],
+        batch_img_metas: list[dict] | None = None,
+        size: tuple[int, int] | None = None,
     ) -> Predictions:
-        """Predict from backbone maps; metas are needed by ``mask_padding`` only."""
+        """Predict from backbone maps.
+
+        Args:
+            inputs: maps (B, C_i, h_i, w_i), fine to coarse.
+            batch_img_metas: needed by ``mask_padding`` only.
+            size: height and width of the network's input; guessed from the metas
+                where the caller does not know.
+        """
         widths = [x.shape[1] for x in inputs]
         if widths != self.in_channels:
             raise ValueError(
@@ -89,7 +99,8 @@ class MaskFormerHead(BaseModule):
             )
         padding_mask = None
         if self.mask_padding and batch_img_metas is not None:
-            padding_mask = _padding_mask(batch_img_metas, inputs)
+            size = size or _input_size(batch_img_metas[0], inputs[0].shape[-2:])
+            padding_mask = _padding_mask(batch_img_metas, size, inputs[-1])
         return self.maskformer(inputs, padding_mask)
 
     def loss(
@@ -112,7 +123,8 @@ class MaskFormerHead(BaseModule):
             ignore_void=self.ignore_void,
             names=[_name(meta, index) for index, meta in enumerate(metas)],
         )
-        return self.criterion(self(inputs, metas), targets)
+        size = (labels.shape[-2], labels.shape[-1])
+        return self.criterion(self(inputs, metas, size), targets)
 
     def predict(
         self,
@@ -121,8 +133,8 @@ class MaskFormerHead(BaseModule):
         test_cfg: dict | None = None,
     ) -> Tensor:
         """Semantic scores (B, K, H, W) at the size of the input."""
-        predictions = self(inputs, batch_img_metas)
         size = _input_size(batch_img_metas[0], inputs[0].shape[-2:])
+        predictions = self(inputs, batch_img_metas, size)
         return semantic_scores(
             predictions.class_logits[-1], predictions.mask_logits(), size
         )
@@ -140,7 +152,7 @@ class MaskFormerHead(BaseModule):
             batch_img_metas: one dictionary per image.
             size: height and width of the input, padding included.
         """
-        predictions = self(inputs, batch_img_metas)
+        predictions = self(inputs, batch_img_metas, size)
         logits = zip(
             predictions.class_logits[-1], predictions.mask_logits(), strict=True
         )
@@ -196,14 +208,13 @@ def _input_size(meta: dict, grid: Sequence[int]) -> tuple[int, int]:
     return grid[0] * _STRIDE, grid[1] * _STRIDE
 
 
-def _padding_mask(metas: list[dict], inputs: Sequence[Tensor]) -> Tensor:
+def _padding_mask(metas: list[dict], size: tuple[int, int], coarsest: Tensor) -> Tensor:
     """(B, h, w) booleans on the coarsest grid, True where the input is padding."""
-    size = _input_size(metas[0], inputs[0].shape[-2:])
-    mask = inputs[0].new_ones((len(metas), 1, *size))
+    mask = coarsest.new_ones((len(metas), 1, *size))
     for row, meta in zip(mask, metas, strict=True):
         height, width = meta["img_shape"][:2]
         row[:, :height, :width] = 0
-    return F.interpolate(mask, size=inputs[-1].shape[-2:])[:, 0].bool()
+    return F.interpolate(mask, size=coarsest.shape[-2:])[:, 0].bool()
 
 
 def _crop(meta: dict, size: tuple[int, int]) -> tuple[int, int, int, int]:
