@@ -1,0 +1,58 @@
+# `make help` says what there is. Every target makes the environment it needs.
+
+PYTHON ?= python3
+VENV := .venv
+VENV_OPENMMLAB := .venv-openmmlab
+PIP_INSTALL := -m pip install --no-input --disable-pip-version-check
+
+.PHONY: help demo test test-openmmlab lint
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make demo            train and evaluate on made-up scenes, about 5 minutes"
+	@echo "make test            run the tests"
+	@echo "make test-openmmlab  run the tests of the host seams on upstream OpenMMLab"
+	@echo "make lint            ruff and mypy"
+	@echo ""
+	@echo "The first one creates $(VENV) (Python >= 3.10, several GB with torch)."
+	@echo "Another interpreter: make demo PYTHON=/path/to/python3"
+
+demo: $(VENV)/ready
+	$(VENV)/bin/python tools/demo.py
+
+test: $(VENV)/ready
+	$(VENV)/bin/python -m pytest -q
+
+test-openmmlab: $(VENV_OPENMMLAB)/ready
+	$(VENV_OPENMMLAB)/bin/python -m pytest -q tests/test_compat.py tests/test_stacks.py
+
+lint: $(VENV)/ready
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+
+$(VENV)/ready: EXTRAS := onedl,test
+$(VENV_OPENMMLAB)/ready: EXTRAS := openmmlab,test
+$(VENV)/ready $(VENV_OPENMMLAB)/ready: setup.py pyproject.toml
+	@command -v "$(PYTHON)" > /dev/null || { \
+	    echo "There is no $(PYTHON): install Python 3.10 or newer, or name one with" \
+	        "make PYTHON=/path/to/python3."; exit 1; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { \
+	    echo "$$("$(PYTHON)" --version) is too old: Python 3.10 or newer is needed," \
+	        "name one with make PYTHON=/path/to/python3."; exit 1; }
+	@"$(PYTHON)" -c 'import ensurepip, venv' 2> /dev/null || { \
+	    echo "$(PYTHON) has no venv module: install it (on Debian and Ubuntu:" \
+	        "apt install python3-venv) and run make again."; exit 1; }
+	@echo "==> Creating the environment $(@D) with $$("$(PYTHON)" --version)"
+	@"$(PYTHON)" -m venv "$(@D)"
+	@echo "==> Installing torch, the OpenMMLab hosts and this package into $(@D)"
+	@$(@D)/bin/python $(PIP_INSTALL) --upgrade pip && \
+	    $(@D)/bin/python $(PIP_INSTALL) --editable ".[$(EXTRAS)]" || { \
+	    echo "The installation into $(@D) failed; pip's last lines say why. It needs the" \
+	        "network (PyPI) and several GB of disk. Run make again to continue."; \
+	    exit 1; }
+	@echo "==> Checking that the hosts can be imported"
+	@$(@D)/bin/python -W ignore -c 'import mmseg_maskformer, mmseg.models' || { \
+	    echo "mmseg cannot be imported from $(@D); the last line above says why. If it" \
+	        "names libGL: apt install libgl1."; exit 1; }
+	@touch "$@"

@@ -1,0 +1,27 @@
+"""What every config shares: scope, environment, hooks, log and pictures."""
+
+default_scope = "mmseg"
+# Lets the hosts' own tools import their models where mmcv has no compiled operators.
+custom_imports = dict(imports=["mmseg_maskformer"], allow_failed_imports=False)
+env_cfg = dict(
+    cudnn_benchmark=True,
+    mp_cfg=dict(mp_start_method="fork", opencv_num_threads=0),
+    dist_cfg=dict(backend="nccl"),
+)
+default_hooks = dict(
+    timer=dict(type="IterTimerHook"),
+    logger=dict(type="LoggerHook", interval=50, log_metric_by_epoch=False),
+    param_scheduler=dict(type="ParamSchedulerHook"),
+    checkpoint=dict(
+        type="CheckpointHook", by_epoch=False, interval=5000, max_keep_ckpts=3
+    ),
+    sampler_seed=dict(type="DistSamplerSeedHook"),
+)
+log_processor = dict(by_epoch=False)
+log_level = "INFO"
+vis_backends = [dict(type="LocalVisBackend")]
+visualizer = dict(
+    type="SegLocalVisualizer", vis_backends=vis_backends, name="visualizer"
+)
+load_from = None
+resume = False

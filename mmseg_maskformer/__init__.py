@@ -1,0 +1,12 @@
+"""Mask-classification segmentation (MaskFormer) for OpenMMLab.
+
+Importing the package imports no framework. It only makes sure that the hosts' models
+can be imported where mmcv has no compiled operators, see
+:mod:`mmseg_maskformer.compat`.
+"""
+
+from mmseg_maskformer.compat import install_missing_ops_finder
+
+__version__ = "0.1.0"
+
+install_missing_ops_finder()

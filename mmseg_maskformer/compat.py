@@ -1,0 +1,107 @@
+"""The one door to an incomplete host.
+
+Two things are mended, both only where they are broken:
+
+* mmcv without compiled operators: ``mmcv._ext`` is answered by a stand-in whose
+  operators exist, as mmcv checks at import, and raise a sentence when they are called.
+* mmengine 0.10.7 with torch >= 2.6: ``torch.load`` refuses the classes that a
+  checkpoint of mmengine holds; exactly those are declared safe.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from pickle import UnpicklingError
+from typing import TYPE_CHECKING, NoReturn
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from types import ModuleType
+
+EXTENSION = "mmcv._ext"
+
+
+def _missing_op(name: str) -> Callable[..., NoReturn]:
+    """Return the function that stands in for the compiled operator ``name``."""
+
+    def op(*args: object, **kwargs: object) -> NoReturn:
+        raise RuntimeError(
+            f"The compiled mmcv operator '{name}' was called, but the installed mmcv "
+            "has no compiled operators. MaskFormer needs none: use a model without "
+            "this operator, or install an mmcv wheel built for your torch and CUDA."
+        )
+
+    op.__name__ = op.__qualname__ = name
+    return op
+
+
+def _stand_in_attribute(name: str) -> Callable[..., NoReturn]:
+    """Answer ``getattr(mmcv._ext, name)`` for every operator name."""
+    if name.startswith("__"):
+        raise AttributeError(f"module '{EXTENSION}' has no attribute '{name}'")
+    return _missing_op(name)
+
+
+class MissingOpsFinder(MetaPathFinder, Loader):
+    """Import finder and loader of the stand-in for ``mmcv._ext``.
+
+    It stands at the end of ``sys.meta_path``: a compiled extension, where there is one,
+    is found first and wins.
+    """
+
+    def find_spec(
+        self,
+        fullname: str,
+        path: Sequence[str] | None,
+        target: ModuleType | None = None,
+    ) -> ModuleSpec | None:
+        """Answer for ``mmcv._ext`` and for nothing else."""
+        if fullname != EXTENSION:
+            return None
+        return ModuleSpec(fullname, self, origin="stand-in of mmseg_maskformer")
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Give the empty module its operators."""
+        module.__dict__["__getattr__"] = _stand_in_attribute
+
+
+def install_missing_ops_finder() -> None:
+    """Append the finder to ``sys.meta_path``, once."""
+    if not any(isinstance(finder, MissingOpsFinder) for finder in sys.meta_path):
+        sys.meta_path.append(MissingOpsFinder())
+
+
+def allow_checkpoint_classes() -> None:
+    """Declare what a checkpoint of mmengine holds safe for ``torch.load``.
+
+    That is mmengine's log history and the parts of NumPy's pickles, under the module
+    names of NumPy 1 and NumPy 2. An mmengine that brings a list of its own keeps it.
+    """
+    import numpy as np
+    import torch
+    from mmengine.logging import HistoryBuffer
+    from mmengine.runner import checkpoint
+
+    # TorchVersion compares versions, not letters.
+    if torch.__version__ < "2.6" or hasattr(checkpoint, "get_torch_safe_globals"):
+        return
+
+    def statistic(owner: object, name: str) -> object:
+        """Stand in for getattr, with which a history pickles its four statistics."""
+        if owner is HistoryBuffer and name in ("min", "max", "current", "mean"):
+            return getattr(HistoryBuffer, name)
+        raise UnpicklingError(f"A checkpoint may not ask for {owner}.{name}.")
+
+    core = np._core if hasattr(np, "_core") else np.core
+    functions = (core.multiarray._reconstruct, core.multiarray.scalar)
+    torch.serialization.add_safe_globals(
+        [HistoryBuffer, np.ndarray, np.dtype, (statistic, "builtins.getattr")]
+        + [type(np.dtype(kind)) for kind in ("float64", "float32", "int64")]
+        + [
+            (function, f"numpy.{package}.multiarray.{function.__name__}")
+            for function in functions
+            for package in ("core", "_core")
+        ]
+    )

@@ -1,0 +1,96 @@
+"""From a command line to a config that a runner can be built from."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from mmengine.config import Config, DictAction
+from mmengine.device import get_device
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+
+def add_common_arguments(parser: ArgumentParser) -> None:
+    """Add the arguments that training and testing share."""
+    parser.add_argument("--work-dir", help="folder of logs and checkpoints")
+    parser.add_argument(
+        "--cfg-options",
+        nargs="+",
+        action=DictAction,
+        metavar="KEY=VALUE",
+        help="settings that override the config, e.g. train_dataloader.batch_size=4",
+    )
+    parser.add_argument(
+        "--launcher",
+        choices=["none", "pytorch", "slurm", "mpi"],
+        default="none",
+        help="how several processes were started",
+    )
+    # torch.distributed.launch passes one of the two spellings, by its version.
+    parser.add_argument("--local_rank", "--local-rank", type=int, default=0)
+
+
+def load_config(args: Namespace) -> Config:
+    """Read the config of a command line and apply what the command line overrides."""
+    require_file(args.config, "config")
+    config = Config.fromfile(args.config)
+    if args.cfg_options:
+        config.merge_from_dict(args.cfg_options)
+    config.launcher = args.launcher
+    default_work_dir = config.get("work_dir") or f"work_dirs/{Path(args.config).stem}"
+    config.work_dir = args.work_dir or default_work_dir
+    os.environ.setdefault("LOCAL_RANK", str(args.local_rank))
+    if args.launcher != "none" and get_device() == "cpu":
+        _use_cpu_processes(config)
+    return config
+
+
+def require_file(path: str, kind: str) -> None:
+    """Stop with a sentence when ``path`` is not a file."""
+    if not Path(path).is_file():
+        raise SystemExit(f"There is no {kind} file {path} (looked from {Path.cwd()}).")
+
+
+def enable_amp(config: Config) -> None:
+    """Switch to mixed precision: float16 on an accelerator, bfloat16 on the CPU."""
+    wrapper = config.optim_wrapper
+    kind = wrapper.get("type", "OptimWrapper")
+    if kind.rpartition(".")[2] in ("AmpOptimWrapper", "BFloat16OptimWrapper"):
+        return
+    if kind != "OptimWrapper":
+        raise SystemExit(
+            f"--amp replaces the optim_wrapper type OptimWrapper, but the config has "
+            f"{kind}: set its mixed precision in the config."
+        )
+    if get_device() == "cpu":
+        wrapper.type = "mmseg_maskformer.BFloat16OptimWrapper"
+    else:
+        wrapper.type = "AmpOptimWrapper"
+        wrapper.loss_scale = "dynamic"
+
+
+def enable_auto_scale_lr(config: Config) -> None:
+    """Scale the learning rate with the batch size the config was made for."""
+    if "base_batch_size" not in config.get("auto_scale_lr", {}):
+        raise SystemExit(
+            "--auto-scale-lr needs auto_scale_lr = dict(base_batch_size=...) in the "
+            "config, the total batch size that its learning rate is meant for."
+        )
+    config.auto_scale_lr.enable = True
+
+
+def _use_cpu_processes(config: Config) -> None:
+    """Make several processes work without an accelerator, which the runner cannot."""
+    if config.launcher == "pytorch" and not torch.distributed.is_initialized():
+        torch.distributed.init_process_group("gloo")
+    config.model_wrapper_cfg = {
+        "type": "MMDistributedDataParallel",
+        "broadcast_buffers": False,
+        "find_unused_parameters": config.get("find_unused_parameters", False),
+        **config.get("model_wrapper_cfg", {}),
+        "device_ids": None,
+    }
