@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from types import SimpleNamespace
 from typing import NamedTuple
 
 import numpy as np
@@ -32,15 +33,19 @@ class HungarianAssigner:
     Costs are computed in float32 whatever the precision of the network.
 
     Args:
-        costs: summed; at most one classification cost and any mask costs.
+        costs: summed. Costs of other packages are called with mmdet's signature
+            ``(pred_instances, gt_instances)`` and bring their own weight.
         max_bad_steps: stop after this many calls in a row with non-finite costs.
     """
 
-    def __init__(self, costs: Sequence[MatchCost], max_bad_steps: int = 20) -> None:
+    def __init__(
+        self, costs: Sequence[MatchCost | Callable], max_bad_steps: int = 20
+    ) -> None:
         if not costs:
             raise ValueError("HungarianAssigner needs at least one match cost.")
         self.class_costs = [c for c in costs if isinstance(c, ClassificationCost)]
         self.mask_costs = [c for c in costs if isinstance(c, MaskCost)]
+        self.other_costs = [c for c in costs if not isinstance(c, MatchCost)]
         self.max_bad_steps = max_bad_steps
         self.num_replaced = 0  # non-finite costs replaced so far
         self._bad_steps = 0
@@ -109,6 +114,10 @@ class HungarianAssigner:
             probs = block.sigmoid()
             for mask_cost in self.mask_costs:
                 part += mask_cost.weight * mask_cost.pairwise(block, probs, masks)
+        predicted = SimpleNamespace(scores=class_logits, masks=logits[:, None])
+        given = SimpleNamespace(labels=target.labels, masks=masks[:, None])
+        for other_cost in self.other_costs:
+            total += other_cost(predicted, given)
         return total
 
     def _guarded(
