@@ -1,0 +1,68 @@
+"""Sheets: the right pixels in the right place."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import torch
+from mmengine.structures import PixelData
+
+from mmseg_maskformer.engine.sheet import Row, predict_rows, prediction_sheet
+
+PALETTE = [[200, 10, 10], [10, 200, 10], [10, 10, 200]]
+CLASSES = ["red", "green", "blue"]
+HEADER, GAP = 14, 4
+
+
+def row(truth, prediction, image=90):
+    shape = (8, 8)
+    maps = [np.full(shape, label) for label in (truth, prediction)]
+    return Row(np.full((*shape, 3), image, np.uint8), *maps)
+
+
+def tile(sheet, line, column, size=16):
+    top, left = HEADER + GAP + line * (size + GAP), column * (size + GAP)
+    return np.asarray(sheet)[top : top + size, left : left + size].reshape(-1, 3)
+
+
+def test_tiles_are_image_truth_and_prediction():
+    rows = [row(0, 1), row(2, 2, image=30)]
+    sheet = prediction_sheet(rows, CLASSES, PALETTE, width=16)
+    expected = [[[90] * 3, PALETTE[0], PALETTE[1]], [[30] * 3, PALETTE[2], PALETTE[2]]]
+    for line in range(2):
+        for column in range(3):
+            colours = np.unique(tile(sheet, line, column), axis=0)
+            assert colours.tolist() == [expected[line][column]]
+
+
+def test_void_is_black_and_not_in_the_legend():
+    sheet = prediction_sheet([row(255, 0), row(-1, 0)], CLASSES, PALETTE, width=16)
+    for line in range(2):
+        assert np.unique(tile(sheet, line, 1), axis=0).tolist() == [[0, 0, 0]]
+    legend = np.asarray(sheet)[HEADER + 2 * (16 + GAP) :].reshape(-1, 3).tolist()
+    assert PALETTE[0] in legend
+    assert PALETTE[1] not in legend
+
+
+def test_rows_are_spread_over_the_data_set_and_rgb():
+    """Ten samples, three rows: the first, one in the middle, the last."""
+
+    class Samples(list):
+        def __getitem__(self, index):
+            truth = PixelData(data=torch.full((1, 2, 2), index))
+            image = torch.tensor([1, 2, 3], dtype=torch.uint8).view(3, 1, 1)
+            return dict(inputs=image.expand(3, 2, 2), data_samples=truth)
+
+    class Model(torch.nn.Module):
+        def test_step(self, batch):
+            assert not self.training
+            (truth,) = batch["data_samples"]
+            guess = PixelData(data=truth.data + 1)
+            return [SimpleNamespace(gt_sem_seg=truth, pred_sem_seg=guess)]
+
+    rows = predict_rows(Model(), Samples(range(10)), count=3)
+    assert [int(r.truth[0, 0]) for r in rows] == [0, 4, 9]
+    assert [int(r.prediction[0, 0]) for r in rows] == [1, 5, 10]
+    assert rows[0].image[0, 0].tolist() == [3, 2, 1]
+    assert len(predict_rows(Model(), Samples(range(10)), count=30)) == 10

@@ -1,0 +1,195 @@
+"""The package as a whole: imports, names, and what a wheel holds."""
+
+from __future__ import annotations
+
+import ast
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+from mmengine.config import Config
+from mmengine.registry import MODELS as ROOT_MODELS
+from mmengine.registry import DefaultScope
+
+from mmseg_maskformer import registry
+from mmseg_maskformer.catalog import CATALOG
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+PACKAGE = CHECKOUT / "mmseg_maskformer"
+HOSTS = {"mmcv", "mmdet", "mmengine", "mmseg"}
+NAMES = [
+    (registry_name, name)
+    for registry_name, modules in CATALOG.items()
+    for names in modules.values()
+    for name in names
+]
+
+
+def imported_names(path: Path) -> set[str]:
+    """Full names of the modules that ``path`` imports, anywhere in it."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            folder = path.relative_to(CHECKOUT).parts[: -node.level or None]
+            parts = (*folder, node.module) if node.level else (node.module,)
+            found.add(".".join(filter(None, parts)))
+    return found
+
+
+def roots(path: Path) -> set[str]:
+    """Top-level packages that ``path`` imports, Python's own left out."""
+    found = {name.split(".")[0] for name in imported_names(path)}
+    return found - set(sys.stdlib_module_names)
+
+
+def own_parts(path: Path) -> set[str]:
+    """Which parts of this package ``path`` imports: "core", "registry", ..."""
+    names = (name.split(".") for name in imported_names(path))
+    return {name[1] for name in names if name[0] == PACKAGE.name and len(name) > 1}
+
+
+def sources(part: str) -> list[Path]:
+    """Files of a part of the package; there are some."""
+    found = sorted((PACKAGE / part).rglob("*.py"))
+    assert found
+    return found
+
+
+def test_core_imports_torch_numpy_scipy_and_itself_only():
+    for path in sources("core"):
+        assert roots(path) <= {"torch", "numpy", "scipy", PACKAGE.name}, path
+        assert own_parts(path) <= {"core"}, path
+
+
+def test_adapters_import_core_and_one_host_each():
+    for path in sources("adapters"):
+        assert own_parts(path) <= {"core", "adapters", "registry"}, path
+        assert len(roots(path) & {"mmseg", "mmdet"}) <= 1, path
+
+
+def test_nothing_imports_the_catalog():
+    for path in sources("."):
+        assert "catalog" not in own_parts(path), path
+
+
+def test_the_finder_imports_no_framework():
+    printed = run_python(
+        "import sys, mmseg_maskformer\n"
+        "frameworks = {'torch', 'numpy', 'mmengine', 'mmcv', 'mmseg', 'mmdet'}\n"
+        "print(sorted(frameworks & set(sys.modules)))"
+    )
+    assert printed == "[]\n"
+
+
+def python(code: str) -> subprocess.CompletedProcess[str]:
+    """Run ``code`` in a fresh interpreter."""
+    command = [sys.executable, "-W", "ignore", "-c", code]
+    return subprocess.run(
+        command, cwd=CHECKOUT, capture_output=True, text=True, check=False
+    )
+
+
+def run_python(code: str) -> str:
+    """Run ``code`` in a fresh interpreter; return what it prints."""
+    done = python(code)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize(("registry_name", "name"), NAMES)
+def test_name_resolves_from_the_host_registry(registry_name, name):
+    root = getattr(registry, registry_name).parent
+    found = root.get(f"mmseg_maskformer.{name}")
+    assert found.__name__ == name
+    assert found.__module__.startswith("mmseg_maskformer.")
+
+
+def test_names_are_not_taken_in_the_hosts():
+    assert ROOT_MODELS.module_dict.get("SetCriterion") is None
+
+
+def test_head_resolves_in_a_plain_mmseg_config():
+    """Without custom_imports, where mmseg itself can be imported."""
+    if python("import mmseg.models").returncode:
+        pytest.skip("this mmseg cannot be imported without compiled operators")
+    printed = run_python(
+        "from mmengine.registry import init_default_scope\n"
+        "from mmseg.registry import MODELS\n"
+        "init_default_scope('mmseg')\n"
+        "head = MODELS.build(dict(type='mmseg_maskformer.MaskFormerHead',\n"
+        "    in_channels=[8, 16, 32, 64], num_classes=7))\n"
+        "print(type(head).__module__, head.num_classes)"
+    )
+    assert printed.endswith("mmseg_maskformer.adapters.semantic 7\n")
+
+
+def test_semantic_path_needs_no_mmdet():
+    printed = run_python(
+        "import sys\n"
+        "sys.modules['mmdet'] = None  # importing it now fails\n"
+        "from mmengine.registry import MODELS\n"
+        "print(MODELS.get('mmseg_maskformer.MaskFormerSegmentor').__name__)"
+    )
+    assert printed.endswith("MaskFormerSegmentor\n")
+
+
+def test_default_scope_is_left_alone():
+    assert DefaultScope.get_current_instance() is None or (
+        DefaultScope.get_current_instance().scope_name != registry.SCOPE
+    )
+
+
+def config_files() -> list[Path]:
+    """Every config of the repository."""
+    return sorted((CHECKOUT / "configs").rglob("*.py"))
+
+
+def test_names_of_configs_are_unique():
+    names = [path.name for path in config_files()]
+    assert len(set(names)) == len(names)  # mim finds a config by its name alone
+
+
+@pytest.mark.parametrize("path", config_files(), ids=lambda path: path.stem)
+def test_config_reads(path):
+    assert len(Config.fromfile(path)) > 0
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory) -> list[str]:
+    """The files of a wheel of the checkout, in its order."""
+    source = tmp_path_factory.mktemp("source")
+    for part in ("mmseg_maskformer", "configs", "tools"):
+        shutil.copytree(CHECKOUT / part, source / part)
+    for path in CHECKOUT.glob("*.*"):
+        if path.is_file():
+            shutil.copy(path, source)
+    shutil.copy(CHECKOUT / "LICENSE", source)
+    command = [sys.executable, "setup.py", "-q", "bdist_wheel", "-d", "dist"]
+    subprocess.run(command, cwd=source, check=True, capture_output=True)
+    (built,) = (source / "dist").glob("*.whl")
+    with zipfile.ZipFile(built) as archive:
+        return archive.namelist()
+
+
+def test_wheel_holds_configs_and_tools_where_mim_looks(wheel):
+    scripts = ["train.py", "test.py", "dist_train.sh", "slurm_test.sh"]
+    for script in scripts:
+        assert f"mmseg_maskformer/.mim/tools/{script}" in wheel
+    shipped = {
+        f"mmseg_maskformer/.mim/{path.relative_to(CHECKOUT)}" for path in config_files()
+    }
+    assert shipped
+    assert shipped <= set(wheel)
+
+
+def test_first_folder_of_the_wheel_is_the_package(wheel):
+    """Where onedl-mim takes the root of a package from."""
+    assert sorted(wheel)[0].split("/")[0] == "mmseg_maskformer"
+    assert wheel[0].split("/")[0] == "mmseg_maskformer"
+    assert not any(name.startswith(("tests/", "docs/")) for name in wheel)
+    assert not any(name.endswith("entry_points.txt") for name in wheel)

@@ -1,0 +1,75 @@
+"""Evaluate a checkpoint: ``python tools/test.py CONFIG CHECKPOINT``."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from mmengine.runner import Runner
+
+from mmseg_maskformer.engine.launch import (
+    add_common_arguments,
+    load_config,
+    require_file,
+)
+
+if TYPE_CHECKING:
+    from mmengine.config import Config
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description="Evaluate a checkpoint")
+    parser.add_argument("config", help="config file")
+    parser.add_argument("checkpoint", help="checkpoint file")
+    parser.add_argument("--out", help="folder to write the predicted label maps to")
+    parser.add_argument("--show", action="store_true", help="show predictions")
+    parser.add_argument("--show-dir", help="folder to paint predictions into")
+    parser.add_argument(
+        "--wait-time", type=float, default=2, help="seconds to show each prediction"
+    )
+    parser.add_argument("--tta", action="store_true", help="augment at test time")
+    add_common_arguments(parser)
+    return parser.parse_args()
+
+
+def paint_predictions(config: Config, args: argparse.Namespace) -> None:
+    """Make the runner paint or show every prediction."""
+    config.default_hooks.visualization = {
+        "type": "SegVisualizationHook",
+        "draw": True,
+        "interval": 1,
+        "show": args.show,
+        "wait_time": args.wait_time,
+    }
+    if args.show_dir:
+        config.visualizer.save_dir = args.show_dir
+
+
+def augment(config: Config) -> None:
+    """Replace model and test pipeline by those of test-time augmentation."""
+    missing = [key for key in ("tta_model", "tta_pipeline") if key not in config]
+    if missing:
+        raise SystemExit(f"--tta needs {' and '.join(missing)} in the config.")
+    config.test_dataloader.dataset.pipeline = config.tta_pipeline
+    config.model = {**config.tta_model, "module": config.model}
+
+
+def main() -> None:
+    """Build the runner and evaluate."""
+    args = parse_args()
+    config = load_config(args)
+    require_file(args.checkpoint, "checkpoint")
+    config.load_from = args.checkpoint
+    config.resume = False
+    if args.show or args.show_dir:
+        paint_predictions(config, args)
+    if args.tta:
+        augment(config)
+    if args.out:
+        config.test_evaluator.output_dir = args.out
+    Runner.from_cfg(config).test()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,45 @@
+"""Train a model: ``python tools/train.py CONFIG``."""
+
+from __future__ import annotations
+
+import argparse
+
+from mmengine.runner import Runner
+
+from mmseg_maskformer.engine.launch import (
+    add_common_arguments,
+    enable_amp,
+    enable_auto_scale_lr,
+    load_config,
+)
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description="Train a model")
+    parser.add_argument("config", help="config file")
+    parser.add_argument(
+        "--resume", action="store_true", help="go on from the newest checkpoint"
+    )
+    parser.add_argument("--amp", action="store_true", help="train in mixed precision")
+    parser.add_argument(
+        "--auto-scale-lr", action="store_true", help="scale lr with the batch size"
+    )
+    add_common_arguments(parser)
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Build the runner and train."""
+    args = parse_args()
+    config = load_config(args)
+    if args.amp:
+        enable_amp(config)
+    if args.auto_scale_lr:
+        enable_auto_scale_lr(config)
+    config.resume = args.resume or config.get("resume", False)
+    Runner.from_cfg(config).train()
+
+
+if __name__ == "__main__":
+    main()
