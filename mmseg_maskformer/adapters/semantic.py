@@ -61,6 +61,12 @@ class MaskFormerHead(BaseModule):
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
+        if ignore_index == 255 < num_classes:
+            raise ValueError(
+                f"With num_classes={num_classes} the label 255 is a class and cannot be "
+                "the ignore value too; set ignore_index of the head, for example to "
+                "65535, and the same in the data set and the metric."
+            )
         self.in_channels = list(in_channels)
         self.num_classes = num_classes
         self.out_channels = num_classes

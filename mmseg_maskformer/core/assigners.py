@@ -33,8 +33,9 @@ class HungarianAssigner:
     Costs are computed in float32 whatever the precision of the network.
 
     Args:
-        costs: summed. Costs of other packages are called with mmdet's signature
-            ``(pred_instances, gt_instances)`` and bring their own weight.
+        costs: summed. Classification and mask costs are evaluated pairwise; any other
+            is called as ``cost(pred_instances, gt_instances)``, mmdet's signature,
+            and brings its own weight.
         max_bad_steps: stop after this many calls in a row with non-finite costs.
     """
 
@@ -45,7 +46,8 @@ class HungarianAssigner:
             raise ValueError("HungarianAssigner needs at least one match cost.")
         self.class_costs = [c for c in costs if isinstance(c, ClassificationCost)]
         self.mask_costs = [c for c in costs if isinstance(c, MaskCost)]
-        self.other_costs = [c for c in costs if not isinstance(c, MatchCost)]
+        known = (ClassificationCost, MaskCost)
+        self.other_costs = [c for c in costs if not isinstance(c, known)]
         self.max_bad_steps = max_bad_steps
         self.num_replaced = 0  # non-finite costs replaced so far
         self._bad_steps = 0

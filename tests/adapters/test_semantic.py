@@ -258,6 +258,7 @@ def test_label_that_is_no_class_names_image_values_and_remedies():
     [
         (dict(num_classes=0), "num_classes must be positive, got 0"),
         (dict(num_classes=-3), "num_classes must be positive, got -3"),
+        (dict(num_classes=847), "num_classes=847 the label 255 is a class"),
         (dict(in_channels=[8]), "in_channels must list"),
         (dict(pixel_decoder=dict(type="FPN")), "No part is registered as 'FPN'"),
         (

@@ -1,0 +1,59 @@
+"""Where the tests find data, and which of them need a GPU.
+
+Two folders are looked for beside the checkout and can be put elsewhere:
+`MASKFORMER_DATA` (default `../shared/data`) and `MASKFORMER_GOLDEN` (default: the
+folder `golden` beside the data). A test whose folder is absent is skipped with the
+name of the variable.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+def data_dir() -> Path:
+    """The folder of data sets, whether or not it exists."""
+    default = REPOSITORY.parent / "shared" / "data"
+    return Path(os.environ.get("MASKFORMER_DATA", default))
+
+
+def golden_dir() -> Path:
+    """The folder of the original implementation's outputs."""
+    default = data_dir().parent / "golden"
+    return Path(os.environ.get("MASKFORMER_GOLDEN", default))
+
+
+def _existing(path: Path, variable: str) -> Path:
+    if not path.exists():
+        pytest.skip(
+            f"{path} does not exist; set {variable} to the folder that holds it"
+        )
+    return path
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of data sets; the test is skipped when it is absent."""
+    return _existing(data_dir(), "MASKFORMER_DATA")
+
+
+@pytest.fixture(scope="session")
+def golden() -> Path:
+    """The folder of golden outputs; the test is skipped when it is absent."""
+    return _existing(golden_dir(), "MASKFORMER_GOLDEN")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip the tests marked `gpu` on a machine without one."""
+    if torch.cuda.is_available():
+        return
+    skip = pytest.mark.skip(reason="this machine has no CUDA device")
+    for item in items:
+        if "gpu" in item.keywords:
+            item.add_marker(skip)

@@ -1,0 +1,90 @@
+"""On CUDA: the numbers of the CPU, reproducible, with one wait for the matching."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+import torch
+
+from mmseg_maskformer.core.criterion import SetCriterion
+from mmseg_maskformer.core.inference import semantic_labels, semantic_scores
+from mmseg_maskformer.core.structures import Predictions
+from tests import cases
+from tests.checks import assert_gradients_equal, assert_losses_equal
+
+pytestmark = pytest.mark.gpu
+
+
+def on_gpu(target):
+    """The same targets with every tensor on the GPU."""
+    moved = {
+        field.name: value.cuda()
+        for field in dataclasses.fields(target)
+        if isinstance(value := getattr(target, field.name), torch.Tensor)
+    }
+    return dataclasses.replace(target, **moved)
+
+
+def problem(void=False):
+    """Predictions and targets on the CPU."""
+    case = cases.random_case([5, 0, 20], num_classes=30, num_queries=25, size=(65, 90))
+    generator = torch.Generator().manual_seed(0)
+    embed = torch.randn(2, 3, 25, 16, generator=generator)
+    features = torch.randn(3, 16, 17, 23, generator=generator)
+    targets = case.targets
+    if void:
+        inside = torch.rand(65, 90, generator=generator) > 0.3
+        targets = [(*target, inside) for target in targets]
+    logits = case.class_logits.detach()
+    return Predictions(logits, embed, features), cases.as_targets(targets)
+
+
+def losses_and_gradients(predictions, targets):
+    leaves = Predictions(*(x.clone().requires_grad_() for x in predictions))
+    losses = SetCriterion()(leaves, targets)
+    grads = torch.autograd.grad(sum(losses.values()), leaves)
+    return {k: v.detach().cpu() for k, v in losses.items()}, [x.cpu() for x in grads]
+
+
+@pytest.mark.parametrize("void", [False, True])
+def test_criterion_equals_that_of_the_cpu(void):
+    predictions, targets = problem(void)
+    moved = Predictions(*(x.cuda() for x in predictions))
+    wanted, wanted_grads = losses_and_gradients(predictions, targets)
+    found, grads = losses_and_gradients(moved, [on_gpu(x) for x in targets])
+    assert_losses_equal(found, wanted, rtol=1e-4)  # products may run in TF32
+    assert_gradients_equal(grads, wanted_grads, tolerance=1e-3)
+
+
+def test_gradients_are_reproducible():
+    predictions, targets = problem()
+    moved = Predictions(*(x.cuda() for x in predictions))
+    targets = [on_gpu(x) for x in targets]
+    first, second = (losses_and_gradients(moved, targets)[1] for _ in range(2))
+    assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
+
+
+def test_one_copy_to_the_host_per_step():
+    predictions, targets = problem()
+    moved = Predictions(*(x.cuda() for x in predictions))
+    targets = [on_gpu(x) for x in targets]
+    SetCriterion()(moved, targets)
+    activities = [torch.profiler.ProfilerActivity.CUDA]
+    with torch.profiler.profile(activities=activities) as profile:
+        SetCriterion()(moved, targets)
+        torch.cuda.synchronize()
+    copies = [e for e in profile.events() if "Memcpy DtoH" in e.name]
+    assert len(copies) == 1
+
+
+@pytest.mark.parametrize("tile", [1, 5000, 10**8])
+def test_tiled_labels_equal_the_dense_argmax(tile):
+    generator = torch.Generator().manual_seed(0)
+    class_logits = 2 * torch.randn(1, 30, 12, generator=generator).cuda()
+    mask_logits = 4 * torch.randn(1, 30, 17, 23, generator=generator).cuda()
+    scores = semantic_scores(class_logits, mask_logits, (65, 90))[0]
+    found = semantic_labels(class_logits[0], mask_logits[0], (65, 90), tile=tile)
+    gap = scores.max(0).values - scores.gather(0, found[None])[0]
+    assert gap.max() < 2e-3  # products may run in TF32
+    assert (found == scores.argmax(0)).double().mean() > 0.99

@@ -1,0 +1,57 @@
+"""Position encoding against the reference and against the peer."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from mmseg_maskformer.core.layers import sine_position_encoding
+from tests import reference
+
+
+def padding(height, width, real_height, real_width):
+    mask = torch.ones(height, width, dtype=torch.bool)
+    mask[:real_height, :real_width] = False
+    return mask
+
+
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (3, 5), (7, 4)])
+@pytest.mark.parametrize("channels", [4, 8, 20])
+def test_sine_encoding_equals_the_formula(height, width, channels):
+    mask = torch.zeros(1, height, width, dtype=torch.bool)
+    found = sine_position_encoding(mask, channels)
+    wanted = reference.sine_position(height, width, channels // 2)
+    torch.testing.assert_close(
+        found[0].double(), wanted.flatten(1).T, rtol=0, atol=2e-6
+    )
+
+
+def test_padded_cells_are_not_counted():
+    masks = [padding(5, 6, 3, 4), padding(5, 6, 5, 2)]
+    found = sine_position_encoding(torch.stack(masks), 12)
+    for row, mask in zip(found, masks, strict=True):
+        wanted = reference.sine_position(5, 6, 6, mask).flatten(1).T
+        # a line of padding alone divides 0 by 1e-6: zero angle on both sides
+        torch.testing.assert_close(row.double(), wanted, rtol=0, atol=2e-6)
+        inside = reference.sine_position(5, 6, 6).flatten(1).T
+        assert (row - inside)[~mask.flatten()].abs().max() > 1e-3
+
+
+def test_sine_encoding_in_closed_form():
+    # one cell, 4 channels: angle 2 pi (1 / (1 + 1e-6)): sin 0, cos 1 for both axes
+    found = sine_position_encoding(torch.zeros(1, 1, 1, dtype=torch.bool), 4)
+    wanted = torch.tensor([[[0.0, 1.0, 0.0, 1.0]]])
+    torch.testing.assert_close(found, wanted, rtol=0, atol=1e-5)
+
+
+@pytest.mark.mmdet
+def test_sine_encoding_equals_that_of_mmdet():
+    pytest.importorskip("mmdet")
+    from mmdet.models.layers import SinePositionalEncoding
+
+    mask = torch.stack([padding(7, 9, 7, 9), padding(7, 9, 5, 6)])
+    wanted = SinePositionalEncoding(num_feats=16, normalize=True)(mask)
+    found = sine_position_encoding(mask, 32)
+    torch.testing.assert_close(
+        found, wanted.flatten(2).transpose(1, 2), rtol=0, atol=2e-6
+    )

@@ -1,0 +1,97 @@
+"""Match costs against the reference and against mmdet's costs."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from mmseg_maskformer.core.match_costs import (
+    BCECost,
+    ClassificationCost,
+    DiceCost,
+    FocalCost,
+)
+from tests import cases, reference
+
+
+def problem(num_segments=5, size=(32, 40), seed=0):
+    """Class logits (Q, K+1), mask logits (Q, h, w), labels and masks of an image."""
+    case = cases.random_case([num_segments], size=size, num_layers=1, seed=seed)
+    class_logits, mask_logits = case.class_logits[0, 0], case.mask_logits[0, 0]
+    return class_logits.detach(), mask_logits.detach(), case.targets[0]
+
+
+def instances(class_logits, mask_logits, target):
+    """The host's containers, with masks on the prediction grid."""
+    labels, masks = target
+    small = reference.resize_nearest(masks, tuple(mask_logits.shape[-2:]))
+    predicted = SimpleNamespace(scores=class_logits, masks=mask_logits)
+    return predicted, SimpleNamespace(labels=labels, masks=small.long())
+
+
+@pytest.mark.parametrize("size", [(32, 40), (33, 50), (17, 9)])
+@pytest.mark.parametrize("bce", [False, True])
+def test_costs_equal_the_reference(size, bce):
+    class_logits, mask_logits, target = problem(size=size)
+    weights = reference.Weights(cls=2.0, mask=7.0, dice=3.0, bce=bce, smooth=2.0)
+    wanted = reference.cost_terms(
+        class_logits.double(), mask_logits.double(), target, weights
+    )
+    mask_cost = BCECost(weight=7.0) if bce else FocalCost(weight=7.0)
+    costs = [ClassificationCost(2.0), mask_cost, DiceCost(weight=3.0, smooth=2.0)]
+    arguments = instances(class_logits, mask_logits, target)
+    for cost, expected in zip(costs, wanted, strict=True):
+        found = cost(*arguments, {})
+        assert expected.std() > 1e-3
+        torch.testing.assert_close(found.double(), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_focal_constants_reach_the_formula():
+    class_logits, mask_logits, target = problem()
+    weights = reference.Weights(mask=1.0, alpha=0.7, gamma=3.0)
+    wanted = reference.cost_terms(
+        class_logits.double(), mask_logits.double(), target, weights
+    )[1]
+    cost = FocalCost(weight=1.0, alpha=0.7, gamma=3.0)
+    found = cost(*instances(class_logits, mask_logits, target))
+    torch.testing.assert_close(found.double(), wanted, rtol=1e-5, atol=1e-6)
+
+
+def test_costs_equal_those_of_mmdet():
+    pytest.importorskip("mmdet")
+    from mmdet.models.task_modules.assigners import match_cost as peer
+    from mmengine.structures import InstanceData
+
+    class_logits, mask_logits, target = problem(seed=4)
+    predicted, truth = instances(class_logits, mask_logits, target)
+    predicted, truth = InstanceData(**vars(predicted)), InstanceData(**vars(truth))
+    pairs = [
+        (ClassificationCost(1.0), peer.ClassificationCost(weight=1.0)),
+        (FocalCost(20.0), peer.FocalLossCost(weight=20.0, binary_input=True)),
+        (BCECost(5.0), peer.CrossEntropyLossCost(weight=5.0, use_sigmoid=True)),
+        (DiceCost(1.0), peer.DiceCost(weight=1.0, pred_act=True, eps=1.0)),
+    ]
+    for ours, theirs in pairs:
+        found = ours(predicted, truth, {})
+        torch.testing.assert_close(
+            found, theirs(predicted, truth, {}), atol=1e-5, rtol=1e-5
+        )
+
+
+def test_half_precision_inputs_are_compared_in_float32():
+    # 4096 pixels x softplus(40) = 163,840 overflows float16 (65,504)
+    logits = torch.full((1, 64, 64), 40.0)
+    predicted = SimpleNamespace(masks=logits.half())
+    truth = SimpleNamespace(masks=torch.zeros(1, 64, 64, dtype=torch.bool))
+    with torch.autocast("cpu", dtype=torch.float16, enabled=False):
+        cost = BCECost(weight=1.0)(predicted, truth)
+    assert cost.dtype == torch.float32
+    assert float(cost) == pytest.approx(40.0, rel=1e-6)
+
+
+@pytest.mark.parametrize("cost", [ClassificationCost, FocalCost, BCECost, DiceCost])
+def test_negative_weights_are_refused(cost):
+    with pytest.raises(ValueError, match="must not be negative, got -1"):
+        cost(weight=-1)

@@ -1,0 +1,111 @@
+"""Targets: from label maps, from masks, on another grid; wrong labels are refused."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from mmseg_maskformer.core.structures import (
+    Predictions,
+    SegmentTargets,
+    semantic_targets,
+)
+from tests import cases, reference
+
+
+def segments_of(targets):
+    """{label: mask} of the targets of one image."""
+    masks = targets.masks(torch.arange(len(targets)))
+    return dict(zip(targets.labels.tolist(), masks, strict=True))
+
+
+def assert_segments_equal(targets, label_map, void):
+    found = segments_of(targets)
+    values = set(label_map.unique().tolist()) - set(void)
+    assert set(found) == values
+    for label, mask in found.items():
+        assert torch.equal(mask, label_map == label)
+
+
+@pytest.mark.parametrize(
+    ("num_classes", "ignore_index", "void"),
+    [
+        (7, 255, [255]),
+        (7, 100, [100, 255]),
+        (7, -1, [-1, 255]),
+        (400, 65535, [65535]),
+        (400, 255, [255]),
+    ],
+)
+@pytest.mark.parametrize("dtype", [torch.int64, torch.int32])
+def test_one_segment_per_class_that_occurs(num_classes, ignore_index, void, dtype):
+    generator = torch.Generator().manual_seed(0)
+    values = torch.tensor(
+        [0, 3, num_classes - 1, *void, *([255, 256] * (num_classes > 256))]
+    )
+    picks = torch.randint(len(values), (2, 13, 17), generator=generator)
+    label_maps = values[picks].to(dtype)
+    found = semantic_targets(label_maps, num_classes, ignore_index)
+    for targets, label_map in zip(found, label_maps, strict=True):
+        assert_segments_equal(targets, label_map, void)
+        assert targets.valid is None
+    left_out = semantic_targets(label_maps, num_classes, ignore_index, ignore_void=True)
+    for targets, label_map in zip(left_out, label_maps, strict=True):
+        assert torch.equal(targets.valid, ~torch.isin(label_map, torch.tensor(void)))
+
+
+def test_uint8_label_maps():
+    label_map = torch.tensor([[[0, 3, 255], [3, 3, 6]]], dtype=torch.uint8)
+    (targets,) = semantic_targets(label_map, num_classes=7)
+    assert_segments_equal(targets, label_map[0], [255])
+
+
+def test_an_image_of_void_has_no_segment():
+    (targets,) = semantic_targets(torch.full((1, 4, 5), 255), num_classes=3)
+    assert len(targets) == 0
+    assert targets.masks(torch.arange(0)).shape == (0, 4, 5)
+
+
+def test_wrong_labels_name_image_values_and_remedies():
+    label_maps = torch.zeros(2, 4, 5, dtype=torch.long)
+    label_maps[1, 0, :3] = torch.tensor([7, 150, -2])
+    with pytest.raises(ValueError, match="bad.png") as error:
+        semantic_targets(label_maps, num_classes=7, names=["good.png", "bad.png"])
+    for part in ("-2, 7, 150", "num_classes=7", "reduce_zero_label=True", "0..6"):
+        assert part in str(error.value)
+    assert "good.png" not in str(error.value)
+
+
+def test_the_last_class_is_right_and_the_next_one_wrong():
+    semantic_targets(torch.full((1, 2, 2), 6), num_classes=7)
+    with pytest.raises(ValueError, match="value.s. 7,"):
+        semantic_targets(torch.full((1, 2, 2), 7), num_classes=7)
+    (targets,) = semantic_targets(torch.full((1, 2, 2), 255), 256, ignore_index=-1)
+    assert targets.labels.tolist() == [255]  # a class when there are 256 of them
+    with pytest.raises(ValueError, match="value.s. 256,"):
+        semantic_targets(torch.full((1, 2, 2), 256), num_classes=256)
+
+
+@pytest.mark.parametrize("grid", [(8, 10), (9, 13), (40, 3), (1, 1)])
+def test_resized_equals_the_reference(grid):
+    labels, masks = cases.target(4, 5, (33, 50), seed=2)
+    inside = torch.rand(33, 50, generator=torch.Generator().manual_seed(0)) > 0.5
+    (compact,) = cases.as_targets([(labels, masks, inside)])
+    overlapping = masks.clone()
+    overlapping[1] |= masks[2]
+    dense = SegmentTargets.from_masks(labels, overlapping, inside)
+    for targets, expected in ((compact, masks), (dense, overlapping)):
+        small = targets.resized(grid)
+        wanted = reference.resize_nearest(expected, grid)
+        assert torch.equal(small.masks(torch.arange(4)), wanted)
+        assert torch.equal(small.valid, reference.resize_nearest(inside, grid))
+        assert torch.equal(small.labels, labels)
+
+
+def test_mask_logits_are_the_product():
+    embed = torch.tensor([[[[1.0, 2.0]]], [[[0.0, -1.0]]]])  # two layers, one query
+    features = torch.tensor([[[[3.0, 4.0]], [[5.0, 6.0]]]])  # (1, 2, 1, 2)
+    predictions = Predictions(torch.zeros(2, 1, 1, 3), embed, features)
+    # layer 0: 1 * (3, 4) + 2 * (5, 6); the last layer: -(5, 6)
+    assert predictions.mask_logits(0).tolist() == [[[[13.0, 16.0]]]]
+    assert predictions.mask_logits().tolist() == [[[[-5.0, -6.0]]]]

@@ -1,0 +1,104 @@
+"""What the benchmark measures, by arithmetic, and one tiny run of every mode."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import pytest
+import torch
+
+from tests.conftest import REPOSITORY
+
+
+@pytest.fixture
+def measure(monkeypatch):
+    monkeypatch.syspath_prepend(str(REPOSITORY / "tools"))
+    from benchmark_lib import measure
+
+    return measure
+
+
+def chain(x):
+    """Saves exp(x) and 2 exp(x), 4 bytes a cell each; x itself is not saved."""
+    return ((x.exp() * 2).sin() * 1).sum()
+
+
+def test_memory_of_a_chain_is_counted_exactly(measure):
+    x = torch.randn(1000, 1000, requires_grad=True)
+    variant = measure.Variant("chain", lambda: chain(x), [x], [x])
+    found = measure.memory(variant, torch.device("cpu"))
+    # after forward: exp, 2 exp. Backward adds the gradient, cos and their product.
+    assert found["held"] == pytest.approx(2 * 4e6, abs=1000)
+    assert found["peak"] == pytest.approx(5 * 4e6, abs=1000)
+    assert x.grad is None
+
+
+def test_temporaries_inside_an_operator_are_counted(measure):
+    x = torch.randn(50, 1000, 100)
+    variant = measure.Variant("double", lambda: (x.double() * 2).sum())
+    found = measure.memory(variant, torch.device("cpu"))
+    assert found["peak"] == pytest.approx(2 * 8 * 5e6, abs=1000)
+
+
+def test_saved_bytes_count_storages_once_and_know_the_inputs(measure):
+    x = torch.randn(1000, requires_grad=True)
+
+    def forward():
+        half = x[:500]
+        return (half * x[500:]).sum() + (x * x).sum() + x.exp().sum()
+
+    variant = measure.Variant("views", forward, [x], [x])
+    found = measure.saved_bytes(variant)
+    # the storage of x, 4,000 bytes, four times; and exp(x), 4,000 bytes
+    assert found == {"saved": 8000, "saved_without_inputs": 4000}
+
+
+def test_a_graph_dropped_on_the_way_is_not_saved(measure):
+    x = torch.randn(1000, requires_grad=True)
+
+    def forward():
+        x.exp().sum().backward()
+        return (2 * x).sum()
+
+    variant = measure.Variant("inner", forward, [x], [x])
+    assert measure.saved_bytes(variant)["saved"] == 0
+
+
+def test_variants_take_turns(measure):
+    order = []
+
+    def forward(name):
+        order.append(name)
+        return torch.zeros(())
+
+    variants = [measure.Variant(n, lambda n=n: forward(n)) for n in ("a", "b")]
+    times = measure.alternate(variants, repeats=2, device=torch.device("cpu"))
+    assert order == ["a", "b"] * 3  # a warm-up and two repeats
+    assert [len(x) for x in times.values()] == [2, 2]
+
+
+@pytest.mark.mmdet
+@pytest.mark.parametrize("mode", ["criterion", "semantic-inference", "train-step"])
+def test_every_mode_runs_and_the_sides_agree(mode, monkeypatch, tmp_path, capsys):
+    pytest.importorskip("mmdet")
+    monkeypatch.syspath_prepend(str(REPOSITORY / "tools"))
+    import benchmark
+
+    path = tmp_path / "report.json"
+    options = "--size 64 --classes 7 --segments 3 --queries 10 --layers 2 --repeats 1"
+    command = ["benchmark.py", mode, *options.split(), "--check", "--json", str(path)]
+    monkeypatch.setattr(sys, "argv", [*command, "--sides", "ours", "mmseg"])
+    benchmark.main()
+    report = json.loads(path.read_text())
+    ours, peer = report["results"]["ours"], report["results"]["mmseg"]
+    key = "peak" if mode == "semantic-inference" else "held"
+    assert ours[key] < peer[key]
+    assert report["environment"]["versions"]["torch"] == torch.__version__.split("+")[0]
+    assert "mmseg / ours" in capsys.readouterr().out
+    if mode == "criterion":
+        # two gradients of 3 masks, 2 layers, 2 images on 16 x 16 cells, and the heads'
+        assert ours["saved_without_inputs"] >= 2 * 3 * 2 * 2 * 16 * 16 * 4
+        assert "loss and gradients differ by at most" in report["check"]
+    if mode == "semantic-inference":
+        assert report["check"] == f"0 of {2 * 64 * 64} labels differ"

@@ -1,0 +1,245 @@
+"""Compare this package with the installed peers: time, peak memory, bytes saved.
+
+All sides run in one process and take turns. Examples::
+
+    python tools/benchmark.py criterion --size 512 --segments 9
+    python tools/benchmark.py train-step --size 512 --amp
+    python tools/benchmark.py semantic-inference --size 1024x2048 --batch 1 --check
+
+The peers are mmseg's MaskFormerHead and, where transformers is installed, its
+MaskFormer (not in semantic-inference: it resizes scores instead of masks, a different
+result). Use an otherwise idle machine: threads that wait for each other make times on a
+busy one meaningless; there, `--threads 1` and the CPU seconds say more.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import os
+import platform
+import shlex
+import statistics
+import sys
+from importlib import metadata, util
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # the profiler announces itself
+
+import torch  # noqa: E402
+from mmengine.logging import MMLogger  # noqa: E402
+from torch import Tensor  # noqa: E402
+
+sys.path[:0] = [str(Path(__file__).resolve().parent.parent)]
+
+import mmseg_maskformer  # noqa: E402, F401  (hosts without compiled operators)
+from benchmark_lib import measure  # noqa: E402
+from benchmark_lib.inputs import Outputs, Settings  # noqa: E402
+
+MODES = ("criterion", "train-step", "semantic-inference")
+PACKAGES = (
+    "torch",
+    "torchvision",
+    "mmsegmentation-maskformer",
+    "onedl-mmengine",
+    "onedl-mmcv",
+    "onedl-mmsegmentation",
+    "onedl-mmdetection",
+    "mmengine",
+    "mmcv",
+    "mmcv-lite",
+    "mmsegmentation",
+    "mmdet",
+    "transformers",
+    "scipy",
+    "numpy",
+)
+AMP = {"fp16": torch.float16, "bf16": torch.bfloat16}
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("mode", choices=MODES)
+    parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
+    parser.add_argument("--size", default="512", help="S or HxW of the network input")
+    parser.add_argument("--batch", type=int, default=2, help="images")
+    parser.add_argument("--classes", type=int, default=150)
+    parser.add_argument("--segments", type=int, default=9, help="segments of an image")
+    parser.add_argument("--queries", type=int, default=100)
+    parser.add_argument("--layers", type=int, default=6, help="supervised layers")
+    parser.add_argument("--amp", nargs="?", const="bf16", choices=list(AMP))
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--threads", type=int, help="threads of PyTorch on the CPU")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--sides", nargs="+", help="only these: ours mmseg transformers"
+    )
+    parser.add_argument("--check", action="store_true", help="results must agree")
+    parser.add_argument("--json", type=Path, help="write everything to this file")
+    return parser.parse_args()
+
+
+def settings_of(args: argparse.Namespace) -> Settings:
+    """The problem that the arguments describe."""
+    parts = [int(part) for part in args.size.split("x")]
+    size = (parts[0], parts[-1])
+    device = torch.device(args.device)
+    amp = AMP[args.amp] if args.amp else None
+    return Settings(
+        size,
+        args.batch,
+        args.classes,
+        args.segments,
+        args.queries,
+        args.layers,
+        device,
+        amp,
+        args.seed,
+    )
+
+
+def sides(args: argparse.Namespace) -> list[Any]:
+    """The modules of the sides that can run here; mmseg is the one to compare with."""
+    names = ["ours", "mmseg", "transformers"]
+    if util.find_spec("transformers") is None or args.mode == "semantic-inference":
+        names.remove("transformers")
+    wanted = [name for name in names if name in (args.sides or names)]
+    files = {
+        "ours": "our_side",
+        "mmseg": "mmseg_side",
+        "transformers": "huggingface_side",
+    }
+    return [importlib.import_module(f"benchmark_lib.{files[name]}") for name in wanted]
+
+
+def variants_of(args: argparse.Namespace, settings: Settings) -> list[measure.Variant]:
+    """One variant of the mode for every side, on the same inputs."""
+    build = args.mode.replace("-", "_")
+    shared = [Outputs(settings)] if args.mode == "criterion" else []
+    return [getattr(side, build)(settings, *shared) for side in sides(args)]
+
+
+def check(variants: list[measure.Variant], mode: str) -> str:
+    """Compare the results of the first two sides; stops when they disagree."""
+    first, second = (variant.step() for variant in variants[:2])
+    if mode == "semantic-inference":
+        gap = int((first.long() != second.long().view_as(first)).sum())
+        verdict = f"{gap} of {first.numel()} labels differ"
+    else:
+        # both sides share the leaves, so their gradients add up; take turns
+        grads = []
+        for variant in variants[:2]:
+            variant.clear()
+            variant.step()
+            grads.append([leaf.grad.clone() for leaf in variant.leaves])
+        gaps = [_relative(*pair) for pair in zip(*grads, strict=True)]
+        gap = max(_relative(first, second), *gaps)
+        verdict = (
+            f"loss and gradients differ by at most {gap:.1e} (relative to the peer)"
+        )
+    if gap > (0 if mode == "semantic-inference" else 1e-5):
+        raise SystemExit(f"The sides do not agree: {verdict}.")
+    return verdict
+
+
+def _relative(found: Tensor, wanted: Tensor) -> float:
+    """Largest difference, relative to the largest entry."""
+    return float((found - wanted).abs().max() / wanted.abs().max())
+
+
+def run(args: argparse.Namespace) -> dict[str, Any]:
+    """Measure every variant of the mode."""
+    settings = settings_of(args)
+    MMLogger.get_instance("benchmark").setLevel("ERROR")  # hosts report every init
+    variants = variants_of(args, settings)
+    report: dict[str, Any] = {"environment": environment(args), "results": {}}
+    if args.check and args.mode != "train-step" and len(variants) > 1:
+        report["check"] = check(variants, args.mode)
+    times = measure.alternate(variants, args.repeats, settings.device)
+    for variant in variants:
+        wall, cpu = zip(*times[variant.name], strict=True)
+        figures: dict[str, Any] = {"seconds": wall, "cpu_seconds": cpu}
+        figures["median"] = statistics.median(wall)
+        figures["cpu_median"] = statistics.median(cpu)
+        figures.update(measure.memory(variant, settings.device))
+        figures.update(measure.saved_bytes(variant))
+        figures["note"] = variant.note
+        report["results"][variant.name] = figures
+    return report
+
+
+def environment(args: argparse.Namespace) -> dict[str, Any]:
+    """Versions, hardware and the command."""
+    versions = {}
+    for name in PACKAGES:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    on_cuda = args.device == "cuda"
+    return {
+        "command": shlex.join(["python", *sys.argv]),
+        "seed": args.seed,
+        "versions": {"python": platform.python_version(), **versions},
+        "cpu": _cpu_name(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "gpu": torch.cuda.get_device_name() if on_cuda else None,
+        "load_at_start": os.getloadavg(),
+    }
+
+
+def _cpu_name() -> str:
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    names = [line.split(":")[1].strip() for line in lines if "model name" in line]
+    return names[0] if names else platform.processor()
+
+
+def table(report: dict[str, Any]) -> str:
+    """The results as a Markdown table; ratios are peer / ours."""
+    results = report["results"]
+    ours = results.get("ours")
+    head = ["side", "time (s)", "min - max", "CPU (s)", "peak (MiB)", "held (MiB)"]
+    head += ["saved (MiB)", "without inputs"]
+    rows = [head, ["---"] * len(head)]
+    keys = ("peak", "held", "saved", "saved_without_inputs")
+    for name, figures in results.items():
+        low, high = min(figures["seconds"]), max(figures["seconds"])
+        row = [name, f"{figures['median']:.4f}", f"{low:.4f} - {high:.4f}"]
+        row.append(f"{figures['cpu_median']:.3f}")
+        rows.append(row + [f"{figures[key] / 2**20:.1f}" for key in keys])
+    for name, figures in results.items():
+        if ours and name != "ours":
+            row = [f"{name} / ours", _ratio(figures, ours, "median"), ""]
+            row.append(_ratio(figures, ours, "cpu_median"))
+            rows.append(row + [_ratio(figures, ours, key) for key in keys])
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+
+
+def _ratio(peer: dict[str, Any], ours: dict[str, Any], key: str) -> str:
+    return f"{peer[key] / ours[key]:.2f}x" if ours[key] else "-"
+
+
+def main() -> None:
+    """Run, print, write."""
+    args = parse_args()
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    report = run(args)
+    print(table(report))
+    for name, figures in report["results"].items():
+        if figures["note"]:
+            print(f"{name}: {figures['note']}")
+    if "check" in report:
+        print(report["check"])
+    if args.json:
+        args.json.write_text(json.dumps(report, indent=1) + "\n")
+        print(f"written: {args.json}")
+
+
+if __name__ == "__main__":
+    main()

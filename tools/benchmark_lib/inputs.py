@@ -1,0 +1,100 @@
+"""Inputs that every side gets: label maps, images, query outputs and mask features."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+WIDTH = 256
+VOID = 255
+
+
+class Settings(NamedTuple):
+    """What is compared: sizes of the problem and where it runs."""
+
+    size: tuple[int, int]
+    batch: int
+    classes: int
+    segments: int
+    queries: int
+    layers: int
+    device: torch.device
+    amp: torch.dtype | None
+    seed: int
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Height and width of the stride-4 grid."""
+        return -(-self.size[0] // 4), -(-self.size[1] // 4)
+
+    def autocast(self) -> torch.autocast:
+        """Mixed precision as asked for; does nothing without `amp`."""
+        dtype = self.amp or torch.bfloat16
+        enabled = self.amp is not None
+        return torch.autocast(self.device.type, dtype=dtype, enabled=enabled)
+
+
+def label_maps(settings: Settings) -> Tensor:
+    """Label maps (B, H, W): `segments` regions of distinct classes and one void one."""
+    generator = torch.Generator().manual_seed(settings.seed)
+    rows = (torch.arange(settings.size[0]) + 0.5) / settings.size[0]
+    cols = (torch.arange(settings.size[1]) + 0.5) / settings.size[1]
+    grid = torch.stack(torch.meshgrid(rows, cols, indexing="ij"), -1)
+    maps = []
+    for _ in range(settings.batch):
+        centres = torch.rand(settings.segments + 1, 2, generator=generator)
+        labels = torch.randperm(min(settings.classes, VOID), generator=generator)
+        labels = torch.cat([labels[: settings.segments], torch.tensor([VOID])])
+        nearest = torch.cdist(grid.flatten(0, 1), centres).argmin(1)
+        maps.append(labels[nearest].view(settings.size))
+    return torch.stack(maps).to(settings.device)
+
+
+def images(settings: Settings) -> Tensor:
+    """Normalised images (B, 3, H, W)."""
+    generator = torch.Generator().manual_seed(settings.seed)
+    shape = (settings.batch, 3, *settings.size)
+    return torch.randn(shape, generator=generator).to(settings.device)
+
+
+class Outputs(nn.Module):
+    """What the criterion starts from, and the two heads that read it.
+
+    `queries (L, B, Q, C)` are the transformer decoder's normalised outputs and
+    `features (B, C, h, w)` the mask features. Under mixed precision the features have
+    the low precision that the pixel decoder's last convolution gives them.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__()
+        torch.manual_seed(settings.seed)
+        queries = torch.randn(settings.layers, settings.batch, settings.queries, WIDTH)
+        features = torch.randn(settings.batch, WIDTH, *settings.grid)
+        self.queries = nn.Parameter(queries)
+        self.features = nn.Parameter(features.to(settings.amp or torch.float32))
+        self.class_head = nn.Linear(WIDTH, settings.classes + 1)
+        layers = [
+            nn.Linear(WIDTH, WIDTH),
+            nn.ReLU(),
+            nn.Linear(WIDTH, WIDTH),
+            nn.ReLU(),
+        ]
+        self.mask_head = nn.Sequential(*layers, nn.Linear(WIDTH, WIDTH))
+        self.to(settings.device)
+
+    def heads(self) -> tuple[Tensor, Tensor]:
+        """Class logits (L, B, Q, K+1) and mask embeddings (L, B, Q, C)."""
+        return self.class_head(self.queries), self.mask_head(self.queries)
+
+
+def head_outputs(settings: Settings) -> tuple[Tensor, Tensor, Tensor]:
+    """Class logits (B, Q, K+1), embeddings (B, Q, C) and features (B, C, h, w)."""
+    generator = torch.Generator().manual_seed(settings.seed)
+    shape = (settings.batch, settings.queries)
+    class_logits = 2 * torch.randn(*shape, settings.classes + 1, generator=generator)
+    embed = torch.randn(*shape, WIDTH, generator=generator) / WIDTH**0.5
+    features = torch.randn(settings.batch, WIDTH, *settings.grid, generator=generator)
+    found = (class_logits, embed, 4 * features)
+    return tuple(x.to(settings.device) for x in found)

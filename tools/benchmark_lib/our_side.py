@@ -1,0 +1,88 @@
+"""This package: the criterion, the R50 model and the tiled inference."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from mmengine.config import Config
+from mmengine.structures import PixelData
+from mmseg.registry import MODELS
+from mmseg.structures import SegDataSample
+from torch import Tensor
+
+from benchmark_lib import inputs
+from benchmark_lib.inputs import Outputs, Settings
+from benchmark_lib.measure import Variant
+from mmseg_maskformer.core.criterion import SetCriterion
+from mmseg_maskformer.core.inference import semantic_labels
+from mmseg_maskformer.core.structures import Predictions, semantic_targets
+
+NAME = "ours"
+BASE = Path(__file__).resolve().parents[2] / "configs/_base_/models/maskformer_r50.py"
+
+
+def criterion(settings: Settings, outputs: Outputs) -> Variant:
+    """Heads, matching, losses; mask logits are made where they are needed."""
+    module = SetCriterion().to(settings.device)
+    label_maps = inputs.label_maps(settings)
+    targets = semantic_targets(label_maps, settings.classes, inputs.VOID)
+
+    def forward() -> Tensor:
+        with settings.autocast():
+            class_logits, embed = outputs.heads()
+            predictions = Predictions(class_logits, embed, outputs.features)
+            losses = module(predictions, targets)
+        return sum(losses.values())
+
+    leaves = list(outputs.parameters())
+    maps = [target.segment_map for target in targets]
+    return Variant(NAME, forward, [*leaves, *maps], leaves)
+
+
+def train_step(settings: Settings) -> Variant:
+    """Forward of the whole model, losses, backward."""
+    config = Config.fromfile(BASE).model
+    # the peer's configuration trains the batch norms' weights; the same here
+    norm = dict(type="BN", requires_grad=True)
+    config.update(data_preprocessor=None)
+    config.backbone.update(init_cfg=None, norm_cfg=norm)
+    config.decode_head.num_classes = settings.classes
+    config.decode_head.transformer_decoder.num_queries = settings.queries
+    torch.manual_seed(settings.seed)
+    model = MODELS.build(config).to(settings.device)
+    model.init_weights()
+    model.train()
+    images, samples = inputs.images(settings), _samples(settings)
+
+    def forward() -> Tensor:
+        with settings.autocast():
+            losses = model.loss(images, samples)
+        return sum(v for k, v in losses.items() if "loss" in k)
+
+    leaves = [x for x in model.parameters() if x.requires_grad]
+    return Variant(NAME, forward, [images, *leaves], leaves)
+
+
+def _samples(settings: Settings) -> list[SegDataSample]:
+    samples = []
+    for label_map in inputs.label_maps(settings):
+        meta = dict(img_shape=settings.size, ori_shape=settings.size)
+        sample = SegDataSample(metainfo=dict(meta, pad_shape=settings.size))
+        sample.gt_sem_seg = PixelData(data=label_map[None])
+        samples.append(sample)
+    return samples
+
+
+def semantic_inference(settings: Settings) -> Variant:
+    """From head outputs to label maps, in tiles."""
+    class_logits, embed, features = inputs.head_outputs(settings)
+    masks = torch.einsum("bqc,bchw->bqhw", embed, features)
+
+    @torch.no_grad()
+    def forward() -> Tensor:
+        with settings.autocast():
+            pairs = zip(class_logits, masks, strict=True)
+            return torch.stack([semantic_labels(*x, settings.size) for x in pairs])
+
+    return Variant(NAME, forward, [class_logits, masks])
