@@ -42,7 +42,7 @@ class SignedLogits:
 
     def __init__(self, logits: Tensor, target: Tensor, valid: Tensor | None) -> None:
         self.target = target if valid is None else target * valid
-        self.valid = target.new_ones(()) if valid is None else valid
+        self.valid = valid
         self.num_pixels = logits[0, 0].numel() if valid is None else _count(valid)
         self.sign = 1 - 2 * self.target
         self.z = logits * self.sign
@@ -52,7 +52,11 @@ class SignedLogits:
     @cached_property
     def cross_entropy(self) -> Tensor:
         """(S, R, H, W) binary cross-entropy of each pixel."""
-        return softplus(self.z, self.wrong)
+        return softplus(self.z, self.wrong, self.right)
+
+    def only_valid(self, x: Tensor) -> Tensor:
+        """``x`` where pixels count, 0 elsewhere."""
+        return x if self.valid is None else x * self.valid
 
 
 def _count(valid: Tensor) -> Tensor:
@@ -112,7 +116,7 @@ class FocalMaskLoss(MaskLoss):
     def value_and_grad(self, signed: SignedLogits) -> tuple[Tensor, Tensor]:
         """See :meth:`MaskLoss.value_and_grad`."""
         balance = signed.target * (2 * self.alpha - 1) + (1 - self.alpha)
-        balance = balance * (signed.valid / signed.num_pixels)
+        balance = signed.only_valid(balance) / signed.num_pixels
         modulation = signed.wrong**self.gamma
         loss = modulation * signed.cross_entropy
         value = _sum(loss * balance)
@@ -137,9 +141,8 @@ class BCEMaskLoss(MaskLoss):
 
     def value_and_grad(self, signed: SignedLogits) -> tuple[Tensor, Tensor]:
         """See :meth:`MaskLoss.value_and_grad`."""
-        per_pixel = signed.valid / signed.num_pixels
-        value = _sum(signed.cross_entropy * per_pixel)
-        return value, signed.wrong * (signed.sign * per_pixel)
+        value = _sum(signed.only_valid(signed.cross_entropy)) / signed.num_pixels
+        return value, signed.wrong * signed.only_valid(signed.sign) / signed.num_pixels
 
     def match_cost(self) -> BCECost:
         """See :meth:`MaskLoss.match_cost`."""
@@ -163,13 +166,13 @@ class DiceLoss(MaskLoss):
         """See :meth:`MaskLoss.value_and_grad`."""
         area = _sum(signed.target)  # (S, 1)
         missed = _sum(signed.wrong * signed.target)  # (S, R): sum of (1 - p) t
-        surplus = _sum(signed.wrong * signed.valid) - missed  # sum of p (1 - t)
+        surplus = _sum(signed.only_valid(signed.wrong)) - missed  # sum of p (1 - t)
         numerator = 2 * (area - missed) + self.smooth
         denominator = surplus + 2 * area - missed + self.smooth
-        off = (numerator / denominator**2)[..., None, None] * signed.valid
-        on = (-2 / denominator)[..., None, None]
-        slope = torch.addcmul(off, on, signed.target)
-        return 1 - numerator / denominator, slope.mul_(signed.wrong).mul_(signed.right)
+        slope = signed.target * (-2 / denominator)[..., None, None]
+        slope += signed.only_valid((numerator / denominator**2)[..., None, None])
+        slope *= signed.wrong
+        return 1 - numerator / denominator, slope.mul_(signed.right)
 
     def match_cost(self) -> DiceCost:
         """See :meth:`MaskLoss.match_cost`."""
@@ -212,8 +215,8 @@ class _StreamedMaskLosses(torch.autograd.Function):
         chunk: int,
     ) -> Tensor:
         """(T, S, R) values; see :func:`mask_losses`."""
-        values = logits.new_zeros(len(losses), *logits.shape[:2])
-        grads = logits.new_zeros(len(losses), *logits.shape)
+        values = logits.new_empty(len(losses), *logits.shape[:2])
+        grads = logits.new_empty(len(losses), *logits.shape)
         grid = (logits.shape[-2], logits.shape[-1])
         for rows, layers in _chunks(segments, logits.shape[1], targets.size, chunk):
             signed = _signed(logits[rows, layers], segments[rows], targets)

@@ -86,8 +86,9 @@ class FocalCost(MaskCost):
 
     def pairwise(self, logits: Tensor, probs: Tensor, masks: Tensor) -> Tensor:
         """See :meth:`MaskCost.pairwise`."""
-        negative_nll = softplus(logits, probs)
-        positive = (1 - probs).pow_(self.gamma).mul_(negative_nll - logits)
+        complement = 1 - probs
+        negative_nll = softplus(logits, probs, complement)
+        positive = complement.pow_(self.gamma).mul_(negative_nll - logits)
         negative = negative_nll.mul_(probs**self.gamma)
         positive.mul_(self.alpha / logits.shape[1])
         negative.mul_((1 - self.alpha) / logits.shape[1])
@@ -102,7 +103,7 @@ class BCECost(MaskCost):
 
     def pairwise(self, logits: Tensor, probs: Tensor, masks: Tensor) -> Tensor:
         """See :meth:`MaskCost.pairwise`."""
-        negative = softplus(logits, probs).mean(dim=1, keepdim=True)
+        negative = softplus(logits, probs, 1 - probs).mean(dim=1, keepdim=True)
         return negative - (logits / logits.shape[1]) @ masks.T
 
 

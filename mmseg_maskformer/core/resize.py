@@ -23,7 +23,7 @@ def resize(x: Tensor, size: tuple[int, int]) -> Tensor:
 def resize_transposed(x: Tensor, size: tuple[int, int]) -> Tensor:
     """The transpose of :func:`resize`: gradients (n, H, W) back to (n, h, w)."""
     x = _transposed_columns(x.flatten(0, 1), size[1]).view(*x.shape[:2], size[1])
-    out = x.new_zeros(len(x), *size)
+    out = x.new_empty(len(x), *size)
     for narrow, wide, weights in _bands(size[0], x.shape[1], x.dtype, x.device):
         out[:, narrow] = weights.T @ x[:, wide]
     return out
@@ -31,9 +31,9 @@ def resize_transposed(x: Tensor, size: tuple[int, int]) -> Tensor:
 
 def _transposed_columns(x: Tensor, n_in: int) -> Tensor:
     """(m, W) gradients to (m, w)."""
-    out = x.new_zeros(len(x), n_in)
+    out = x.new_empty(len(x), n_in)
     for narrow, wide, weights in _bands(n_in, x.shape[1], x.dtype, x.device):
-        out[:, narrow] = x[:, wide] @ weights
+        torch.mm(x[:, wide], weights, out=out[:, narrow])
     return out
 
 
@@ -48,11 +48,10 @@ def _bands(
     bands = []
     for start in range(0, n_in, step):
         narrow = slice(start, min(start + step, n_in))
-        touched = matrix[:, narrow].any(dim=1).nonzero().flatten()
-        if len(touched):
-            wide = slice(int(touched[0]), int(touched[-1]) + 1)
-            weights = matrix[wide, narrow].contiguous().to(device)
-            bands.append((narrow, wide, weights))
+        touched = matrix[:, narrow].any(dim=1).nonzero().flatten().tolist() or [0]
+        wide = slice(touched[0], touched[-1] + 1)
+        weights = matrix[wide, narrow].contiguous().to(device)
+        bands.append((narrow, wide, weights))
     return bands
 
 
