@@ -28,7 +28,6 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         "--wait-time", type=float, default=2, help="seconds to show each prediction"
     )
-    parser.add_argument("--tta", action="store_true", help="augment at test time")
     add_common_arguments(parser)
     return parser.parse_args()
 
@@ -46,15 +45,6 @@ def paint_predictions(config: Config, args: argparse.Namespace) -> None:
         config.visualizer.save_dir = args.show_dir
 
 
-def augment(config: Config) -> None:
-    """Replace model and test pipeline by those of test-time augmentation."""
-    missing = [key for key in ("tta_model", "tta_pipeline") if key not in config]
-    if missing:
-        raise SystemExit(f"--tta needs {' and '.join(missing)} in the config.")
-    config.test_dataloader.dataset.pipeline = config.tta_pipeline
-    config.model = {**config.tta_model, "module": config.model}
-
-
 def main() -> None:
     """Build the runner and evaluate."""
     args = parse_args()
@@ -64,8 +54,6 @@ def main() -> None:
     config.resume = False
     if args.show or args.show_dir:
         paint_predictions(config, args)
-    if args.tta:
-        augment(config)
     if args.out:
         config.test_evaluator.output_dir = args.out
     Runner.from_cfg(config).test()

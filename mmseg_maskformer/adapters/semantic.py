@@ -8,6 +8,7 @@ and ``predict_labels`` turn them into scores or labels.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -31,7 +32,7 @@ class MaskFormerHead(BaseModule):
 
     Args:
         in_channels: widths of the backbone's maps at strides 4 to 32.
-        num_classes: K, without "no object"; the only place that says it.
+        num_classes: K, two or more without "no object"; the only place that says it.
         pixel_decoder: config of the pixel decoder, without ``in_channels``.
         transformer_decoder: config of the decoder, without ``memory_channels``.
         criterion: config of the criterion.
@@ -61,12 +62,7 @@ class MaskFormerHead(BaseModule):
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
-        if ignore_index == 255 < num_classes:
-            raise ValueError(
-                f"With num_classes={num_classes} the label 255 is a class and cannot be "
-                "the ignore value too; set ignore_index of the head, for example to "
-                "65535, and the same in the data set and the metric."
-            )
+        _check_labels(num_classes, ignore_index)
         self.in_channels = list(in_channels)
         self.num_classes = num_classes
         self.out_channels = num_classes
@@ -109,6 +105,10 @@ class MaskFormerHead(BaseModule):
             padding_mask = _padding_mask(batch_img_metas, size, inputs[-1])
         return self.maskformer(inputs, padding_mask)
 
+    def is_void(self, label: int) -> bool:
+        """Whether a label means that a pixel belongs to no class."""
+        return label == self.ignore_index or label == 255 >= self.num_classes
+
     def loss(
         self,
         inputs: Sequence[Tensor],
@@ -118,10 +118,11 @@ class MaskFormerHead(BaseModule):
         """Weighted losses by name.
 
         Raises:
-            ValueError: A label is neither a class nor void.
+            ValueError: A label is neither a class nor void, or a label map has not the
+                size of its image.
         """
         metas = [sample.metainfo for sample in batch_data_samples]
-        labels = torch.cat([sample.gt_sem_seg.data for sample in batch_data_samples])
+        labels = _label_maps(batch_data_samples, inputs[0].shape[-2:])
         targets = semantic_targets(
             label_maps=labels,
             num_classes=self.num_classes,
@@ -178,6 +179,22 @@ class MaskFormerSegmentor(EncoderDecoder):
     mode. Arguments are those of the host's ``EncoderDecoder``.
     """
 
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if not isinstance(self.decode_head, MaskFormerHead):
+            raise ValueError(
+                "MaskFormerSegmentor needs decode_head.type='mmseg_maskformer."
+                f"MaskFormerHead', got {type(self.decode_head).__name__}; use "
+                "EncoderDecoder for other heads."
+            )
+        void = getattr(self.data_preprocessor, "seg_pad_val", None)
+        if void is not None and not self.decode_head.is_void(void):
+            raise ValueError(
+                f"data_preprocessor.seg_pad_val={void} is a class of decode_head."
+                f"num_classes={self.num_classes}; set it, and pad_val of a Pad "
+                f"transform, to ignore_index={self.decode_head.ignore_index}."
+            )
+
     def extract_feat(self, inputs: Tensor) -> list[Tensor]:
         """Backbone maps of (B, 3, H, W), fine to coarse."""
         if inputs.device.type == "cpu":  # a tenth off a training step there
@@ -214,10 +231,52 @@ def _input_size(meta: dict, grid: Sequence[int]) -> tuple[int, int]:
     shapes = [meta.get("pad_shape"), meta.get("img_shape")]
     if isinstance(shapes[1], torch.Size):
         shapes.reverse()
-    for shape in shapes:
-        if shape is not None and [-(-n // _STRIDE) for n in shape[:2]] == list(grid):
-            return tuple(shape[:2])
+    known = [tuple(shape[:2]) for shape in shapes if shape is not None]
+    for shape in known:
+        if _fits(shape, grid):
+            return shape
+    if known:
+        raise ValueError(
+            f"Feature maps of {tuple(grid)} cells do not belong to an input of "
+            f"{' or '.join(map(str, known))} pixels (pad_shape, img_shape): the "
+            f"backbone's finest map must have stride {_STRIDE}; check its out_indices."
+        )
     return grid[0] * _STRIDE, grid[1] * _STRIDE
+
+
+def _fits(size: Sequence[int], grid: Sequence[int]) -> bool:
+    """Whether an input of that size has that stride-4 grid."""
+    return [-(-n // _STRIDE) for n in size] == list(grid)
+
+
+def _label_maps(samples: list[SegDataSample], grid: Sequence[int]) -> Tensor:
+    """(B, H, W) labels, each of the size of the network's input."""
+    maps = [sample.gt_sem_seg.data for sample in samples]
+    for index, (sample, labels) in enumerate(zip(samples, maps, strict=True)):
+        if not _fits(labels.shape[-2:], grid) or labels.shape != maps[0].shape:
+            raise ValueError(
+                f"The label map of {_name(sample.metainfo, index)} has "
+                f"{tuple(labels.shape[-2:])} pixels, which is not the size of the "
+                "network's input. Give images and labels of a batch one size: size or "
+                "size_divisor of data_preprocessor, or RandomCrop and Pad in the "
+                "pipeline."
+            )
+    return torch.cat(maps)
+
+
+def _check_labels(num_classes: int, ignore_index: int) -> None:
+    if num_classes == 1:
+        raise ValueError(
+            "num_classes=1 leaves nothing to choose from at a pixel; use 2 classes, "
+            "background and foreground."
+        )
+    if 0 <= ignore_index < num_classes:
+        raise ValueError(
+            f"ignore_index={ignore_index} is one of the num_classes={num_classes} "
+            "classes; set it to a label that is none, for example 65535, and the same "
+            "in the data set, the metric, seg_pad_val of the data_preprocessor and "
+            "pad_val of a Pad transform."
+        )
 
 
 def _padding_mask(metas: list[dict], size: tuple[int, int], coarsest: Tensor) -> Tensor:

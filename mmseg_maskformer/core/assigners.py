@@ -12,6 +12,7 @@ import torch
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
+from .layers import check_positive
 from .match_costs import ClassificationCost, MaskCost, MatchCost
 from .structures import Predictions, SegmentTargets, at_least_float32
 
@@ -46,8 +47,11 @@ class HungarianAssigner:
             raise ValueError("HungarianAssigner needs at least one match cost.")
         self.class_costs = [c for c in costs if isinstance(c, ClassificationCost)]
         self.mask_costs = [c for c in costs if isinstance(c, MaskCost)]
+        check_positive(max_bad_steps=max_bad_steps)
         known = (ClassificationCost, MaskCost)
-        self.other_costs = [c for c in costs if not isinstance(c, known)]
+        self.other_costs: list[Callable] = [
+            cost for cost in costs if callable(cost) and not isinstance(cost, known)
+        ]
         self.max_bad_steps = max_bad_steps
         self.num_replaced = 0  # non-finite costs replaced so far
         self._bad_steps = 0

@@ -50,7 +50,11 @@ class SetCriterion(nn.Module):
     def forward(
         self, predictions: Predictions, targets: Sequence[SegmentTargets]
     ) -> dict[str, Tensor]:
-        """Weighted losses by name; earlier layers carry the prefix ``d{layer}.``."""
+        """Weighted losses by name; earlier layers carry the prefix ``d{layer}.``.
+
+        Everything is computed in float32, whatever the precision of the network.
+        """
+        predictions = Predictions(*map(at_least_float32, predictions))
         matches = self.assigner(predictions, targets)
         labels = _query_labels(predictions.class_logits, matches, targets)
         class_term = self.loss_cls(predictions.class_logits, labels)  # (L,)
@@ -98,11 +102,11 @@ def _image_mask_losses(
 
     Mask logits are formed with gradient for the matched pairs only.
     """
-    features = at_least_float32(predictions.mask_features[image])
-    embed = at_least_float32(predictions.mask_embed[:, image])  # (L, Q, C)
+    features = predictions.mask_features[image].flatten(1)
+    embed = predictions.mask_embed[:, image]  # (L, Q, C)
     layers = torch.arange(len(embed), device=embed.device)
     matched = embed[layers, match.queries.T]  # (n, L, C)
-    logits = (matched @ features.flatten(1)).unflatten(-1, features.shape[-2:])
+    logits = (matched @ features).unflatten(-1, predictions.mask_features.shape[-2:])
     segments = match.segments.T  # (n, L)
     if match.segments.shape[1] == len(target):  # every layer matches every segment
         return mask_losses(logits, segments[:, 0], target, losses).sum(dim=1)

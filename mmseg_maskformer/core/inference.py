@@ -29,8 +29,9 @@ def semantic_scores(
     Returns:
         (B, K, H, W) scores. They are not probabilities over classes.
     """
-    masks = resize(at_least_float32(mask_logits), size).sigmoid_()
-    return torch.einsum("bqk,bqhw->bkhw", class_probs(class_logits), masks)
+    with torch.autocast(device_type=mask_logits.device.type, enabled=False):
+        masks = resize(at_least_float32(mask_logits), size).sigmoid_()
+        return torch.einsum("bqk,bqhw->bkhw", class_probs(class_logits), masks)
 
 
 def semantic_labels(
@@ -53,7 +54,7 @@ def semantic_labels(
         size: height and width of the input, padding included.
         crop: top, bottom, left, right of the part that is not padding.
         out_size: height and width of the result; by default those of ``crop``.
-        tile: elements of any intermediate result; default by device.
+        tile: elements of an intermediate result, at least one row; default by device.
 
     Returns:
         (H_out, W_out) int64 labels.
@@ -63,12 +64,15 @@ def semantic_labels(
     tile = tile or _TILE.get(mask_logits.device.type, _TILE["cuda"])
     probs = class_probs(class_logits)  # (Q, K)
     mask_logits = at_least_float32(mask_logits)
-    step = max(1, tile // (len(probs) * max(size[1], out_size[1])))
+    shrink = max(1.0, (crop[1] - crop[0]) / out_size[0])  # source rows per row
+    widest = len(probs) * max(size[1], out_size[1])
+    step = max(1, int(tile / (widest * shrink)))
     bands = []
-    for start in range(0, out_size[0], step):
-        rows = (start, min(start + step, out_size[0]))
-        masks = _mask_rows(mask_logits, size, crop, out_size, rows)
-        bands.append(_best(masks, probs, tile))
+    with torch.autocast(device_type=mask_logits.device.type, enabled=False):
+        for start in range(0, out_size[0], step):
+            rows = (start, min(start + step, out_size[0]))
+            masks = _mask_rows(mask_logits, size, crop, out_size, rows)
+            bands.append(_best(masks, probs, tile))
     return torch.cat(bands)
 
 

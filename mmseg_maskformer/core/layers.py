@@ -35,10 +35,10 @@ def sine_position_encoding(
     Returns:
         (B, h * w, C) float32.
     """
-    inside = (~padding_mask).float()
     halves = []
     for dim in (1, 2):
-        position = inside.cumsum(dim)
+        # counted in integers: a sum of floats is not deterministic on CUDA
+        position = (~padding_mask).cumsum(dim, dtype=torch.int32).float()
         last = position.narrow(dim, position.shape[dim] - 1, 1)
         angle = 2 * math.pi * position / (last + 1e-6)
         halves.append(_sines(angle, channels // 2, temperature))
@@ -183,11 +183,36 @@ def conv_init(conv: nn.Conv2d) -> None:
 
 
 def check_positive(**values: float) -> None:
-    """Raise a sentence for every named value that is not positive.
+    """Raise a sentence for a named value that is no positive number.
 
     Raises:
-        ValueError: A value is zero or negative.
+        ValueError: A value is zero, negative or no number.
     """
     for name, value in values.items():
-        if value <= 0:
-            raise ValueError(f"{name} must be positive, got {value}.")
+        if not isinstance(value, (int, float)) or value <= 0:
+            raise ValueError(f"{name} must be positive, got {value!r}.")
+
+
+def check_not_negative(**values: float) -> None:
+    """Raise a sentence for a named value that is no number >= 0.
+
+    Raises:
+        ValueError: A value is negative or no number.
+    """
+    for name, value in values.items():
+        if not isinstance(value, (int, float)) or value < 0:
+            raise ValueError(f"{name} must be a number >= 0, got {value!r}.")
+
+
+def check_attention(embed_dim: int, num_heads: int) -> None:
+    """Raise a sentence if the heads or the position encoding do not divide the width.
+
+    Raises:
+        ValueError: See above.
+    """
+    check_positive(embed_dim=embed_dim, num_heads=num_heads)
+    if embed_dim % num_heads or embed_dim % 4:
+        raise ValueError(
+            f"embed_dim={embed_dim} must be divisible by num_heads={num_heads} and "
+            "by 4 (sine position encoding)."
+        )

@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from .layers import check_positive, softplus
+from .layers import check_not_negative, check_positive, softplus
 from .match_costs import BCECost, ClassificationCost, DiceCost, FocalCost, MatchCost
 from .resize import resize, resize_transposed
 from .structures import SegmentTargets, at_least_float32
@@ -76,8 +76,7 @@ class MaskLoss(nn.Module):
 
     def __init__(self, weight: float) -> None:
         super().__init__()
-        if weight < 0:
-            raise ValueError(f"A loss weight must not be negative, got {weight}.")
+        check_not_negative(weight=weight)
         self.weight = weight
 
     def value_and_grad(self, signed: SignedLogits) -> tuple[Tensor, Tensor]:
@@ -110,6 +109,7 @@ class FocalMaskLoss(MaskLoss):
         self, weight: float = 20.0, alpha: float = 0.25, gamma: float = 2.0
     ) -> None:
         super().__init__(weight)
+        check_not_negative(alpha=alpha, one_minus_alpha=1 - alpha, gamma=gamma)
         self.alpha = alpha
         self.gamma = gamma
 
@@ -196,10 +196,13 @@ def mask_losses(
         chunk: elements upsampled at a time; default by device.
 
     Returns:
-        (T, S, R) values; each is differentiable on its own.
+        (T, S, R) values in float32 or float64; each is differentiable on its own.
     """
     chunk = chunk or _CHUNK.get(logits.device.type, _CHUNK["cuda"])
-    return _StreamedMaskLosses.apply(logits, segments, targets, tuple(losses), chunk)
+    with torch.autocast(device_type=logits.device.type, enabled=False):
+        return _StreamedMaskLosses.apply(
+            at_least_float32(logits), segments, targets, tuple(losses), chunk
+        )
 
 
 class _StreamedMaskLosses(torch.autograd.Function):
@@ -216,15 +219,17 @@ class _StreamedMaskLosses(torch.autograd.Function):
     ) -> Tensor:
         """(T, S, R) values; see :func:`mask_losses`."""
         values = logits.new_empty(len(losses), *logits.shape[:2])
-        grads = logits.new_empty(len(losses), *logits.shape)
+        training = ctx.needs_input_grad[0]
+        grads = logits.new_empty(len(losses), *logits.shape) if training else None
         grid = (logits.shape[-2], logits.shape[-1])
         for rows, layers in _chunks(segments, logits.shape[1], targets.size, chunk):
             signed = _signed(logits[rows, layers], segments[rows], targets)
             for index, loss in enumerate(losses):
                 value, grad = loss.value_and_grad(signed)
                 values[index, rows, layers] = value
-                small = resize_transposed(grad.flatten(0, 1), grid)
-                grads[index, rows, layers] = small.unflatten(0, value.shape)
+                if grads is not None:
+                    small = resize_transposed(grad.flatten(0, 1), grid)
+                    grads[index, rows, layers] = small.unflatten(0, value.shape)
         ctx.save_for_backward(grads)
         return values
 
@@ -270,6 +275,7 @@ class ClassificationLoss(nn.Module):
                 "no_object_weight must be one number >= 0 (the weight of queries that "
                 f"match nothing; 0.1 in the paper), got {no_object_weight!r}."
             )
+        check_not_negative(weight=weight)
         self.weight = weight
         self.no_object_weight = no_object_weight
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from torch import Tensor
 
-from .layers import softplus
+from .layers import check_not_negative, softplus
 from .structures import at_least_float32
 
 
@@ -24,8 +24,7 @@ class MatchCost:
     """
 
     def __init__(self, weight: float = 1.0) -> None:
-        if weight < 0:
-            raise ValueError(f"A cost weight must not be negative, got {weight}.")
+        check_not_negative(weight=weight)
         self.weight = weight
 
 

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from .layers import (
     AttentionBlock,
     FeedForwardBlock,
+    check_attention,
     check_positive,
     conv_init,
     grid_position,
@@ -41,7 +42,8 @@ class TransformerEncoder(nn.Module):
         dropout: float = 0.1,
     ) -> None:
         super().__init__()
-        check_positive(num_layers=num_layers, embed_dim=embed_dim, ffn_dim=ffn_dim)
+        check_positive(num_layers=num_layers, ffn_dim=ffn_dim)
+        check_attention(embed_dim, num_heads)
         self.embed_dim = embed_dim
         self.attention = nn.ModuleList(
             AttentionBlock(embed_dim, num_heads, dropout) for _ in range(num_layers)
@@ -83,6 +85,7 @@ class FPNPixelDecoder(nn.Module):
     ) -> None:
         super().__init__()
         check_positive(out_channels=out_channels, mask_channels=mask_channels)
+        check_positive(num_groups=num_groups)
         _check_widths(in_channels, out_channels, num_groups)
         *fine_channels, coarse_channels = in_channels
         self.in_channels = list(in_channels)

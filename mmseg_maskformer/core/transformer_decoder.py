@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from .layers import (
     AttentionBlock,
     FeedForwardBlock,
+    check_attention,
     check_positive,
     conv_init,
     grid_position,
@@ -78,11 +79,7 @@ class TransformerDecoder(nn.Module):
     ) -> None:
         super().__init__()
         check_positive(num_queries=num_queries, num_layers=num_layers, ffn_dim=ffn_dim)
-        if embed_dim % num_heads or embed_dim % 4:
-            raise ValueError(
-                f"embed_dim={embed_dim} must be divisible by num_heads={num_heads} "
-                "and by 4 (sine position encoding)."
-            )
+        check_attention(embed_dim, num_heads)
         self.embed_dim = embed_dim
         self.query_embed = nn.Embedding(num_queries, embed_dim)
         self.memory_projection: nn.Module = nn.Identity()

@@ -87,6 +87,7 @@ def _use_cpu_processes(config: Config) -> None:
     """Make several processes work without an accelerator, which the runner cannot."""
     if config.launcher == "pytorch" and not torch.distributed.is_initialized():
         torch.distributed.init_process_group("gloo")
+    config.env_cfg.dist_cfg.backend = "gloo"
     config.model_wrapper_cfg = {
         "type": "MMDistributedDataParallel",
         "broadcast_buffers": False,

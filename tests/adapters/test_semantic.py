@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from mmengine.config import ConfigDict
+from mmengine.logging import MMLogger
 from mmengine.registry import init_default_scope
 from mmengine.structures import PixelData
 from mmseg.registry import MODELS
@@ -35,7 +36,7 @@ HEAD = dict(
 )
 
 
-def build(segmentor="EncoderDecoder", test_cfg=None, **head):
+def build(segmentor="EncoderDecoder", test_cfg=None, data_preprocessor=None, **head):
     """A small model."""
     init_default_scope("mmseg")
     torch.manual_seed(0)
@@ -44,6 +45,7 @@ def build(segmentor="EncoderDecoder", test_cfg=None, **head):
         dict(
             type=segmentor,
             backbone=backbone,
+            data_preprocessor=data_preprocessor,
             decode_head={**HEAD, **head},
             train_cfg=dict(),
             test_cfg=ConfigDict(test_cfg or dict(mode="whole")),
@@ -174,8 +176,8 @@ def test_slide_mode_averages_windows_of_any_size(segmentor):
             (16, 24),
             (61, 96),
         ),
-        # nothing fits: four times the grid
-        (dict(img_shape=(250, 96)), (16, 24), (64, 96)),
+        # nothing is known: four times the grid
+        ({}, (16, 24), (64, 96)),
     ],
 )
 def test_size_of_the_input(meta, grid, size):
@@ -258,7 +260,9 @@ def test_label_that_is_no_class_names_image_values_and_remedies():
     [
         (dict(num_classes=0), "num_classes must be positive, got 0"),
         (dict(num_classes=-3), "num_classes must be positive, got -3"),
-        (dict(num_classes=847), "num_classes=847 the label 255 is a class"),
+        (dict(num_classes=1), "use 2 classes, background and foreground"),
+        (dict(num_classes=847), "ignore_index=255 is one of the num_classes=847"),
+        (dict(ignore_index=3), "ignore_index=3 is one of the num_classes=5"),
         (dict(in_channels=[8]), "in_channels must list"),
         (dict(pixel_decoder=dict(type="FPN")), "No part is registered as 'FPN'"),
         (
@@ -297,6 +301,77 @@ def test_label_that_is_no_class_names_image_values_and_remedies():
 def test_config_mistakes_are_sentences(change, message):
     with pytest.raises((ValueError, KeyError, TypeError), match=message):
         build(**change)
+
+
+def test_features_of_another_stride_are_refused():
+    with pytest.raises(ValueError, match=r"\(8, 12\) cells.*\(64, 96\).*stride 4"):
+        _input_size(dict(img_shape=(64, 96)), (8, 12))
+
+
+def test_label_map_of_another_size_names_the_image():
+    labels = label_maps((128, 40))
+    with pytest.raises(ValueError, match=r"street_0.png has \(128, 40\) pixels"):
+        build().loss(images((64, 96)), samples((64, 96), labels=labels))
+
+
+def test_label_maps_of_unequal_size_name_the_image():
+    batch = samples((64, 96), labels=label_maps((64, 96)))
+    batch[1].gt_sem_seg = PixelData(data=label_maps((64, 95))[:1])
+    with pytest.raises(ValueError, match=r"street_1.png has \(64, 95\) pixels"):
+        build().loss(images((64, 96)), batch)
+
+
+def test_padding_that_is_a_class_is_refused():
+    preprocessor = dict(type="SegDataPreProcessor", size_divisor=32, seg_pad_val=255)
+    head = dict(num_classes=300, ignore_index=65535)
+    with pytest.raises(ValueError, match="seg_pad_val=255 is a class.*65535"):
+        build_tiled(data_preprocessor=preprocessor, **head)
+    build_tiled(data_preprocessor=dict(preprocessor, seg_pad_val=65535), **head)
+
+
+def test_segmentor_refuses_other_heads():
+    init_default_scope("mmseg")
+    head = dict(type="FCNHead", in_channels=64, channels=8, num_classes=CLASSES)
+    backbone = dict(type="ResNet", depth=18, base_channels=8, stem_channels=8)
+    config = dict(backbone=backbone, decode_head=head, test_cfg=dict(mode="whole"))
+    with pytest.raises(ValueError, match="got FCNHead; use EncoderDecoder"):
+        MODELS.build(dict(type="mmseg_maskformer.MaskFormerSegmentor", **config))
+
+
+def test_warnings_of_the_core_reach_the_log_of_the_run(tmp_path):
+    path = tmp_path / "run.log"
+    MMLogger.get_instance("warnings_of_the_core", log_file=str(path))
+    model = build(transformer_decoder={**TRANSFORMER_DECODER, "num_queries": 2})
+    labels = label_maps((64, 96))  # all five classes in both images
+    model.loss(images((64, 96)), samples((64, 96), labels=labels))
+    assert "street_0.png has 5 segments but the model has 2" in path.read_text()
+
+
+@torch.no_grad()
+def test_mask_padding_hides_padding_from_attention():
+    model = build(mask_padding=True)
+    features = model.extract_feat(images((64, 96)))
+    metas = [dict(img_shape=(30, 96)), dict(img_shape=(64, 96))]
+    found = model.decode_head(features, metas, (64, 96))
+    # rows 32.. of the first image are padding: the second row of its 2 x 3 grid
+    mask = torch.tensor([[[False] * 3, [True] * 3], [[False] * 3] * 2])
+    hidden = model.decode_head.maskformer(features, mask)
+    seen = model.decode_head.maskformer(features)
+    assert torch.equal(found.class_logits, hidden.class_logits)
+    assert not torch.equal(found.class_logits[:, 0], seen.class_logits[:, 0])
+
+
+@torch.no_grad()
+def test_autocast_changes_no_label():
+    model = build_tiled()
+    model.decode_head.maskformer = Noise()
+    features = model.extract_feat(images((64, 96)))
+    metas = [sample.metainfo for sample in samples((64, 96))]
+    expected = model.decode_head.predict_labels(features, metas, (64, 96))
+    with torch.autocast("cpu", torch.bfloat16):
+        found = model.decode_head.predict_labels(features, metas, (64, 96))
+    for a, b in zip(found, expected, strict=True):
+        assert torch.equal(a, b)
 
 
 def test_backbone_of_other_widths_is_named():

@@ -93,5 +93,5 @@ def test_half_precision_inputs_are_compared_in_float32():
 
 @pytest.mark.parametrize("cost", [ClassificationCost, FocalCost, BCECost, DiceCost])
 def test_negative_weights_are_refused(cost):
-    with pytest.raises(ValueError, match="must not be negative, got -1"):
+    with pytest.raises(ValueError, match="weight must be a number >= 0, got -1"):
         cost(weight=-1)
