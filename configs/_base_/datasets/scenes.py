@@ -1,0 +1,33 @@
+"""Scenes drawn on the fly, 6 thing and 6 stuff classes; evaluation on another seed."""
+
+scene = dict(num_things=6, num_stuff=6, size=(128, 128), noise=0.03)
+pipeline = [dict(type="PackSegInputs")]
+train_dataloader = dict(
+    batch_size=8,
+    num_workers=1,
+    persistent_workers=True,
+    sampler=dict(type="InfiniteSampler", shuffle=True),
+    dataset=dict(
+        type="mmseg_maskformer.ScenesDataset",
+        num_images=20000,
+        seed=0,
+        scene=scene,
+        pipeline=pipeline,
+    ),
+)
+val_dataloader = dict(
+    batch_size=8,
+    num_workers=1,
+    persistent_workers=True,
+    sampler=dict(type="DefaultSampler", shuffle=False),
+    dataset=dict(
+        type="mmseg_maskformer.ScenesDataset",
+        num_images=200,
+        seed=1,
+        scene=scene,
+        pipeline=pipeline,
+    ),
+)
+test_dataloader = val_dataloader
+val_evaluator = dict(type="IoUMetric", iou_metrics=["mIoU"])
+test_evaluator = val_evaluator

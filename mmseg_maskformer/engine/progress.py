@@ -1,0 +1,121 @@
+"""A progress line for people who watch, and a quiet host behind it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from typing import Any, TextIO
+
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+
+
+class ProgressHook(Hook):
+    """Shows iteration, loss and remaining time.
+
+    One line that renews itself on a terminal; twenty lines in all elsewhere.
+
+    Args:
+        stream: where to write; default the standard output of the moment of creation.
+        smoothing: weight of the past in the loss shown.
+
+    Attributes:
+        metrics: of the last evaluation.
+    """
+
+    priority = "VERY_LOW"
+    steps = 20
+
+    def __init__(self, stream: TextIO | None = None, smoothing: float = 0.95) -> None:
+        self.stream = stream or sys.stdout
+        self.smoothing = smoothing
+        self.metrics: dict[str, float] = {}
+        self.loss: float | None = None
+        self.started = 0.0
+        self.first = 0
+
+    def before_train(self, runner: Runner) -> None:
+        """Start the clock."""
+        self.started, self.first = time.monotonic(), runner.iter
+
+    def after_train_iter(
+        self,
+        runner: Runner,
+        batch_idx: int,
+        data_batch: Any = None,
+        outputs: dict | None = None,
+    ) -> None:
+        """Renew the line."""
+        loss = float(outputs["loss"])
+        keep = 0.0 if self.loss is None else self.smoothing
+        self.loss = keep * (self.loss or 0.0) + (1 - keep) * loss
+        done, total = runner.iter + 1, runner.max_iters
+        elapsed = time.monotonic() - self.started
+        remaining = elapsed / (done - self.first) * (total - done)
+        self._show(
+            f"training {done}/{total}  loss {self.loss:.2f}  "
+            f"elapsed {_clock(elapsed)}  remaining {_clock(remaining)}",
+            milestone=done == total or done % max(1, total // self.steps) == 0,
+            last=done == total,
+        )
+
+    def after_val_iter(
+        self,
+        runner: Runner,
+        batch_idx: int,
+        data_batch: Any = None,
+        outputs: Any = None,
+    ) -> None:
+        """Renew the line during evaluation."""
+        done, total = batch_idx + 1, len(runner.val_dataloader)
+        last = done == total
+        self._show(f"evaluating {done}/{total}", milestone=last, last=last)
+
+    def after_val_epoch(self, runner: Runner, metrics: dict | None = None) -> None:
+        """Say the result so far."""
+        self.metrics = dict(metrics or {})
+        figures = "  ".join(f"{key} {value:.2f}" for key, value in self.metrics.items())
+        self._show(f"after {runner.iter} iterations: {figures}", True, last=True)
+
+    def _show(self, text: str, milestone: bool, last: bool) -> None:
+        if self.stream.isatty():
+            self.stream.write(f"\r\033[K{text}" + ("\n" if last else ""))
+        elif milestone:
+            self.stream.write(text + "\n")
+        self.stream.flush()
+
+
+class LastTable(logging.Handler):
+    """Keeps the newest table that a metric of the host wrote into the log."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.text = ""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep the record if it is a table."""
+        message = record.getMessage().strip()
+        if message.startswith("+--"):
+            self.text = message
+
+
+@contextmanager
+def quiet_host() -> Iterator[None]:
+    """Keep what the host prints and warns off the screen; its log files have it.
+
+    Build and use the runner inside.
+    """
+    logging.captureWarnings(True)
+    try:
+        with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):
+            yield
+    finally:
+        logging.captureWarnings(False)
+
+
+def _clock(seconds: float) -> str:
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"

@@ -1,0 +1,55 @@
+"""Paint a sheet of image, truth and prediction for samples of a data set.
+
+python tools/analysis/prediction_sheet.py CONFIG CHECKPOINT --out predictions.png
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from mmengine.config import Config, DictAction
+from mmengine.device import get_device
+from mmengine.registry import init_default_scope
+
+from mmseg_maskformer.engine.launch import require_file
+from mmseg_maskformer.engine.sheet import predict_rows, prediction_sheet
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("config", help="config file")
+    parser.add_argument("checkpoint", help="checkpoint file")
+    parser.add_argument("--out", default="predictions.png", help="file to write")
+    parser.add_argument("--num", type=int, default=6, help="number of samples")
+    parser.add_argument("--width", type=int, default=256, help="of a tile, in pixels")
+    parser.add_argument("--split", choices=["train", "val", "test"], default="val")
+    parser.add_argument(
+        "--cfg-options", nargs="+", action=DictAction, default={}, metavar="KEY=VALUE"
+    )
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Predict and paint."""
+    args = parse_args()
+    for path, kind in ((args.config, "config"), (args.checkpoint, "checkpoint")):
+        require_file(path, kind)
+    config = Config.fromfile(args.config)
+    config.merge_from_dict(args.cfg_options)
+    init_default_scope(config.default_scope)
+    # The host's models can be imported once the package is, so only now.
+    from mmseg.apis import init_model
+    from mmseg.registry import DATASETS
+
+    model = init_model(config, args.checkpoint, device=get_device())
+    dataset = DATASETS.build(config[f"{args.split}_dataloader"].dataset)
+    rows = predict_rows(model, dataset, args.num)
+    meta = dataset.metainfo
+    sheet = prediction_sheet(rows, meta["classes"], meta["palette"], args.width)
+    sheet.save(args.out, optimize=True)
+    print(f"Image, truth and prediction of {len(rows)} samples: {args.out}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,68 @@
+"""Plot loss and validation score of a training, from the scalars in its work directory.
+
+python tools/analysis/training_curve.py WORK_DIR --out curve.png
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("work_dir", nargs="+", help="of one training, or of several")
+    parser.add_argument("--out", default="curve.png", help="file to write")
+    parser.add_argument("--metric", default="mIoU", help="score to plot")
+    parser.add_argument("--labels", nargs="+", help="names, one for each work_dir")
+    args = parser.parse_args()
+    args.labels = args.labels or [Path(folder).name for folder in args.work_dir]
+    if len(args.labels) != len(args.work_dir):
+        parser.error(
+            f"--labels has {len(args.labels)} names for {len(args.work_dir)} trainings"
+        )
+    return args
+
+
+def read_scalars(work_dir: str) -> list[dict]:
+    """All records below ``work_dir``, runs that were resumed in their order."""
+    files = sorted(Path(work_dir).glob("*/vis_data/scalars.json"))
+    if not files:
+        raise SystemExit(
+            f"{work_dir} holds no */vis_data/scalars.json: name the --work-dir of a "
+            "training."
+        )
+    return [json.loads(line) for path in files for line in path.open() if line.strip()]
+
+
+def series(records: list[dict], name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Iterations and values of ``name``, the last value where one was repeated."""
+    found = {r["step"]: r[name] for r in records if name in r and "step" in r}
+    steps = sorted(found)
+    return np.array(steps), np.array([found[step] for step in steps])
+
+
+def main() -> None:
+    """Read, plot, save."""
+    args = parse_args()
+    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.2), layout="constrained")
+    for folder, label in zip(args.work_dir, args.labels, strict=True):
+        records = read_scalars(folder)
+        left.plot(*series(records, "loss"), label=label, linewidth=1)
+        right.plot(*series(records, args.metric), "o-", label=label, markersize=3)
+    left.set(xlabel="iteration", ylabel="loss")
+    right.set(xlabel="iteration", ylabel=f"validation {args.metric}")
+    for axes in (left, right):
+        axes.grid(alpha=0.3)
+        axes.legend()
+    figure.savefig(args.out, dpi=100)
+    print(f"Curves: {args.out}")
+
+
+if __name__ == "__main__":
+    main()
