@@ -1,7 +1,7 @@
-"""MaskFormer with ResNet-18 on CamVid, from scratch, small enough for two CPU cores.
+r"""MaskFormer with ResNet-18 on CamVid, from scratch, small enough for two CPU cores.
 
-Expected: see docs/camvid.md.
-    python tools/train.py configs/maskformer/maskformer_r18_1xb4-4k_camvid-256x256.py
+    MASKFORMER_DATA=/path/to/data python tools/train.py \
+        configs/maskformer/maskformer_r18_1xb4-4k_camvid-256x256.py
 """
 
 _base_ = [
