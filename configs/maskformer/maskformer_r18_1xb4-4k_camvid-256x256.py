@@ -1,6 +1,6 @@
 r"""MaskFormer with ResNet-18 on CamVid, from scratch, small enough for two CPU cores.
 
-    MASKFORMER_DATA=/path/to/data python tools/train.py \
+MASKFORMER_DATA=/path/to/data python tools/train.py \
         configs/maskformer/maskformer_r18_1xb4-4k_camvid-256x256.py
 """
 
@@ -12,6 +12,4 @@ _base_ = [
 ]
 
 randomness = dict(seed=0)
-model = dict(
-    decode_head=dict(num_classes=11, transformer_decoder=dict(num_queries=50))
-)
+model = dict(decode_head=dict(num_classes=11, transformer_decoder=dict(num_queries=50)))

@@ -222,8 +222,7 @@ class _StreamedMaskLosses(torch.autograd.Function):
         training = ctx.needs_input_grad[0]
         grads = logits.new_empty(len(losses), *logits.shape) if training else None
         grid = (logits.shape[-2], logits.shape[-1])
-        for rows, layers in _chunks(segments, logits.shape[1], targets.size, chunk):
-            signed = _signed(logits[rows, layers], segments[rows], targets)
+        for rows, layers, signed in _chunks(logits, segments, targets, chunk):
             for index, loss in enumerate(losses):
                 value, grad = loss.value_and_grad(signed)
                 values[index, rows, layers] = value
@@ -242,22 +241,24 @@ class _StreamedMaskLosses(torch.autograd.Function):
         return grad_logits, None, None, None, None
 
 
-def _signed(logits: Tensor, segments: Tensor, targets: SegmentTargets) -> SignedLogits:
-    """Full-resolution logits of a chunk beside their segments."""
-    target = targets.masks(segments)[:, None].to(logits.dtype)
-    valid = None if targets.valid is None else targets.valid.to(logits.dtype)
-    return SignedLogits(resize(logits, targets.size), target, valid)
-
-
 def _chunks(
-    segments: Tensor, num_layers: int, size: tuple[int, int], chunk: int
-) -> Iterator[tuple[slice, slice]]:
-    """Slices of segments and layers with at most ``chunk`` pixels, or one mask."""
-    masks = max(1, chunk // (size[0] * size[1]))
+    logits: Tensor, segments: Tensor, targets: SegmentTargets, chunk: int
+) -> Iterator[tuple[slice, slice, SignedLogits]]:
+    """Slices of rows and layers and their full-resolution logits.
+
+    A chunk has at most ``chunk`` pixels, or one mask.
+    """
+    num_layers = logits.shape[1]
+    masks = max(1, chunk // (targets.size[0] * targets.size[1]))
     row_step, layer_step = max(1, masks // num_layers), min(masks, num_layers)
+    valid = None if targets.valid is None else targets.valid.to(logits.dtype)
     for row in range(0, len(segments), row_step):
+        rows = slice(row, row + row_step)
+        target = targets.masks(segments[rows])[:, None].to(logits.dtype)
         for layer in range(0, num_layers, layer_step):
-            yield slice(row, row + row_step), slice(layer, layer + layer_step)
+            layers = slice(layer, layer + layer_step)
+            upsampled = resize(logits[rows, layers], targets.size)
+            yield rows, layers, SignedLogits(upsampled, target, valid)
 
 
 class ClassificationLoss(nn.Module):
