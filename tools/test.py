@@ -9,6 +9,7 @@ from mmengine.runner import Runner
 
 from mmseg_maskformer.engine.launch import (
     add_common_arguments,
+    leave_processes,
     load_config,
     require_file,
 )
@@ -57,6 +58,7 @@ def main() -> None:
     if args.out:
         config.test_evaluator.output_dir = args.out
     Runner.from_cfg(config).test()
+    leave_processes()
 
 
 if __name__ == "__main__":

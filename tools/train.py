@@ -10,6 +10,7 @@ from mmseg_maskformer.engine.launch import (
     add_common_arguments,
     enable_amp,
     enable_auto_scale_lr,
+    leave_processes,
     load_config,
 )
 
@@ -39,6 +40,7 @@ def main() -> None:
         enable_auto_scale_lr(config)
     config.resume = args.resume or config.get("resume", False)
     Runner.from_cfg(config).train()
+    leave_processes()
 
 
 if __name__ == "__main__":

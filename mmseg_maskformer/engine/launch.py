@@ -83,6 +83,12 @@ def enable_auto_scale_lr(config: Config) -> None:
     config.auto_scale_lr.enable = True
 
 
+def leave_processes() -> None:
+    """Part from the other processes; gloo may abort at exit otherwise."""
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
+
+
 def _use_cpu_processes(config: Config) -> None:
     """Make several processes work without an accelerator, which the runner cannot."""
     if config.launcher == "pytorch" and not torch.distributed.is_initialized():
