@@ -14,10 +14,11 @@ import sys
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from pickle import UnpicklingError
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
     from types import ModuleType
 
 EXTENSION = "mmcv._ext"
@@ -76,17 +77,38 @@ def install_missing_ops_finder() -> None:
 def allow_checkpoint_classes() -> None:
     """Declare what a checkpoint of mmengine holds safe for ``torch.load``.
 
-    That is mmengine's log history and the parts of NumPy's pickles, under the module
-    names of NumPy 1 and NumPy 2. An mmengine that brings a list of its own keeps it.
+    An mmengine that brings a list of its own keeps it.
     """
-    import numpy as np
     import torch
-    from mmengine.logging import HistoryBuffer
     from mmengine.runner import checkpoint
 
     # TorchVersion compares versions, not letters.
     if torch.__version__ < "2.6" or hasattr(checkpoint, "get_torch_safe_globals"):
         return
+    torch.serialization.add_safe_globals(_checkpoint_classes())
+
+
+def load_safely(path: Path) -> Any:
+    """``torch.load`` onto the CPU that runs no code, whatever mmengine is installed.
+
+    Raises:
+        pickle.UnpicklingError: The file asks for more than tensors and log history.
+    """
+    import torch
+
+    if torch.__version__ < "2.6":
+        return torch.load(path, map_location="cpu", weights_only=True)
+    with torch.serialization.safe_globals(_checkpoint_classes()):
+        return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def _checkpoint_classes() -> list:
+    """Mmengine's log history and the parts of NumPy's pickles.
+
+    The latter under the module names of NumPy 1 and NumPy 2.
+    """
+    import numpy as np
+    from mmengine.logging import HistoryBuffer
 
     def statistic(owner: object, name: str) -> object:
         """Stand in for getattr, with which a history pickles its four statistics."""
@@ -96,12 +118,15 @@ def allow_checkpoint_classes() -> None:
 
     core = np._core if hasattr(np, "_core") else np.core
     functions = (core.multiarray._reconstruct, core.multiarray.scalar)
-    torch.serialization.add_safe_globals(
-        [HistoryBuffer, np.ndarray, np.dtype, (statistic, "builtins.getattr")]
-        + [type(np.dtype(kind)) for kind in ("float64", "float32", "int64")]
-        + [
+    return [
+        HistoryBuffer,
+        np.ndarray,
+        np.dtype,
+        (statistic, "builtins.getattr"),
+        *(type(np.dtype(kind)) for kind in ("float64", "float32", "int64")),
+        *(
             (function, f"numpy.{package}.multiarray.{function.__name__}")
             for function in functions
             for package in ("core", "_core")
-        ]
-    )
+        ),
+    ]

@@ -18,6 +18,7 @@ from mmseg.models.segmentors import EncoderDecoder
 from mmseg.structures import SegDataSample
 from torch import Tensor
 
+from mmseg_maskformer.checkpoints.loading import convert_on_load, register_schemes
 from mmseg_maskformer.core.criterion import SetCriterion
 from mmseg_maskformer.core.inference import semantic_labels, semantic_scores
 from mmseg_maskformer.core.structures import Predictions, semantic_targets
@@ -25,6 +26,7 @@ from mmseg_maskformer.core.structures import Predictions, semantic_targets
 from .build import build_maskformer, build_part
 
 _STRIDE = 4  # of the finest feature map
+register_schemes()
 
 
 class MaskFormerHead(BaseModule):
@@ -176,7 +178,8 @@ class MaskFormerSegmentor(EncoderDecoder):
     """An encoder-decoder whose whole-image prediction works in tiles.
 
     K x H x W scores are made only if ``test_cfg`` says ``seg_logits=True``, or in slide
-    mode. Arguments are those of the host's ``EncoderDecoder``.
+    mode. Checkpoints of the authors, of OpenMMLab and of Hugging Face load as they are.
+    Arguments are those of the host's ``EncoderDecoder``.
     """
 
     def __init__(self, **kwargs: Any) -> None:
@@ -187,6 +190,7 @@ class MaskFormerSegmentor(EncoderDecoder):
                 f"MaskFormerHead', got {type(self.decode_head).__name__}; use "
                 "EncoderDecoder for other heads."
             )
+        self._register_load_state_dict_pre_hook(convert_on_load, with_module=True)
         void = getattr(self.data_preprocessor, "seg_pad_val", None)
         if void is not None and not self.decode_head.is_void(void):
             raise ValueError(

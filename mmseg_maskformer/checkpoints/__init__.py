@@ -1,0 +1,1 @@
+"""Checkpoints of other implementations: tables of names, one converter, readers."""

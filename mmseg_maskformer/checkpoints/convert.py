@@ -1,0 +1,146 @@
+"""From one layout to another, with an account of every tensor."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from torch import Tensor
+
+from .facebookresearch import DETECTRON2_RESNET, FACEBOOKRESEARCH
+from .huggingface import HUGGINGFACE
+from .layout import Entry, Layout
+from .openmmlab import OPENMMLAB
+
+LAYOUTS = (FACEBOOKRESEARCH, HUGGINGFACE, OPENMMLAB, DETECTRON2_RESNET)
+# Our buffers that some layouts lack: they hold no learned values.
+_REBUILT = re.compile(r".*\.(num_batches_tracked|relative_position_index)")
+
+
+@dataclass
+class Report:
+    """What became of every tensor of a conversion.
+
+    Args:
+        layout: name of the foreign layout.
+        filled: our tensors that were found.
+        kept: our buffers without learned values that their file has not.
+        unused: their tensors that have no place in our model.
+        missing: our tensors that were not found.
+        extra: their tensors that no row of the table takes.
+        misshaped: our tensors whose source has another shape, with both shapes.
+    """
+
+    layout: str
+    filled: list[str] = field(default_factory=list)
+    kept: list[str] = field(default_factory=list)
+    unused: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+    extra: list[str] = field(default_factory=list)
+    misshaped: list[str] = field(default_factory=list)
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing is missing, left over or of another shape."""
+        return not (self.missing or self.extra or self.misshaped)
+
+    def __str__(self) -> str:
+        """What a reader wants to know: faults by name, the rest by kind."""
+        lines = [f"{self.layout}: {len(self.filled)} tensors converted."]
+        for title, names in (
+            ("left as the model builds them", self.kept),
+            ("without a place in our model", self.unused),
+        ):
+            kinds = sorted({name.rpartition(".")[2] for name in names})
+            if names:
+                lines.append(f"{len(names)} {title}: {', '.join(kinds)}.")
+        for title, names in (
+            ("MISSING in the file", self.missing),
+            ("UNKNOWN in the file", self.extra),
+            ("of ANOTHER SHAPE", self.misshaped),
+        ):
+            if names:
+                lines.append(f"{len(names)} {title}: {', '.join(names)}.")
+        return "\n".join(lines)
+
+
+def detect_layout(names: Mapping[str, Tensor]) -> Layout | None:
+    """The foreign layout of these names; None if they are ours or nobody's."""
+    for layout in LAYOUTS:
+        if any(re.match(layout.mark, name) for name in names):
+            return layout
+    return None
+
+
+def to_ours(
+    source: Mapping[str, Tensor], target: Mapping[str, Tensor], layout: Layout
+) -> tuple[dict[str, Tensor], Report]:
+    """Convert a foreign state dict.
+
+    Args:
+        source: their tensors by name.
+        target: the state dict of our model: its names and shapes are to be filled.
+        layout: the layout of ``source``.
+
+    Returns:
+        Our tensors by name, those that were found with the right shape; the report.
+    """
+    theirs = {layout.rename(name): tensor for name, tensor in source.items()}
+    report = Report(layout.name)
+    converted: dict[str, Tensor] = {}
+    taken: set[str] = set()
+    for name, wanted in target.items():
+        if not name.startswith(layout.scope):
+            continue
+        rows = layout.candidates(name)
+        row = next((r for r in rows if all(x in theirs for x in r[1])), None)
+        if row is None:
+            (report.kept if _REBUILT.fullmatch(name) else report.missing).append(name)
+            continue
+        entry, sources = row
+        taken.update(sources)
+        tensor = _join(entry, [theirs[x] for x in sources])
+        if tensor is not None and tensor.shape == wanted.shape:
+            converted[name] = tensor
+            report.filled.append(name)
+        else:
+            shapes = ", ".join(f"{x} {tuple(theirs[x].shape)}" for x in sources)
+            report.misshaped.append(f"{name} {tuple(wanted.shape)} from {shapes}")
+    for name in theirs.keys() - taken:
+        known = any(re.fullmatch(pattern, name) for pattern in layout.unused)
+        (report.unused if known else report.extra).append(name)
+    report.unused.sort()
+    report.extra.sort()
+    return converted, report
+
+
+def _join(entry: Entry, parts: list[Tensor]) -> Tensor | None:
+    """Our tensor; None if the shapes of theirs do not allow it."""
+    try:
+        return entry.codec.join(parts)
+    except (RuntimeError, IndexError):
+        return None
+
+
+def from_ours(source: Mapping[str, Tensor], layout: Layout) -> dict[str, Tensor]:
+    """Convert a state dict of ours to a foreign layout.
+
+    Raises:
+        ValueError: The layout has no name for a tensor.
+    """
+    converted: dict[str, Tensor] = {}
+    unknown = []
+    for name, tensor in source.items():
+        row = next(layout.candidates(name), None)
+        if row is None:
+            unknown.append(name)
+            continue
+        entry, names = row
+        converted.update(zip(names, entry.codec.split(tensor, len(names)), strict=True))
+    if unknown:
+        raise ValueError(
+            f"{layout.name} has no place for {', '.join(unknown)}; only models made of "
+            "that implementation's parts can be written in its layout."
+        )
+    return converted

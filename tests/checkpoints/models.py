@@ -1,0 +1,41 @@
+"""Models of ours and of the peers, small or as shipped, with random weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmseg.registry import MODELS
+from torch import Tensor, nn
+
+CONFIGS = Path(__file__).resolve().parents[2] / "configs"
+
+
+def ours(
+    config: str = "maskformer_r50_8xb2-160k_ade20k-512x512", **changes: Any
+) -> nn.Module:
+    """A model of ours by the name of its config; `changes` go into `model`."""
+    init_default_scope("mmseg")
+    settings = Config.fromfile(CONFIGS / "maskformer" / f"{config}.py")
+    settings.merge_from_dict({f"model.{name}": x for name, x in changes.items()})
+    settings.model.backbone.init_cfg = None
+    return MODELS.build(settings.model).eval()
+
+
+def randomise(model: nn.Module, seed: int = 0) -> nn.Module:
+    """Give norms, biases and statistics values that a wrong mapping would betray."""
+    generator = torch.Generator().manual_seed(seed)
+    for name, tensor in model.state_dict().items():
+        if tensor.is_floating_point() and tensor.dim() < 2:
+            noise = torch.randn(tensor.shape, generator=generator)
+            positive = name.endswith(("weight", "running_var"))
+            tensor.copy_(1 + 0.1 * noise if positive else 0.05 * noise)
+    return model.eval()
+
+
+def odd_image(seed: int = 0) -> Tensor:
+    """One normalised image whose sides no stride divides."""
+    return torch.randn(1, 3, 75, 107, generator=torch.Generator().manual_seed(seed))

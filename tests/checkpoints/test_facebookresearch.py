@@ -1,0 +1,298 @@
+"""The authors' files: complete conversion, their outputs, refusal of bad files."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import subprocess
+
+import numpy as np
+import pytest
+import torch
+from mmengine.runner import load_checkpoint
+from mmseg.structures import SegDataSample
+
+import mmseg_maskformer.adapters.semantic  # noqa: F401  (teaches the host our files)
+from mmseg_maskformer.checkpoints.convert import detect_layout, to_ours
+from mmseg_maskformer.checkpoints.files import read_checkpoint
+from tests.checkpoints import models
+from tests.checkpoints.golden_weights import image, weight
+
+BIAS = "sem_seg_head.predictor.class_embed.bias"
+
+
+@pytest.fixture(scope="module")
+def released(golden, tmp_path_factory):
+    """A file as the authors release it, and the outputs of their model with it."""
+    outputs = np.load(golden / "maskformer_r50_ade20k.npz")
+    shapes = json.loads(str(outputs["keys"]))
+    tensors = {name: weight(name, tuple(shape)) for name, shape in shapes.items()}
+    tensors[BIAS] = outputs[f"override/{BIAS}"]
+    path = tmp_path_factory.mktemp("released") / "model_final_000000.pkl"
+    path.write_bytes(pickle.dumps(dict(model=tensors, __author__="a person")))
+    return path, outputs
+
+
+def relative(found: torch.Tensor, expected: np.ndarray) -> float:
+    return float((found - torch.from_numpy(expected)).abs().max() / abs(expected).max())
+
+
+def test_from_their_file_to_the_label_map(released):
+    path, expected = released
+    model = models.ours()
+    load_checkpoint(model, str(path))
+    # as files are read: BGR; the network sees 224 x 288, the answer has 250 x 331
+    meta = dict(ori_shape=(250, 331), img_shape=(203, 269))
+    pixels = torch.from_numpy(image(203, 269)).flip(0)
+    batch = dict(inputs=[pixels], data_samples=[SegDataSample(metainfo=meta)])
+    with torch.no_grad():
+        batch = model.data_preprocessor(batch)
+        found = model.decode_head(model.extract_feat(batch["inputs"]))
+        (sample,) = model.predict(**batch)
+    assert relative(found.class_logits[-1][0], expected["class_logits"]) < 1e-4
+    assert relative(found.class_logits[0][0], expected["aux0_class_logits"]) < 1e-4
+    assert relative(found.mask_logits()[0], expected["mask_logits"]) < 1e-4
+    labels = sample.pred_sem_seg.data[0].numpy()
+    assert (labels == expected["sem_map"]).mean() >= 0.999
+
+
+def older(name: str) -> str:
+    """The name that the first generation of files gives a tensor."""
+    return name.replace("sem_seg_head.pixel_decoder.", "sem_seg_head.")
+
+
+@pytest.mark.parametrize("generation", [str, older], ids=["newer", "older"])
+def test_every_tensor_of_both_generations_is_used(released, generation):
+    tensors = read_checkpoint(released[0])
+    expected, _ = converted(tensors)
+    found, report = converted({generation(name): x for name, x in tensors.items()})
+    # 265 of the backbone and 144 of the head; the weights of the class loss are ours
+    assert len(report.filled) == 265 + 144
+    assert report.complete
+    assert report.unused == ["criterion.empty_weight"]
+    assert {name.rpartition(".")[2] for name in report.kept} == {"num_batches_tracked"}
+    assert all(torch.equal(found[name], expected[name]) for name in expected)
+
+
+def converted(tensors, **changes):
+    layout = detect_layout(tensors)
+    return to_ours(tensors, models.ours(**changes).state_dict(), layout)
+
+
+def resnet_names(depths, deep_stem):
+    """Their names of a ResNet's convolutions, from the key table of the release."""
+    stem = ["stem.conv1", "stem.conv2", "stem.conv3"] if deep_stem else ["stem.conv1"]
+    blocks = [
+        f"res{stage}.{block}.{part}"
+        for stage, depth in zip(range(2, 6), depths, strict=True)
+        for block in range(depth)
+        for part in ("conv1", "conv2", "conv3", *["shortcut"][block:])
+    ]
+    norm = [f"norm.{x}" for x in ("weight", "bias", "running_mean", "running_var")]
+    return {
+        f"backbone.{conv}.{x}" for conv in [*stem, *blocks] for x in ["weight", *norm]
+    }
+
+
+def swin_names(depths):
+    """Their names of a Swin transformer's tensors."""
+    both = ("weight", "bias")
+    names = {f"patch_embed.{part}.{x}" for part in ("proj", "norm") for x in both}
+    for stage, depth in enumerate(depths):
+        for block in range(depth):
+            name = f"layers.{stage}.blocks.{block}"
+            parts = ("norm1", "norm2", "attn.qkv", "attn.proj", "mlp.fc1", "mlp.fc2")
+            names |= {f"{name}.{part}.{x}" for part in parts for x in both}
+            names |= {f"{name}.attn.relative_position_{x}" for x in TABLES}
+        names |= {f"norm{stage}.{x}" for x in both}
+        if stage < 3:
+            name = f"layers.{stage}.downsample"
+            names |= {f"{name}.reduction.weight"} | {f"{name}.norm.{x}" for x in both}
+    return {f"backbone.{name}" for name in names}
+
+
+TABLES = ("bias_table", "index")
+BACKBONES = {  # changes of the R50 config, their names, their number by the spec
+    "r50": ({}, resnet_names((3, 4, 6, 3), False), 265),
+    "r101": ({"backbone.depth": 101}, resnet_names((3, 4, 23, 3), False), 520),
+    "r101c": (
+        dict(
+            backbone=dict(
+                type="ResNetV1c",
+                depth=101,
+                stem_channels=128,
+                multi_grid=(1, 2, 4),
+            )
+        ),
+        resnet_names((3, 4, 23, 3), True),
+        530,
+    ),
+    "swin-t": (
+        {
+            "backbone": dict(
+                _delete_=True, type="SwinTransformer", depths=(2, 2, 6, 2)
+            ),
+            "decode_head.in_channels": [96, 192, 384, 768],
+        },
+        swin_names((2, 2, 6, 2)),
+        189,
+    ),
+    "swin-s": (
+        {
+            "backbone": dict(
+                _delete_=True, type="SwinTransformer", depths=(2, 2, 18, 2)
+            ),
+            "decode_head.in_channels": [96, 192, 384, 768],
+        },
+        swin_names((2, 2, 18, 2)),
+        357,
+    ),
+}
+
+
+@pytest.mark.parametrize("backbone", BACKBONES)
+def test_every_tensor_of_every_backbone_is_asked_for_by_its_name(backbone):
+    changes, names, count = BACKBONES[backbone]
+    assert len(names) == count
+    assert asked_for(changes, "backbone.") == names
+
+
+def test_the_encoder_variant_asks_for_216_tensors():
+    encoder = {"decode_head.pixel_decoder.encoder": dict(type="TransformerEncoder")}
+    names = asked_for(encoder, "sem_seg_head.")
+    assert len(names) == 216
+    stem = "sem_seg_head.pixel_decoder.transformer.encoder.layers.5"
+    parts = {name.removeprefix(f"{stem}.") for name in names if name.startswith(stem)}
+    assert parts == {
+        *("self_attn.in_proj_weight", "self_attn.in_proj_bias"),
+        *("self_attn.out_proj.weight", "self_attn.out_proj.bias"),
+        *("linear1.weight", "linear1.bias", "linear2.weight", "linear2.bias"),
+        *("norm1.weight", "norm1.bias", "norm2.weight", "norm2.bias"),
+    }
+    assert "sem_seg_head.pixel_decoder.input_proj.weight" in names
+    assert not any(name.startswith("sem_seg_head.predictor.input") for name in names)
+
+
+def asked_for(changes, prefix):
+    """Their names of all tensors of a model of ours, those under a prefix."""
+    from mmseg_maskformer.checkpoints.facebookresearch import FACEBOOKRESEARCH
+
+    names = set()
+    for name in models.ours(**changes).state_dict():
+        rows = list(FACEBOOKRESEARCH.candidates(name))
+        if name.endswith("num_batches_tracked"):
+            continue
+        assert len(rows) == 1, name
+        names.update(rows[0][1])
+    return {name for name in names if name.startswith(prefix)}
+
+
+def test_merging_of_patches_is_reordered():
+    # C = 1: theirs (0,0), (1,0), (0,1), (1,1) by row and column; the unfold of ours
+    # (0,0), (0,1), (1,0), (1,1)
+    from mmseg_maskformer.checkpoints.layout import PATCH_MERGING
+
+    theirs = torch.tensor([[0.0, 10.0, 1.0, 11.0]])
+    ours = PATCH_MERGING.join([theirs])
+    assert ours.tolist() == [[0.0, 1.0, 10.0, 11.0]]
+    # C = 2: theirs has the channels of a pixel together, ours the pixels of a channel
+    theirs = torch.arange(8.0)  # pixel p, channel c: 2 p + c
+    assert PATCH_MERGING.join([theirs]).tolist() == [0, 4, 2, 6, 1, 5, 3, 7]
+    assert torch.equal(PATCH_MERGING.split(PATCH_MERGING.join([theirs]), 1)[0], theirs)
+
+
+def test_faults_are_named(released):
+    tensors = read_checkpoint(released[0])
+    del tensors["sem_seg_head.predictor.query_embed.weight"]
+    tensors["sem_seg_head.predictor.surprise"] = torch.zeros(1)
+    tensors["backbone.res2.0.conv1.weight"] = torch.zeros(64, 32, 1, 1)
+    _, report = converted(tensors)
+    ours = "decode_head.maskformer.transformer_decoder.query_embed.weight"
+    assert report.missing == [ours]
+    assert report.extra == ["sem_seg_head.predictor.surprise"]
+    assert report.misshaped == [
+        "backbone.layer1.0.conv1.weight (64, 64, 1, 1) from "
+        "backbone.res2.0.conv1.weight (64, 32, 1, 1)"
+    ]
+    for name in (ours, "sem_seg_head.predictor.surprise", "(64, 32, 1, 1)"):
+        assert name in str(report)
+
+
+def test_a_truncated_file_is_refused(released, tmp_path):
+    path = tmp_path / "half.pkl"
+    content = released[0].read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+    with pytest.raises(
+        ValueError, match=r"half\.pkl cannot be read.*download it again"
+    ):
+        read_checkpoint(path)
+
+
+class Malicious:
+    """Unpickles to a call of a function of the attacker's choice."""
+
+    def __init__(self, function, *arguments):
+        self.call = (function, arguments)
+
+    def __reduce__(self):
+        return self.call
+
+
+@pytest.mark.parametrize(
+    ("attack", "name"),
+    [
+        (Malicious(os.system, "touch MARK"), "posix.system"),
+        (Malicious(subprocess.check_call, ["touch", "MARK"]), "subprocess.check_call"),
+        (Malicious(eval, "open('MARK', 'w')"), "builtins.eval"),
+        (Malicious(getattr, "", "join"), "builtins.getattr"),
+    ],
+)
+@pytest.mark.parametrize("load", [read_checkpoint, "host"])
+def test_a_file_that_wants_to_run_code_is_refused(
+    tmp_path, monkeypatch, attack, name, load
+):
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "bad.pkl"
+    path.write_bytes(pickle.dumps(dict(model={"a": np.ones(2), "b": attack})))
+    if load == "host":
+
+        def load(path):
+            load_checkpoint(torch.nn.Linear(1, 1), str(path))
+
+    with pytest.raises(ValueError, match=rf"bad\.pkl.*asks for {name}.*do not trust"):
+        load(path)
+    assert not (tmp_path / "MARK").exists()
+
+
+def test_arrays_pickled_by_numpy_1_and_2_are_read(tmp_path):
+    """Their module names differ; both are written here by hand."""
+    arrays = {"sem_seg_head.a": np.arange(6, dtype=np.float32).reshape(2, 3)}
+    content = pickle.dumps(dict(model=arrays), protocol=2)
+    modules = (b"numpy.core.multiarray", b"numpy._core.multiarray")
+    ours = next(name for name in reversed(modules) if name in content)
+    for module in modules:
+        path = tmp_path / "arrays.pkl"
+        path.write_bytes(content.replace(b"c" + ours, b"c" + module))
+        (tensor,) = read_checkpoint(path).values()
+        assert tensor.tolist() == [[0, 1, 2], [3, 4, 5]]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ([1, 2], "holds a list, not tensors by name"),
+        (dict(model={"a": "text"}), "holds a str under 'a', where a tensor is"),
+        (dict(model={"a": np.array(["x"])}), "holds a ndarray under 'a'"),
+    ],
+)
+def test_a_file_of_something_else_is_refused(tmp_path, content, message):
+    path = tmp_path / "other.pkl"
+    path.write_bytes(pickle.dumps(content))
+    with pytest.raises(ValueError, match=message):
+        read_checkpoint(path)
+
+
+def test_a_missing_file_is_named():
+    with pytest.raises(FileNotFoundError, match=r"no checkpoint file none\.pkl"):
+        read_checkpoint("none.pkl")

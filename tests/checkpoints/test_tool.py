@@ -1,0 +1,100 @@
+"""`tools/convert_checkpoint.py`: into our layout and out to Hugging Face's."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from mmseg_maskformer.checkpoints.convert import OPENMMLAB, from_ours
+from tests.checkpoints import models
+
+ROOT = Path(__file__).resolve().parents[2]
+CAMVID = models.CONFIGS / "maskformer/maskformer_r18_1xb4-4k_camvid-256x256.py"
+ADE = models.CONFIGS / "maskformer/maskformer_r50_8xb2-160k_ade20k-512x512.py"
+
+
+@pytest.fixture
+def convert(monkeypatch):
+    """The tool's main as a function of its command line."""
+    path = ROOT / "tools/convert_checkpoint.py"
+    spec = importlib.util.spec_from_file_location("convert_checkpoint", path)
+    tool = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tool)
+
+    def run(*arguments):
+        monkeypatch.setattr(
+            sys, "argv", ["convert_checkpoint.py", *map(str, arguments)]
+        )
+        tool.main()
+
+    return run
+
+
+def theirs(path):
+    """A file in OpenMMLab's layout, and our tensors that it was made of."""
+    ours = models.randomise(models.ours(CAMVID.stem)).state_dict()
+    state = from_ours(ours, OPENMMLAB)
+    torch.save(dict(state_dict=state), path)
+    return state, ours
+
+
+def test_their_file_becomes_ours(convert, tmp_path, capsys):
+    _, expected = theirs(tmp_path / "in.pth")
+    convert(tmp_path / "in.pth", tmp_path / "out.pth", "--cfg", CAMVID)
+    found = torch.load(tmp_path / "out.pth", weights_only=True)["state_dict"]
+    assert found.keys() == expected.keys()
+    assert all(torch.equal(found[name], expected[name]) for name in expected)
+    assert (
+        f"OpenMMLab MaskFormer (mmseg, mmdet): {len(expected)} tensors converted"
+        in (capsys.readouterr().out)
+    )
+
+
+def test_nothing_is_written_when_a_tensor_is_missing(convert, tmp_path, capsys):
+    state, _ = theirs(tmp_path / "in.pth")
+    del state["decode_head.query_embed.weight"]
+    torch.save(state, tmp_path / "in.pth")
+    with pytest.raises(SystemExit, match=r"Nothing was written: .*in\.pth"):
+        convert(tmp_path / "in.pth", tmp_path / "out.pth", "--cfg", CAMVID)
+    assert "transformer_decoder.query_embed.weight" in capsys.readouterr().out
+    assert [path.name for path in tmp_path.iterdir()] == ["in.pth"]
+
+
+def test_unknown_names_are_a_sentence(convert, tmp_path):
+    torch.save({"layer.weight": torch.ones(1)}, tmp_path / "in.pth")
+    with pytest.raises(SystemExit, match="are of no known layout"):
+        convert(tmp_path / "in.pth", tmp_path / "out.pth", "--cfg", CAMVID)
+
+
+def test_transformers_reads_the_exported_folder(convert, tmp_path):
+    transformers = pytest.importorskip("transformers")
+    model = models.randomise(models.ours(ADE.stem))
+    torch.save(dict(state_dict=model.state_dict()), tmp_path / "ours.pth")
+    folder = tmp_path / "hub"
+    convert(tmp_path / "ours.pth", folder, "--cfg", ADE, "--to", "huggingface")
+    theirs, info = transformers.MaskFormerForInstanceSegmentation.from_pretrained(
+        folder, output_loading_info=True
+    )
+    assert not info["missing_keys"]
+    assert not info["unexpected_keys"]
+    assert theirs.config.id2label[0] == "wall"
+    image = torch.randn(1, 3, 64, 96)
+    with torch.no_grad():
+        expected = theirs.eval()(image)
+        found = model.decode_head(model.extract_feat(image))
+    scale = expected.class_queries_logits.abs().max()
+    difference = (found.class_logits[-1] - expected.class_queries_logits).abs().max()
+    assert difference < 1e-4 * scale
+
+
+def test_a_backbone_that_transformers_has_not_is_a_sentence(convert, tmp_path):
+    theirs(tmp_path / "in.pth")
+    convert(tmp_path / "in.pth", tmp_path / "ours.pth", "--cfg", CAMVID)
+    arguments = (tmp_path / "ours.pth", tmp_path / "hub", "--cfg", CAMVID)
+    with pytest.raises(SystemExit, match=r"no counterpart of the backbone ResNet.*18"):
+        convert(*arguments, "--to", "huggingface")
+    assert not (tmp_path / "hub").exists()

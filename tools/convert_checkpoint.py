@@ -1,0 +1,100 @@
+"""Convert a checkpoint: any known layout to ours, or ours to Hugging Face's.
+
+python tools/convert_checkpoint.py model_final_d8dbeb.pkl maskformer_r50.pth \
+    --cfg configs/maskformer/maskformer_r50_8xb2-160k_ade20k-512x512.py
+python tools/convert_checkpoint.py work_dirs/mine/iter_160000.pth folder \
+    --cfg my_config.py --to huggingface
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+import torch
+from mmengine.config import Config
+from mmengine.registry import DATASETS, MODELS, init_default_scope
+from mmengine.runner import CheckpointLoader
+from torch import Tensor
+
+from mmseg_maskformer.checkpoints.convert import detect_layout, to_ours
+from mmseg_maskformer.checkpoints.export import export_to_huggingface
+from mmseg_maskformer.checkpoints.files import read_checkpoint
+from mmseg_maskformer.engine.launch import require_file
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("input", help="file, or maskformer://NAME or hf://REPOSITORY")
+    parser.add_argument("output", help="file, or folder with --to huggingface")
+    parser.add_argument("--cfg", required=True, help="config of the model")
+    parser.add_argument("--to", choices=["ours", "huggingface"], default="ours")
+    return parser.parse_args()
+
+
+def read(name: str) -> dict[str, Tensor]:
+    """The tensors of a file or behind a scheme."""
+    if "://" in name:
+        return CheckpointLoader.load_checkpoint(name, "cpu")["state_dict"]
+    return read_checkpoint(name)
+
+
+def convert(
+    source: dict[str, Tensor], target: dict[str, Tensor], name: str
+) -> dict[str, Tensor]:
+    """Our tensors, all of them, or a sentence."""
+    layout = detect_layout(source)
+    if layout is None:
+        raise SystemExit(f"The names in {name} are of no known layout.")
+    converted, report = to_ours(source, target, layout)
+    print(report)
+    if not report.complete:
+        raise SystemExit(
+            f"Nothing was written: {name} does not fit the model of --cfg. Choose the "
+            "config of the same backbone, pixel decoder and number of classes."
+        )
+    return converted
+
+
+def class_names(config: Config) -> list[str] | None:
+    """Names of the classes, where the config or its data set says them."""
+    dataset = config.get("val_dataloader", {}).get("dataset", {})
+    name = dataset.get("type", "")
+    scoped = name if "." in name else f"{config.get('default_scope', 'mmseg')}.{name}"
+    known = getattr(DATASETS.get(scoped), "METAINFO", {})
+    return dataset.get("metainfo", known).get("classes")
+
+
+def main() -> None:
+    """Convert, account for every tensor, and write only what is complete."""
+    args = parse_args()
+    require_file(args.cfg, "config")
+    config = Config.fromfile(args.cfg)
+    init_default_scope(config.get("default_scope", "mmseg"))
+    model = MODELS.build(config.model)
+    try:
+        source = read(args.input)
+        if args.to == "huggingface":
+            classes = class_names(config)
+            export_to_huggingface(source, config.model, args.output, classes)
+        else:
+            converted = convert(source, model.state_dict(), args.input)
+            save(dict(meta={}, state_dict=converted), Path(args.output))
+    except (OSError, ValueError, KeyError) as error:
+        raise SystemExit(str(error)) from error
+    print(f"Written: {args.output}")
+
+
+def save(checkpoint: dict, path: Path) -> None:
+    """Write under another name first, so that no half file is ever left."""
+    partial = path.with_name(f"{path.name}.partial")
+    torch.save(checkpoint, partial)
+    os.replace(partial, path)
+
+
+if __name__ == "__main__":
+    main()
