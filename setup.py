@@ -26,6 +26,7 @@ class BuildPyWithMim(build_py):
         for part in MIM_PARTS:
             ignore = shutil.ignore_patterns("__pycache__", "*.pyc")
             shutil.copytree(ROOT / part, target / part, ignore=ignore)
+        shutil.copy(ROOT / "model-index.yml", target)
 
 
 def version() -> str:
@@ -69,7 +70,15 @@ setup(
             "regex",
             "setuptools<82",  # mmengine 0.10.7 imports pkg_resources
         ],
-        "test": ["pytest>=8", "ruff>=0.12", "mypy>=1.15", "setuptools>=64", "wheel"],
+        "test": [
+            "pytest>=8",
+            "ruff>=0.12",
+            "mypy>=1.15",
+            "setuptools>=64",
+            "wheel",
+            "h5py",  # label maps of COCO-Stuff-10K
+            "transformers>=5",  # the peer of conversions; brings safetensors
+        ],
     },
     classifiers=[
         "Programming Language :: Python :: 3",

@@ -28,10 +28,14 @@ CATALOG = {
         "core.match_costs": ("BCECost", "ClassificationCost", "DiceCost", "FocalCost"),
     },
     "DATASETS": {
+        "datasets.ade20k_full": ("ADE20KFullDataset",),
         "datasets.camvid": ("CamVidDataset",),
+        "datasets.mapillary": ("MapillaryVistasDataset",),
         "datasets.scenes": ("ScenesDataset",),
     },
-    "TRANSFORMS": {"datasets.transforms": ("LoadImage", "LoadLabelMap")},
+    "TRANSFORMS": {
+        "datasets.transforms": ("LoadImage", "LoadLabelMap", "ResizeWithLabels")
+    },
     "OPTIM_WRAPPERS": {"engine.amp": ("BFloat16OptimWrapper",)},
     "OPTIM_WRAPPER_CONSTRUCTORS": {
         "engine.optim": ("ModulewiseOptimWrapperConstructor",)

@@ -10,6 +10,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import yaml
 from mmengine.config import Config
 from mmengine.registry import MODELS as ROOT_MODELS
 from mmengine.registry import DefaultScope
@@ -68,8 +69,16 @@ def test_core_imports_torch_numpy_scipy_and_itself_only():
 
 def test_adapters_import_core_and_one_host_each():
     for path in sources("adapters"):
-        assert own_parts(path) <= {"core", "adapters", "registry"}, path
+        assert own_parts(path) <= {"core", "checkpoints", "adapters", "registry"}, path
         assert len(roots(path) & {"mmseg", "mmdet"}) <= 1, path
+
+
+def test_checkpoints_know_no_host_but_mmengine():
+    known = {"torch", "numpy", "safetensors", "huggingface_hub", PACKAGE.name}
+    for path in sources("checkpoints"):
+        host = {"mmengine"} if path.name == "loading.py" else set()
+        assert roots(path) <= known | host, path
+        assert own_parts(path) <= {"checkpoints", "compat"}, path
 
 
 def test_nothing_imports_the_catalog():
@@ -183,8 +192,29 @@ def test_wheel_holds_configs_and_tools_where_mim_looks(wheel):
     shipped = {
         f"mmseg_maskformer/.mim/{path.relative_to(CHECKOUT)}" for path in config_files()
     }
-    assert shipped
+    shipped.add("mmseg_maskformer/.mim/model-index.yml")
+    shipped.add("mmseg_maskformer/.mim/configs/maskformer/metafile.yml")
     assert shipped <= set(wheel)
+
+
+def test_wheel_holds_the_class_tables(wheel):
+    folder = "mmseg_maskformer/datasets/classes"
+    assert f"{folder}/ade20k_847.tsv" in wheel
+    assert f"{folder}/mapillary_vistas_v1.2.tsv" in wheel
+
+
+def test_metafiles_list_configs_that_exist():
+    index = yaml.safe_load((CHECKOUT / "model-index.yml").read_text())
+    entries = [
+        model
+        for path in index["Import"]
+        for model in yaml.safe_load((CHECKOUT / path).read_text())["Models"]
+    ]
+    assert len(entries) == 16  # the rows of the paper whose weights were released
+    for model in entries:
+        assert (CHECKOUT / model["Config"]).stem == model["Name"]
+        assert (CHECKOUT / model["Config"]).exists()
+        assert model["Weights"].startswith("https://")
 
 
 def test_first_folder_of_the_wheel_is_the_package(wheel):

@@ -1,4 +1,4 @@
-"""Loading of images and label maps with errors that name the file."""
+"""Loading with errors that name the file, and resizing, of images and label maps."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import mmcv
 import numpy as np
-from mmcv.transforms import LoadImageFromFile
+from mmcv.transforms import LoadImageFromFile, Resize
 from mmengine import fileio
 from mmseg.datasets.transforms import LoadAnnotations
 from PIL import UnidentifiedImageError
@@ -65,6 +65,35 @@ class LoadLabelMap(LoadAnnotations):
             labels = labels.astype(np.uint8 if narrow else np.int32)
         results["gt_seg_map"] = _renumbered(labels, results.get("label_map"), void)
         results["seg_fields"].append("gt_seg_map")
+
+
+class ResizeWithLabels(Resize):
+    """The host's resizing by the rules of the paper's code.
+
+    Pillow resizes the image, which averages when it shrinks. Label maps of any type
+    keep their type and values: pixel i takes source pixel floor(i * source / target),
+    in rows and in columns. Takes the host's arguments, alone or through
+    ``RandomChoiceResize(resize_type="mmseg_maskformer.ResizeWithLabels", ...)``; with
+    ``keep_ratio`` a side v becomes int(factor * v + 0.5).
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{"backend": "pillow", **kwargs})
+
+    def _resize_seg(self, results: dict) -> None:
+        """Bring label maps (H, W) to the new size of the image."""
+        for key in {"gt_seg_map", *results.get("seg_fields", ())}:
+            if results.get(key) is not None:
+                results[key] = _nearest(results[key], size=results["img_shape"])
+
+
+def _nearest(labels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Labels (height, width) of the pixels at the upper left, integer arithmetic."""
+    rows, columns = (
+        np.arange(target) * source // target
+        for source, target in zip(labels.shape, size, strict=True)
+    )
+    return labels[rows][:, columns]
 
 
 def _renumbered(labels: np.ndarray, new: dict | None, void: int) -> np.ndarray:

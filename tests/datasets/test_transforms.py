@@ -1,16 +1,22 @@
-"""Loading: what is read, and what is said when it cannot be."""
+"""Loading: what is read, and what is said when it cannot be; sizes and resizing."""
 
 from __future__ import annotations
 
 import re
 
+import mmcv
 import numpy as np
 import pytest
+import torch
 from mmengine.config import Config
 from mmengine.registry import TRANSFORMS, DefaultScope
 from PIL import Image
 
-from mmseg_maskformer.datasets.transforms import LoadImage, LoadLabelMap
+from mmseg_maskformer.datasets.transforms import (
+    LoadImage,
+    LoadLabelMap,
+    ResizeWithLabels,
+)
 from tests.conftest import REPOSITORY
 
 SIZE = (6, 8)
@@ -165,3 +171,101 @@ def test_scales_of_ade20k_are_those_of_the_paper():
         resized = TRANSFORMS.build(resize)(dict(img=np.zeros((300, 1500, 3), np.uint8)))
     # 512 / 300 makes the long side 2560: 2048 / 1500 it is, 300 * 1.3653 = 409.6
     assert resized["img"].shape == (410, 2048, 3)
+
+
+def resized(image, labels, **kwargs):
+    """Image and labels after `ResizeWithLabels` as a config names it."""
+    config = dict(type="mmseg_maskformer.ResizeWithLabels", **kwargs)
+    results = dict(img=image, gt_seg_map=labels, seg_fields=["gt_seg_map"])
+    with DefaultScope.overwrite_default_scope("mmseg"):
+        results = TRANSFORMS.build(config)(results)
+    return results["img"], results["gt_seg_map"]
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.int32, np.int64])
+def test_labels_are_those_of_the_floored_source(kind):
+    rows, columns = np.mgrid[:3, :5]
+    labels = (10 * rows + columns + (300 if kind != np.uint8 else 0)).astype(kind)
+    image = np.zeros((3, 5, 3), np.uint8)
+    _, found = resized(image, labels, scale=(3, 5))
+    # floor(3 i / 5), i < 5, is 0 0 1 1 2; floor(5 i / 3), i < 3, is 0 1 3.
+    expected = labels[[0, 0, 1, 1, 2]][:, [0, 1, 3]]
+    assert found.dtype == kind
+    assert np.array_equal(found, expected)
+
+
+@pytest.mark.parametrize("size", [(13, 61), (40, 30), (97, 128), (41, 20)])
+def test_labels_are_those_of_torch_nearest(size):
+    labels = np.random.default_rng(1).integers(0, 847, (40, 60)).astype(np.int32)
+    _, found = resized(np.zeros((40, 60, 3), np.uint8), labels, scale=size[::-1])
+    peer = torch.nn.functional.interpolate(
+        torch.from_numpy(labels).double()[None, None], size=size, mode="nearest"
+    )
+    assert np.array_equal(found, peer[0, 0].numpy())
+
+
+@pytest.mark.parametrize(("options", "value"), [({}, 127.5), ({"backend": "cv2"}, 0)])
+def test_shrunk_image_is_averaged_by_pillow_alone(options, value):
+    """Columns 255 0 0 255, shrunk by 4.
+
+    Pillow weighs the columns at distances 0.5, 1.5, 2.5, 3.5 from the centre on either
+    side with 0.875, 0.625, 0.375, 0.125; the second and third of each side are white:
+    255 (0.625 + 0.375) / 2 = 127.5. OpenCV takes the two nearest, which are black.
+    """
+    columns = np.tile(np.uint8([255, 0, 0, 255]), 6)
+    image = np.broadcast_to(columns[None, :, None], (24, 24, 3)).copy()
+    found, _ = resized(image, labels=None, scale=(6, 6), **options)
+    assert found.shape == (6, 6, 3)
+    np.testing.assert_allclose(found[:, 1:-1], value, atol=0.5)
+
+
+@pytest.mark.parametrize(
+    ("size", "scale", "expected"),
+    [
+        ((300, 1500), (2048, 512), (410, 2048)),  # 300 * 2048 / 1500 = 409.6
+        ((375, 500), (2048, 307), (307, 409)),  # 500 * 307 / 375 = 409.33
+        ((683, 1024), (2048, 512), (512, 768)),  # 1024 * 512 / 683 = 767.63
+        ((1000, 333), (2048, 256), (769, 256)),  # 1000 * 256 / 333 = 768.77
+    ],
+)
+def test_kept_ratio_rounds_halves_up_and_obeys_the_cap(size, scale, expected):
+    labels = np.full(size, 846, np.int32)
+    image = np.zeros((*size, 3), np.uint8)
+    image, labels = resized(image, labels, scale=scale, keep_ratio=True)
+    assert image.shape[:2] == labels.shape == expected
+
+
+def paper_size(height, width, short, cap):
+    """The rule of the paper's code: the short side first, then the cap."""
+    factor = short / min(height, width)
+    sides = height * factor, width * factor
+    if max(sides) > cap:
+        sides = [side * (cap / max(sides)) for side in sides]
+    return tuple(int(side + 0.5) for side in sides)
+
+
+def test_host_sizes_are_those_of_the_paper():
+    rng = np.random.default_rng(2)
+    for height, width, short in rng.integers(150, 1200, (5000, 3)).tolist():
+        host = mmcv.rescale_size((width, height), (2048, short))[::-1]
+        assert host == paper_size(height, width, short, cap=2048)
+
+
+def test_random_choice_resize_passes_its_arguments_on():
+    config = dict(
+        type="RandomChoiceResize",
+        scales=[(64, 20)],
+        resize_type="mmseg_maskformer.ResizeWithLabels",
+        keep_ratio=True,
+    )
+    with DefaultScope.overwrite_default_scope("mmseg"):
+        transform = TRANSFORMS.build(config)
+    labels = np.repeat(np.int32([[300, 846, 65535]]), 10, axis=0)
+    image = np.zeros((10, 3, 3), np.uint8)
+    results = transform(dict(img=image, gt_seg_map=labels, seg_fields=["gt_seg_map"]))
+    # 20 / 3 would make the long side 66.7: 64 / 10 it is, 3 * 6.4 = 19.2
+    assert results["img"].shape == (64, 19, 3)
+    # floor(3 i / 19): 0 for i < 7 (18 / 19), 1 for i < 13 (36 / 19), 2 for the rest
+    expected = [300] * 7 + [846] * 6 + [65535] * 6
+    assert results["gt_seg_map"].tolist() == [expected] * 64
+    assert isinstance(transform.resize, ResizeWithLabels)

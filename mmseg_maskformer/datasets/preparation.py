@@ -1,0 +1,266 @@
+"""What the preparation of every data set shares: run, repeat, write, check, report.
+
+A file is written under another name and then renamed, so that what bears its final
+name is complete: a preparation can be stopped at any time and started again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from multiprocessing import Pool
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from mmengine.utils import ProgressBar
+from PIL import ExifTags, Image
+
+UNFINISHED = ".unfinished"  # suffix of a file that is being written
+
+
+class Sample(NamedTuple):
+    """An image and its label map, as released and as prepared."""
+
+    image: Path
+    labels: Path
+    new_image: Path
+    new_labels: Path
+
+    @property
+    def split(self) -> str:
+        """Name of the folder that the prepared image goes to."""
+        return self.new_image.parent.name
+
+    @property
+    def finished(self) -> bool:
+        """Whether both prepared files exist."""
+        return self.new_image.exists() and self.new_labels.exists()
+
+
+def prepare(
+    convert: Callable[[Sample], None],
+    samples: Sequence[Sample],
+    num_classes: int,
+    ignored: int,
+    workers: int = 1,
+) -> str:
+    """Convert the samples that are not finished, then check all.
+
+    Args:
+        convert: writes both files of a sample; a function of a module, so that other
+            processes find it.
+        samples: all of the data set.
+        num_classes: prepared labels are 0..num_classes - 1,
+        ignored: or this one.
+        workers: processes.
+
+    Returns:
+        A sentence for each split, one a line.
+
+    Raises:
+        OSError: A file is missing, incomplete, or not the tool's.
+        ValueError: A file does not hold what it should.
+    """
+    _check_names(samples)
+    todo = [sample for sample in samples if not sample.finished]
+    print(f"Converting {len(todo)} images, {len(samples) - len(todo)} are finished")
+    _run(convert, todo, workers)
+    print(f"Checking {len(samples)} images and label maps")
+    _check_nothing_else(samples)
+    check = partial(labels_of, num_classes=num_classes, ignored=ignored)
+    return _report(samples, _run(check, samples, workers), num_classes, ignored)
+
+
+def labels_of(sample: Sample, num_classes: int, ignored: int) -> set[int]:
+    """Labels that occur in a prepared label map, which must fit its image."""
+    labels = read_image(sample.new_labels)
+    with reading(sample.new_image), Image.open(sample.new_image) as image:
+        size = loaded_size(image)
+    require_equal_sizes(
+        sample.new_image,
+        size,
+        sample.new_labels,
+        labels.shape,
+        remedy="Delete the two and run the tool again",
+    )
+    found = set(np.unique(labels).tolist())
+    wrong = sorted(found - {ignored, *range(num_classes)})
+    if wrong:
+        raise ValueError(
+            f"{sample.new_labels} holds the label {wrong[0]}, neither a class "
+            f"0..{num_classes - 1} nor the ignored {ignored}: delete it and run the "
+            "tool again."
+        )
+    return found
+
+
+def read_image(path: Path) -> np.ndarray:
+    """Pixels of an image as they are stored."""
+    with reading(path), Image.open(path) as image:
+        return np.asarray(image)
+
+
+def loaded_size(image: Image.Image) -> tuple[int, int]:
+    """Height and width after the turn that the camera asks for."""
+    width, height = image.size
+    turned = image.getexif().get(ExifTags.Base.Orientation, 1) >= 5
+    return (width, height) if turned else (height, width)
+
+
+def require_equal_sizes(
+    image: Path,
+    image_size: tuple[int, ...],
+    labels: Path,
+    labels_size: tuple[int, ...],
+    remedy: str = "Unpack the two again",
+) -> None:
+    """Refuse an image and a label map of different height or width.
+
+    Raises:
+        ValueError: The sizes differ.
+    """
+    if image_size != labels_size:
+        raise ValueError(
+            f"{labels} has {_times(labels_size)} pixels, but its image {image} has "
+            f"{_times(image_size)} (height x width): they must be equal. {remedy}."
+        )
+
+
+def _times(size: tuple[int, ...]) -> str:
+    return " x ".join(map(str, size))
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file that is complete as soon as it has its name."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(path.name + UNFINISHED)
+    unfinished.write_bytes(content)
+    unfinished.replace(path)
+
+
+def require(path: Path, what: str) -> Path:
+    """The path, or a sentence when there is nothing.
+
+    Args:
+        path: of a file or folder.
+        what: it is and what it belongs to, for the sentence.
+
+    Raises:
+        OSError: It does not exist.
+    """
+    if not path.exists():
+        raise OSError(
+            f"{path} does not exist: it is {what}. Check the folder given to the tool."
+        )
+    return path
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Turn whatever a decoder raises into a sentence with the file's path."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise OSError(
+            f"{path} does not exist. Unpack the data set again, or download it anew."
+        ) from error
+    except Exception as error:
+        raise OSError(
+            f"{path} cannot be read ({error}). It may be incomplete: unpack the data "
+            "set again, or download it anew; delete it if this tool wrote it."
+        ) from error
+
+
+def run_tool(prepare_root: Callable[..., str], description: str, root: str) -> None:
+    """The command line of a preparation; errors are printed as sentences.
+
+    Args:
+        prepare_root: called with ``root`` and ``workers``, returns the report.
+        description: of the tool.
+        root: what it is, for the help.
+    """
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("root", type=Path, help=root)
+    parser.add_argument("--workers", type=int, default=1, help="processes")
+    args = parser.parse_args()
+    try:
+        print(prepare_root(root=args.root, workers=args.workers))
+    except KeyboardInterrupt:
+        sys.exit("\nStopped. The same command goes on from here.")
+    except (ImportError, OSError, ValueError) as error:
+        sys.exit(f"\n{error}")
+
+
+def _run(
+    task: Callable[[Sample], Any], samples: Sequence[Sample], workers: int
+) -> list:
+    """Results of a task for every sample, in their order, under a progress bar."""
+    if not samples:
+        return []
+    bar = ProgressBar(len(samples), file=sys.stdout)
+    if workers <= 1:
+        results = _counted(map(task, samples), bar)
+    else:
+        with Pool(workers, initializer=_leave_interrupts_to_parent) as pool:
+            results = _counted(pool.imap(task, samples, chunksize=4), bar)
+    print()
+    return results
+
+
+def _counted(results: Iterable, bar: ProgressBar) -> list:
+    collected = []
+    for result in results:
+        collected.append(result)
+        bar.update()
+    return collected
+
+
+def _leave_interrupts_to_parent() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _check_names(samples: Sequence[Sample]) -> None:
+    """Refuse two images that would become the same file."""
+    sources: dict[Path, Path] = {}
+    for sample in samples:
+        other = sources.setdefault(sample.new_image, sample.image)
+        if other != sample.image:
+            raise ValueError(
+                f"{other} and {sample.image} have the same name and would both become "
+                f"{sample.new_image}: remove one of them."
+            )
+
+
+def _check_nothing_else(samples: Sequence[Sample]) -> None:
+    """Refuse other images in the folders written, which a data set would load."""
+    expected = {path for sample in samples for path in sample[2:]}
+    suffixes = {path.suffix for path in expected}
+    for folder in sorted({path.parent for path in expected}):
+        for path in sorted(folder.iterdir()):
+            if path.suffix == UNFINISHED:
+                path.unlink()
+            elif path.suffix in suffixes and path not in expected:
+                raise OSError(
+                    f"{path} belongs to no image of the data set and would be loaded "
+                    "with it: delete it, or move it elsewhere."
+                )
+
+
+def _report(
+    samples: Sequence[Sample], labels: list[set[int]], num_classes: int, ignored: int
+) -> str:
+    lines = []
+    for split in dict.fromkeys(sample.split for sample in samples):
+        found = [f for s, f in zip(samples, labels, strict=True) if s.split == split]
+        classes = set().union(*found) - {ignored}
+        lines.append(
+            f"{split}: {len(found)} images, each with a label map of its size; every "
+            f"label is within 0..{num_classes - 1} or {ignored} (ignored), and "
+            f"{len(classes)} of the {num_classes} classes occur."
+        )
+    return "\n".join(lines)
