@@ -1,9 +1,8 @@
 """ADE20K, 150 classes, with the scales, crops and colours of the paper's code.
 
 The folder is found at MASKFORMER_DATA/ade/ADEChallengeData2016, by default under data.
-Images are resized by Pillow, which averages when it shrinks. Label maps are resized by
-Pillow too, whose nearest neighbour is that of the pixel's centre; the paper's code
-takes that of its corner, half a source pixel away at most.
+Images are resized by Pillow, which averages when it shrinks; label maps take the
+nearest label by the rule of the paper's code.
 """
 
 data_root = "{{$MASKFORMER_DATA:data}}/ade/ADEChallengeData2016"
@@ -14,8 +13,8 @@ train_pipeline = [
     dict(
         type="RandomChoiceResize",
         scales=[(2048, int(512 * 0.1 * j)) for j in range(5, 21)],
+        resize_type="mmseg_maskformer.ResizeWithLabels",
         keep_ratio=True,
-        backend="pillow",
     ),
     dict(type="RandomCrop", crop_size=crop_size),
     dict(type="PhotoMetricDistortion"),
@@ -25,7 +24,7 @@ train_pipeline = [
 ]
 test_pipeline = [
     dict(type="mmseg_maskformer.LoadImage"),
-    dict(type="Resize", scale=(2048, 512), keep_ratio=True, backend="pillow"),
+    dict(type="mmseg_maskformer.ResizeWithLabels", scale=(2048, 512), keep_ratio=True),
     dict(type="mmseg_maskformer.LoadLabelMap"),
     dict(type="PackSegInputs"),
 ]

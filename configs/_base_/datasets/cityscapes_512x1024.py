@@ -1,0 +1,29 @@
+"""Cityscapes, 19 classes, crops of 512 x 1024, short sides 512 to 2048.
+
+The folder is found at MASKFORMER_DATA/cityscapes, by default under data. No crop is
+smaller than 512 x 1024, so nothing is padded.
+"""
+
+_base_ = "ade20k_512x512.py"
+
+crop_size = (512, 1024)
+*steps, pad, pack = _base_.train_pipeline
+train_pipeline = [*steps, pack]
+train_pipeline[2].update(scales=[(4096, int(1024 * 0.1 * j)) for j in range(5, 21)])
+train_pipeline[3].update(crop_size=crop_size)
+test_pipeline = _base_.test_pipeline
+test_pipeline[1].update(scale=(2048, 1024))
+dataset = dict(
+    type="CityscapesDataset",
+    data_root="{{$MASKFORMER_DATA:data}}/cityscapes",
+    reduce_zero_label=False,
+)
+train_prefix = dict(img_path="leftImg8bit/train", seg_map_path="gtFine/train")
+val_prefix = dict(img_path="leftImg8bit/val", seg_map_path="gtFine/val")
+train_dataloader = dict(
+    dataset=dict(**dataset, data_prefix=train_prefix, pipeline=train_pipeline)
+)
+val_dataloader = dict(
+    dataset=dict(**dataset, data_prefix=val_prefix, pipeline=test_pipeline)
+)
+test_dataloader = val_dataloader

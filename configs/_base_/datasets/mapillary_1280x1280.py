@@ -1,0 +1,31 @@
+"""Mapillary Vistas v1.2, 65 classes; label 65, unlabeled, is void.
+
+The folder is found at MASKFORMER_DATA/mapillary_vistas, by default under data. Crops
+of 1280 from short sides 1024 to 4096; evaluation at a long side of 2048.
+"""
+
+_base_ = "ade20k_512x512.py"
+
+crop_size = (1280, 1280)
+train_pipeline = _base_.train_pipeline
+train_pipeline[2].update(scales=[(8192, int(2048 * 0.1 * j)) for j in range(5, 21)])
+train_pipeline[3].update(crop_size=crop_size)
+train_pipeline[6].update(size=crop_size, pad_val=dict(img=128, seg=65))
+test_pipeline = _base_.test_pipeline
+test_pipeline[1].update(scale=(2048, 2048))
+dataset = dict(
+    type="mmseg_maskformer.MapillaryVistasDataset",
+    data_root="{{$MASKFORMER_DATA:data}}/mapillary_vistas",
+    reduce_zero_label=False,
+)
+train_prefix = dict(img_path="training/images", seg_map_path="training/labels")
+val_prefix = dict(img_path="validation/images", seg_map_path="validation/labels")
+train_dataloader = dict(
+    dataset=dict(**dataset, data_prefix=train_prefix, pipeline=train_pipeline)
+)
+val_dataloader = dict(
+    dataset=dict(**dataset, data_prefix=val_prefix, pipeline=test_pipeline)
+)
+test_dataloader = val_dataloader
+val_evaluator = dict(ignore_index=65)
+test_evaluator = val_evaluator
