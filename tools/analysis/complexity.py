@@ -1,0 +1,52 @@
+"""Parameters and FLOPs (multiply-adds) of configs, beside each other.
+
+python tools/analysis/complexity.py configs/maskformer/*_ade20k-*.py
+
+One image of the config's crop, its height on both sides as in the paper, unless
+--size says another.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from mmengine.config import Config
+from mmengine.registry import MODELS, init_default_scope
+
+from mmseg_maskformer.engine.complexity import measure_complexity
+from mmseg_maskformer.engine.launch import require_file
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("configs", nargs="+")
+    parser.add_argument("--size", type=int, nargs=2, metavar=("HEIGHT", "WIDTH"))
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Print one row a config, and the parts below it."""
+    args = parse_args()
+    for path in args.configs:
+        require_file(path, "config")
+        config = Config.fromfile(path)
+        init_default_scope(config.get("default_scope", "mmseg"))
+        config.model.backbone.init_cfg = None
+        if "pretrained" in config.model.backbone:
+            config.model.backbone.pretrained = False
+        height = config.crop_size[0]
+        size = tuple(args.size or (height, height))
+        found = measure_complexity(MODELS.build(config.model), size)
+        print(
+            f"{path}: {found.parameters:,} parameters, {found.total / 1e9:.1f} G at "
+            f"{size[0]} x {size[1]}"
+        )
+        for part, count in found.multiply_adds.items():
+            print(f"    {part:20} {count / 1e9:8.2f} G")
+
+
+if __name__ == "__main__":
+    main()
