@@ -146,6 +146,6 @@ DETECTRON2_RESNET = Layout(
     mark=r"stem\.conv1\.",
     entries=_RESNET_TABLE,
     renames=((r"^", "backbone."),),
-    unused=(r"backbone\.(fc|linear)\.\w+",),  # the classifier
+    unused=(r"backbone\.(stem\.)?(fc|linear)\.\w+",),  # the classifier
     scope="backbone.",
 )

@@ -188,6 +188,41 @@ def asked_for(changes, prefix):
     return {name for name in names if name.startswith(prefix)}
 
 
+def test_imagenet_weights_of_r101c_reach_the_backbone(tmp_path):
+    """A file of a backbone alone, as the config's init_cfg names it."""
+    torch.manual_seed(0)
+    config = "maskformer_r101c_8xb2-160k_ade20k-512x512"
+    init = dict(type="Pretrained", checkpoint=str(tmp_path / "R-103.pkl"))
+    model = models.ours(config, **{"backbone.depth": 50, "init_cfg": init})
+    names = {name: asked_name(name) for name in model.backbone.state_dict()}
+    tensors = {
+        name: np.random.rand(*model.backbone.state_dict()[ours].shape)
+        for ours, name in names.items()
+        if name is not None
+    }
+    tensors["stem.fc.weight"] = np.ones((1000, 2048))  # the classifier
+    (tmp_path / "R-103.pkl").write_bytes(pickle.dumps(dict(model=tensors)))
+    head = {name: x.clone() for name, x in model.decode_head.state_dict().items()}
+    model.init_weights()
+    for ours, name in names.items():
+        if name is not None:
+            expected = torch.from_numpy(tensors[name]).float()
+            assert torch.equal(model.backbone.state_dict()[ours], expected), name
+    assert all(
+        torch.equal(x, head[n]) for n, x in model.decode_head.state_dict().items()
+    )
+
+
+def asked_name(name):
+    """Detectron2's name of a tensor of a backbone alone; None for a counter."""
+    from mmseg_maskformer.checkpoints.facebookresearch import DETECTRON2_RESNET
+
+    if name.endswith("num_batches_tracked"):
+        return None
+    ((_, (found,)),) = DETECTRON2_RESNET.candidates(f"backbone.{name}")
+    return found.removeprefix("backbone.")
+
+
 def test_merging_of_patches_is_reordered():
     # C = 1: theirs (0,0), (1,0), (0,1), (1,1) by row and column; the unfold of ours
     # (0,0), (0,1), (1,0), (1,1)
