@@ -36,6 +36,7 @@ CATALOG = {
     "TRANSFORMS": {
         "datasets.transforms": ("LoadImage", "LoadLabelMap", "ResizeWithLabels")
     },
+    "METRICS": {"metrics.panoptic_quality": ("PanopticQuality",)},
     "OPTIM_WRAPPERS": {"engine.amp": ("BFloat16OptimWrapper",)},
     "OPTIM_WRAPPER_CONSTRUCTORS": {
         "engine.optim": ("ModulewiseOptimWrapperConstructor",)

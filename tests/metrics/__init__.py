@@ -1,0 +1,1 @@
+"""Tests of mmseg_maskformer.metrics."""
