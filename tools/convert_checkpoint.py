@@ -1,9 +1,9 @@
 """Convert a checkpoint: any known layout to ours, or ours to Hugging Face's.
 
 python tools/convert_checkpoint.py model_final_d8dbeb.pkl maskformer_r50.pth \
-    --cfg configs/maskformer/maskformer_r50_8xb2-160k_ade20k-512x512.py
+    --config configs/maskformer/maskformer_r50_8xb2-160k_ade20k-512x512.py
 python tools/convert_checkpoint.py work_dirs/mine/iter_160000.pth folder \
-    --cfg my_config.py --to huggingface
+    --config my_config.py --to huggingface
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument("input", help="file, or maskformer://NAME or hf://REPOSITORY")
     parser.add_argument("output", help="file, or folder with --to huggingface")
-    parser.add_argument("--cfg", required=True, help="config of the model")
+    parser.add_argument("--config", "--cfg", required=True, help="config of the model")
     parser.add_argument("--to", choices=["ours", "huggingface"], default="ours")
     return parser.parse_args()
 
@@ -48,14 +48,20 @@ def convert(
 ) -> dict[str, Tensor]:
     """Our tensors, all of them, or a sentence."""
     layout = detect_layout(source)
+    shapes = {key: x.shape for key, x in target.items()}
+    if shapes == {key: x.shape for key, x in source.items()}:
+        return source  # ours already
     if layout is None:
-        raise SystemExit(f"The names in {name} are of no known layout.")
+        raise SystemExit(
+            f"The tensors of {name} are those of no known layout, and not those of the "
+            "model of --config."
+        )
     converted, report = to_ours(source, target, layout)
     print(report)
     if not report.complete:
         raise SystemExit(
-            f"Nothing was written: {name} does not fit the model of --cfg. Choose the "
-            "config of the same backbone, pixel decoder and number of classes."
+            f"Nothing was written: {name} does not fit the model of --config. Choose "
+            "the config of the same backbone, pixel decoder and number of classes."
         )
     return converted
 
@@ -72,17 +78,16 @@ def class_names(config: Config) -> list[str] | None:
 def main() -> None:
     """Convert, account for every tensor, and write only what is complete."""
     args = parse_args()
-    require_file(args.cfg, "config")
-    config = Config.fromfile(args.cfg)
+    require_file(args.config, "config")
+    config = Config.fromfile(args.config)
     init_default_scope(config.get("default_scope", "mmseg"))
     model = MODELS.build(config.model)
     try:
-        source = read(args.input)
+        converted = convert(read(args.input), model.state_dict(), args.input)
         if args.to == "huggingface":
             classes = class_names(config)
-            export_to_huggingface(source, config.model, args.output, classes)
+            export_to_huggingface(converted, config.model, args.output, classes)
         else:
-            converted = convert(source, model.state_dict(), args.input)
             save(dict(meta={}, state_dict=converted), Path(args.output))
     except (OSError, ValueError, KeyError) as error:
         raise SystemExit(str(error)) from error

@@ -86,7 +86,8 @@ def to_ours(
     Returns:
         Our tensors by name, those that were found with the right shape; the report.
     """
-    theirs = {layout.rename(name): tensor for name, tensor in source.items()}
+    names = {layout.rename(name): name for name in source}
+    theirs = {renamed: source[name] for renamed, name in names.items()}
     report = Report(layout.name)
     converted: dict[str, Tensor] = {}
     taken: set[str] = set()
@@ -107,11 +108,12 @@ def to_ours(
         else:
             shapes = ", ".join(f"{x} {tuple(theirs[x].shape)}" for x in sources)
             report.misshaped.append(f"{name} {tuple(wanted.shape)} from {shapes}")
-    for name in theirs.keys() - taken:
-        known = any(re.fullmatch(pattern, name) for pattern in layout.unused)
+    for name in source:
+        renamed = layout.rename(name)
+        if renamed in taken and names[renamed] == name:
+            continue
+        known = any(re.fullmatch(pattern, renamed) for pattern in layout.unused)
         (report.unused if known else report.extra).append(name)
-    report.unused.sort()
-    report.extra.sort()
     return converted, report
 
 

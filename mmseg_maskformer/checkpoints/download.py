@@ -8,6 +8,7 @@ import re
 import shutil
 from pathlib import Path
 from urllib.error import HTTPError, URLError
+from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
 # torch's convention: the last part of a name is the beginning of the SHA-256.
@@ -25,7 +26,7 @@ def download(url: str, folder: Path) -> Path:
         OSError: The server cannot be reached, refuses, or breaks off.
         ValueError: The file has another hash than its name says; it is deleted.
     """
-    path = folder / os.path.basename(url)
+    path = folder / file_name(url)
     if path.exists():
         return path
     folder.mkdir(parents=True, exist_ok=True)
@@ -42,6 +43,11 @@ def download(url: str, folder: Path) -> Path:
     return path
 
 
+def file_name(url: str) -> str:
+    """The last part of an address, without a query."""
+    return os.path.basename(urlsplit(url).path)
+
+
 def _fetch(url: str, partial: Path) -> None:
     """Append to ``partial`` what is missing of the file."""
     start = partial.stat().st_size if partial.exists() else 0
@@ -53,7 +59,7 @@ def _fetch(url: str, partial: Path) -> None:
             partial.unlink()
         raise
     with answer:
-        resumed = answer.status == 206
+        resumed = answer.headers.get("Content-Range", "").startswith(f"bytes {start}-")
         expected = answer.headers.get("Content-Length")
         with partial.open("ab" if resumed else "wb") as file:
             before = file.tell()
@@ -64,7 +70,7 @@ def _fetch(url: str, partial: Path) -> None:
 
 
 def _check_hash(url: str, partial: Path) -> None:
-    wanted = _HASH_IN_NAME.search(os.path.basename(url))
+    wanted = _HASH_IN_NAME.search(file_name(url))
     if wanted is None:
         return
     digest = hashlib.sha256()

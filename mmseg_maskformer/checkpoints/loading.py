@@ -9,7 +9,6 @@ is seen by :func:`convert_on_load`, a hook of our models.
 from __future__ import annotations
 
 import logging
-import os
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ from torch import Tensor, nn
 
 from . import zoo
 from .convert import detect_layout, to_ours
-from .download import download
+from .download import download, file_name
 from .files import read_checkpoint
 
 _HUB_FILES = ("model.safetensors", "pytorch_model.bin")
@@ -32,17 +31,21 @@ def convert_on_load(
 ) -> None:
     """Replace foreign names by ours, in place; a pre-hook of ``load_state_dict``.
 
-    What is missing or of another shape is left out, so that the host reports it as it
-    does for checkpoints of its own, and is named in the log.
+    What is missing or of another shape is left out and what is unknown stays, so that
+    the host reports both as it does for checkpoints of its own. What the file is not
+    about (a file of a backbone alone) keeps its values.
     """
     layout = None if prefix else detect_layout(state_dict)
     if layout is None:
         return
-    converted, report = to_ours(state_dict, model.state_dict(), layout)
+    target = model.state_dict()
+    converted, report = to_ours(state_dict, target, layout)
     level = logging.INFO if report.complete else logging.WARNING
     print_log(str(report), logger="current", level=level)
+    unknown = {name: state_dict[name] for name in report.extra}
+    others = {n: x for n, x in target.items() if not n.startswith(layout.scope)}
     state_dict.clear()
-    state_dict.update(converted)
+    state_dict.update(others | converted | unknown)
 
 
 def register_schemes() -> None:
@@ -51,8 +54,8 @@ def register_schemes() -> None:
         r"maskformer://": _load_released,
         r"hf://": _load_from_hub,
         # mmengine asks in reverse order of the alphabet: before its own https://
-        r"https?://.*\.pkl$": _load_from_web,
-        r".*\.(pkl|safetensors)$": _load_local,
+        r"https?://.*\.(?i:pkl)$": _load_from_web,
+        r".*\.(?i:pkl|safetensors)$": _load_local,
     }
     for pattern, loader in loaders.items():
         CheckpointLoader.register_scheme(pattern, loader=loader, force=True)
@@ -68,10 +71,12 @@ def _load_local(filename: str, map_location: Any = None) -> dict:
 def _load_from_web(filename: str, map_location: Any = None) -> dict:
     """From the folder that mmengine, too, keeps downloads in; rank 0 fetches."""
     folder = Path(torch.hub.get_dir()) / "checkpoints"
-    if get_rank() == 0:
-        download(filename, folder)
-    barrier()
-    return _load_local(str(folder / os.path.basename(filename)), map_location)
+    try:
+        if get_rank() == 0:
+            download(filename, folder)
+    finally:
+        barrier()  # also after a failure: the others must not wait for ever
+    return _load_local(str(folder / file_name(filename)), map_location)
 
 
 def _load_released(filename: str, map_location: Any = None) -> dict:

@@ -27,6 +27,9 @@ class Handler(BaseHTTPRequestHandler):
         self.server.asked.append((self.path, start))
         rest = CONTENT[start:]
         self.send_response(206 if start else 200)
+        if start:
+            end = len(CONTENT) - 1
+            self.send_header("Content-Range", f"bytes {start}-{end}/{len(CONTENT)}")
         self.send_header("Content-Length", str(len(rest)))
         self.end_headers()
         if self.server.breaks_off:

@@ -44,7 +44,7 @@ def theirs(path):
 
 def test_their_file_becomes_ours(convert, tmp_path, capsys):
     _, expected = theirs(tmp_path / "in.pth")
-    convert(tmp_path / "in.pth", tmp_path / "out.pth", "--cfg", CAMVID)
+    convert(tmp_path / "in.pth", tmp_path / "out.pth", "--config", CAMVID)
     found = torch.load(tmp_path / "out.pth", weights_only=True)["state_dict"]
     assert found.keys() == expected.keys()
     assert all(torch.equal(found[name], expected[name]) for name in expected)
@@ -59,15 +59,15 @@ def test_nothing_is_written_when_a_tensor_is_missing(convert, tmp_path, capsys):
     del state["decode_head.query_embed.weight"]
     torch.save(state, tmp_path / "in.pth")
     with pytest.raises(SystemExit, match=r"Nothing was written: .*in\.pth"):
-        convert(tmp_path / "in.pth", tmp_path / "out.pth", "--cfg", CAMVID)
+        convert(tmp_path / "in.pth", tmp_path / "out.pth", "--config", CAMVID)
     assert "transformer_decoder.query_embed.weight" in capsys.readouterr().out
     assert [path.name for path in tmp_path.iterdir()] == ["in.pth"]
 
 
 def test_unknown_names_are_a_sentence(convert, tmp_path):
     torch.save({"layer.weight": torch.ones(1)}, tmp_path / "in.pth")
-    with pytest.raises(SystemExit, match="are of no known layout"):
-        convert(tmp_path / "in.pth", tmp_path / "out.pth", "--cfg", CAMVID)
+    with pytest.raises(SystemExit, match="are those of no known layout, and not"):
+        convert(tmp_path / "in.pth", tmp_path / "out.pth", "--config", CAMVID)
 
 
 def test_transformers_reads_the_exported_folder(convert, tmp_path):
@@ -75,7 +75,7 @@ def test_transformers_reads_the_exported_folder(convert, tmp_path):
     model = models.randomise(models.ours(ADE.stem))
     torch.save(dict(state_dict=model.state_dict()), tmp_path / "ours.pth")
     folder = tmp_path / "hub"
-    convert(tmp_path / "ours.pth", folder, "--cfg", ADE, "--to", "huggingface")
+    convert(tmp_path / "ours.pth", folder, "--config", ADE, "--to", "huggingface")
     theirs, info = transformers.MaskFormerForInstanceSegmentation.from_pretrained(
         folder, output_loading_info=True
     )
@@ -93,8 +93,8 @@ def test_transformers_reads_the_exported_folder(convert, tmp_path):
 
 def test_a_backbone_that_transformers_has_not_is_a_sentence(convert, tmp_path):
     theirs(tmp_path / "in.pth")
-    convert(tmp_path / "in.pth", tmp_path / "ours.pth", "--cfg", CAMVID)
-    arguments = (tmp_path / "ours.pth", tmp_path / "hub", "--cfg", CAMVID)
+    convert(tmp_path / "in.pth", tmp_path / "ours.pth", "--config", CAMVID)
+    arguments = (tmp_path / "ours.pth", tmp_path / "hub", "--config", CAMVID)
     with pytest.raises(SystemExit, match=r"no counterpart of the backbone ResNet.*18"):
         convert(*arguments, "--to", "huggingface")
     assert not (tmp_path / "hub").exists()

@@ -166,7 +166,8 @@ def test_scales_of_ade20k_are_those_of_the_paper():
     (choice,) = [t for t in config.train_pipeline if t.type == "RandomChoiceResize"]
     expected = [256, 307, 358, 409, 460, 512, 563, 614, 665, 716, 768, 819, 870, 921]
     assert [short for _, short in choice.scales] == [*expected, 972, 1024]
-    (resize,) = [t for t in config.test_pipeline if t.type == "Resize"]
+    resize = config.test_pipeline[1]
+    assert resize.type == "mmseg_maskformer.ResizeWithLabels"
     with DefaultScope.overwrite_default_scope("mmseg"):
         resized = TRANSFORMS.build(resize)(dict(img=np.zeros((300, 1500, 3), np.uint8)))
     # 512 / 300 makes the long side 2560: 2048 / 1500 it is, 300 * 1.3653 = 409.6
