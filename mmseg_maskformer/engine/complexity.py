@@ -37,9 +37,17 @@ def measure_complexity(model: nn.Module, size: tuple[int, int]) -> Complexity:
     queries of class probability times mask, at the size of the input.
 
     Args:
-        model: a segmentor with ``backbone`` and ``decode_head``.
+        model: a segmentor whose head is ours; stays in evaluation mode and frozen.
         size: height and width of the input.
+
+    Raises:
+        ValueError: The head is another's.
     """
+    if not hasattr(model.decode_head, "maskformer"):
+        raise ValueError(
+            f"{type(model.decode_head).__name__} is not a head of mmseg_maskformer; "
+            "mmengine.analysis.get_model_complexity_info counts other models."
+        )
     parameters = sum(x.numel() for x in model.parameters() if x.requires_grad)
     model = model.eval().requires_grad_(False)
     head = model.decode_head.maskformer

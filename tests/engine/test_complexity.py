@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
+from torch import nn
 
 from mmseg_maskformer.engine.complexity import measure_complexity
 
@@ -51,3 +52,10 @@ def test_swin_t_is_within_two_percent_of_the_paper():
     found = complexity("swin-t")
     assert found.parameters == 41_757_009
     assert found.total == pytest.approx(55e9, rel=0.02)
+
+
+def test_a_model_of_another_head_is_a_sentence():
+    model = nn.ModuleDict(dict(backbone=nn.Identity(), decode_head=nn.Linear(1, 1)))
+    model.decode_head = model["decode_head"]
+    with pytest.raises(ValueError, match="Linear is not a head of mmseg_maskformer"):
+        measure_complexity(model, (8, 8))

@@ -27,6 +27,13 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def crop_square(config: Config, path: str) -> tuple[int, int]:
+    """Height of the crop on both sides."""
+    if "crop_size" not in config:
+        raise SystemExit(f"{path} has no crop_size; add --size HEIGHT WIDTH.")
+    return config.crop_size[0], config.crop_size[0]
+
+
 def main() -> None:
     """Print one row a config, and the parts below it."""
     args = parse_args()
@@ -37,8 +44,7 @@ def main() -> None:
         config.model.backbone.init_cfg = None
         if "pretrained" in config.model.backbone:
             config.model.backbone.pretrained = False
-        height = config.crop_size[0]
-        size = tuple(args.size or (height, height))
+        size = tuple(args.size or crop_square(config, path))
         found = measure_complexity(MODELS.build(config.model), size)
         print(
             f"{path}: {found.parameters:,} parameters, {found.total / 1e9:.1f} G at "
