@@ -1,6 +1,6 @@
 """MMSegmentation's own MaskFormerHead in the place of ours, all else equal.
 
-The other side of the comparison; needs mmdet.
+The other side of the comparison in docs/camvid.md; needs mmdet.
     python tools/train.py configs/peers/mmseg-maskformer_r18_1xb4-4k_camvid-256x256.py
 """
 
