@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -182,3 +183,59 @@ def test_recipe_of_every_data_set(name):
     steps = {step.type: step for step in config.val_dataloader.dataset.pipeline}
     assert steps["mmseg_maskformer.ResizeWithLabels"].scale == scale
     assert config.test_dataloader == config.val_dataloader
+
+
+@pytest.mark.parametrize(
+    "leaf", [x for x in LEAVES if "_8xb" in x.name], ids=lambda leaf: leaf.stem
+)
+def test_optimizer_of_every_row_of_the_paper(leaf):
+    config = Config.fromfile(CONFIGS / leaf)
+    swin = config.model.backbone.type == "SwinTransformer"
+    like_swin = swin or config.model.backbone.type == "TIMMBackbone"
+    wrapper = config.optim_wrapper
+    found = (wrapper.optimizer.lr, wrapper.optimizer.weight_decay)
+    assert found == ((6e-5, 0.01) if like_swin else (1e-4, 1e-4))
+    assert wrapper.paramwise_cfg.backbone_lr_mult == (1.0 if like_swin else 0.1)
+    assert wrapper.clip_grad.max_norm == 0.01
+    assert len(config.param_scheduler) == (2 if like_swin else 1)  # warm-up
+    assert not swin or config.model.backbone.drop_path_rate == 0.3
+    thousands = re.search(r"_8xb\d-(\d+)k_", leaf.stem)[1]
+    assert config.train_cfg.max_iters == 1000 * int(thousands)
+    head = config.model.decode_head
+    assert head.get("ignore_index", 255) == config.model.data_preprocessor.seg_pad_val
+
+
+# folders and suffix of a data set (spec 7)
+FOLDERS = {
+    "r50_8xb2-160k_ade20k-512x512": (
+        *("images/training", "annotations/training"),
+        *("images/validation", "annotations/validation"),
+    ),
+    "r50_8xb4-60k_coco-stuff10k-640x640": (
+        *("images_detectron2/train", "annotations_detectron2/train"),
+        *("images_detectron2/test", "annotations_detectron2/test"),
+    ),
+    "r50_8xb2-200k_ade20k-full-512x512": (
+        *("images_detectron2/training", "annotations_detectron2/training"),
+        *("images_detectron2/validation", "annotations_detectron2/validation"),
+    ),
+    "r101_8xb2-90k_cityscapes-512x1024": (
+        *("leftImg8bit/train", "gtFine/train"),
+        *("leftImg8bit/val", "gtFine/val"),
+    ),
+    "r50_8xb2-300k_mapillary-1280x1280": (
+        *("training/images", "training/labels"),
+        *("validation/images", "validation/labels"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FOLDERS)
+def test_folders_of_every_data_set(name):
+    config = Config.fromfile(CONFIGS / f"maskformer/maskformer_{name}.py")
+    sets = [config.train_dataloader.dataset, config.val_dataloader.dataset]
+    found = [x.data_prefix[key] for x in sets for key in ("img_path", "seg_map_path")]
+    assert tuple(found) == FOLDERS[name]
+    assert {x.reduce_zero_label for x in sets} == {"_ade20k-512" in name}
+    suffix = ".png" if "coco" in name else None
+    assert {x.get("seg_map_suffix") for x in sets} == {suffix}

@@ -31,7 +31,7 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument("input", help="file, or maskformer://NAME or hf://REPOSITORY")
     parser.add_argument("output", help="file, or folder with --to huggingface")
-    parser.add_argument("--config", "--cfg", required=True, help="config of the model")
+    parser.add_argument("--config", required=True, help="config of the model")
     parser.add_argument("--to", choices=["ours", "huggingface"], default="ours")
     return parser.parse_args()
 

@@ -13,6 +13,5 @@ _base_ = [
     "../_base_/default_runtime.py",
 ]
 
-pretrained = "https://download.openmmlab.com/mmsegmentation/v0.5/pretrain/swin/"
-weights = f"{pretrained}swin_base_patch4_window12_384_20220317-55b0104a.pth"
+weights = f"{_base_.pretrained}swin_base_patch4_window12_384_20220317-55b0104a.pth"
 model = dict(backbone=dict(init_cfg=dict(checkpoint=weights)))

@@ -86,8 +86,9 @@ def to_ours(
     Returns:
         Our tensors by name, those that were found with the right shape; the report.
     """
-    names = {layout.rename(name): name for name in source}
-    theirs = {renamed: source[name] for renamed, name in names.items()}
+    renamed = {name: layout.rename(name) for name in source}
+    origin = {new: name for name, new in renamed.items()}
+    theirs = {new: source[name] for new, name in origin.items()}
     report = Report(layout.name)
     converted: dict[str, Tensor] = {}
     taken: set[str] = set()
@@ -108,11 +109,10 @@ def to_ours(
         else:
             shapes = ", ".join(f"{x} {tuple(theirs[x].shape)}" for x in sources)
             report.misshaped.append(f"{name} {tuple(wanted.shape)} from {shapes}")
-    for name in source:
-        renamed = layout.rename(name)
-        if renamed in taken and names[renamed] == name:
+    for name, new in renamed.items():
+        if new in taken and origin[new] == name:
             continue
-        known = any(re.fullmatch(pattern, renamed) for pattern in layout.unused)
+        known = any(re.fullmatch(pattern, new) for pattern in layout.unused)
         (report.unused if known else report.extra).append(name)
     return converted, report
 

@@ -35,8 +35,8 @@ def download(url: str, folder: Path) -> Path:
         _fetch(url, partial)
     except (URLError, OSError) as error:
         raise OSError(
-            f"{url} could not be downloaded ({error}). Run the same command again: "
-            f"what has arrived is kept in {partial} and continued."
+            f"{url} could not be downloaded ({error}). Run the same command again: it "
+            f"continues with {partial}, if any of the file has arrived there."
         ) from error
     _check_hash(url, partial)
     os.replace(partial, path)

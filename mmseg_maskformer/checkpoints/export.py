@@ -37,7 +37,7 @@ def export_to_huggingface(
     from safetensors.torch import save_file
 
     tensors = from_ours(state_dict, HUGGINGFACE)
-    config = model_config(model, state_dict, classes)
+    config = model_config(model, classes)
     tensors.update(_constants(config))
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -52,9 +52,7 @@ def export_to_huggingface(
 
 
 def model_config(
-    model: Mapping[str, Any],
-    state_dict: Mapping[str, Tensor],
-    classes: Sequence[str] | None = None,
+    model: Mapping[str, Any], classes: Sequence[str] | None = None
 ) -> dict[str, Any]:
     """The ``config.json`` of a model of ours."""
     head = model["decode_head"]

@@ -2,36 +2,23 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
-from pathlib import Path
+from functools import partial
 
 import pytest
 import torch
 
 from mmseg_maskformer.checkpoints.convert import OPENMMLAB, from_ours
 from tests.checkpoints import models
+from tests.scripts import run_script
 
-ROOT = Path(__file__).resolve().parents[2]
 CAMVID = models.CONFIGS / "maskformer/maskformer_r18_1xb4-4k_camvid-256x256.py"
 ADE = models.CONFIGS / "maskformer/maskformer_r50_8xb2-160k_ade20k-512x512.py"
 
 
 @pytest.fixture
 def convert(monkeypatch):
-    """The tool's main as a function of its command line."""
-    path = ROOT / "tools/convert_checkpoint.py"
-    spec = importlib.util.spec_from_file_location("convert_checkpoint", path)
-    tool = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tool)
-
-    def run(*arguments):
-        monkeypatch.setattr(
-            sys, "argv", ["convert_checkpoint.py", *map(str, arguments)]
-        )
-        tool.main()
-
-    return run
+    """The tool as a function of its command line."""
+    return partial(run_script, monkeypatch, "convert_checkpoint.py")
 
 
 def theirs(path):

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import runpy
-import sys
-
 import numpy as np
 import pytest
-from mmengine.registry import DATASETS, DefaultScope
 from PIL import Image
 
 from mmseg_maskformer.datasets.ade20k_full_preparation import (
@@ -16,8 +12,10 @@ from mmseg_maskformer.datasets.ade20k_full_preparation import (
     shrunk_size,
 )
 from tests.conftest import REPOSITORY
+from tests.datasets import prepared
+from tests.scripts import run_script
 
-TOOL = REPOSITORY / "tools" / "dataset_converters" / "ade20k_full.py"
+TOOL = "dataset_converters/ade20k_full.py"
 WALL, SKY, LAST = (110, 162), (90, 116), (120, 76)  # 11 * 256 + 162 = 2978; 2420; 3148
 OTHER, NOTHING = (0, 1), (0, 0)  # object 1 is none of the 847 classes
 
@@ -55,47 +53,30 @@ def root(tmp_path):
     return tmp_path
 
 
-def prepared(root, split, pipeline=()):
-    config = dict(
-        type="mmseg_maskformer.ADE20KFullDataset",
-        data_root=str(root),
-        data_prefix=dict(
-            img_path=f"images_detectron2/{split}",
-            seg_map_path=f"annotations_detectron2/{split}",
-        ),
-        pipeline=[
-            dict(type="mmseg_maskformer.LoadImage"),
-            dict(type="mmseg_maskformer.LoadLabelMap"),
-            *pipeline,
-        ],
+def dataset(root, split, pipeline=()):
+    return prepared.prepared(
+        "mmseg_maskformer.ADE20KFullDataset", root, split, pipeline
     )
-    with DefaultScope.overwrite_default_scope("mmseg"):
-        return DATASETS.build(config)
-
-
-def run_tool(monkeypatch, *arguments):
-    monkeypatch.setattr(sys, "argv", [str(TOOL), *map(str, arguments)])
-    runpy.run_path(str(TOOL), run_name="__main__")
 
 
 def test_release_becomes_samples_of_the_data_set(root, monkeypatch, capsys):
-    run_tool(monkeypatch, root, "--workers", 2)
+    run_script(monkeypatch, TOOL, root, "--workers", 2)
     printed = capsys.readouterr().out
     assert "Converting 3 images, 0 are finished" in printed
     rest = "every label is within 0..846 or 65535 (ignored), and"
     head = "images, each with a label map of its size;"
     assert f"training: 2 {head} {rest} 3 of the 847 classes occur." in printed
     assert f"validation: 1 {head} {rest} 2 of the 847 classes occur." in printed
-    names = [info["img_path"].rsplit("/", 1)[1] for info in prepared(root, "training")]
+    names = [info["img_path"].rsplit("/", 1)[1] for info in dataset(root, "training")]
     assert names == ["ADE_frame_00000007.jpg", "ADE_train_00000001.jpg"]
-    for sample in prepared(root, "training"):
+    for sample in dataset(root, "training"):
         assert sample["gt_seg_map"].tolist() == [[0, 2, 846], [65535, 65535, 2]]
         assert np.abs(sample["img"].astype(int) - 90).max() <= 1
 
 
 def test_large_images_are_shrunk(root):
     prepare_ade20k_full(root)
-    (sample,) = prepared(root, "validation")
+    (sample,) = dataset(root, "validation")
     # 1024 becomes 512, 1100 becomes 550; pixel i <= 275 is source pixel 2 i < 551.
     assert sample["img"].shape == (512, 550, 3)
     expected = np.where(np.arange(550) <= 275, 0, 846)
@@ -149,7 +130,7 @@ def test_label_map_says_whether_the_camera_turned(tmp_path, turn_labels):
     codes = np.broadcast_to(WALL, (32, 16, 2) if turn_labels else (16, 32, 2))
     add(tmp_path, "training", "ADE_train_00000001", image, codes, exif)
     prepare_ade20k_full(tmp_path)
-    (sample,) = prepared(tmp_path, "training")
+    (sample,) = dataset(tmp_path, "training")
     expected = np.rot90(image, -1) if turn_labels else image
     assert np.abs(sample["img"].astype(int) - expected).max() <= 2
     assert sample["gt_seg_map"].shape == expected.shape[:2]
@@ -179,10 +160,10 @@ def test_missing_label_map_is_named(root):
 
 def test_missing_images_are_a_sentence(tmp_path, monkeypatch):
     with pytest.raises(SystemExit, match=f"{tmp_path}/images does not exist: it is"):
-        run_tool(monkeypatch, tmp_path)
+        run_script(monkeypatch, TOOL, tmp_path)
     (tmp_path / "images").mkdir()
     with pytest.raises(SystemExit, match=r"images holds no \*\.jpg"):
-        run_tool(monkeypatch, tmp_path)
+        run_script(monkeypatch, TOOL, tmp_path)
 
 
 def test_equal_names_in_two_folders_are_refused(root):

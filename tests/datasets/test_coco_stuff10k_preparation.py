@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import runpy
 import sys
 
 import numpy as np
 import pytest
-from mmengine.registry import DATASETS, DefaultScope
 from PIL import Image
 from scipy.io import savemat
 
@@ -15,9 +13,10 @@ from mmseg_maskformer.datasets.coco_stuff10k_preparation import (
     prepare_coco_stuff10k,
     read_field,
 )
-from tests.conftest import REPOSITORY
+from tests.datasets import prepared
+from tests.scripts import run_script
 
-TOOL = REPOSITORY / "tools" / "dataset_converters" / "coco_stuff10k.py"
+TOOL = "dataset_converters/coco_stuff10k.py"
 NUMBERS = np.uint8([[1, 2, 3], [82, 172, 2]])  # 1 unlabelled, 2 person, 172 wood
 LABELS = [[255, 0, 1], [80, 170, 0]]
 
@@ -60,39 +59,20 @@ def release(root, write, numbers=NUMBERS):
     return root
 
 
-def prepared(root, split):
-    config = dict(
-        type="COCOStuffDataset",
-        seg_map_suffix=".png",
-        data_root=str(root),
-        data_prefix=dict(
-            img_path=f"images_detectron2/{split}",
-            seg_map_path=f"annotations_detectron2/{split}",
-        ),
-        pipeline=[
-            dict(type="mmseg_maskformer.LoadImage"),
-            dict(type="mmseg_maskformer.LoadLabelMap"),
-        ],
-    )
-    with DefaultScope.overwrite_default_scope("mmseg"):
-        return DATASETS.build(config)
-
-
-def run_tool(monkeypatch, *arguments):
-    monkeypatch.setattr(sys, "argv", [str(TOOL), *map(str, arguments)])
-    runpy.run_path(str(TOOL), run_name="__main__")
+def dataset(root, split):
+    return prepared.prepared("COCOStuffDataset", root, split, seg_map_suffix=".png")
 
 
 def test_release_becomes_samples_of_the_host(tmp_path, write, monkeypatch, capsys):
     root = release(tmp_path, write)
-    run_tool(monkeypatch, root)
+    run_script(monkeypatch, TOOL, root)
     printed = capsys.readouterr().out
     report = (
         "images, each with a label map of its size; every label is within 0..170 or "
         "255 (ignored), and 4 of the 171 classes occur."
     )
     assert f"train: 2 {report}\ntest: 1 {report}\n" in printed
-    found = {split: prepared(root, split) for split in ("train", "test")}
+    found = {split: dataset(root, split) for split in ("train", "test")}
     names = [sample["img_path"][-6:-4] for sample in found["train"]]
     assert names == ["09", "30"]
     for sample in (*found["train"], *found["test"]):
@@ -104,7 +84,7 @@ def test_release_becomes_samples_of_the_host(tmp_path, write, monkeypatch, capsy
 def test_classes_of_the_host_are_in_the_order_of_the_release(tmp_path):
     root = release(tmp_path, write_mat)
     prepare_coco_stuff10k(root)
-    classes = prepared(root, "train").metainfo["classes"]
+    classes = dataset(root, "train").metainfo["classes"]
     assert len(classes) == 171
     # 2 and 81 are the first and last thing, 82 and 172 the first and last stuff
     ends = [classes[number - 2] for number in (2, 81, 82, 172)]
@@ -145,12 +125,12 @@ def test_incomplete_file_is_named(tmp_path, write):
 
 def test_missing_files_are_named(tmp_path, monkeypatch):
     with pytest.raises(SystemExit, match=r"imageLists/train\.txt does not exist"):
-        run_tool(monkeypatch, tmp_path)
+        run_script(monkeypatch, TOOL, tmp_path)
     root = release(tmp_path, write_mat)
     for part in ("images/COCO_train2014_000000000030.jpg", "imageLists/test.txt"):
         (root / part).unlink()
         with pytest.raises(SystemExit, match=f"{part} does not exist"):
-            run_tool(monkeypatch, root)
+            run_script(monkeypatch, TOOL, root)
 
 
 def test_empty_list_is_named(tmp_path):
@@ -164,4 +144,4 @@ def test_missing_h5py_is_a_sentence(tmp_path, monkeypatch):
     root = release(tmp_path, write_hdf5)
     monkeypatch.setitem(sys.modules, "h5py", None)
     with pytest.raises(SystemExit, match=r"0009\.mat is an HDF5 .*pip install h5py"):
-        run_tool(monkeypatch, root)
+        run_script(monkeypatch, TOOL, root)

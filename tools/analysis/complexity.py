@@ -41,7 +41,6 @@ def main() -> None:
         require_file(path, "config")
         config = Config.fromfile(path)
         init_default_scope(config.get("default_scope", "mmseg"))
-        config.model.backbone.init_cfg = None
         if "pretrained" in config.model.backbone:
             config.model.backbone.pretrained = False
         size = tuple(args.size or crop_square(config, path))

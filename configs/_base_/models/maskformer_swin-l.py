@@ -1,15 +1,12 @@
 """MaskFormer with Swin-L, windows of 12, pretrained on ImageNet-22K."""
 
-_base_ = "maskformer_swin-t.py"
+_base_ = "maskformer_swin-b.py"
 
-pretrained = "https://download.openmmlab.com/mmsegmentation/v0.5/pretrain/swin/"
-weights = f"{pretrained}swin_large_patch4_window12_384_22k_20220412-6580f57d.pth"
+weights = f"{_base_.pretrained}swin_large_patch4_window12_384_22k_20220412-6580f57d.pth"
 model = dict(
     backbone=dict(
         embed_dims=192,
-        depths=(2, 2, 18, 2),
         num_heads=(6, 12, 24, 48),
-        window_size=12,
         init_cfg=dict(checkpoint=weights),
     ),
     decode_head=dict(in_channels=[192, 384, 768, 1536]),
