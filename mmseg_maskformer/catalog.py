@@ -1,17 +1,13 @@
 """The one table of names that a config may use, as ``mmseg_maskformer.NAME``.
 
-The classes know nothing of registries; this module, imported by the first lookup,
-registers them.
+The classes know nothing of registries, and this table imports none of them.
 """
 
 from __future__ import annotations
 
-from importlib import import_module
-
-from mmseg_maskformer import registry
-
-CATALOG = {
+CATALOG: dict[str, dict[str, tuple[str, ...]]] = {
     "MODELS": {
+        "adapters.panoptic": ("MaskFormerDetector",),
         "adapters.semantic": ("MaskFormerHead", "MaskFormerSegmentor"),
         "core.criterion": ("SetCriterion",),
         "core.losses": (
@@ -34,23 +30,14 @@ CATALOG = {
         "datasets.scenes": ("ScenesDataset",),
     },
     "TRANSFORMS": {
-        "datasets.transforms": ("LoadImage", "LoadLabelMap", "ResizeWithLabels")
+        "datasets.label_maps": ("LoadLabelMap",),
+        "datasets.panoptic_maps": ("LoadPanopticMap", "PackPanopticInputs"),
+        "datasets.transforms": ("LoadImage", "ResizeWithLabels"),
     },
     "METRICS": {"metrics.panoptic_quality": ("PanopticQuality",)},
+    "HOOKS": {},
     "OPTIM_WRAPPERS": {"engine.amp": ("BFloat16OptimWrapper",)},
     "OPTIM_WRAPPER_CONSTRUCTORS": {
         "engine.optim": ("ModulewiseOptimWrapperConstructor",)
     },
 }
-
-
-def _register_all() -> None:
-    for registry_name, modules in CATALOG.items():
-        node = getattr(registry, registry_name)
-        for module_name, names in modules.items():
-            module = import_module(f"{registry.SCOPE}.{module_name}")
-            for name in names:
-                node.register_module(module=getattr(module, name))
-
-
-_register_all()

@@ -59,7 +59,7 @@ def _build_nested(value: Any) -> Any:
 def _find(name: str) -> type:
     part = MODELS.get(name) or TASK_UTILS.get(name)
     if part is None:
-        known = sorted([*MODELS.module_dict, *TASK_UTILS.module_dict])
+        known = sorted([*MODELS.catalog, *TASK_UTILS.catalog])
         raise KeyError(
             f"No part is registered as {name!r}. mmseg_maskformer has "
             f"{', '.join(known)}; parts of other packages need their scope, as in "

@@ -11,39 +11,32 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-import torch.nn.functional as F
-from mmengine.model import BaseModule
 from mmengine.structures import PixelData
 from mmseg.models.segmentors import EncoderDecoder
 from mmseg.structures import SegDataSample
 from torch import Tensor
 
 from mmseg_maskformer.checkpoints.loading import convert_on_load, register_schemes
-from mmseg_maskformer.core.criterion import SetCriterion
+from mmseg_maskformer.core.bands import Frame
 from mmseg_maskformer.core.inference import semantic_labels, semantic_scores
-from mmseg_maskformer.core.structures import Predictions, semantic_targets
+from mmseg_maskformer.core.structures import semantic_targets
 
-from .build import build_maskformer, build_part
+from .geometry import fits, input_size
+from .head import PredictionHead
 
-_STRIDE = 4  # of the finest feature map
 register_schemes()
 
 
-class MaskFormerHead(BaseModule):
+class MaskFormerHead(PredictionHead):
     """MaskFormer as an MMSegmentation decode head (arXiv 2107.06278).
 
     Args:
         in_channels: widths of the backbone's maps at strides 4 to 32.
         num_classes: K, two or more without "no object"; the only place that says it.
-        pixel_decoder: config of the pixel decoder, without ``in_channels``.
-        transformer_decoder: config of the decoder, without ``memory_channels``.
-        criterion: config of the criterion.
         ignore_index: label of void pixels. 255 is void beside it.
         ignore_void: leave void and padded pixels out of matching and mask losses. By
             default they are background of every segment, as in the paper's code.
-        mask_padding: hide padded pixels from attention, as OpenMMLab's MaskFormer does;
-            the paper's authors do not.
-        init_cfg: as in every host module.
+        kwargs: parts of the model, as in ``PredictionHead``.
 
     Raises:
         ValueError: An argument is impossible; the sentence says which.
@@ -55,57 +48,15 @@ class MaskFormerHead(BaseModule):
         self,
         in_channels: Sequence[int],
         num_classes: int,
-        pixel_decoder: dict | None = None,
-        transformer_decoder: dict | None = None,
-        criterion: dict | None = None,
         ignore_index: int = 255,
         ignore_void: bool = False,
-        mask_padding: bool = False,
-        init_cfg: dict | None = None,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(init_cfg)
         _check_labels(num_classes, ignore_index)
-        self.in_channels = list(in_channels)
-        self.num_classes = num_classes
+        super().__init__(in_channels, num_classes, **kwargs)
         self.out_channels = num_classes
         self.ignore_index = ignore_index
         self.ignore_void = ignore_void
-        self.mask_padding = mask_padding
-        self.maskformer = build_maskformer(
-            in_channels=in_channels,
-            num_classes=num_classes,
-            pixel_decoder=pixel_decoder or dict(type="FPNPixelDecoder"),
-            transformer_decoder=transformer_decoder or dict(type="TransformerDecoder"),
-        )
-        self.criterion: SetCriterion = build_part(
-            criterion or dict(type="SetCriterion")
-        )
-
-    def forward(
-        self,
-        inputs: Sequence[Tensor],
-        batch_img_metas: list[dict] | None = None,
-        size: tuple[int, int] | None = None,
-    ) -> Predictions:
-        """Predict from backbone maps.
-
-        Args:
-            inputs: maps (B, C_i, h_i, w_i), fine to coarse.
-            batch_img_metas: needed by ``mask_padding`` only.
-            size: height and width of the network's input; guessed from the metas
-                where the caller does not know.
-        """
-        widths = [x.shape[1] for x in inputs]
-        if widths != self.in_channels:
-            raise ValueError(
-                f"The backbone gives maps of widths {widths}, but decode_head."
-                f"in_channels={self.in_channels}; set it to the former."
-            )
-        padding_mask = None
-        if self.mask_padding and batch_img_metas is not None:
-            size = size or _input_size(batch_img_metas[0], inputs[0].shape[-2:])
-            padding_mask = _padding_mask(batch_img_metas, size, inputs[-1])
-        return self.maskformer(inputs, padding_mask)
 
     def is_void(self, label: int) -> bool:
         """Whether a label means that a pixel belongs to no class."""
@@ -142,7 +93,7 @@ class MaskFormerHead(BaseModule):
         test_cfg: dict | None = None,
     ) -> Tensor:
         """Semantic scores (B, K, H, W) at the size of the input."""
-        size = _input_size(batch_img_metas[0], inputs[0].shape[-2:])
+        size = input_size(batch_img_metas[0], inputs[0].shape[-2:])
         predictions = self(inputs, batch_img_metas, size)
         return semantic_scores(
             predictions.class_logits[-1], predictions.mask_logits(), size
@@ -166,10 +117,7 @@ class MaskFormerHead(BaseModule):
             predictions.class_logits[-1], predictions.mask_logits(), strict=True
         )
         return [
-            _unflipped(
-                semantic_labels(*image, size, _crop(meta, size), meta["ori_shape"][:2]),
-                meta,
-            )
+            _unflipped(semantic_labels(*image, _frame(meta, size)), meta)
             for image, meta in zip(logits, batch_img_metas, strict=True)
         ]
 
@@ -227,37 +175,11 @@ def _name(meta: dict, index: int) -> str:
     return meta.get("img_path") or f"image {index} of the batch"
 
 
-def _input_size(meta: dict, grid: Sequence[int]) -> tuple[int, int]:
-    """Size of the network's input; features know it only up to the stride.
-
-    Slide mode puts the window's size into ``img_shape`` and leaves the rest as it was.
-    """
-    shapes = [meta.get("pad_shape"), meta.get("img_shape")]
-    if isinstance(shapes[1], torch.Size):
-        shapes.reverse()
-    known = [tuple(shape[:2]) for shape in shapes if shape is not None]
-    for shape in known:
-        if _fits(shape, grid):
-            return shape
-    if known:
-        raise ValueError(
-            f"Feature maps of {tuple(grid)} cells do not belong to an input of "
-            f"{' or '.join(map(str, known))} pixels (pad_shape, img_shape): the "
-            f"backbone's finest map must have stride {_STRIDE}; check its out_indices."
-        )
-    return grid[0] * _STRIDE, grid[1] * _STRIDE
-
-
-def _fits(size: Sequence[int], grid: Sequence[int]) -> bool:
-    """Whether an input of that size has that stride-4 grid."""
-    return [-(-n // _STRIDE) for n in size] == list(grid)
-
-
 def _label_maps(samples: list[SegDataSample], grid: Sequence[int]) -> Tensor:
     """(B, H, W) labels, each of the size of the network's input."""
     maps = [sample.gt_sem_seg.data for sample in samples]
     for index, (sample, labels) in enumerate(zip(samples, maps, strict=True)):
-        if not _fits(labels.shape[-2:], grid) or labels.shape != maps[0].shape:
+        if not fits(labels.shape[-2:], grid) or labels.shape != maps[0].shape:
             raise ValueError(
                 f"The label map of {_name(sample.metainfo, index)} has "
                 f"{tuple(labels.shape[-2:])} pixels, which is not the size of the "
@@ -283,20 +205,12 @@ def _check_labels(num_classes: int, ignore_index: int) -> None:
         )
 
 
-def _padding_mask(metas: list[dict], size: tuple[int, int], coarsest: Tensor) -> Tensor:
-    """(B, h, w) booleans on the coarsest grid, True where the input is padding."""
-    mask = coarsest.new_ones((len(metas), 1, *size))
-    for row, meta in zip(mask, metas, strict=True):
-        height, width = meta["img_shape"][:2]
-        row[:, :height, :width] = 0
-    return F.interpolate(mask, size=coarsest.shape[-2:])[:, 0].bool()
-
-
-def _crop(meta: dict, size: tuple[int, int]) -> tuple[int, int, int, int]:
-    """Top, bottom, left and right of the image within the padded input."""
+def _frame(meta: dict, size: tuple[int, int]) -> Frame:
+    """Where the image lies within the padded input."""
     padding = meta.get("img_padding_size", meta.get("padding_size", (0, 0, 0, 0)))
     left, right, top, bottom = padding
-    return top, size[0] - bottom, left, size[1] - right
+    crop = (top, size[0] - bottom, left, size[1] - right)
+    return Frame(size, crop, tuple(meta["ori_shape"][:2]))
 
 
 def _unflipped(labels: Tensor, meta: dict) -> Tensor:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .resize import resize, resize_rows, source_rows
+from .bands import Frame, mask_bands, tile_size
+from .resize import resize
 from .structures import at_least_float32
-
-_TILE = {"cpu": 1 << 20, "cuda": 1 << 27}  # elements of an intermediate result
 
 
 def class_probs(class_logits: Tensor) -> Tensor:
@@ -37,10 +36,9 @@ def semantic_scores(
 def semantic_labels(
     class_logits: Tensor,
     mask_logits: Tensor,
-    size: tuple[int, int],
-    crop: tuple[int, int, int, int] | None = None,
-    out_size: tuple[int, int] | None = None,
+    frame: Frame,
     tile: int | None = None,
+    resize_logits: bool = False,
 ) -> Tensor:
     """Best class of every pixel of one image, a band of rows at a time.
 
@@ -51,54 +49,31 @@ def semantic_labels(
     Args:
         class_logits: (Q, K + 1).
         mask_logits: (Q, h, w).
-        size: height and width of the input, padding included.
-        crop: top, bottom, left, right of the part that is not padding.
-        out_size: height and width of the result; by default those of ``crop``.
+        frame: the image's place in the input, and the size of the result.
         tile: elements of an intermediate result, at least one row; default by device.
+        resize_logits: resize logits, not probabilities, to the size of the result, as
+            the paper's code does for panoptic models.
 
     Returns:
         (H_out, W_out) int64 labels.
     """
-    crop = crop or (0, size[0], 0, size[1])
-    out_size = out_size or (crop[1] - crop[0], crop[3] - crop[2])
-    tile = tile or _TILE.get(mask_logits.device.type, _TILE["cuda"])
+    tile = tile or tile_size(mask_logits.device)
     probs = class_probs(class_logits)  # (Q, K)
-    mask_logits = at_least_float32(mask_logits)
-    shrink = max(1.0, (crop[1] - crop[0]) / out_size[0])  # source rows per row
-    widest = len(probs) * max(size[1], out_size[1])
-    step = max(1, int(tile / (widest * shrink)))
-    bands = []
-    with torch.autocast(device_type=mask_logits.device.type, enabled=False):
-        for start in range(0, out_size[0], step):
-            rows = (start, min(start + step, out_size[0]))
-            masks = _mask_rows(mask_logits, size, crop, out_size, rows)
-            bands.append(_best(masks, probs, tile))
-    return torch.cat(bands)
-
-
-def _mask_rows(
-    mask_logits: Tensor,
-    size: tuple[int, int],
-    crop: tuple[int, int, int, int],
-    out_size: tuple[int, int],
-    rows: tuple[int, int],
-) -> Tensor:
-    """Rows of the mask probabilities (Q, H_out, W_out), see :func:`semantic_labels`."""
-    top, bottom, left, right = crop
-    height, width = bottom - top, right - left
-    source = rows
-    if out_size != (height, width):
-        source = source_rows(height, out_size[0], rows)
-    input_rows = (top + source[0], top + source[1])
-    masks = resize_rows(mask_logits, size, input_rows)[..., left:right].sigmoid()
-    if out_size == (height, width):
-        return masks
-    return resize_rows(masks, out_size, rows, height=height, first=source[0])
+    bands = mask_bands(
+        mask_logits, frame, tile, None if resize_logits else torch.sigmoid
+    )
+    return torch.cat(
+        [
+            _best(band.sigmoid() if resize_logits else band, probs, tile)
+            for _, band in bands
+        ]
+    )
 
 
 def _best(masks: Tensor, probs: Tensor, tile: int) -> Tensor:
     """Best class (rows, W) of mask probabilities (Q, rows, W), ``tile`` at a time."""
     pixels = masks.flatten(1).split(max(1, tile // probs.shape[1]), dim=1)
-    # max along a contiguous last dimension is several times faster than any argmax
-    best = [(chunk.T @ probs).max(dim=-1).indices for chunk in pixels]
+    with torch.autocast(device_type=masks.device.type, enabled=False):
+        # max along a contiguous last dimension is several times faster than any argmax
+        best = [(chunk.T @ probs).max(dim=-1).indices for chunk in pixels]
     return torch.cat(best).view(masks.shape[1:])

@@ -9,6 +9,7 @@ import numpy as np
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 from prettytable import PrettyTable
+from torch import Tensor
 
 from mmseg_maskformer.core.panoptic_quality import (
     Counts,
@@ -19,12 +20,15 @@ from mmseg_maskformer.core.panoptic_quality import (
     quality,
 )
 
+_OFFSET = 1000  # mmdet writes class + 1000 * object
+
 
 class PanopticQuality(BaseMetric):
     """PQ, SQ and RQ in percent, means over the classes that occur.
 
-    Of semantic results every class that an image holds is one stuff segment (PQ-St in
-    arXiv 2107.06278).
+    Of panoptic results (``pred_panoptic_seg`` beside what ``PackPanopticInputs`` packs)
+    the means over things and over stuff are given too. Of semantic results every class
+    that an image holds is one stuff segment (PQ-St in arXiv 2107.06278).
 
     Args:
         ignore_index: label of void pixels.
@@ -55,16 +59,29 @@ class PanopticQuality(BaseMetric):
         """
         counts = add_counts(Counts(*result) for result in results)
         print_log(f"per class results:\n{self._table(counts)}", logger="current")
-        mean = mean_quality(counts)
+        groups = {"": None, **self._groups()}
+        means = {key: mean_quality(counts, among) for key, among in groups.items()}
         return {
-            "PQ": _percent(mean.pq),
-            "SQ": _percent(mean.sq),
-            "RQ": _percent(mean.rq),
+            f"{name}{key}": _percent(getattr(mean, name.lower()))
+            for key, mean in means.items()
+            for name in ("PQ", "SQ", "RQ")
         }
 
     def _maps(self, sample: dict) -> tuple[PanopticMap, PanopticMap]:
         """The predicted and the true map of a sample."""
+        if "pred_panoptic_seg" in sample:
+            return panoptic_maps(sample, len(self._classes), self._num_things)
         return semantic_maps(sample, len(self._classes), self.ignore_index)
+
+    def _groups(self) -> dict[str, range]:
+        """Classes of the things and of the stuff, where the data set has things."""
+        things, classes = self._num_things, len(self._classes)
+        return {"_Th": range(things), "_St": range(things, classes)} if things else {}
+
+    @property
+    def _num_things(self) -> int:
+        """How many of the first classes are things."""
+        return len(self.dataset_meta.get("thing_classes", ()))
 
     @property
     def _classes(self) -> Sequence[str]:
@@ -102,17 +119,57 @@ def semantic_maps(
     return predicted, true
 
 
+def panoptic_maps(
+    sample: dict, num_classes: int, num_things: int
+) -> tuple[PanopticMap, PanopticMap]:
+    """``pred_panoptic_seg``, and ``gt_segment_map`` with ``gt_segments``, of a sample.
+
+    Raises:
+        KeyError: The sample lacks the truth.
+        ValueError: A map and its segments contradict each other.
+    """
+    image = sample.get("img_path", "an unnamed image")
+    encoded = _plane(sample["pred_panoptic_seg"]["sem_seg"])
+    values = np.unique(encoded)
+    values = values[values % _OFFSET != num_classes]  # void
+    predicted = PanopticMap(
+        np.where(encoded % _OFFSET == num_classes, 0, encoded + 1),
+        ids=values + 1,  # class 0 without an object is segment 1
+        categories=values % _OFFSET,
+        name=f"the prediction for {image}",
+    )
+    if "gt_segment_map" not in sample:
+        raise KeyError(_no_truth("gt_segment_map", "PackPanopticInputs", sample))
+    segments = {key: x.cpu().numpy() for key, x in sample["gt_segments"].items()}
+    true = PanopticMap(
+        _plane(sample["gt_segment_map"]["data"]),
+        ids=segments["ids"],
+        categories=segments["labels"],
+        crowd=~segments["is_thing"] & (segments["labels"] < num_things),
+        name=f"the ground truth of {image}",
+    )
+    return predicted, true
+
+
 def _labels(sample: dict, key: str) -> np.ndarray:
     """(H, W) labels from mmseg's (1, H, W) tensors."""
     if key not in sample:
-        raise KeyError(
-            f"PanopticQuality needs {key} in every data sample, but "
-            f"{sample.get('img_path', 'an unnamed image')} has {sorted(sample)}. Put "
-            "LoadAnnotations into the pipeline of the evaluated data set, and evaluate "
-            "a segmentor."
-        )
-    data = sample[key]["data"]
+        raise KeyError(_no_truth(key, "LoadAnnotations", sample))
+    return _plane(sample[key]["data"])
+
+
+def _plane(data: Tensor) -> np.ndarray:
+    """(1, H, W) or (H, W) as an array (H, W)."""
     return data.reshape(data.shape[-2:]).cpu().numpy()
+
+
+def _no_truth(key: str, transform: str, sample: dict) -> str:
+    return (
+        f"PanopticQuality needs {key} in every data sample, but "
+        f"{sample.get('img_path', 'an unnamed image')} has {sorted(sample)}. Put "
+        f"{transform} into the pipeline of the evaluated data set, and evaluate a "
+        "model that predicts such maps."
+    )
 
 
 def _percent(value: float) -> float:

@@ -11,7 +11,7 @@ from mmengine.structures import PixelData
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 
-from mmseg_maskformer.adapters.semantic import _input_size, _padding_mask
+from mmseg_maskformer.adapters.geometry import input_size, padding_mask
 from mmseg_maskformer.core.inference import semantic_scores
 from mmseg_maskformer.core.structures import Predictions
 
@@ -181,7 +181,7 @@ def test_slide_mode_averages_windows_of_any_size(segmentor):
     ],
 )
 def test_size_of_the_input(meta, grid, size):
-    assert _input_size(meta, grid) == size
+    assert input_size(meta, grid) == size
 
 
 def test_padding_mask_marks_cells_whose_corner_is_padding():
@@ -189,7 +189,7 @@ def test_padding_mask_marks_cells_whose_corner_is_padding():
     # so an image of 30 rows has row 1 in the padding, one of 40 rows does not
     metas = [dict(img_shape=(30, 64)), dict(img_shape=(40, 20))]
     expected = [[[False, False], [True, True]], [[False, True], [False, True]]]
-    found = _padding_mask(metas, (64, 64), torch.zeros(2, 64, 2, 2))
+    found = padding_mask(metas, (64, 64), torch.zeros(2, 64, 2, 2))
     assert found.tolist() == expected
 
 
@@ -305,7 +305,7 @@ def test_config_mistakes_are_sentences(change, message):
 
 def test_features_of_another_stride_are_refused():
     with pytest.raises(ValueError, match=r"\(8, 12\) cells.*\(64, 96\).*stride 4"):
-        _input_size(dict(img_shape=(64, 96)), (8, 12))
+        input_size(dict(img_shape=(64, 96)), (8, 12))
 
 
 def test_label_map_of_another_size_names_the_image():

@@ -7,6 +7,7 @@ import dataclasses
 import pytest
 import torch
 
+from mmseg_maskformer.core.bands import Frame
 from mmseg_maskformer.core.criterion import SetCriterion
 from mmseg_maskformer.core.inference import semantic_labels, semantic_scores
 from mmseg_maskformer.core.structures import Predictions
@@ -84,7 +85,9 @@ def test_tiled_labels_equal_the_dense_argmax(tile):
     class_logits = 2 * torch.randn(1, 30, 12, generator=generator).cuda()
     mask_logits = 4 * torch.randn(1, 30, 17, 23, generator=generator).cuda()
     scores = semantic_scores(class_logits, mask_logits, (65, 90))[0]
-    found = semantic_labels(class_logits[0], mask_logits[0], (65, 90), tile=tile)
+    found = semantic_labels(
+        class_logits[0], mask_logits[0], Frame.whole((65, 90)), tile
+    )
     gap = scores.max(0).values - scores.gather(0, found[None])[0]
     assert gap.max() < 2e-3  # products may run in TF32
     assert (found == scores.argmax(0)).double().mean() > 0.99

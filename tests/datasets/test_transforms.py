@@ -12,11 +12,8 @@ from mmengine.config import Config
 from mmengine.registry import TRANSFORMS, DefaultScope
 from PIL import Image
 
-from mmseg_maskformer.datasets.transforms import (
-    LoadImage,
-    LoadLabelMap,
-    ResizeWithLabels,
-)
+from mmseg_maskformer.datasets.label_maps import LoadLabelMap
+from mmseg_maskformer.datasets.transforms import LoadImage, ResizeWithLabels
 from tests.conftest import REPOSITORY
 
 SIZE = (6, 8)

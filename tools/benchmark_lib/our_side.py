@@ -14,6 +14,7 @@ from torch import Tensor
 from benchmark_lib import inputs
 from benchmark_lib.inputs import Outputs, Settings
 from benchmark_lib.measure import Variant
+from mmseg_maskformer.core.bands import Frame
 from mmseg_maskformer.core.criterion import SetCriterion
 from mmseg_maskformer.core.inference import semantic_labels
 from mmseg_maskformer.core.structures import Predictions, semantic_targets
@@ -83,6 +84,8 @@ def semantic_inference(settings: Settings) -> Variant:
     def forward() -> Tensor:
         with settings.autocast():
             pairs = zip(class_logits, masks, strict=True)
-            return torch.stack([semantic_labels(*x, settings.size) for x in pairs])
+            return torch.stack(
+                [semantic_labels(*x, Frame.whole(settings.size)) for x in pairs]
+            )
 
     return Variant(NAME, forward, [class_logits, masks])

@@ -1,0 +1,85 @@
+"""Nuclei of the Data Science Bowl 2018, panoptic: one thing class and background.
+
+Random 256 x 256 crops of images whose shorter side is about 384; whole images of that
+size in evaluation. The folder is found at MASKFORMER_DATA/dsb2018, by default
+data/dsb2018.
+"""
+
+data_root = "{{$MASKFORMER_DATA:data}}/dsb2018"
+crop_size = (256, 256)
+scale = (512, 384)
+train_pipeline = [
+    dict(type="mmseg_maskformer.LoadImage"),
+    dict(type="mmseg_maskformer.LoadPanopticMap"),
+    dict(
+        type="RandomResize",
+        scale=scale,
+        ratio_range=(0.7, 1.4),
+        resize_type="mmseg_maskformer.ResizeWithLabels",
+        keep_ratio=True,
+    ),
+    dict(type="RandomCrop", crop_size=crop_size),
+    dict(
+        type="RandomFlip",
+        prob=[0.25, 0.25, 0.25],
+        direction=["horizontal", "vertical", "diagonal"],
+    ),
+    dict(type="PhotoMetricDistortion"),
+    dict(type="mmseg_maskformer.PackPanopticInputs", keep_empty=False),
+]
+test_pipeline = [
+    dict(type="mmseg_maskformer.LoadImage"),
+    dict(type="mmseg_maskformer.ResizeWithLabels", scale=scale, keep_ratio=True),
+    dict(type="mmseg_maskformer.LoadPanopticMap"),
+    dict(
+        type="mmseg_maskformer.PackPanopticInputs",
+        with_host_targets=True,
+        meta_keys=("img_id", "img_path", "ori_shape", "img_shape", "scale_factor"),
+    ),
+]
+dataset = dict(
+    type="CocoPanopticDataset",
+    data_root=data_root,
+    metainfo=dict(
+        classes=("nucleus", "background"),
+        thing_classes=("nucleus",),
+        stuff_classes=("background",),
+        palette=[(220, 20, 60), (60, 60, 60)],
+    ),
+)
+train_dataloader = dict(
+    batch_size=4,
+    num_workers=2,
+    persistent_workers=True,
+    sampler=dict(type="InfiniteSampler", shuffle=True),
+    dataset=dict(
+        **dataset,
+        ann_file="panoptic_train.json",
+        data_prefix=dict(img="images/train", seg="panoptic_train"),
+        pipeline=train_pipeline,
+    ),
+)
+val_dataloader = dict(
+    batch_size=1,
+    num_workers=1,
+    persistent_workers=True,
+    sampler=dict(type="DefaultSampler", shuffle=False),
+    dataset=dict(
+        **dataset,
+        ann_file="panoptic_val.json",
+        data_prefix=dict(img="images/val", seg="panoptic_val"),
+        pipeline=test_pipeline,
+        test_mode=True,
+    ),
+)
+test_dataloader = val_dataloader
+val_evaluator = [
+    dict(type="mmseg_maskformer.PanopticQuality"),
+    dict(
+        type="CocoMetric",
+        ann_file=f"{data_root}/instances_val.json",
+        metric="segm",
+    ),
+    dict(type="SemSegMetric", iou_metrics=["mIoU"]),
+]
+test_evaluator = val_evaluator

@@ -1,0 +1,6 @@
+"""What every panoptic and instance config shares: MMDetection's scope."""
+
+_base_ = "default_runtime.py"
+
+default_scope = "mmdet"
+visualizer = dict(type="DetLocalVisualizer")

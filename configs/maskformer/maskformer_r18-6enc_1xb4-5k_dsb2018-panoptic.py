@@ -1,0 +1,15 @@
+r"""Panoptic MaskFormer with ResNet-18 on nuclei, from scratch, on two CPU cores.
+
+MASKFORMER_DATA=/path/to/data python tools/train.py \
+        configs/maskformer/maskformer_r18-6enc_1xb4-5k_dsb2018-panoptic.py
+"""
+
+_base_ = [
+    "../_base_/models/maskformer_r18-6enc_panoptic.py",
+    "../_base_/datasets/dsb2018_panoptic.py",
+    "../_base_/schedules/schedule_5k.py",
+    "../_base_/default_runtime_mmdet.py",
+]
+
+randomness = dict(seed=0)
+model = dict(num_things_classes=1, num_stuff_classes=1)

@@ -1,0 +1,46 @@
+"""What the hosts' metas say about sizes: the input, its padding, the result."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+STRIDE = 4  # of the finest feature map
+
+
+def fits(size: Sequence[int], grid: Sequence[int]) -> bool:
+    """Whether an input of that size has that stride-4 grid."""
+    return [-(-n // STRIDE) for n in size] == list(grid)
+
+
+def input_size(meta: dict, grid: Sequence[int]) -> tuple[int, int]:
+    """Size of the network's input; features know it only up to the stride.
+
+    Slide mode puts the window's size into ``img_shape`` and leaves the rest as it was.
+    """
+    shapes = [meta.get("pad_shape"), meta.get("img_shape")]
+    if isinstance(shapes[1], torch.Size):
+        shapes.reverse()
+    known = [tuple(shape[:2]) for shape in shapes if shape is not None]
+    for shape in known:
+        if fits(shape, grid):
+            return shape
+    if known:
+        raise ValueError(
+            f"Feature maps of {tuple(grid)} cells do not belong to an input of "
+            f"{' or '.join(map(str, known))} pixels (pad_shape, img_shape): the "
+            f"backbone's finest map must have stride {STRIDE}; check its out_indices."
+        )
+    return grid[0] * STRIDE, grid[1] * STRIDE
+
+
+def padding_mask(metas: list[dict], size: tuple[int, int], coarsest: Tensor) -> Tensor:
+    """(B, h, w) booleans on the coarsest grid, True where the input is padding."""
+    mask = coarsest.new_ones((len(metas), 1, *size))
+    for row, meta in zip(mask, metas, strict=True):
+        height, width = meta["img_shape"][:2]
+        row[:, :height, :width] = 0
+    return F.interpolate(mask, size=coarsest.shape[-2:])[:, 0].bool()

@@ -1,0 +1,82 @@
+"""The part of a model behind its backbone, the same in every host."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mmengine.model import BaseModule
+from torch import Tensor
+
+from mmseg_maskformer.core.criterion import SetCriterion
+from mmseg_maskformer.core.structures import Predictions
+
+from .build import build_maskformer, build_part
+from .geometry import input_size, padding_mask
+
+
+class PredictionHead(BaseModule):
+    """Network and criterion from their configs.
+
+    Args:
+        in_channels: widths of the backbone's maps at strides 4 to 32.
+        num_classes: K, without "no object".
+        pixel_decoder: config of the pixel decoder, without ``in_channels``.
+        transformer_decoder: config of the decoder, without ``memory_channels``.
+        criterion: config of the criterion.
+        mask_padding: hide padded pixels from attention, as OpenMMLab's MaskFormer does;
+            the paper's authors do not.
+        init_cfg: as in every host module.
+    """
+
+    def __init__(
+        self,
+        in_channels: Sequence[int],
+        num_classes: int,
+        pixel_decoder: dict | None = None,
+        transformer_decoder: dict | None = None,
+        criterion: dict | None = None,
+        mask_padding: bool = False,
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        self.in_channels = list(in_channels)
+        self.num_classes = num_classes
+        self.mask_padding = mask_padding
+        self.maskformer = build_maskformer(
+            in_channels=in_channels,
+            num_classes=num_classes,
+            pixel_decoder=pixel_decoder or dict(type="FPNPixelDecoder"),
+            transformer_decoder=transformer_decoder or dict(type="TransformerDecoder"),
+        )
+        self.criterion: SetCriterion = build_part(
+            criterion or dict(type="SetCriterion")
+        )
+
+    def forward(
+        self,
+        inputs: Sequence[Tensor],
+        batch_img_metas: list[dict] | None = None,
+        size: tuple[int, int] | None = None,
+    ) -> Predictions:
+        """Predict from backbone maps.
+
+        Args:
+            inputs: maps (B, C_i, h_i, w_i), fine to coarse.
+            batch_img_metas: needed by ``mask_padding`` only.
+            size: height and width of the network's input; guessed from the metas
+                where the caller does not know.
+
+        Raises:
+            ValueError: The maps have other widths than ``in_channels``.
+        """
+        widths = [x.shape[1] for x in inputs]
+        if widths != self.in_channels:
+            raise ValueError(
+                f"The backbone gives maps of widths {widths}, but the head has "
+                f"in_channels={self.in_channels}; set it to the former."
+            )
+        blocked = None
+        if self.mask_padding and batch_img_metas is not None:
+            size = size or input_size(batch_img_metas[0], inputs[0].shape[-2:])
+            blocked = padding_mask(batch_img_metas, size, inputs[-1])
+        return self.maskformer(inputs, blocked)

@@ -1,0 +1,282 @@
+"""MMDetection's protocol: a detector whose results are panoptic, instance and semantic.
+
+The way of one image: the host's backbone gives features, ``PredictionHead.forward``
+turns them into predictions, ``loss`` compares those with the segments, ``predict``
+turns them into as many kinds of results as ``test_cfg`` asks for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from mmdet.models.detectors.base import BaseDetector
+from mmdet.registry import MODELS
+from mmdet.structures import INSTANCE_OFFSET, DetDataSample
+from mmengine.structures import InstanceData, PixelData
+from torch import Tensor
+
+from mmseg_maskformer.checkpoints.loading import convert_on_load, register_schemes
+from mmseg_maskformer.core.bands import Frame
+from mmseg_maskformer.core.inference import semantic_labels
+from mmseg_maskformer.core.panoptic import instances, panoptic_segments
+from mmseg_maskformer.core.structures import Predictions, SegmentTargets
+
+from .head import PredictionHead
+
+_VOID = 255  # in mmdet's semantic maps
+_TEST_CFG = dict(
+    panoptic_on=True,
+    instance_on=True,
+    semantic_on=True,
+    object_mask_thr=0.8,
+    iou_thr=0.8,
+    max_per_image=100,
+)
+register_schemes()
+
+
+class MaskFormerDetector(BaseDetector):
+    """MaskFormer with segments as targets (arXiv 2107.06278).
+
+    Targets are what ``PackPanopticInputs`` packs, or the instances and the semantic map
+    of the host's own pipelines. Classes 0..num_things_classes-1 are things, the
+    following ``num_stuff_classes`` are stuff. The head is called ``decode_head`` as in
+    MMSegmentation: weights of a semantic model load here and the other way round.
+
+    Args:
+        backbone: config of a backbone with maps at strides 4 to 32.
+        in_channels: widths of these maps.
+        num_things_classes: classes whose objects are told apart.
+        num_stuff_classes: the other classes; 0 for instance segmentation.
+        pixel_decoder: config of the pixel decoder, without ``in_channels``.
+        transformer_decoder: config of the decoder, without ``memory_channels``.
+        criterion: config of the criterion.
+        mask_padding: hide padded pixels from attention, as OpenMMLab's MaskFormer does;
+            the paper's authors do not.
+        test_cfg: which results to make (``panoptic_on``, ``instance_on``,
+            ``semantic_on``, all True) and how: ``object_mask_thr`` (0.8) and
+            ``iou_thr`` (0.8) of the panoptic rule, ``max_per_image`` (100) instances.
+        data_preprocessor: config of the host's ``DetDataPreprocessor``.
+        init_cfg: as in every host module.
+
+    Raises:
+        ValueError: ``test_cfg`` has a key that is not in the list.
+    """
+
+    def __init__(
+        self,
+        backbone: dict,
+        in_channels: Sequence[int],
+        num_things_classes: int,
+        num_stuff_classes: int,
+        pixel_decoder: dict | None = None,
+        transformer_decoder: dict | None = None,
+        criterion: dict | None = None,
+        mask_padding: bool = False,
+        test_cfg: dict | None = None,
+        data_preprocessor: dict | None = None,
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
+        self.num_things_classes = num_things_classes
+        self.num_stuff_classes = num_stuff_classes
+        self.test_cfg = _complete(test_cfg or {})
+        self.backbone = MODELS.build(backbone)
+        self.decode_head = PredictionHead(
+            in_channels=in_channels,
+            num_classes=self.num_classes,
+            pixel_decoder=pixel_decoder,
+            transformer_decoder=transformer_decoder,
+            criterion=criterion,
+            mask_padding=mask_padding,
+        )
+        self._register_load_state_dict_pre_hook(convert_on_load, with_module=True)
+
+    @property
+    def num_classes(self) -> int:
+        """K, things and stuff."""
+        return self.num_things_classes + self.num_stuff_classes
+
+    def extract_feat(self, batch_inputs: Tensor) -> Sequence[Tensor]:
+        """Backbone maps of (B, 3, H, W), fine to coarse."""
+        if batch_inputs.device.type == "cpu":  # a tenth off a training step there
+            batch_inputs = batch_inputs.contiguous(memory_format=torch.channels_last)
+        return self.backbone(batch_inputs)
+
+    def loss(
+        self, batch_inputs: Tensor, batch_data_samples: list[DetDataSample]
+    ) -> dict[str, Tensor]:
+        """Weighted losses by name.
+
+        Raises:
+            ValueError: A label is no class of the model, or there is no target of a
+                kind that the model needs.
+        """
+        size = (batch_inputs.shape[-2], batch_inputs.shape[-1])
+        targets = [self._targets(sample, size) for sample in batch_data_samples]
+        self._check_labels(targets)
+        predictions = self._forward(batch_inputs, batch_data_samples)
+        return self.decode_head.criterion(predictions, targets)
+
+    def predict(
+        self,
+        batch_inputs: Tensor,
+        batch_data_samples: list[DetDataSample],
+        rescale: bool = True,
+    ) -> list[DetDataSample]:
+        """Add the results to the samples.
+
+        ``pred_panoptic_seg.sem_seg`` (1, H, W) holds class + 1000 * object, stuff is
+        object 0, void is class K; ``pred_instances`` has boxes, labels, scores and
+        masks; ``pred_sem_seg.sem_seg`` (1, H, W) holds classes.
+
+        Args:
+            batch_inputs: (B, 3, H, W).
+            batch_data_samples: one per image.
+            rescale: give results at the images' original sizes.
+        """
+        size = (batch_inputs.shape[-2], batch_inputs.shape[-1])
+        predictions = self._forward(batch_inputs, batch_data_samples)
+        logits = zip(
+            predictions.class_logits[-1], predictions.mask_logits(), strict=True
+        )
+        for sample, image in zip(batch_data_samples, logits, strict=True):
+            self._add_results(sample, *image, _frame(sample.metainfo, size, rescale))
+        return batch_data_samples
+
+    def _forward(
+        self,
+        batch_inputs: Tensor,
+        batch_data_samples: list[DetDataSample] | None = None,
+    ) -> Predictions:
+        """Predictions of every layer."""
+        metas = batch_data_samples and [x.metainfo for x in batch_data_samples]
+        size = (batch_inputs.shape[-2], batch_inputs.shape[-1])
+        return self.decode_head(self.extract_feat(batch_inputs), metas or None, size)
+
+    def _add_results(
+        self,
+        sample: DetDataSample,
+        class_logits: Tensor,
+        mask_logits: Tensor,
+        frame: Frame,
+    ) -> None:
+        """Add the results that are switched on to one image's sample."""
+        config = self.test_cfg
+        image = (class_logits, mask_logits, frame)
+        if config["panoptic_on"]:
+            segments = panoptic_segments(
+                *image,
+                num_things=self.num_things_classes,
+                score_threshold=config["object_mask_thr"],
+                overlap_threshold=config["iou_thr"],
+            )
+            encoded = self._encoded(segments.labels)
+            encoded = encoded.to(segments.segment_map.device)
+            panoptic = encoded[segments.segment_map.long()]
+            sample.pred_panoptic_seg = PixelData(sem_seg=panoptic[None])
+        if config["instance_on"]:
+            found = instances(
+                *image, self.num_things_classes, max_per_image=config["max_per_image"]
+            )
+            sample.pred_instances = InstanceData(
+                bboxes=found.boxes,
+                labels=found.labels,
+                scores=found.scores,
+                masks=found.masks,
+            )
+        if config["semantic_on"]:
+            labels = semantic_labels(*image, resize_logits=True)
+            sample.pred_sem_seg = PixelData(sem_seg=labels[None])
+
+    def _encoded(self, labels: Tensor) -> Tensor:
+        """(G + 1,) int32 what the host writes for void and for segments 1..G."""
+        thing = labels < self.num_things_classes
+        objects = thing.cumsum(0) * thing  # 1, 2, ... of the things
+        encoded = labels + objects * INSTANCE_OFFSET
+        return torch.cat([labels.new_tensor([self.num_classes]), encoded]).int()
+
+    def _targets(self, sample: DetDataSample, size: tuple[int, int]) -> SegmentTargets:
+        """Segments of one image, padded to the size of the input."""
+        name = sample.metainfo.get("img_path", "unnamed image")
+        if "gt_segment_map" in sample:
+            segments = sample.gt_segments
+            stuff = segments.labels >= self.num_things_classes
+            segments = segments[segments.is_thing | stuff]  # the rest are crowds
+            segment_map = _padded(sample.gt_segment_map.data[0], size)
+            ids = segments.ids.to(segment_map.dtype)
+            return SegmentTargets(segments.labels, segment_map, ids, name=name)
+        labels, masks = self._things(sample, size)
+        if self.num_stuff_classes:
+            stuff_labels, stuff_masks = self._stuff(sample, size, name)
+            labels = torch.cat([labels, stuff_labels])
+            masks = torch.cat([masks, stuff_masks])
+        return SegmentTargets.from_masks(labels, masks, name=name)
+
+    def _things(
+        self, sample: DetDataSample, size: tuple[int, int]
+    ) -> tuple[Tensor, Tensor]:
+        """Labels (G,) and masks (G, H, W) of the host's instances."""
+        instances = sample.gt_instances
+        masks = instances.masks
+        if not isinstance(masks, Tensor):
+            masks = masks.to_tensor(torch.bool, instances.labels.device)
+        return instances.labels, _padded(masks.bool(), size)
+
+    def _stuff(
+        self, sample: DetDataSample, size: tuple[int, int], name: str
+    ) -> tuple[Tensor, Tensor]:
+        """Labels and masks of the stuff in the host's semantic map."""
+        if "gt_sem_seg" not in sample:
+            raise ValueError(
+                f"{name} has instances but no map of stuff, and the model has "
+                f"num_stuff_classes={self.num_stuff_classes}. Use a panoptic data set "
+                "with mmseg_maskformer.LoadPanopticMap and PackPanopticInputs, or set "
+                "num_stuff_classes=0."
+            )
+        semantic = _padded(sample.gt_sem_seg.sem_seg[0], size, _VOID)
+        labels = semantic.unique()
+        labels = labels[(labels >= self.num_things_classes) & (labels != _VOID)]
+        return labels.long(), semantic == labels[:, None, None]
+
+    def _check_labels(self, targets: Sequence[SegmentTargets]) -> None:
+        """Refuse labels that are no class, before they become an index."""
+        labels = torch.cat([target.labels for target in targets]).tolist()
+        if all(0 <= label < self.num_classes for label in labels):
+            return
+        for target in targets:
+            wrong = [x for x in target.labels.tolist() if not 0 <= x < self.num_classes]
+            if wrong:
+                raise ValueError(
+                    f"{target.name} has segments of class {sorted(set(wrong))}, but "
+                    f"num_things_classes={self.num_things_classes} and "
+                    f"num_stuff_classes={self.num_stuff_classes} allow 0.."
+                    f"{self.num_classes - 1}. Set them to the numbers of thing and "
+                    "stuff classes of the data set."
+                )
+
+
+def _complete(test_cfg: dict[str, Any]) -> dict[str, Any]:
+    unknown = sorted(set(test_cfg) - set(_TEST_CFG))
+    if unknown:
+        raise ValueError(
+            f"test_cfg has unknown keys {unknown}; MaskFormerDetector knows "
+            f"{sorted(_TEST_CFG)}."
+        )
+    return {**_TEST_CFG, **test_cfg}
+
+
+def _frame(meta: dict, size: tuple[int, int], rescale: bool) -> Frame:
+    """Where the image lies in the padded input; padding is below and to the right."""
+    height, width = meta["img_shape"][:2]
+    out_size = meta["ori_shape"][:2] if rescale else (height, width)
+    return Frame(size, (0, height, 0, width), tuple(out_size))
+
+
+def _padded(maps: Tensor, size: tuple[int, int], value: int = 0) -> Tensor:
+    """Maps (..., H, W) with padding below and to the right."""
+    height, width = maps.shape[-2:]
+    return F.pad(maps, (0, size[1] - width, 0, size[0] - height), value=value)

@@ -1,0 +1,160 @@
+"""Panoptic annotations in MMDetection's pipelines, one map of ids from disk to GPU.
+
+The host makes one full-size mask per object; here a map of segment numbers goes through
+the host's resizing, flipping and cropping, and masks are formed where they are needed.
+"""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import numpy as np
+import torch
+from mmcv.transforms import BaseTransform
+from mmdet.datasets.transforms import PackDetInputs
+from mmdet.structures.mask import BitmapMasks
+from mmengine import fileio
+from mmengine.structures import InstanceData, PixelData
+from PIL import Image
+
+from .transforms import naming
+
+_VOID = 255  # in the host's semantic maps
+
+
+class LoadPanopticMap(BaseTransform):
+    """Load a panoptic PNG (id = R + 256 G + 65536 B) as a map of segment numbers.
+
+    Needs ``seg_map_path`` and ``segments_info`` of a panoptic data set of the host.
+    Adds ``gt_seg_map`` (H, W), 1..G in the order of the list and 0 where void, and
+    ``segments``, a list of (number, class, is_thing).
+
+    Args:
+        backend_args: of the file's storage, as in the host's loading.
+
+    Raises:
+        OSError: The file is missing, incomplete or no image.
+        ValueError: The file and its list of segments contradict each other.
+    """
+
+    def __init__(self, backend_args: dict | None = None) -> None:
+        self.backend_args = backend_args
+
+    def transform(self, results: dict) -> dict:
+        """Add the map and the list of its segments."""
+        path = results["seg_map_path"]
+        with naming("panoptic map", path):
+            content = fileio.get(path, backend_args=self.backend_args)
+            with Image.open(io.BytesIO(content)) as image:
+                colours = np.asarray(image.convert("RGB"), dtype=np.int32)
+        _check_size(colours, results)
+        ids = colours @ np.array([1, 256, 65536], dtype=np.int32)
+        listed = np.array([x["id"] for x in results["segments_info"]], dtype=np.int64)
+        numbers = _numbers(ids, listed, path)
+        narrow = len(listed) <= np.iinfo(np.uint8).max
+        results["gt_seg_map"] = numbers.astype(np.uint8 if narrow else np.int32)
+        results.setdefault("seg_fields", []).append("gt_seg_map")
+        results["segments"] = [
+            (number, segment["category"], segment["is_thing"])
+            for number, segment in enumerate(results["segments_info"], start=1)
+        ]
+        return results
+
+
+class PackPanopticInputs(BaseTransform):
+    """The host's packing, with the segments of the image beside it.
+
+    The data sample gets ``gt_segment_map`` (1, H, W) with the number of each pixel's
+    segment, 0 where void, and ``gt_segments`` with ``ids``, ``labels`` and ``is_thing``
+    of the segments. The host says of a crowd that it is no thing.
+
+    Args:
+        keep_empty: keep segments that were cropped away, with empty masks, as the
+            paper's code does for panoptic targets.
+        with_host_targets: also pack ``gt_instances`` of the things and ``gt_sem_seg``
+            with the class of each pixel, 255 where void, for the host's own heads and
+            metrics.
+        kwargs: of the host's ``PackDetInputs``.
+    """
+
+    def __init__(
+        self, keep_empty: bool = True, with_host_targets: bool = False, **kwargs: Any
+    ) -> None:
+        self.keep_empty = keep_empty
+        self.with_host_targets = with_host_targets
+        self.pack = PackDetInputs(**kwargs)
+
+    def transform(self, results: dict) -> dict:
+        """Pack the image, its metas and its segments."""
+        numbers = results.pop("gt_seg_map", None)
+        packed = self.pack(results)
+        if numbers is None:  # an image without annotation
+            return packed
+        sample = packed["data_samples"]
+        segments = results["segments"]
+        if not self.keep_empty:
+            present = set(np.unique(numbers).tolist())
+            segments = [segment for segment in segments if segment[0] in present]
+        ids, labels, is_thing = np.array(segments, dtype=np.int64).reshape(-1, 3).T
+        sample.gt_segments = InstanceData(
+            ids=torch.from_numpy(ids.copy()),
+            labels=torch.from_numpy(labels.copy()),
+            is_thing=torch.from_numpy(is_thing.astype(bool)),
+        )
+        numbers = torch.from_numpy(np.ascontiguousarray(numbers))[None]
+        sample.gt_segment_map = PixelData(data=numbers)
+        if self.with_host_targets:
+            classes = torch.full((len(results["segments"]) + 1,), _VOID)
+            classes[ids] = sample.gt_segments.labels
+            sample.gt_sem_seg = PixelData(sem_seg=classes[numbers.long()])
+            sample.gt_instances = _instances(sample.gt_segments, numbers[0].numpy())
+        return packed
+
+
+def _instances(segments: InstanceData, numbers: np.ndarray) -> InstanceData:
+    """The things among the segments, as the host's masks and boxes."""
+    things = segments[segments.is_thing]
+    masks = numbers == things.ids.numpy()[:, None, None]
+    masks = BitmapMasks(masks.astype(np.uint8), *numbers.shape)
+    return InstanceData(
+        labels=things.labels, masks=masks, bboxes=masks.get_bboxes("hbox").tensor
+    )
+
+
+def _numbers(ids: np.ndarray, listed: np.ndarray, path: str) -> np.ndarray:
+    """Place in the list, from 1, of each id (H, W); 0 where the id is 0."""
+    found, inverse = np.unique(ids, return_inverse=True)
+    places = {0: 0} | {int(x): place for place, x in enumerate(listed, start=1)}
+    unlisted = [x for x in found.tolist() if x not in places]
+    if unlisted:
+        raise ValueError(
+            f"Pixels of {path} have the id(s) {_shown(unlisted)}, which its entry in "
+            "the annotation file does not list. List them in segments_info, or paint "
+            "the pixels black (void); check that the two belong together."
+        )
+    missing = sorted(places.keys() - set(found.tolist()) - {0})
+    if missing or len(places) != len(listed) + 1:
+        raise ValueError(
+            f"The annotation file lists the segment id(s) {_shown(missing or listed)} "
+            f"of {path}, but no pixel has them or an id stands twice. Remove them from "
+            "segments_info; check that the two belong together."
+        )
+    table = np.array([places[x] for x in found.tolist()])
+    return table[inverse].reshape(ids.shape)
+
+
+def _check_size(colours: np.ndarray, results: dict) -> None:
+    size = tuple(results.get("ori_shape", colours.shape[:2]))
+    if colours.shape[:2] != size:
+        raise ValueError(
+            f"The panoptic map {results['seg_map_path']} has {colours.shape[0]} x "
+            f"{colours.shape[1]} pixels, but its image {results['img_path']} has "
+            f"{size[0]} x {size[1]} (height x width): they must be equal. Check that "
+            "the two belong together."
+        )
+
+
+def _shown(values: Any) -> str:
+    values = list(values)
+    return ", ".join(map(str, values[:8])) + (", ..." if len(values) > 8 else "")
