@@ -82,24 +82,31 @@ def allow_checkpoint_classes() -> None:
     import torch
     from mmengine.runner import checkpoint
 
-    # TorchVersion compares versions, not letters.
-    if torch.__version__ < "2.6" or hasattr(checkpoint, "get_torch_safe_globals"):
+    if not reads_history_safely() or hasattr(checkpoint, "get_torch_safe_globals"):
         return
     torch.serialization.add_safe_globals(_checkpoint_classes())
 
 
-def load_safely(path: Path) -> Any:
-    """``torch.load`` onto the CPU that runs no code, whatever mmengine is installed.
+def load_safely(path: Path, map_location: Any = "cpu") -> Any:
+    """``torch.load`` that runs no code, whatever mmengine is installed.
 
     Raises:
-        pickle.UnpicklingError: The file asks for more than tensors and log history.
+        pickle.UnpicklingError: The file asks for more than tensors and log history,
+            or, with torch older than 2.6, for more than tensors.
     """
     import torch
 
-    if torch.__version__ < "2.6":
-        return torch.load(path, map_location="cpu", weights_only=True)
+    if not reads_history_safely():
+        return torch.load(path, map_location=map_location, weights_only=True)
     with torch.serialization.safe_globals(_checkpoint_classes()):
-        return torch.load(path, map_location="cpu", weights_only=True)
+        return torch.load(path, map_location=map_location, weights_only=True)
+
+
+def reads_history_safely() -> bool:
+    """Whether torch can be told what a checkpoint of mmengine holds beside tensors."""
+    import torch
+
+    return torch.__version__ >= "2.6"  # TorchVersion compares versions, not letters
 
 
 def _checkpoint_classes() -> list:
@@ -123,7 +130,7 @@ def _checkpoint_classes() -> list:
         np.ndarray,
         np.dtype,
         (statistic, "builtins.getattr"),
-        *(type(np.dtype(kind)) for kind in ("float64", "float32", "int64")),
+        *(type(np.dtype(kind)) for kind in "?bBhHiIlLqQefd"),  # numbers of all sizes
         *(
             (function, f"numpy.{package}.multiarray.{function.__name__}")
             for function in functions

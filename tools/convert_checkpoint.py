@@ -14,14 +14,16 @@ from pathlib import Path
 
 import torch
 from mmengine.config import Config
-from mmengine.registry import DATASETS, MODELS, init_default_scope
+from mmengine.registry import MODELS, init_default_scope
 from mmengine.runner import CheckpointLoader
 from torch import Tensor
 
 from mmseg_maskformer.checkpoints.convert import detect_layout, to_ours
 from mmseg_maskformer.checkpoints.export import export_to_huggingface
-from mmseg_maskformer.checkpoints.files import read_checkpoint
+from mmseg_maskformer.checkpoints.files import read_checkpoint, tensors_by_name
 from mmseg_maskformer.engine.launch import require_file
+
+SCHEMES = ("maskformer://", "hf://", "http://", "https://")
 
 
 def parse_args() -> argparse.Namespace:
@@ -29,7 +31,9 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("input", help="file, or maskformer://NAME or hf://REPOSITORY")
+    parser.add_argument(
+        "input", help="file, address, maskformer://NAME or hf://REPOSITORY"
+    )
     parser.add_argument("output", help="file, or folder with --to huggingface")
     parser.add_argument("--config", required=True, help="config of the model")
     parser.add_argument("--to", choices=["ours", "huggingface"], default="ours")
@@ -37,9 +41,15 @@ def parse_args() -> argparse.Namespace:
 
 
 def read(name: str) -> dict[str, Tensor]:
-    """The tensors of a file or behind a scheme."""
+    """The tensors of a file or behind a scheme that runs no code from it."""
+    if name.startswith(SCHEMES):
+        loaded = CheckpointLoader.load_checkpoint(name, "cpu")
+        return tensors_by_name(loaded["state_dict"], name)
     if "://" in name:
-        return CheckpointLoader.load_checkpoint(name, "cpu")["state_dict"]
+        raise ValueError(
+            f"{name} would be read by mmengine, which may run what a file asks for. "
+            f"Name a local file, or an address of {', '.join(SCHEMES)}."
+        )
     return read_checkpoint(name)
 
 
@@ -66,15 +76,6 @@ def convert(
     return converted
 
 
-def class_names(config: Config) -> list[str] | None:
-    """Names of the classes, where the config or its data set says them."""
-    dataset = config.get("val_dataloader", {}).get("dataset", {})
-    name = dataset.get("type", "")
-    scoped = name if "." in name else f"{config.get('default_scope', 'mmseg')}.{name}"
-    known = getattr(DATASETS.get(scoped), "METAINFO", {})
-    return dataset.get("metainfo", known).get("classes")
-
-
 def main() -> None:
     """Convert, account for every tensor, and write only what is complete."""
     args = parse_args()
@@ -85,8 +86,7 @@ def main() -> None:
     try:
         converted = convert(read(args.input), model.state_dict(), args.input)
         if args.to == "huggingface":
-            classes = class_names(config)
-            export_to_huggingface(converted, config.model, args.output, classes)
+            export_to_huggingface(converted, config, args.output)
         else:
             save(dict(meta={}, state_dict=converted), Path(args.output))
     except (OSError, ValueError, KeyError) as error:
@@ -96,6 +96,7 @@ def main() -> None:
 
 def save(checkpoint: dict, path: Path) -> None:
     """Write under another name first, so that no half file is ever left."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"{path.name}.partial")
     torch.save(checkpoint, partial)
     os.replace(partial, path)

@@ -18,7 +18,7 @@ from mmdet.structures import INSTANCE_OFFSET, DetDataSample
 from mmengine.structures import InstanceData, PixelData
 from torch import Tensor
 
-from mmseg_maskformer.checkpoints.loading import convert_on_load, register_schemes
+from mmseg_maskformer.checkpoints.loading import register_schemes, watch_loading
 from mmseg_maskformer.core.bands import Frame
 from mmseg_maskformer.core.inference import semantic_labels
 from mmseg_maskformer.core.panoptic import instances, panoptic_segments
@@ -93,7 +93,7 @@ class MaskFormerDetector(BaseDetector):
             criterion=criterion,
             mask_padding=mask_padding,
         )
-        self._register_load_state_dict_pre_hook(convert_on_load, with_module=True)
+        watch_loading(self)
 
     @property
     def num_classes(self) -> int:

@@ -16,7 +16,7 @@ from mmseg.models.segmentors import EncoderDecoder
 from mmseg.structures import SegDataSample
 from torch import Tensor
 
-from mmseg_maskformer.checkpoints.loading import convert_on_load, register_schemes
+from mmseg_maskformer.checkpoints.loading import register_schemes, watch_loading
 from mmseg_maskformer.core.bands import Frame
 from mmseg_maskformer.core.inference import semantic_labels, semantic_scores
 from mmseg_maskformer.core.structures import semantic_targets
@@ -138,7 +138,7 @@ class MaskFormerSegmentor(EncoderDecoder):
                 f"MaskFormerHead', got {type(self.decode_head).__name__}; use "
                 "EncoderDecoder for other heads."
             )
-        self._register_load_state_dict_pre_hook(convert_on_load, with_module=True)
+        watch_loading(self)
         void = getattr(self.data_preprocessor, "seg_pad_val", None)
         if void is not None and not self.decode_head.is_void(void):
             raise ValueError(

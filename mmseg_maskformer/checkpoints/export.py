@@ -2,50 +2,84 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
+from mmengine.registry import DATASETS
 from torch import Tensor
+
+from mmseg_maskformer.adapters.build import build_part
 
 from .convert import from_ours
 from .huggingface import HUGGINGFACE
 
 _STAGES = ["stage1", "stage2", "stage3", "stage4"]
 _RESNET_DEPTHS = {50: [3, 4, 6, 3], 101: [3, 4, 23, 3], 152: [3, 8, 36, 3]}
+# Backbone settings that change no output.
+_FREE = {"type", "init_cfg", "pretrained", "with_cp", "frozen_stages", "norm_eval"}
+_FREE |= {"pretrain_img_size", "zero_init_residual", "contract_dilation"}
+_FREE |= {"stage_with_dcn"}  # dcn says whether there is any
+# Settings with one value only in transformers, and that value.
+_FIXED_RESNET = dict(
+    in_channels=3,
+    base_channels=64,
+    num_stages=4,
+    strides=(1, 2, 2, 2),
+    dilations=(1, 1, 1, 1),
+    out_indices=(0, 1, 2, 3),
+    deep_stem=False,
+    avg_down=False,
+    conv_cfg=None,
+    dcn=None,
+    plugins=None,
+    multi_grid=None,
+    norm_cfg=dict(type="BN"),
+)
+_FIXED_SWIN = dict(
+    in_channels=3,
+    patch_size=4,
+    strides=(4, 2, 2, 2),
+    out_indices=(0, 1, 2, 3),
+    qk_scale=None,
+    patch_norm=True,
+    use_abs_pos_embed=False,
+    act_cfg=dict(type="GELU"),
+    norm_cfg=dict(type="LN"),
+)
 
 
 def export_to_huggingface(
-    state_dict: Mapping[str, Tensor],
-    model: Mapping[str, Any],
-    folder: str | Path,
-    classes: Sequence[str] | None = None,
+    state_dict: Mapping[str, Tensor], config: Mapping[str, Any], folder: str | Path
 ) -> None:
     """Write ``model.safetensors``, ``config.json`` and ``preprocessor_config.json``.
 
     Args:
         state_dict: our tensors by name.
-        model: the ``model`` of our config.
+        config: the whole config; names of classes and sizes of images are those of its
+            ``val_dataloader``, if it has one.
         folder: made if it does not exist; the three files in it are overwritten.
-        classes: names of the classes, in order.
 
     Raises:
-        ValueError: transformers has no such backbone or pixel decoder.
+        ValueError: transformers has no such backbone, setting of it, or pixel decoder.
     """
     from safetensors.torch import save_file
 
     tensors = from_ours(state_dict, HUGGINGFACE)
-    config = model_config(model, classes)
-    tensors.update(_constants(config))
+    dataset = config.get("val_dataloader", {}).get("dataset", {})
+    model = model_config(config["model"], _class_names(dataset))
+    preprocessor = _preprocessor(config["model"]["data_preprocessor"], dataset)
+    tensors.update(_constants(model))
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     contiguous = {name: tensor.contiguous() for name, tensor in tensors.items()}
     save_file(contiguous, folder / "model.safetensors", metadata=dict(format="pt"))
     for name, content in (
-        ("config.json", config),
-        ("preprocessor_config.json", _preprocessor(model["data_preprocessor"])),
+        ("config.json", model),
+        ("preprocessor_config.json", preprocessor),
     ):
         text = json.dumps(content, indent=2)
         (folder / name).write_text(f"{text}\n", encoding="utf-8")
@@ -64,6 +98,7 @@ def model_config(
             f"{num_classes}."
         )
     queries = head["transformer_decoder"]
+    criterion = build_part(head.get("criterion") or dict(type="SetCriterion"))
     return dict(
         architectures=["MaskFormerForInstanceSegmentation"],
         model_type="maskformer",
@@ -80,6 +115,10 @@ def model_config(
         ),
         fpn_feature_size=head["pixel_decoder"].get("out_channels", 256),
         mask_feature_size=head["pixel_decoder"].get("mask_channels", 256),
+        no_object_weight=criterion.loss_cls.no_object_weight,
+        cross_entropy_weight=criterion.loss_cls.weight,
+        mask_weight=criterion.loss_mask.weight,
+        dice_weight=criterion.loss_dice.weight,
         id2label={str(index): name for index, name in enumerate(names)},
         label2id={name: index for index, name in enumerate(names)},
     )
@@ -87,24 +126,9 @@ def model_config(
 
 def _backbone(backbone: Mapping[str, Any]) -> dict[str, Any]:
     if backbone["type"] == "ResNet" and backbone.get("depth") in _RESNET_DEPTHS:
-        return dict(
-            model_type="resnet",
-            layer_type="bottleneck",
-            embedding_size=64,
-            hidden_sizes=[256, 512, 1024, 2048],
-            depths=_RESNET_DEPTHS[backbone["depth"]],
-            out_features=_STAGES,
-        )
+        return _resnet(**_settings(backbone, _FIXED_RESNET))
     if backbone["type"] == "SwinTransformer":
-        return dict(
-            model_type="swin",
-            embed_dim=backbone["embed_dims"],
-            depths=list(backbone["depths"]),
-            num_heads=list(backbone["num_heads"]),
-            window_size=backbone["window_size"],
-            drop_path_rate=backbone.get("drop_path_rate", 0.1),
-            out_features=_STAGES,
-        )
+        return _swin(**_settings(backbone, _FIXED_SWIN))
     raise ValueError(
         f"transformers has no counterpart of the backbone {backbone['type']} (depth "
         f"{backbone.get('depth')}); ResNet-50, -101, -152 and SwinTransformer can be "
@@ -112,10 +136,87 @@ def _backbone(backbone: Mapping[str, Any]) -> dict[str, Any]:
     )
 
 
+def _settings(backbone: Mapping[str, Any], fixed: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that can be written; the others have the one value they may have."""
+    found = {name: x for name, x in backbone.items() if name not in _FREE}
+    for name, allowed in fixed.items():
+        value = found.pop(name, allowed)
+        if _plain(value) != allowed:
+            raise _no_counterpart(name, value)
+    return found
+
+
+def _plain(value: Any) -> Any:
+    """A setting without what changes no output."""
+    if isinstance(value, list):
+        return tuple(value)
+    if not isinstance(value, Mapping):
+        return value
+    kept = {n: x for n, x in value.items() if n not in ("requires_grad", "momentum")}
+    return {**kept, "type": str(kept["type"]).removeprefix("Sync")}
+
+
+def _no_counterpart(name: str, value: Any) -> ValueError:
+    return ValueError(
+        f"transformers has no counterpart of model.backbone.{name}={value!r}; a model "
+        "with this setting cannot be written."
+    )
+
+
+def _resnet(
+    depth: int,
+    style: str = "pytorch",
+    stem_channels: int = 64,
+    **others: Any,
+) -> dict[str, Any]:
+    """The ``backbone_config`` of a ResNet with bottlenecks."""
+    for name, value in others.items():
+        raise _no_counterpart(name, value)
+    return dict(
+        model_type="resnet",
+        layer_type="bottleneck",
+        embedding_size=stem_channels,
+        hidden_sizes=[256, 512, 1024, 2048],
+        depths=_RESNET_DEPTHS[depth],
+        downsample_in_bottleneck=style == "caffe",
+        out_features=_STAGES,
+    )
+
+
+def _swin(
+    embed_dims: int = 96,
+    depths: Sequence[int] = (2, 2, 6, 2),
+    num_heads: Sequence[int] = (3, 6, 12, 24),
+    window_size: int = 7,
+    mlp_ratio: float = 4,
+    qkv_bias: bool = True,
+    drop_rate: float = 0.0,
+    attn_drop_rate: float = 0.0,
+    drop_path_rate: float = 0.1,
+    **others: Any,
+) -> dict[str, Any]:
+    """The ``backbone_config`` of a Swin transformer; defaults are those of mmseg."""
+    for name, value in others.items():
+        raise _no_counterpart(name, value)
+    return dict(
+        model_type="swin",
+        embed_dim=embed_dims,
+        depths=list(depths),
+        num_heads=list(num_heads),
+        window_size=window_size,
+        mlp_ratio=mlp_ratio,
+        qkv_bias=qkv_bias,
+        hidden_dropout_prob=drop_rate,
+        attention_probs_dropout_prob=attn_drop_rate,
+        drop_path_rate=drop_path_rate,
+        out_features=_STAGES,
+    )
+
+
 def _constants(config: Mapping[str, Any]) -> dict[str, Tensor]:
     """Tensors that their model has beside ours: nothing is learned in them."""
     weights = torch.ones(len(config["id2label"]) + 1)
-    weights[-1] = 0.1  # of "no object" in the class loss
+    weights[-1] = config["no_object_weight"]
     constants = {"criterion.empty_weight": weights}
     backbone = config["backbone_config"]
     if backbone["model_type"] == "swin":
@@ -126,15 +227,56 @@ def _constants(config: Mapping[str, Any]) -> dict[str, Tensor]:
     return constants
 
 
-def _preprocessor(settings: Mapping[str, Any]) -> dict[str, Any]:
+def _preprocessor(
+    settings: Mapping[str, Any], dataset: Mapping[str, Any]
+) -> dict[str, Any]:
     return dict(
         image_processor_type="MaskFormerImageProcessor",
-        do_resize=True,
-        size=dict(shortest_edge=512, longest_edge=2048),
+        **_resize(dataset.get("pipeline", ())),
         do_rescale=True,
         do_normalize=True,
         image_mean=[value / 255 for value in settings["mean"]],
         image_std=[value / 255 for value in settings["std"]],
         size_divisor=settings.get("size_divisor", 32),
         ignore_index=settings.get("seg_pad_val", 255),
+        do_reduce_labels=_reduces_labels(dataset),
     )
+
+
+def _resize(pipeline: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What the test pipeline does to the size of an image."""
+    step = next((x for x in pipeline if "Resize" in str(x["type"])), None)
+    if step is None:
+        return dict(do_resize=False)
+    if step.get("scale") is None:
+        raise ValueError(
+            f"transformers resizes to a size; give {step['type']} of the test pipeline "
+            "a scale=(long, short)."
+        )
+    width, height = step["scale"]
+    if not step.get("keep_ratio", False):
+        return dict(do_resize=True, size=dict(height=height, width=width))
+    edges = dict(shortest_edge=min(width, height), longest_edge=max(width, height))
+    return dict(do_resize=True, size=edges)
+
+
+def _dataset_class(dataset: Mapping[str, Any]) -> type | None:
+    kind = dataset.get("type")
+    if not isinstance(kind, str):
+        return kind
+    with DATASETS.switch_scope_and_registry(None) as registry:
+        return registry.get(kind)
+
+
+def _reduces_labels(dataset: Mapping[str, Any]) -> bool:
+    """Whether 0 in label maps means no class and 1 the first."""
+    kind = _dataset_class(dataset)
+    known = inspect.signature(kind).parameters if kind else {}
+    default = getattr(known.get("reduce_zero_label"), "default", False)
+    return bool(dataset.get("reduce_zero_label", default))
+
+
+def _class_names(dataset: Mapping[str, Any]) -> Sequence[str] | None:
+    """Names of the classes, where the data set or its config says them."""
+    known = getattr(_dataset_class(dataset), "METAINFO", {})
+    return dataset.get("metainfo", known).get("classes")

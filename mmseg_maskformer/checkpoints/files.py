@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from mmseg_maskformer.compat import load_safely
 from .pickles import PickledArray, read_pickle
 
 _CONTAINERS = ("model", "state_dict")
+_REFUSAL = re.compile(r"[Uu]nsupported(?: global:)? GLOBAL (\S+)")  # torch's words
 
 
 def read_checkpoint(path: str | Path) -> dict[str, Tensor]:
@@ -28,21 +30,47 @@ def read_checkpoint(path: str | Path) -> dict[str, Tensor]:
         FileNotFoundError: There is no such file.
         ValueError: The file is damaged, holds something else, or wants to run code.
     """
-    path = Path(path)
+    return tensors_by_name(read_content(path), path)
+
+
+def read_content(path: str | Path, map_location: Any = "cpu") -> Any:
+    """All that a file holds; arrays of a ``.pkl`` as :class:`PickledArray`.
+
+    Args:
+        path: as for :func:`read_checkpoint`.
+        map_location: as for ``torch.load``, of what ``torch.save`` wrote.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: The file is damaged or wants to run code.
+    """
+    path = Path(path).expanduser()
     if not path.is_file():
         raise FileNotFoundError(f"There is no checkpoint file {path}.")
-    readers = {".pkl": read_pickle, ".safetensors": _read_safetensors}
     try:
-        content = readers.get(path.suffix.lower(), load_safely)(path)
+        if path.suffix.lower() == ".pkl":
+            return read_pickle(path)
+        if path.suffix.lower() == ".safetensors":
+            return _read_safetensors(path)
+        return load_safely(path, map_location)
     except ImportError:
         raise
     except Exception as error:
-        reason = (str(error) or type(error).__name__).splitlines()[0]
         raise ValueError(
-            f"{path} cannot be read as a checkpoint: {reason}. If it was downloaded, "
-            "delete it and download it again; if it asks for code, do not trust it."
+            f"{path} cannot be read as a checkpoint: {_reason(error)}. If it was "
+            "downloaded, delete it and download it again; if it asks for code, do not "
+            "trust it."
         ) from error
-    return _tensors(content, path)
+
+
+def _reason(error: Exception) -> str:
+    """What is wrong, without torch's advice to read the file in another way."""
+    refused = _REFUSAL.search(str(error))
+    if refused is not None:
+        return f"it asks for {refused[1]}, but only tensors and log history are read"
+    if str(error).startswith("Weights only load failed"):
+        return "it is damaged, or holds more than tensors and log history"
+    return (str(error) or type(error).__name__).splitlines()[0].rstrip(".")
 
 
 def _read_safetensors(path: Path) -> Any:
@@ -53,10 +81,14 @@ def _read_safetensors(path: Path) -> Any:
     return load_file(path)
 
 
-def _tensors(content: Any, path: Path) -> dict[str, Tensor]:
-    """The state dict inside what a file holds."""
+def tensors_by_name(content: Any, path: str | Path) -> dict[str, Tensor]:
+    """The state dict inside what a file holds.
+
+    Raises:
+        ValueError: It holds something else than tensors by name.
+    """
     for name in _CONTAINERS:
-        if isinstance(content, Mapping) and isinstance(content.get(name), Mapping):
+        if isinstance(content, Mapping) and name in content:
             content = content[name]
     if not isinstance(content, Mapping):
         raise ValueError(

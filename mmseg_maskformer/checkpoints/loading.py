@@ -1,29 +1,44 @@
 """The hosts' ways of loading, taught about foreign files.
 
-``load_from=``, ``init_cfg=dict(type="Pretrained", checkpoint=...)`` and
+``load_from=``, ``init_cfg=dict(type="Pretrained", checkpoint=...)`` of a model and
 ``load_checkpoint`` take, besides what they took before: ``.pkl`` and ``.safetensors``
-files, ``maskformer://<zoo name>`` and ``hf://<repository>``. What the names inside are
-is seen by :func:`convert_on_load`, a hook of our models.
+files, ``maskformer://<zoo name>`` and ``hf://<repository>``. Local files and addresses
+are read without running code from them. What the names inside are is seen by
+:func:`convert_on_load`, a hook of our models.
 """
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
-from mmengine.dist import barrier, get_rank
 from mmengine.logging import print_log
 from mmengine.runner import CheckpointLoader
+from mmengine.runner.checkpoint import load_from_local
 from torch import Tensor, nn
+
+from mmseg_maskformer.compat import reads_history_safely
 
 from . import zoo
 from .convert import detect_layout, to_ours
-from .download import download, file_name
-from .files import read_checkpoint
+from .download import download
+from .files import read_checkpoint, read_content
 
+_NOT_OF_TORCH = (".pkl", ".safetensors")
 _HUB_FILES = ("model.safetensors", "pytorch_model.bin")
+
+
+def watch_loading(model: nn.Module) -> None:
+    """Give a model with a ``backbone`` the two hooks of this module."""
+    for module, hook in (
+        (model, convert_on_load),
+        (model.backbone, refuse_foreign_names),
+    ):
+        module._register_load_state_dict_pre_hook(hook, with_module=True)
 
 
 def convert_on_load(
@@ -48,51 +63,129 @@ def convert_on_load(
     state_dict.update(others | converted | unknown)
 
 
+def refuse_foreign_names(
+    backbone: nn.Module, state_dict: dict[str, Tensor], prefix: str, *_: Any
+) -> None:
+    """Stop where a backbone would keep most of its values; a pre-hook as above.
+
+    Raises:
+        ValueError: Less than half of the backbone's names, and of the file's, agree.
+    """
+    known = backbone.state_dict()
+    common = len(known.keys() & state_dict.keys())
+    if not prefix and 2 * common < min(len(known), len(state_dict)):
+        raise ValueError(
+            f"{common} of the {len(known)} tensors of {type(backbone).__name__} are in "
+            f"the file of init_cfg={getattr(backbone, 'init_cfg', None)}. Another "
+            "implementation's file belongs into init_cfg of the model, which converts "
+            "the names; a whole model of ours needs prefix='backbone.'."
+        )
+
+
 def register_schemes() -> None:
-    """Teach mmengine's ``CheckpointLoader`` the files and schemes, once."""
+    """Teach mmengine's ``CheckpointLoader`` the schemes; replace two of its loaders.
+
+    Those of local files and of addresses run, in some versions, what a file asks for.
+    """
     loaders = {
-        r"maskformer://": _load_released,
-        r"hf://": _load_from_hub,
-        # mmengine asks in reverse order of the alphabet: before its own https://
-        r"https?://.*\.(?i:pkl)$": _load_from_web,
-        r".*\.(?i:pkl|safetensors)$": _load_local,
+        "maskformer://": load_from_maskformer,
+        "hf://": load_from_hf,
+        "http://": load_from_http,
+        "https://": load_from_http,
+        "": load_from_file,  # every other name
     }
-    for pattern, loader in loaders.items():
-        CheckpointLoader.register_scheme(pattern, loader=loader, force=True)
+    for prefix, loader in loaders.items():
+        CheckpointLoader.register_scheme(prefix, loader=loader, force=True)
 
 
-def _load_local(filename: str, map_location: Any = None) -> dict:
-    tensors = read_checkpoint(filename)
-    if map_location not in (None, "cpu"):
-        tensors = {name: x.to(map_location) for name, x in tensors.items()}
-    return dict(state_dict=tensors, meta={})
+# mmengine logs the names of these functions from the eleventh letter on.
+def load_from_file(filename: str | Path, map_location: Any = None) -> dict:
+    """What a local file holds, its tensors under ``state_dict``.
+
+    Args:
+        filename: of any kind that ``read_checkpoint`` knows; ``~`` is the home folder.
+        map_location: as for ``torch.load``.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: The file is damaged, holds something else, or wants to run code.
+    """
+    path = Path(filename)
+    if path.suffix.lower() in _NOT_OF_TORCH:
+        device = _device(map_location)
+        tensors = {name: x.to(device) for name, x in read_checkpoint(path).items()}
+        return dict(meta={}, state_dict=tensors)
+    if reads_history_safely():
+        content = read_content(path, map_location)
+    else:
+        content = load_from_local(str(path), map_location)
+    if not isinstance(content, Mapping):
+        raise ValueError(
+            f"{path} holds a {type(content).__name__}, not tensors by name."
+        )
+    return _with_state_dict(content)
 
 
-def _load_from_web(filename: str, map_location: Any = None) -> dict:
-    """From the folder that mmengine, too, keeps downloads in; rank 0 fetches."""
-    folder = Path(torch.hub.get_dir()) / "checkpoints"
+def _with_state_dict(content: Mapping) -> dict:
+    """The same with its tensors where mmengine looks for them."""
+    if "state_dict" in content:
+        return dict(content)
+    if isinstance(content.get("model"), Mapping):
+        return dict(content, state_dict=content["model"])
+    return dict(meta={}, state_dict=content)
+
+
+def _device(map_location: Any) -> Any:
+    """Where ``torch.load`` with this argument would put a tensor of the CPU."""
+    if isinstance(map_location, Mapping):
+        return map_location.get("cpu", "cpu")
+    if callable(map_location) and not isinstance(map_location, torch.device):
+        storage = map_location(torch.UntypedStorage(0), "cpu")
+        return "cpu" if storage is None else storage.device
+    return map_location or "cpu"
+
+
+def load_from_http(filename: str, map_location: Any = None) -> dict:
+    """What the file behind an address holds; see :func:`load_from_file`."""
+    with _downloaded(filename) as path:
+        return load_from_file(path, map_location)
+
+
+@contextmanager
+def _downloaded(url: str) -> Iterator[Path]:
+    """The file in the folder of mmengine's downloads; set aside if it is damaged."""
+    path = download(url, Path(torch.hub.get_dir()) / "checkpoints")
     try:
-        if get_rank() == 0:
-            download(filename, folder)
-    finally:
-        barrier()  # also after a failure: the others must not wait for ever
-    return _load_local(str(folder / file_name(filename)), map_location)
+        yield path
+    except ValueError as error:
+        damaged = path.with_name(f"{path.name}.damaged")
+        if path.exists():
+            path.replace(damaged)
+        raise ValueError(
+            f"{error} It is {damaged} now, so that the next run downloads it again."
+        ) from error
 
 
-def _load_released(filename: str, map_location: Any = None) -> dict:
+def load_from_maskformer(filename: str, map_location: Any = None) -> dict:
+    """A model that the paper's authors released, by its zoo name."""
     url = zoo.zoo_url(filename.removeprefix("maskformer://"))
     print_log(
         f"{url}: weights of the paper's authors, licence {zoo.LICENSE} (not for "
         "commercial use).",
         logger="current",
     )
-    return _load_from_web(url, map_location)
+    return load_from_http(url, map_location)
 
 
-def _load_from_hub(filename: str, map_location: Any = None) -> dict:
+def load_from_hf(filename: str, map_location: Any = None) -> dict:
+    """The weights in a repository of the Hugging Face hub.
+
+    Raises:
+        OSError: The hub cannot be reached and nothing is cached, or has no such file.
+    """
     try:
         from huggingface_hub import hf_hub_download
-        from huggingface_hub.errors import EntryNotFoundError
+        from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
     except ImportError as error:
         raise ImportError(
             f"Loading {filename} needs: pip install huggingface_hub safetensors"
@@ -101,9 +194,14 @@ def _load_from_hub(filename: str, map_location: Any = None) -> dict:
     for name in _HUB_FILES:
         try:
             path = hf_hub_download(repository, name)
+        except LocalEntryNotFoundError as error:
+            raise OSError(
+                f"{name} of {repository} is not in the cache, and the hub cannot be "
+                "reached. Load it once with a connection, or copy the file and name it."
+            ) from error
         except EntryNotFoundError:
             continue
-        return _load_local(path, map_location)
+        return load_from_file(path, map_location)
     raise FileNotFoundError(
         f"The repository {repository} has none of {', '.join(_HUB_FILES)}."
     )

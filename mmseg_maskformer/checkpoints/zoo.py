@@ -74,14 +74,13 @@ def zoo_url(name: str) -> str:
         name: for example ``ade20k-150/maskformer_R50_bs16_160k``.
 
     Raises:
-        KeyError: No model was released under that name; the nearest are listed.
+        KeyError: No model was released under that name; the nearest are listed, or all.
     """
     group, _, config = name.partition("/")
     identity = _FILES.get(group, {}).get(config)
     if identity is None:
         near = difflib.get_close_matches(name, zoo_names(), n=3, cutoff=0.3)
-        raise KeyError(
-            f"No released model is called {name!r}. Near it: {', '.join(near)}."
-        )
+        known = f"Near it: {', '.join(near)}" if near else ", ".join(zoo_names())
+        raise KeyError(f"No released model is called {name!r}. {known}.")
     folder = config.rpartition("/")[2]
     return f"{BASE_URL}/{_FOLDERS[group]}/{folder}/model_final_{identity}.pkl"

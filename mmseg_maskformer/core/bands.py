@@ -60,11 +60,14 @@ def mask_bands(
 
     Yields:
         The rows of the result, and the masks (n, rows, W_out) there, float32 at least.
+        Nothing where there are no masks.
     """
+    if not len(mask_logits):
+        return
     mask_logits = at_least_float32(mask_logits)
     height, width = frame.out_size
     shrink = max(1.0, frame.crop_size[0] / height)  # source rows per row
-    widest = max(1, len(mask_logits)) * max(frame.size[1], width)
+    widest = len(mask_logits) * max(frame.size[1], width)
     step = max(1, int((tile or tile_size(mask_logits.device)) / (widest * shrink)))
     for start in range(0, height, step):
         rows = (start, min(start + step, height))

@@ -79,12 +79,8 @@ def _compete(
     The counts are the pixels won and those where the mask probability is at least 1/2.
     Where there is no query, the winner is number 0 of none.
     """
-    num_kept = len(scores)
-    height, width = frame.out_size
-    winners = torch.zeros(height, width, dtype=torch.int32, device=scores.device)
-    won, claimed = scores.new_zeros(2, num_kept, dtype=torch.int64)
-    if not num_kept:
-        return winners, won, claimed
+    winners = scores.new_zeros(frame.out_size, dtype=torch.int32)
+    won, claimed = scores.new_zeros(2, len(scores), dtype=torch.int64)
     for rows, logits in mask_bands(mask_logits, frame, tile):
         probs = logits.sigmoid_()
         claimed += (probs >= 0.5).flatten(1).sum(dim=1)

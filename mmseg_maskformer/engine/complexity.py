@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import copy
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,46 +32,45 @@ class Complexity:
 
 
 def measure_complexity(model: nn.Module, size: tuple[int, int]) -> Complexity:
-    """Count a segmentor whose head is ours on one zero image.
+    """Count a segmentor on one image; nothing is computed and the model stays as it is.
 
-    The last part is what the paper's count includes beside the network: the sum over
-    queries of class probability times mask, at the size of the input.
+    The last part of a model of ours is what the paper's count includes beside the
+    network: the sum over queries of class probability times mask, at the size of the
+    input. Another head is one part, counted as it predicts.
 
     Args:
-        model: a segmentor whose head is ours; stays in evaluation mode and frozen.
+        model: a segmentor or detector of the host, with a head of ours or another.
         size: height and width of the input.
-
-    Raises:
-        ValueError: The head is another's.
     """
-    if not hasattr(model.decode_head, "maskformer"):
-        raise ValueError(
-            f"{type(model.decode_head).__name__} is not a head of mmseg_maskformer; "
-            "mmengine.analysis.get_model_complexity_info counts other models."
-        )
     parameters = sum(x.numel() for x in model.parameters() if x.requires_grad)
-    model = model.eval().requires_grad_(False)
-    head = model.decode_head.maskformer
+    model = copy.deepcopy(model).eval().requires_grad_(False).to("meta")
     parts: dict[str, int] = {}
-    features = _count(parts, "backbone", model.backbone, torch.zeros(1, 3, *size))
-    masks, memory = _count(parts, "pixel decoder", head.pixel_decoder, features)
-    queries = _count(parts, "transformer decoder", head.transformer_decoder, memory)
-    _count(parts, "class head", head.class_head, queries)
-    embed = _count(parts, "mask head", head.mask_head, queries)
-    _count(parts, "masks", _products, embed[-1], masks.flatten(2))
-    count, classes = embed.shape[-2], head.class_head.out_features - 1
-    _count(
-        parts,
-        "semantic inference",
-        _products,
-        torch.zeros(1, classes, count),
-        torch.zeros(1, count, size[0] * size[1]),
-    )
+    image = torch.empty(1, 3, *size, device="meta")
+    features = _count(parts, "backbone", model.extract_feat, image)
+    panoptic = hasattr(model, "panoptic_head")
+    head = model.panoptic_head if panoptic else model.decode_head
+    if hasattr(head, "maskformer"):
+        _count_maskformer(parts, head.maskformer, features, size)
+    else:
+        metas = [dict(img_shape=size)]
+        _count(parts, "decode head", head.predict, features, metas, model.test_cfg)
     return Complexity(parameters, parts)
 
 
-def _products(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
-    return left @ right
+def _count_maskformer(
+    parts: dict[str, int],
+    head: nn.Module,
+    features: Sequence[torch.Tensor],
+    size: tuple[int, int],
+) -> None:
+    """Count our network part by part, and the semantic scores."""
+    masks, memory = _count(parts, "pixel decoder", head.pixel_decoder, features)
+    queries = _count(parts, "transformer decoder", head.transformer_decoder, memory)
+    classes = _count(parts, "class head", head.class_head, queries)[-1, ..., :-1]
+    embed = _count(parts, "mask head", head.mask_head, queries)[-1]
+    _count(parts, "masks", torch.matmul, embed, masks.flatten(2))
+    pixels = embed.new_empty(1, embed.shape[1], size[0] * size[1])
+    _count(parts, "semantic inference", torch.matmul, classes.mT, pixels)
 
 
 def _count(parts: dict[str, int], name: str, function: Callable, *inputs: Any) -> Any:

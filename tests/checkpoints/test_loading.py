@@ -1,78 +1,43 @@
-"""Schemes and downloads, against a server on loopback."""
+"""What the hosts' ways of loading take, and what they refuse."""
 
 from __future__ import annotations
 
-import hashlib
+import os
 import pickle
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
 import torch
-from mmengine.runner import CheckpointLoader
+from mmengine.logging import HistoryBuffer
+from mmengine.model import BaseModule
+from mmengine.runner import CheckpointLoader, checkpoint, load_checkpoint
 
 import mmseg_maskformer.adapters.semantic  # noqa: F401  (registers the schemes)
 from mmseg_maskformer.checkpoints import zoo
-from mmseg_maskformer.checkpoints.download import download
 
-CONTENT = pickle.dumps(dict(model={"sem_seg_head.a": np.arange(50_000.0)}))
-
-
-class Handler(BaseHTTPRequestHandler):
-    """Serves CONTENT; breaks off once if the server says so; keeps what was asked."""
-
-    def do_GET(self):
-        start = int(self.headers.get("Range", "bytes=0-")[6:-1])
-        self.server.asked.append((self.path, start))
-        rest = CONTENT[start:]
-        self.send_response(206 if start else 200)
-        if start:
-            end = len(CONTENT) - 1
-            self.send_header("Content-Range", f"bytes {start}-{end}/{len(CONTENT)}")
-        self.send_header("Content-Length", str(len(rest)))
-        self.end_headers()
-        if self.server.breaks_off:
-            rest, self.server.breaks_off = rest[:1000], False
-        self.wfile.write(rest)
-
-    def log_message(self, *args):
-        """Say nothing."""
-
-
-@pytest.fixture
-def server():
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as found:
-        found.asked, found.breaks_off = [], False
-        found.url = f"http://127.0.0.1:{found.server_port}"
-        thread = threading.Thread(target=found.serve_forever)
-        thread.start()
-        yield found
-        found.shutdown()
-        thread.join()
-
-
-@pytest.fixture
-def cache(tmp_path, monkeypatch):
-    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
-    return tmp_path / "checkpoints"
+load = CheckpointLoader.load_checkpoint
 
 
 def test_a_released_model_by_its_zoo_name(server, cache, monkeypatch):
     monkeypatch.setattr(zoo, "BASE_URL", f"{server.url}/maskformer")
     name = "maskformer://ade20k-150/swin/maskformer_swin_tiny_bs16_160k"
     for _ in range(2):
-        found = CheckpointLoader.load_checkpoint(name)["state_dict"]
+        found = load(name)["state_dict"]
         assert found["sem_seg_head.a"].tolist() == list(range(50_000))
     folder = "/maskformer/semantic-ade20k/maskformer_swin_tiny_bs16_160k"
     assert server.asked == [(f"{folder}/model_final_8657a5.pkl", 0)]  # once
     assert [path.name for path in cache.iterdir()] == ["model_final_8657a5.pkl"]
 
 
-def test_an_unknown_zoo_name_lists_the_nearest(cache):
-    name = "maskformer://ade20k-150/maskformer_R50_bs16_160"
+def test_an_unknown_zoo_name_lists_the_nearest():
     with pytest.raises(KeyError, match="Near it: ade20k-150/maskformer_R50_bs16_160k,"):
-        CheckpointLoader.load_checkpoint(name)
+        load("maskformer://ade20k-150/maskformer_R50_bs16_160")
+
+
+def test_a_name_that_is_near_none_lists_all():
+    with pytest.raises(KeyError) as error:
+        load("maskformer://?")
+    assert all(name in str(error.value) for name in zoo.zoo_names())
 
 
 def test_every_zoo_name_has_an_address():
@@ -81,31 +46,120 @@ def test_every_zoo_name_has_an_address():
     assert all(url.endswith(".pkl") for url in urls)
 
 
-def test_a_broken_download_is_continued_where_it_stopped(server, cache):
-    server.breaks_off = True
-    url = f"{server.url}/model_final_1.pkl"
-    with pytest.raises(OSError, match=rf"1000 of {len(CONTENT)} bytes.*Run the same"):
-        CheckpointLoader.load_checkpoint(url)
-    assert not (cache / "model_final_1.pkl").exists()
-    assert (cache / "model_final_1.pkl.partial").stat().st_size == 1000
-    found = CheckpointLoader.load_checkpoint(url)["state_dict"]["sem_seg_head.a"]
-    assert found.tolist() == list(range(50_000))
-    assert [start for _, start in server.asked] == [0, 1000]
-    assert [path.name for path in cache.iterdir()] == ["model_final_1.pkl"]
+def test_an_address_with_a_query_is_known_by_its_path(server, cache):
+    found = load(f"{server.url}/model.pkl?download=1.pth")["state_dict"]
+    assert found["sem_seg_head.a"].tolist() == list(range(50_000))
+    assert [path.name for path in cache.iterdir()] == ["model.pkl"]
 
 
-def test_a_wrong_hash_is_refused_and_nothing_stays(server, cache):
-    right = hashlib.sha256(CONTENT).hexdigest()[:8]
-    wrong = f"{server.url}/model-{'0' * 8}.pkl"
-    with pytest.raises(ValueError, match=rf"SHA-256 {right}.*name says 00000000"):
-        CheckpointLoader.load_checkpoint(wrong)
-    assert list(cache.iterdir()) == []
-    assert download(f"{server.url}/model-{right}.pkl", cache).exists()
+def test_the_log_names_the_loader(monkeypatch, tmp_path):
+    said = []
+    monkeypatch.setattr(checkpoint, "print_log", lambda text, **_: said.append(text))
+    for name in ("maskformer://?", "hf://?", "http://127.0.0.1:9/a", "none.pkl"):
+        with pytest.raises(Exception, match=r"."):
+            load(name)
+    words = [text.split()[:4] for text in said]
+    loaders = [["Loads", "checkpoint", "by", x] for x in ("maskformer", "hf")]
+    assert words == [*loaders, *([*loaders[0][:3], x] for x in ("http", "file"))]
 
 
-def test_a_server_that_is_not_there_is_a_sentence(cache):
-    with pytest.raises(OSError, match="could not be downloaded.*refused"):
-        CheckpointLoader.load_checkpoint("http://127.0.0.1:9/model_final_1.pkl")
+class Attack:
+    """Unpickles to a command."""
+
+    def __reduce__(self):
+        return os.system, ("touch MARK",)
+
+
+def attacking(path):
+    """Write a file that wants to run a command, as torch writes files."""
+    zipped = path.suffix != ".pt"  # the older form too
+    content = dict(state_dict={"weight": torch.ones(1, 1), "bias": Attack()})
+    torch.save(content, path, _use_new_zipfile_serialization=zipped)
+    return path
+
+
+@pytest.mark.parametrize("name", ["a.pth", "a.pt", "a.bin", "a.ckpt", "a", "a.PTH"])
+@pytest.mark.parametrize("way", ["file", "address", "query", "hub", "init_cfg"])
+def test_a_file_of_torch_that_wants_to_run_code_is_refused(
+    name, way, server, cache, tmp_path, monkeypatch
+):
+    path = attacking(tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+    server.content = path.read_bytes()
+    names = dict(address=f"{server.url}/{name}", query=f"{server.url}/{name}?x=.txt")
+    if way == "hub":
+        hub = pytest.importorskip("huggingface_hub")
+        monkeypatch.setattr(hub, "hf_hub_download", lambda *_: str(path))
+        names["hub"] = "hf://some/model"
+    with pytest.raises(ValueError, match=rf"/{name}.*posix\.system.*do not trust it"):
+        load_by(way, names.get(way, str(path)))
+    assert not (tmp_path / "MARK").exists()
+
+
+def load_by(way, name):
+    """Load into a module as a config names the file."""
+    if way == "init_cfg":
+        init = dict(type="Pretrained", checkpoint=name)
+        BaseModule(init_cfg=init).init_weights()
+    else:
+        load_checkpoint(torch.nn.Linear(1, 1), name)
+
+
+def test_a_checkpoint_of_mmengine_is_read_whole(tmp_path):
+    history = HistoryBuffer([1.5, 2.5], [1, 1])
+    palette = np.array([[1, 2, 3]], np.uint8)
+    saved = dict(
+        meta=dict(iter=7, dataset_meta=dict(palette=palette)),
+        state_dict={"a": torch.ones(2)},
+        message_hub=dict(history=history, best=np.float64(0.5), count=np.int64(3)),
+        optimizer=dict(state={0: dict(step=torch.tensor(7.0))}),
+    )
+    torch.save(saved, tmp_path / "iter_7.pth")
+    found = load(str(tmp_path / "iter_7.pth"), "cpu")
+    assert found.keys() == saved.keys()
+    assert found["meta"]["iter"] == found["optimizer"]["state"][0]["step"] == 7
+    assert found["meta"]["dataset_meta"]["palette"].tolist() == [[1, 2, 3]]
+    assert found["message_hub"]["history"].mean() == 2.0  # (1.5 + 2.5) / 2
+    assert (found["message_hub"]["best"], found["message_hub"]["count"]) == (0.5, 3)
+
+
+def test_tensors_under_model_or_under_nothing_are_found(tmp_path):
+    tensors = {"a": torch.arange(3.0)}
+    for content in (dict(model=tensors, iteration=1), tensors):
+        torch.save(content, tmp_path / "in.pth")
+        found = load(str(tmp_path / "in.pth"))["state_dict"]
+        assert found["a"].tolist() == [0, 1, 2]
+
+
+def test_a_tensor_without_a_name_is_a_sentence(tmp_path):
+    torch.save(torch.ones(1), tmp_path / "in.pth")
+    with pytest.raises(ValueError, match=r"in\.pth holds a Tensor, not tensors by"):
+        load(str(tmp_path / "in.pth"))
+
+
+@pytest.mark.parametrize(
+    ("where", "device"),
+    [
+        (None, "cpu"),
+        ("meta", "meta"),
+        (torch.device("meta"), "meta"),
+        ({"cpu": "meta"}, "meta"),
+        ({"cuda:0": "meta"}, "cpu"),
+        (lambda storage, location: torch.UntypedStorage(0, device="meta"), "meta"),
+        (lambda storage, location: storage, "cpu"),
+        (lambda storage, location: None, "cpu"),
+    ],
+)
+def test_every_form_of_map_location_is_understood(tmp_path, where, device):
+    path = tmp_path / "a.pkl"
+    path.write_bytes(pickle.dumps({"a": np.ones(2)}))
+    assert load(str(path), where)["state_dict"]["a"].device.type == device
+
+
+def test_a_tilde_is_the_home_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "a.pkl").write_bytes(pickle.dumps({"a": np.arange(3.0)}))
+    assert load("~/a.pkl")["state_dict"]["a"].tolist() == [0, 1, 2]
 
 
 def test_a_repository_of_the_hub(tmp_path, monkeypatch):
@@ -123,8 +177,20 @@ def test_a_repository_of_the_hub(tmp_path, monkeypatch):
         return str(tmp_path / name)
 
     monkeypatch.setattr(hub, "hf_hub_download", fetch)
-    found = CheckpointLoader.load_checkpoint("hf://facebook/maskformer-swin-tiny-ade")
+    found = load("hf://facebook/maskformer-swin-tiny-ade")
     assert found["state_dict"]["a"].tolist() == [0, 1, 2]
     assert asked == [("facebook/maskformer-swin-tiny-ade", "model.safetensors")]
     with pytest.raises(FileNotFoundError, match=r"some/old has none of model\.safe"):
-        CheckpointLoader.load_checkpoint("hf://some/old")
+        load("hf://some/old")
+
+
+def test_the_hub_out_of_reach_is_a_sentence(tmp_path, monkeypatch):
+    hub = pytest.importorskip("huggingface_hub")
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    def fetch(*_):
+        raise LocalEntryNotFoundError("offline")
+
+    monkeypatch.setattr(hub, "hf_hub_download", fetch)
+    with pytest.raises(OSError, match=r"some/model is not in the cache, and the hub"):
+        load("hf://some/model")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import partial
 
 import pytest
@@ -13,6 +14,13 @@ from tests.scripts import run_script
 
 CAMVID = models.CONFIGS / "maskformer/maskformer_r18_1xb4-4k_camvid-256x256.py"
 ADE = models.CONFIGS / "maskformer/maskformer_r50_8xb2-160k_ade20k-512x512.py"
+
+
+class Attack:
+    """Unpickles to a command."""
+
+    def __reduce__(self):
+        return os.system, ("touch MARK",)
 
 
 @pytest.fixture
@@ -55,6 +63,41 @@ def test_unknown_names_are_a_sentence(convert, tmp_path):
     torch.save({"layer.weight": torch.ones(1)}, tmp_path / "in.pth")
     with pytest.raises(SystemExit, match="are those of no known layout, and not"):
         convert(tmp_path / "in.pth", tmp_path / "out.pth", "--config", CAMVID)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (torch.ones(1), r"in\.pth holds a Tensor, not tensors by name"),
+        (dict(state_dict=torch.ones(1)), r"in\.pth holds a Tensor, not tensors by"),
+        (dict(state_dict=dict(a=Attack())), r"in\.pth.*asks for posix\.system.*trust"),
+    ],
+)
+def test_a_file_of_something_else_is_a_sentence(
+    convert, tmp_path, monkeypatch, content, message
+):
+    monkeypatch.chdir(tmp_path)
+    torch.save(content, "in.pth")
+    with pytest.raises(SystemExit, match=message):
+        convert("in.pth", "out.pth", "--config", CAMVID)
+    assert [path.name for path in tmp_path.iterdir()] == ["in.pth"]
+
+
+@pytest.mark.parametrize("scheme", ["torchvision", "s3", "open-mmlab", "file"])
+def test_what_mmengine_would_read_is_refused(convert, tmp_path, scheme):
+    with pytest.raises(
+        SystemExit, match=f"{scheme}://x would be read by mmengine.*hf:"
+    ):
+        convert(f"{scheme}://x", tmp_path / "out.pth", "--config", CAMVID)
+
+
+def test_an_address_becomes_a_file_in_a_new_folder(convert, tmp_path, server, cache):
+    _, expected = theirs(tmp_path / "in.pth")
+    server.content = (tmp_path / "in.pth").read_bytes()
+    output = tmp_path / "new" / "folder" / "out.pth"
+    convert(f"{server.url}/in.pth?x=1", output, "--config", CAMVID)
+    found = torch.load(output, weights_only=True)["state_dict"]
+    assert all(torch.equal(found[name], expected[name]) for name in expected)
 
 
 def test_transformers_reads_the_exported_folder(convert, tmp_path):

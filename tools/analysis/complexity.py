@@ -2,8 +2,8 @@
 
 python tools/analysis/complexity.py configs/maskformer/*_ade20k-*.py
 
-One image of the config's crop, its height on both sides as in the paper, unless
---size says another.
+One image of the config's crop, its height on both sides as in the paper, or of a
+rendered scene, unless --size says another.
 """
 
 from __future__ import annotations
@@ -27,11 +27,12 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def crop_square(config: Config, path: str) -> tuple[int, int]:
-    """Height of the crop on both sides."""
-    if "crop_size" not in config:
+def input_square(config: Config, path: str) -> tuple[int, int]:
+    """Height of the crop, or of the rendered scene, on both sides."""
+    size = config.get("crop_size") or config.get("scene", {}).get("size")
+    if size is None:
         raise SystemExit(f"{path} has no crop_size; add --size HEIGHT WIDTH.")
-    return config.crop_size[0], config.crop_size[0]
+    return size[0], size[0]
 
 
 def main() -> None:
@@ -43,7 +44,7 @@ def main() -> None:
         init_default_scope(config.get("default_scope", "mmseg"))
         if "pretrained" in config.model.backbone:
             config.model.backbone.pretrained = False
-        size = tuple(args.size or crop_square(config, path))
+        size = tuple(args.size or input_square(config, path))
         found = measure_complexity(MODELS.build(config.model), size)
         print(
             f"{path}: {found.parameters:,} parameters, {found.total / 1e9:.1f} G at "

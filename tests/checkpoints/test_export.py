@@ -1,0 +1,145 @@
+"""What the exported folder says beside the weights, and what cannot be said."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+
+from mmseg_maskformer.checkpoints.export import export_to_huggingface, model_config
+from tests.checkpoints import models
+
+safetensors = pytest.importorskip("safetensors.torch")
+ADE = "maskformer_r50_8xb2-160k_ade20k-512x512"
+CITYSCAPES = "maskformer_r101_8xb2-90k_cityscapes-512x1024"
+
+
+def settings(name=ADE, **changes):
+    """A config of ours by its name; `changes` go into it."""
+    init_default_scope("mmseg")
+    config = Config.fromfile(models.CONFIGS / "maskformer" / f"{name}.py")
+    config.merge_from_dict(changes)
+    return config
+
+
+def preprocessor(folder, config):
+    export_to_huggingface({}, config, folder)
+    return json.loads((folder / "preprocessor_config.json").read_text())
+
+
+@pytest.mark.parametrize(
+    ("name", "short", "reduces"), [(ADE, 512, True), (CITYSCAPES, 1024, False)]
+)
+def test_images_are_prepared_as_by_the_test_pipeline(tmp_path, name, short, reduces):
+    found = preprocessor(tmp_path, settings(name))
+    assert found["size"] == dict(shortest_edge=short, longest_edge=2048)
+    assert found["do_resize"] is True
+    assert found["do_reduce_labels"] is reduces
+    assert found["image_mean"] == pytest.approx([0.485, 0.456, 0.406])  # ImageNet's
+    assert found["image_std"] == pytest.approx([0.229, 0.224, 0.225])
+
+
+def test_a_pipeline_that_stretches_or_leaves_images_as_they_are(tmp_path):
+    config = settings()
+    pipeline = config.val_dataloader.dataset.pipeline
+    pipeline[1] = dict(type="Resize", scale=(640, 480))
+    found = preprocessor(tmp_path, config)
+    assert found["size"] == dict(height=480, width=640)
+    pipeline[1] = dict(type="Resize", scale_factor=0.5)
+    with pytest.raises(ValueError, match=r"give Resize of the test pipeline a scale="):
+        preprocessor(tmp_path, config)
+    pipeline.pop(1)
+    found = preprocessor(tmp_path, config)
+    assert (found["do_resize"], found.get("size")) == (False, None)
+
+
+def test_a_data_set_that_reduces_labels_by_default_is_known(tmp_path):
+    config = settings()
+    config.val_dataloader.dataset.pop("reduce_zero_label")  # ADE20KDataset has True
+    assert preprocessor(tmp_path, config)["do_reduce_labels"] is True
+
+
+def test_a_config_without_data_is_exported(tmp_path):
+    config = settings()
+    config.pop("val_dataloader")
+    found = preprocessor(tmp_path, config)
+    assert (found["do_resize"], found["do_reduce_labels"]) == (False, False)
+    model = json.loads((tmp_path / "config.json").read_text())
+    assert model["id2label"]["149"] == "LABEL_149"
+
+
+def test_weights_of_the_losses_are_those_of_the_criterion(tmp_path):
+    loss = {"model.decode_head.criterion.loss_cls.no_object_weight": 0.3}
+    loss["model.decode_head.criterion.loss_mask.weight"] = 5.0
+    config = settings(**loss)
+    export_to_huggingface({}, config, tmp_path)
+    weights = safetensors.load_file(tmp_path / "model.safetensors")
+    expected = torch.cat([torch.ones(150), torch.tensor([0.3])])
+    assert torch.equal(weights["criterion.empty_weight"], expected)
+    found = model_config(config.model)
+    assert (found["no_object_weight"], found["mask_weight"]) == (0.3, 5.0)
+    config.model.decode_head.pop("criterion")
+    found = model_config(config.model)
+    names = ("no_object", "cross_entropy", "mask", "dice")
+    # the paper's
+    assert [found[f"{name}_weight"] for name in names] == [0.1, 1.0, 20.0, 1.0]
+
+
+def backbone(name=ADE, **changes):
+    """The `backbone_config` of a config whose backbone has other settings."""
+    model = settings(name).model
+    model.backbone.update(changes)
+    return model_config(model)["backbone_config"]
+
+
+def test_settings_that_both_have_are_written():
+    swin = "maskformer_swin-t_8xb2-160k_ade20k-512x512"
+    found = backbone(swin, mlp_ratio=2, qkv_bias=False, drop_rate=0.25)
+    assert (found["mlp_ratio"], found["qkv_bias"]) == (2, False)
+    assert found["hidden_dropout_prob"] == 0.25
+    assert backbone(style="caffe")["downsample_in_bottleneck"] is True
+    assert backbone()["downsample_in_bottleneck"] is False
+    assert backbone(stem_channels=32)["embedding_size"] == 32
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        dict(deep_stem=True),
+        dict(avg_down=True),
+        dict(dilations=(1, 1, 2, 4)),
+        dict(strides=[1, 2, 1, 1]),
+        dict(norm_cfg=dict(type="GN", num_groups=32)),
+        dict(norm_cfg=dict(type="BN", eps=1e-3)),
+        dict(out_indices=(3,)),
+        dict(surprise=1),
+    ],
+)
+def test_a_setting_without_a_counterpart_is_named(setting):
+    ((name, value),) = setting.items()
+    with pytest.raises(
+        ValueError, match=rf"no counterpart of model\.backbone\.{name}="
+    ):
+        backbone(**setting)
+
+
+def test_settings_that_change_no_output_are_accepted():
+    changes = dict(norm_cfg=dict(type="SyncBN", momentum=0.01), frozen_stages=2)
+    assert backbone(**changes, strides=[1, 2, 2, 2]) == backbone()
+
+
+def test_a_resnet_of_caffe_style_gives_the_same_logits(tmp_path):
+    transformers = pytest.importorskip("transformers")
+    ours = models.randomise(models.ours(ADE, **{"backbone.style": "caffe"}))
+    config = settings(**{"model.backbone.style": "caffe"})
+    export_to_huggingface(ours.state_dict(), config, tmp_path)
+    kind = transformers.MaskFormerForInstanceSegmentation
+    theirs = kind.from_pretrained(tmp_path).eval()
+    image = torch.randn(1, 3, 64, 96)
+    with torch.no_grad():
+        expected = theirs(image).class_queries_logits
+        found = ours.decode_head(ours.extract_feat(image)).class_logits[-1]
+    assert (found - expected).abs().max() < 1e-4 * expected.abs().max()

@@ -1,0 +1,145 @@
+"""Released weights: the zoo and the metafile against the tables of their owners."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import mmseg
+import pytest
+import yaml
+from mmengine.config import Config
+
+from mmseg_maskformer.checkpoints.zoo import zoo_names, zoo_url
+from tests.conftest import REPOSITORY
+
+URL = "https://dl.fbaipublicfiles.com/maskformer"
+# spec 9: the folder of every group, and the last six characters of its files in order
+RELEASED = {
+    "ade20k-150": (
+        "semantic-ade20k",
+        "1043f3 833630 d8dbeb 1aeb94 b432ea 8657a5 528157 45388b aefa3b",
+    ),
+    "coco-stuff-10k-171": (
+        "semantic-coco-stuff-10k",
+        "275ab0 1fa920 cb03eb eb19bb bffd25",
+    ),
+    "ade20k-full-847": ("semantic-ade20k-full", "9f66a9 4d31f2 f4e3f6 88df33 75d34e"),
+    "cityscapes-19": ("semantic-cityscapes", "38c00c 4f8ff9"),
+    "mapillary-vistas-65": ("semantic-mapillary-vistas", "f3fc73"),
+    "coco-panoptic": ("panoptic-coco", "6f60dc 57b049 539394 5bf6b1 4b7f49 7505c4"),
+    "ade20k-150-panoptic": ("panoptic-ade20k", "7aa977 0b3cc8"),
+}
+# the words of our configs' names and those of the zoo's
+BACKBONES = {
+    "r50": "maskformer_R50",
+    "r101": "maskformer_R101",
+    "r101c": "maskformer_R101c",
+    "swin-t": "swin/maskformer_swin_tiny",
+    "swin-s": "swin/maskformer_swin_small",
+    "swin-b-in22k": "swin/maskformer_swin_base_IN21k_384",
+    "swin-l-in22k": "swin/maskformer_swin_large_IN21k_384",
+}
+DATA_SETS = {
+    "ade20k": "ade20k-150",
+    "coco-stuff10k": "coco-stuff-10k-171",
+    "ade20k-full": "ade20k-full-847",
+    "cityscapes": "cityscapes-19",
+    "mapillary": "mapillary-vistas-65",
+}
+OWNERS = {  # where files stand, and under which licence
+    f"{URL}/": "CC BY-NC 4.0",
+    "https://download.openmmlab.com/": "Apache License 2.0",
+}
+METAFILE = yaml.safe_load(
+    (REPOSITORY / "configs/maskformer/metafile.yml").read_text(encoding="utf-8")
+)
+ENTRIES = [x for x in METAFILE["Models"] if "panoptic" not in x["Name"]]
+OPENMMLAB = [x for x in ENTRIES if "download.openmmlab.com" in x["Weights"]]
+
+
+def by_name(entry):
+    return entry["Name"]
+
+
+def zoo_name(config):
+    """The zoo's name of one of our configs; None where a word of it has none."""
+    pattern = r"maskformer_(.+)_(\d)xb(\d)-(\d+k)_(.+)-(\d+)x\d+"
+    backbone, cards, images, steps, data, crop = re.fullmatch(pattern, config).groups()
+    if backbone not in BACKBONES or data not in DATA_SETS:
+        return None
+    name = f"{BACKBONES[backbone]}_bs{int(cards) * int(images)}_{steps}"
+    large = f"_res{crop}" if "IN21k" in name else ""
+    return f"{DATA_SETS[data]}/{name}{large}"
+
+
+@pytest.mark.parametrize("group", RELEASED)
+def test_every_released_file_has_its_folder_and_identity(group):
+    folder, identities = RELEASED[group]
+    names = [x for x in zoo_names() if x.split("/")[0] == group]
+    assert [zoo_url(x) for x in names] == [
+        f"{URL}/{folder}/{name.rpartition('/')[2]}/model_final_{identity}.pkl"
+        for name, identity in zip(names, identities.split(), strict=True)
+    ]
+
+
+def test_every_released_model_has_a_config_and_an_entry():
+    semantic = {x for x in zoo_names() if "panoptic" not in x and "per_pixel" not in x}
+    leaves = [x.stem for x in (REPOSITORY / "configs/maskformer").glob("*.py")]
+    names = {x: zoo_name(x) for x in leaves if "panoptic" not in x}
+    released = {x for x, name in names.items() if name in semantic}
+    assert {names[x] for x in released} == semantic
+    assert {entry["Name"] for entry in ENTRIES} == released
+    assert len(released) == 16
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=by_name)
+def test_an_entry_says_what_its_config_says(entry):
+    config = Config.fromfile(REPOSITORY / entry["Config"])
+    assert Path(entry["Config"]).stem == entry["Name"]
+    meta, (result,) = entry["Metadata"], entry["Results"]
+    assert meta["Batch Size"] == config.auto_scale_lr.base_batch_size
+    assert meta["Training Data"] == result["Dataset"]
+    (owner,) = (x for x in OWNERS if entry["Weights"].startswith(x))
+    assert meta["License of Weights"] == OWNERS[owner]
+
+
+@pytest.mark.parametrize(
+    "entry", [x for x in ENTRIES if x not in OPENMMLAB], ids=by_name
+)
+def test_the_authors_file_is_that_of_the_config(entry):
+    assert entry["Weights"] == zoo_url(zoo_name(entry["Name"]))
+    metrics = entry["Results"][0]["Metrics"]
+    row = [str(metrics["mIoU"]), str(metrics.get("mIoU(ms+flip)", "-"))]
+    assert paper(entry["Name"]) == row
+
+
+def paper(name):
+    """Single scale and multi-scale mIoU of a config's row in docs/models.md."""
+    text = (REPOSITORY / "docs/models.md").read_text(encoding="utf-8")
+    (row,) = (line for line in text.splitlines() if f"{name}.py) |" in line)
+    return row.split(" | ")[1].split(" / ")
+
+
+@pytest.mark.parametrize("entry", OPENMMLAB, ids=by_name)
+def test_openmmlabs_file_is_that_of_its_own_metafile(entry):
+    folder = Path(mmseg.__file__).parent / ".mim/configs/maskformer"
+    rows = yaml.safe_load((folder / "metafile.yaml").read_text())["Models"]
+    # its names put the stride or a decoder behind the backbone
+    plain = {re.sub("-d32|_upernet", "", row["Name"]): row for row in rows}
+    row = plain[entry["Name"]]
+    tail = "/mmsegmentation/v0.5/"  # the fork has a mirror of its own
+    assert entry["Weights"].split(tail)[1] == row["Weights"].split(tail)[1]
+    assert entry["Results"][0]["Metrics"] == row["Results"]["Metrics"]
+
+
+def test_openmmlabs_files_come_with_the_option_that_they_need():
+    assert len(OPENMMLAB) == 4
+    for entry in OPENMMLAB:
+        option = entry["Metadata"]["Options"].removeprefix("--cfg-options ")
+        key, value = option.split("=")
+        config = Config.fromfile(REPOSITORY / entry["Config"])
+        config.merge_from_dict({key: yaml.safe_load(value)})
+        assert config.model.decode_head.mask_padding is True
+    others = [x for x in ENTRIES if x not in OPENMMLAB]
+    assert not any("Options" in entry["Metadata"] for entry in others)
