@@ -230,6 +230,42 @@ def postprocess(scores: Tensor, crop: tuple[int, int], size: tuple[int, int]) ->
     return resize_bilinear(scores[..., : crop[0], : crop[1]], size)
 
 
+def panoptic_map(
+    class_logits: Tensor,
+    probs: Tensor,
+    num_things: int,
+    score_threshold: float = 0.8,
+    overlap_threshold: float = 0.8,
+) -> tuple[Tensor, list[int]]:
+    """Segment map (H, W), 0 where void, and the class of segments 1, 2, ...
+
+    `probs (Q, H, W)` are mask probabilities at the size of the result.
+    """
+    scores, labels = class_logits.softmax(-1).max(-1)
+    no_object = class_logits.shape[-1] - 1
+    kept = [
+        q
+        for q in range(len(labels))
+        if labels[q] != no_object and scores[q] > score_threshold
+    ]
+    segment_map = torch.zeros(probs.shape[1:], dtype=torch.int32)
+    classes: list[int] = []
+    if not kept:
+        return segment_map, classes
+    winner = (scores[kept, None, None] * probs[kept]).argmax(0)
+    for place, q in enumerate(kept):
+        won = winner == place
+        area, claimed = int(won.sum()), int((probs[q] >= 0.5).sum())
+        if area == 0 or claimed == 0 or area / claimed < overlap_threshold:
+            continue
+        label = int(labels[q])
+        if label < num_things or label not in classes:
+            classes.append(label)
+        segment = len(classes) if label < num_things else classes.index(label) + 1
+        segment_map[won] = segment
+    return segment_map, classes
+
+
 def sine_position(
     height: int, width: int, num_feats: int, padding: Tensor | None = None
 ) -> Tensor:

@@ -1,0 +1,210 @@
+"""The panoptic rule and the ranking of instances, against slow references."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from mmseg_maskformer.core.bands import Frame
+from mmseg_maskformer.core.panoptic import instances, panoptic_segments
+from tests import reference
+
+TILES = [1, 3001, None]
+BIG = 20.0  # sigmoid(20) is 1 - 2e-9, of -20 it is 2e-9
+
+
+def outputs(grid, num_queries=20, num_classes=7, sure=0.7, seed=0):
+    """Class logits (Q, K + 1), mask logits (Q, h, w): most queries pass the filter."""
+    generator = torch.Generator().manual_seed(seed)
+    class_logits = torch.randn(num_queries, num_classes + 1, generator=generator)
+    best = torch.randint(num_classes + 1, (num_queries,), generator=generator)
+    certain = torch.rand(num_queries, generator=generator) < sure
+    class_logits[torch.arange(num_queries), best] += 6.0 * certain
+    centres = torch.rand(num_queries, 2, generator=generator)
+    rows = torch.linspace(0, 1, grid[0])[:, None]
+    columns = torch.linspace(0, 1, grid[1])
+    distance = (rows - centres[:, 0, None, None]) ** 2 + (
+        columns - centres[:, 1, None, None]
+    ) ** 2
+    return class_logits, 4.0 - 120.0 * distance.float()
+
+
+def certain(labels, num_classes, logit=BIG):
+    """Class logits that are sure of the labels."""
+    return logit * torch.nn.functional.one_hot(
+        torch.tensor(labels), num_classes + 1
+    ).to(torch.float32)
+
+
+def stripes(*rows, width=4):
+    """Masks (Q, H, W) of queries that hold the given rows out of 10, as logits."""
+    masks = torch.full((len(rows), 10, width), -BIG)
+    for mask, held in zip(masks, rows, strict=True):
+        mask[held] = BIG
+    return masks
+
+
+def assert_equal(found, wanted_map, wanted_labels):
+    assert torch.equal(found.segment_map, wanted_map)
+    assert found.labels.tolist() == wanted_labels
+
+
+@pytest.mark.parametrize("tile", TILES)
+@pytest.mark.parametrize("seed", range(6))
+def test_equals_the_rule_query_by_query(seed, tile):
+    class_logits, mask_logits = outputs((60, 83), seed=seed)
+    expected = reference.panoptic_map(class_logits, mask_logits.sigmoid(), 4)
+    assert 2 <= len(expected[1]) < 20  # some are kept, some not
+    frame = Frame.whole((60, 83))
+    found = panoptic_segments(class_logits, mask_logits, frame, 4, tile=tile)
+    assert_equal(found, *expected)
+
+
+@pytest.mark.parametrize("tile", TILES)
+def test_crops_and_resizes_logits_before_the_sigmoid(tile):
+    class_logits, mask_logits = outputs((16, 21), seed=3)
+    logits = reference.resize_bilinear(mask_logits[None].double(), (64, 84))
+    logits = reference.postprocess(logits, (60, 81), (90, 100))[0]
+    expected, labels = reference.panoptic_map(class_logits, logits.sigmoid(), 4)
+    frame = Frame((64, 84), (0, 60, 0, 81), (90, 100))
+    found = panoptic_segments(class_logits, mask_logits, frame, 4, tile=tile)
+    assert found.labels.tolist() == labels
+    assert (found.segment_map == expected).double().mean() > 0.9995  # ties of rounding
+
+
+@pytest.mark.parametrize("case", ["pan0", "pan3"])
+@pytest.mark.parametrize("tile", TILES)
+def test_equals_the_original(golden, case, tile):
+    data = np.load(golden / "criterion_and_panoptic.npz")
+    class_logits = torch.from_numpy(data[f"{case}_cls"])
+    mask_logits = torch.from_numpy(data[f"{case}_mask"])
+    frame = Frame.whole(tuple(mask_logits.shape[-2:]))
+    found = panoptic_segments(class_logits, mask_logits, frame, 80, tile=tile)
+    listed = json.loads(str(data[f"{case}_info"]))
+    assert [x["id"] for x in listed] == list(range(1, len(listed) + 1))
+    expected = torch.from_numpy(data[f"{case}_map"])
+    assert_equal(found, expected, [x["category_id"] for x in listed])
+
+
+def test_nothing_is_kept():
+    frame = Frame.whole((5, 6))
+    logits = torch.full((3, 5, 6), BIG)
+    sure_of_nothing = certain([4, 4, 4], num_classes=4)
+    unsure = torch.zeros(3, 5)  # probability 1/5 each
+    for class_logits in (sure_of_nothing, unsure):
+        found = panoptic_segments(class_logits, logits, frame, 2)
+        assert_equal(found, torch.zeros(5, 6, dtype=torch.int32), [])
+
+
+def test_one_query_everywhere():
+    frame = Frame.whole((10, 4))
+    found = panoptic_segments(certain([3], 4), stripes(slice(None)), frame, 2)
+    assert_equal(found, torch.ones(10, 4, dtype=torch.int32), [3])
+
+
+def test_of_equal_queries_the_first_wins_and_the_other_is_occluded():
+    frame = Frame.whole((10, 4))
+    masks = stripes(slice(0, 5), slice(0, 5))
+    found = panoptic_segments(certain([0, 1], 4), masks, frame, 2)
+    expected = torch.ones(10, 4, dtype=torch.int32)
+    # at -20 both probabilities are equal too, so the first wins everywhere
+    assert_equal(found, expected, [0])
+
+
+def test_all_are_occluded():
+    # Each of ten things claims everything and wins one row of ten: 1/10 < 0.8.
+    masks = torch.full((10, 10, 4), 2.0)
+    masks[torch.arange(10), torch.arange(10)] = BIG
+    found = panoptic_segments(
+        certain([0] * 10, 4), masks, Frame.whole((10, 4)), num_things=2
+    )
+    assert_equal(found, torch.zeros(10, 4, dtype=torch.int32), [])
+
+
+@pytest.mark.parametrize(("threshold", "accepted"), [(0.8, True), (0.81, False)])
+def test_a_share_equal_to_the_threshold_is_enough(threshold, accepted):
+    # Query 0 claims rows 0-9 and loses rows 8 and 9 to query 1: 8 of 10 rows are won.
+    masks = stripes(slice(None), slice(8, 10))
+    masks[0, :8], masks[0, 8:] = BIG, 1.0
+    found = panoptic_segments(
+        certain([0, 1], 4),
+        masks,
+        Frame.whole((10, 4)),
+        num_things=2,
+        overlap_threshold=threshold,
+    )
+    rows = [1] * 8 + [2] * 2 if accepted else [0] * 8 + [1] * 2
+    expected = torch.tensor(rows, dtype=torch.int32)[:, None].expand(10, 4)
+    assert_equal(found, expected, [0, 1] if accepted else [1])
+
+
+def test_stuff_merges_and_things_do_not():
+    masks = stripes(slice(0, 2), slice(2, 4), slice(4, 6), slice(6, 8), slice(8, 10))
+    found = panoptic_segments(
+        certain([3, 0, 3, 0, 2], 4), masks, Frame.whole((10, 4)), num_things=2
+    )
+    # stuff 3, thing 0, stuff 3 again, another thing 0, stuff 2
+    rows = torch.tensor([1, 1, 2, 2, 1, 1, 3, 3, 4, 4], dtype=torch.int32)
+    assert_equal(found, rows[:, None].expand(10, 4), [3, 0, 0, 2])
+
+
+def test_won_pixels_below_one_half_are_written():
+    # sigmoid(-1) = 0.27 in rows 5-9, where nobody else is
+    masks = stripes(slice(0, 5))
+    masks[0, 5:] = -1.0
+    found = panoptic_segments(certain([0], 4), masks, Frame.whole((10, 4)), 2)
+    # 10 rows won / 5 rows claimed = 2 >= 0.8
+    assert_equal(found, torch.ones(10, 4, dtype=torch.int32), [0])
+
+
+def test_instances_in_closed_form():
+    # p = (0.6, 0.3 | 0.1) for query 0 and (0.2, 0.5 | 0.3) for query 1
+    class_logits = torch.tensor([[0.6, 0.3, 0.1], [0.2, 0.5, 0.3]]).log()
+    masks = torch.full((2, 4, 6), -BIG)
+    masks[0, 1:3, 2:5] = torch.tensor(3.0).log()  # probability 3/4 on 6 pixels
+    masks[1, 0, 0] = torch.tensor(9.0).log()  # 9/10 on one pixel
+    found = instances(
+        class_logits, masks, Frame.whole((4, 6)), num_things=2, max_per_image=3
+    )
+    # best three pairs: (0, class 0) 0.6, (1, class 1) 0.5, (0, class 1) 0.3
+    assert found.labels.tolist() == [0, 1, 1]
+    expected = torch.tensor([0.6 * 0.75, 0.5 * 0.9, 0.3 * 0.75])
+    torch.testing.assert_close(found.scores, expected, rtol=2e-6, atol=0)
+    assert found.boxes.tolist() == [[2, 1, 5, 3], [0, 0, 1, 1], [2, 1, 5, 3]]
+    assert found.masks.flatten(1).sum(1).tolist() == [6, 1, 6]
+    assert found.masks[0, 1:3, 2:5].all()
+
+
+def test_instances_are_things_and_as_many_as_there_are():
+    class_logits = torch.tensor([[0.6, 0.3, 0.1], [0.2, 0.5, 0.3]]).log()
+    masks = torch.full((2, 4, 6), BIG)
+    found = instances(class_logits, masks, Frame.whole((4, 6)), 1, max_per_image=100)
+    # 2 queries x 2 classes = 4 pairs, two of them of the one thing class
+    torch.testing.assert_close(found.scores, torch.tensor([0.6, 0.2]))
+    assert found.labels.tolist() == [0, 0]
+    none = instances(class_logits, masks, Frame.whole((4, 6)), num_things=0)
+    assert none.masks.shape == (0, 4, 6)
+    assert none.boxes.shape == (0, 4)
+
+
+def test_an_empty_mask_scores_zero_and_has_no_box():
+    class_logits = torch.tensor([[0.9, 0.1]]).log()
+    found = instances(
+        class_logits, torch.full((1, 4, 6), -3.0), Frame.whole((4, 6)), num_things=1
+    )
+    assert found.scores.tolist() == [0.0]
+    assert found.boxes.tolist() == [[0, 0, 0, 0]]
+
+
+@pytest.mark.parametrize("tile", TILES)
+def test_instances_do_not_depend_on_the_tile(tile):
+    class_logits, mask_logits = outputs((16, 21), seed=1)
+    frame = Frame((64, 84), (0, 60, 0, 81), (90, 100))
+    found = instances(class_logits, mask_logits, frame, 4, tile=tile)
+    whole = instances(class_logits, mask_logits, frame, 4, tile=10**8)
+    assert torch.equal(found.labels, whole.labels)
+    torch.testing.assert_close(found.scores, whole.scores, rtol=1e-5, atol=1e-6)
+    assert (found.masks == whole.masks).double().mean() > 0.9999
