@@ -5,11 +5,14 @@ All sides run in one process and take turns. Examples::
     python tools/benchmark.py criterion --size 512 --segments 9
     python tools/benchmark.py train-step --size 512 --amp
     python tools/benchmark.py semantic-inference --size 1024x2048 --batch 1 --check
+    python tools/benchmark.py panoptic-inference --size 800x1333 --classes 133 \
+        --batch 1 --kept 30 --check
 
 The peers are mmseg's MaskFormerHead and, where transformers is installed, its
 MaskFormer (not in semantic-inference: it resizes scores instead of masks, a different
-result). Use an otherwise idle machine: threads that wait for each other make times on a
-busy one meaningless; there, `--threads 1` and the CPU seconds say more.
+result); in panoptic-inference the fusion head of mmdet's MaskFormer. Use an otherwise
+idle machine: threads that wait for each other make times on a busy one meaningless;
+there, `--threads 1` and the CPU seconds say more.
 """
 
 from __future__ import annotations
@@ -38,7 +41,7 @@ import mmseg_maskformer  # noqa: E402, F401  (hosts without compiled operators)
 from benchmark_lib import measure  # noqa: E402
 from benchmark_lib.inputs import Outputs, Settings  # noqa: E402
 
-MODES = ("criterion", "train-step", "semantic-inference")
+MODES = ("criterion", "train-step", "semantic-inference", "panoptic-inference")
 PACKAGES = (
     "torch",
     "torchvision",
@@ -69,13 +72,14 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--classes", type=int, default=150)
     parser.add_argument("--segments", type=int, default=9, help="segments of an image")
     parser.add_argument("--queries", type=int, default=100)
+    parser.add_argument("--kept", type=int, default=30, help="queries with an object")
     parser.add_argument("--layers", type=int, default=6, help="supervised layers")
     parser.add_argument("--amp", nargs="?", const="bf16", choices=list(AMP))
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--threads", type=int, help="threads of PyTorch on the CPU")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
-        "--sides", nargs="+", help="only these: ours mmseg transformers"
+        "--sides", nargs="+", help="only these: ours mmseg mmdet transformers"
     )
     parser.add_argument("--check", action="store_true", help="results must agree")
     parser.add_argument("--json", type=Path, help="write everything to this file")
@@ -98,20 +102,18 @@ def settings_of(args: argparse.Namespace) -> Settings:
         device,
         amp,
         args.seed,
+        args.kept,
     )
 
 
 def sides(args: argparse.Namespace) -> list[Any]:
-    """The modules of the sides that can run here; mmseg is the one to compare with."""
-    names = ["ours", "mmseg", "transformers"]
-    if util.find_spec("transformers") is None or args.mode == "semantic-inference":
-        names.remove("transformers")
-    wanted = [name for name in names if name in (args.sides or names)]
-    files = {
-        "ours": "our_side",
-        "mmseg": "mmseg_side",
-        "transformers": "huggingface_side",
-    }
+    """The modules of the sides that can run here; the first two can be checked."""
+    files = {"ours": "our_side", "mmseg": "mmseg_side"}
+    if args.mode == "panoptic-inference":
+        files = {"ours": "our_side", "mmdet": "mmdet_side"}
+    elif args.mode != "semantic-inference" and util.find_spec("transformers"):
+        files["transformers"] = "huggingface_side"
+    wanted = [name for name in files if name in (args.sides or files)]
     return [importlib.import_module(f"benchmark_lib.{files[name]}") for name in wanted]
 
 
@@ -125,7 +127,7 @@ def variants_of(args: argparse.Namespace, settings: Settings) -> list[measure.Va
 def check(variants: list[measure.Variant], mode: str) -> str:
     """Compare the results of the first two sides; stops when they disagree."""
     first, second = (variant.step() for variant in variants[:2])
-    if mode == "semantic-inference":
+    if mode.endswith("inference"):
         gap = int((first.long() != second.long().view_as(first)).sum())
         verdict = f"{gap} of {first.numel()} labels differ"
     else:
@@ -140,7 +142,7 @@ def check(variants: list[measure.Variant], mode: str) -> str:
         verdict = (
             f"loss and gradients differ by at most {gap:.1e} (relative to the peer)"
         )
-    if gap > (0 if mode == "semantic-inference" else 1e-5):
+    if gap > (0 if mode.endswith("inference") else 1e-5):
         raise SystemExit(f"The sides do not agree: {verdict}.")
     return verdict
 

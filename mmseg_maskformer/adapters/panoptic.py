@@ -12,16 +12,21 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+from mmdet.evaluation.functional import INSTANCE_OFFSET
 from mmdet.models.detectors.base import BaseDetector
 from mmdet.registry import MODELS
-from mmdet.structures import INSTANCE_OFFSET, DetDataSample
+from mmdet.structures import DetDataSample
 from mmengine.structures import InstanceData, PixelData
 from torch import Tensor
 
 from mmseg_maskformer.checkpoints.loading import register_schemes, watch_loading
 from mmseg_maskformer.core.bands import Frame
 from mmseg_maskformer.core.inference import semantic_labels
-from mmseg_maskformer.core.panoptic import instances, panoptic_segments
+from mmseg_maskformer.core.panoptic import (
+    PanopticSegments,
+    instances,
+    panoptic_segments,
+)
 from mmseg_maskformer.core.structures import Predictions, SegmentTargets
 
 from .head import PredictionHead
@@ -174,9 +179,7 @@ class MaskFormerDetector(BaseDetector):
                 score_threshold=config["object_mask_thr"],
                 overlap_threshold=config["iou_thr"],
             )
-            encoded = self._encoded(segments.labels)
-            encoded = encoded.to(segments.segment_map.device)
-            panoptic = encoded[segments.segment_map.long()]
+            panoptic = host_map(segments, self.num_things_classes, self.num_classes)
             sample.pred_panoptic_seg = PixelData(sem_seg=panoptic[None])
         if config["instance_on"]:
             found = instances(
@@ -191,13 +194,6 @@ class MaskFormerDetector(BaseDetector):
         if config["semantic_on"]:
             labels = semantic_labels(*image, resize_logits=True)
             sample.pred_sem_seg = PixelData(sem_seg=labels[None])
-
-    def _encoded(self, labels: Tensor) -> Tensor:
-        """(G + 1,) int32 what the host writes for void and for segments 1..G."""
-        thing = labels < self.num_things_classes
-        objects = thing.cumsum(0) * thing  # 1, 2, ... of the things
-        encoded = labels + objects * INSTANCE_OFFSET
-        return torch.cat([labels.new_tensor([self.num_classes]), encoded]).int()
 
     def _targets(self, sample: DetDataSample, size: tuple[int, int]) -> SegmentTargets:
         """Segments of one image, padded to the size of the input."""
@@ -257,6 +253,15 @@ class MaskFormerDetector(BaseDetector):
                     f"{self.num_classes - 1}. Set them to the numbers of thing and "
                     "stuff classes of the data set."
                 )
+
+
+def host_map(segments: PanopticSegments, num_things: int, num_classes: int) -> Tensor:
+    """(H, W) int32 in the host's encoding: class + 1000 * object, K where void."""
+    thing = segments.labels < num_things
+    objects = thing.cumsum(0) * thing  # 1, 2, ... of the things, 0 of the stuff
+    void = segments.labels.new_tensor([num_classes])
+    table = torch.cat([void, segments.labels + objects * INSTANCE_OFFSET]).int()
+    return table.to(segments.segment_map.device)[segments.segment_map.long()]
 
 
 def _complete(test_cfg: dict[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,8 @@ from torch import Tensor
 from .resize import resize_rows, source_rows
 from .structures import at_least_float32
 
-_TILE = {"cpu": 1 << 20, "cuda": 1 << 27}  # elements of an intermediate result
+# Elements of an intermediate result; sums of ones in float32 are exact up to 1 << 24.
+_TILE = {"cpu": 1 << 20, "cuda": 1 << 24}
 
 
 class Frame(NamedTuple):

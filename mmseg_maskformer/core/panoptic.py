@@ -83,11 +83,19 @@ def _compete(
     won, claimed = scores.new_zeros(2, len(scores), dtype=torch.int64)
     for rows, logits in mask_bands(mask_logits, frame, tile):
         probs = logits.sigmoid_()
-        claimed += (probs >= 0.5).flatten(1).sum(dim=1)
-        best = probs.mul_(scores[:, None, None]).max(dim=0).indices
+        half = torch.ge(probs, 0.5, out=torch.empty_like(probs))
+        claimed += half.flatten(1).sum(dim=1).long()
+        best = _first_maximum(probs.mul_(scores[:, None, None]))
         won.scatter_add_(0, best.flatten(), torch.ones_like(best).flatten())
         winners[rows] = best
     return winners, won, claimed
+
+
+def _first_maximum(x: Tensor) -> Tensor:
+    """Index of the first largest of n maps (n, H, W), faster than any argmax."""
+    order = torch.arange(len(x), 0, -1, dtype=x.dtype, device=x.device)
+    largest = torch.eq(x, x.amax(dim=0), out=torch.empty_like(x))
+    return len(x) - largest.mul_(order[:, None, None]).amax(dim=0).long()
 
 
 def _numbered(

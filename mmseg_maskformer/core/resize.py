@@ -75,10 +75,11 @@ def resize_rows(
         (N, rows, W).
     """
     low, high, fraction = _taps(height or x.shape[1], size[0], rows)
-    low_rows = x[:, (low - first).to(x.device)]
-    high_rows = x[:, (high - first).to(x.device)]
-    mixed = torch.lerp(low_rows, high_rows, fraction[:, None].to(x))
-    return resize(mixed[None], (rows[1] - rows[0], size[1]))[0]
+    # widths first: few source rows are stretched, and every row is mixed of two of them
+    used, place = torch.cat([low, high]).unique(return_inverse=True)
+    wide = F.interpolate(x[:, (used - first).to(x.device)], size[1], mode="linear")
+    low, high = place.to(x.device).chunk(2)
+    return torch.lerp(wide[:, low], wide[:, high], fraction[:, None].to(x))
 
 
 def source_rows(n_in: int, n_out: int, rows: tuple[int, int]) -> tuple[int, int]:

@@ -16,6 +16,7 @@ from mmdet.registry import MODELS
 from mmdet.structures import DetDataSample
 from mmdet.structures.mask import BitmapMasks
 
+from mmseg_maskformer.adapters.panoptic import host_map
 from mmseg_maskformer.core.bands import Frame
 from mmseg_maskformer.core.panoptic import instances, panoptic_segments
 from tests import cases, mmdet_peer
@@ -116,10 +117,7 @@ def both_maps(class_logits, mask_logits, **thresholds):
     expected = fusion.panoptic_postprocess(class_logits, mask_logits).sem_seg[0]
     frame = Frame.whole(tuple(mask_logits.shape[-2:]))
     found = panoptic_segments(class_logits, mask_logits, frame, THINGS)
-    thing = found.labels < THINGS
-    encoded = found.labels + 1000 * thing.cumsum(0) * thing
-    table = torch.cat([torch.tensor([THINGS + STUFF]), encoded]).int()
-    return table[found.segment_map.long()], expected
+    return host_map(found, THINGS, THINGS + STUFF), expected
 
 
 def random_outputs(seed, sure=8.0):

@@ -79,8 +79,18 @@ def test_variants_take_turns(measure):
 
 
 @pytest.mark.mmdet
-@pytest.mark.parametrize("mode", ["criterion", "semantic-inference", "train-step"])
-def test_every_mode_runs_and_the_sides_agree(mode, monkeypatch, tmp_path, capsys):
+@pytest.mark.parametrize(
+    ("mode", "peer_name"),
+    [
+        ("criterion", "mmseg"),
+        ("train-step", "mmseg"),
+        ("semantic-inference", "mmseg"),
+        ("panoptic-inference", "mmdet"),
+    ],
+)
+def test_every_mode_runs_and_the_sides_agree(
+    mode, peer_name, monkeypatch, tmp_path, capsys
+):
     pytest.importorskip("mmdet")
     monkeypatch.syspath_prepend(str(REPOSITORY / "tools"))
     import benchmark
@@ -88,17 +98,17 @@ def test_every_mode_runs_and_the_sides_agree(mode, monkeypatch, tmp_path, capsys
     path = tmp_path / "report.json"
     options = "--size 64 --classes 7 --segments 3 --queries 10 --layers 2 --repeats 1"
     command = ["benchmark.py", mode, *options.split(), "--check", "--json", str(path)]
-    monkeypatch.setattr(sys, "argv", [*command, "--sides", "ours", "mmseg"])
+    monkeypatch.setattr(sys, "argv", [*command, "--sides", "ours", peer_name])
     benchmark.main()
     report = json.loads(path.read_text())
-    ours, peer = report["results"]["ours"], report["results"]["mmseg"]
-    key = "peak" if mode == "semantic-inference" else "held"
+    ours, peer = report["results"]["ours"], report["results"][peer_name]
+    key = "peak" if mode.endswith("inference") else "held"
     assert ours[key] < peer[key]
     assert report["environment"]["versions"]["torch"] == torch.__version__.split("+")[0]
-    assert "mmseg / ours" in capsys.readouterr().out
+    assert f"{peer_name} / ours" in capsys.readouterr().out
     if mode == "criterion":
         # two gradients of 3 masks, 2 layers, 2 images on 16 x 16 cells, and the heads'
         assert ours["saved_without_inputs"] >= 2 * 3 * 2 * 2 * 16 * 16 * 4
         assert "loss and gradients differ by at most" in report["check"]
-    if mode == "semantic-inference":
+    if mode.endswith("inference"):
         assert report["check"] == f"0 of {2 * 64 * 64} labels differ"

@@ -23,6 +23,7 @@ class Settings(NamedTuple):
     device: torch.device
     amp: torch.dtype | None
     seed: int
+    kept: int
 
     @property
     def grid(self) -> tuple[int, int]:
@@ -50,6 +51,11 @@ def label_maps(settings: Settings) -> Tensor:
         nearest = torch.cdist(grid.flatten(0, 1), centres).argmin(1)
         maps.append(labels[nearest].view(settings.size))
     return torch.stack(maps).to(settings.device)
+
+
+def num_things(settings: Settings) -> int:
+    """How many of the classes are things: the share of COCO, 80 of 133."""
+    return settings.classes * 80 // 133
 
 
 def images(settings: Settings) -> Tensor:
@@ -98,3 +104,22 @@ def head_outputs(settings: Settings) -> tuple[Tensor, Tensor, Tensor]:
     features = torch.randn(settings.batch, WIDTH, *settings.grid, generator=generator)
     found = (class_logits, embed, 4 * features)
     return tuple(x.to(settings.device) for x in found)
+
+
+def panoptic_outputs(settings: Settings) -> tuple[Tensor, Tensor]:
+    """Class logits (B, Q, K+1) and mask logits (B, Q, h, w) on the stride-4 grid.
+
+    The first `kept` queries are sure of a class and hold a blob each, the others are
+    sure of "no object".
+    """
+    generator = torch.Generator().manual_seed(settings.seed)
+    shape = (settings.batch, settings.queries)
+    class_logits = torch.randn(*shape, settings.classes + 1, generator=generator)
+    labels = torch.randint(settings.classes, shape, generator=generator)
+    labels[:, settings.kept :] = settings.classes
+    class_logits.scatter_(2, labels[..., None], 12.0)
+    centres = torch.rand(2, *shape, 1, 1, generator=generator)
+    rows, columns = (torch.linspace(0, 1, side) for side in settings.grid)
+    distance = (rows[:, None] - centres[0]) ** 2 + (columns - centres[1]) ** 2
+    mask_logits = 4 - 4 * settings.kept * distance
+    return class_logits.to(settings.device), mask_logits.to(settings.device)

@@ -17,6 +17,7 @@ from benchmark_lib.measure import Variant
 from mmseg_maskformer.core.bands import Frame
 from mmseg_maskformer.core.criterion import SetCriterion
 from mmseg_maskformer.core.inference import semantic_labels
+from mmseg_maskformer.core.panoptic import panoptic_segments
 from mmseg_maskformer.core.structures import Predictions, semantic_targets
 
 NAME = "ours"
@@ -89,3 +90,22 @@ def semantic_inference(settings: Settings) -> Variant:
             )
 
     return Variant(NAME, forward, [class_logits, masks])
+
+
+def panoptic_inference(settings: Settings) -> Variant:
+    """From head outputs to panoptic maps, in bands, all queries at once."""
+    from mmseg_maskformer.adapters.panoptic import host_map
+
+    outputs = inputs.panoptic_outputs(settings)
+    frame, things = Frame.whole(settings.size), inputs.num_things(settings)
+
+    @torch.no_grad()
+    def forward() -> Tensor:
+        with settings.autocast():
+            found = [
+                panoptic_segments(*image, frame, things)
+                for image in zip(*outputs, strict=True)
+            ]
+        return torch.stack([host_map(x, things, settings.classes) for x in found])
+
+    return Variant(NAME, forward, list(outputs))
