@@ -5,11 +5,12 @@ VENV := .venv
 VENV_OPENMMLAB := .venv-openmmlab
 PIP_INSTALL := -m pip install --no-input --disable-pip-version-check
 
-.PHONY: help demo test test-openmmlab lint
+.PHONY: help demo demo-panoptic test test-openmmlab lint
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo            train and evaluate on made-up scenes, about 5 minutes"
+	@echo "make demo-panoptic   the same with panoptic segmentation, about 5 minutes"
 	@echo "make test            run the tests"
 	@echo "make test-openmmlab  run the tests of the host seams on upstream OpenMMLab"
 	@echo "make lint            ruff and mypy"
@@ -19,6 +20,9 @@ help:
 
 demo: $(VENV)/ready
 	$(VENV)/bin/python tools/demo.py
+
+demo-panoptic: $(VENV)/ready
+	$(VENV)/bin/python tools/demo.py --panoptic
 
 test: $(VENV)/ready
 	$(VENV)/bin/python -m pytest -q

@@ -26,7 +26,13 @@ CATALOG: dict[str, dict[str, tuple[str, ...]]] = {
     "DATASETS": {
         "datasets.ade20k_full": ("ADE20KFullDataset",),
         "datasets.camvid": ("CamVidDataset",),
+        "datasets.coco_panoptic": ("CocoInstanceDataset", "CocoPanopticDataset"),
         "datasets.mapillary": ("MapillaryVistasDataset",),
+        "datasets.panoptic_scenes": ("PanopticScenesDataset",),
+        "datasets.panoptic_sets": (
+            "ADE20KPanopticDataset",
+            "CityscapesPanopticDataset",
+        ),
         "datasets.scenes": ("ScenesDataset",),
     },
     "TRANSFORMS": {
@@ -35,8 +41,9 @@ CATALOG: dict[str, dict[str, tuple[str, ...]]] = {
         "datasets.transforms": ("LoadImage", "ResizeWithLabels"),
     },
     "METRICS": {"metrics.panoptic_quality": ("PanopticQuality",)},
-    "HOOKS": {},
+    "HOOKS": {"engine.class_counts": ("CheckClassesHook",)},
     "OPTIM_WRAPPERS": {"engine.amp": ("BFloat16OptimWrapper",)},
+    "VISUALIZERS": {"engine.panoptic_visualizer": ("PanopticVisualizer",)},
     "OPTIM_WRAPPER_CONSTRUCTORS": {
         "engine.optim": ("ModulewiseOptimWrapperConstructor",)
     },

@@ -78,7 +78,11 @@ def test_checkpoints_know_no_host_but_mmengine():
     for path in sources("checkpoints"):
         host = {"mmengine"} if path.name in ("loading.py", "export.py") else set()
         assert roots(path) <= known | host, path
-        assert own_parts(path) <= {"checkpoints", "compat"}, path
+        others = {
+            "export.py": {"adapters"},  # builds the criterion to know its weights
+            "zoo.py": {"datasets"},  # the order of ADE20K's classes
+        }.get(path.name, set())
+        assert own_parts(path) <= {"checkpoints", "compat"} | others, path
 
 
 def test_only_the_registries_know_the_catalog():
@@ -222,7 +226,7 @@ def test_metafiles_list_configs_that_exist():
         for path in index["Import"]
         for model in yaml.safe_load((CHECKOUT / path).read_text())["Models"]
     ]
-    assert len(entries) == 16  # the rows of the paper whose weights were released
+    assert len(entries) == 24  # the rows of the paper whose weights were released
     for model in entries:
         assert (CHECKOUT / model["Config"]).stem == model["Name"]
         assert (CHECKOUT / model["Config"]).exists()

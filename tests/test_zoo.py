@@ -46,6 +46,8 @@ DATA_SETS = {
     "ade20k-full": "ade20k-full-847",
     "cityscapes": "cityscapes-19",
     "mapillary": "mapillary-vistas-65",
+    "coco-panoptic": "coco-panoptic",
+    "ade20k-panoptic": "ade20k-150-panoptic",
 }
 OWNERS = {  # where files stand, and under which licence
     f"{URL}/": "CC BY-NC 4.0",
@@ -54,7 +56,7 @@ OWNERS = {  # where files stand, and under which licence
 METAFILE = yaml.safe_load(
     (REPOSITORY / "configs/maskformer/metafile.yml").read_text(encoding="utf-8")
 )
-ENTRIES = [x for x in METAFILE["Models"] if "panoptic" not in x["Name"]]
+ENTRIES = METAFILE["Models"]
 OPENMMLAB = [x for x in ENTRIES if "download.openmmlab.com" in x["Weights"]]
 
 
@@ -64,11 +66,16 @@ def by_name(entry):
 
 def zoo_name(config):
     """The zoo's name of one of our configs; None where a word of it has none."""
-    pattern = r"maskformer_(.+)_(\d)xb(\d)-(\d+k)_(.+)-(\d+)x\d+"
+    pattern = r"maskformer_(.+)_(\d+)xb(\d)-(\d+k)_(.+?)(?:-(\d+)x\d+)?"
     backbone, cards, images, steps, data, crop = re.fullmatch(pattern, config).groups()
+    backbone = backbone.removesuffix("-6enc")
     if backbone not in BACKBONES or data not in DATA_SETS:
         return None
     name = f"{BACKBONES[backbone]}_bs{int(cards) * int(images)}_{steps}"
+    if data.endswith("panoptic"):
+        return f"{DATA_SETS[data]}/{name}".replace(
+            "maskformer_", "maskformer_panoptic_"
+        )
     large = f"_res{crop}" if "IN21k" in name else ""
     return f"{DATA_SETS[data]}/{name}{large}"
 
@@ -84,13 +91,13 @@ def test_every_released_file_has_its_folder_and_identity(group):
 
 
 def test_every_released_model_has_a_config_and_an_entry():
-    semantic = {x for x in zoo_names() if "panoptic" not in x and "per_pixel" not in x}
+    wanted = {x for x in zoo_names() if "per_pixel" not in x}
     leaves = [x.stem for x in (REPOSITORY / "configs/maskformer").glob("*.py")]
-    names = {x: zoo_name(x) for x in leaves if "panoptic" not in x}
-    released = {x for x, name in names.items() if name in semantic}
-    assert {names[x] for x in released} == semantic
+    names = {x: zoo_name(x) for x in leaves}
+    released = {x for x, name in names.items() if name in wanted}
+    assert {names[x] for x in released} == wanted
     assert {entry["Name"] for entry in ENTRIES} == released
-    assert len(released) == 16
+    assert len(released) == 16 + 8  # semantic and panoptic
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=by_name)
@@ -110,6 +117,9 @@ def test_an_entry_says_what_its_config_says(entry):
 def test_the_authors_file_is_that_of_the_config(entry):
     assert entry["Weights"] == zoo_url(zoo_name(entry["Name"]))
     metrics = entry["Results"][0]["Metrics"]
+    if "PQ" in metrics:
+        assert paper(entry["Name"])[0].split(" (")[0] == str(metrics["PQ"])
+        return
     row = [str(metrics["mIoU"]), str(metrics.get("mIoU(ms+flip)", "-"))]
     assert paper(entry["Name"]) == row
 

@@ -1,6 +1,7 @@
 """Train and evaluate a small MaskFormer on rendered scenes: ``python tools/demo.py``.
 
-Nothing is downloaded. The host's own log goes to the work directory.
+Nothing is downloaded. The host's own log goes to the work directory. ``--panoptic``
+trains the panoptic model, in MMDetection's pipeline.
 """
 
 from __future__ import annotations
@@ -13,16 +14,24 @@ from mmengine.runner import Runner
 
 from mmseg_maskformer.engine.launch import add_common_arguments, load_config
 from mmseg_maskformer.engine.progress import LastTable, ProgressHook, quiet_host
-from mmseg_maskformer.engine.sheet import predict_rows, prediction_sheet
+from mmseg_maskformer.engine.sheet import PanopticRow, predict_rows, prediction_sheet
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 CONFIG = CHECKOUT / "configs" / "demo" / "maskformer_tiny_scenes.py"
+PANOPTIC_CONFIG = CONFIG.with_stem("maskformer_tiny_scenes-panoptic")
 
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--config", default=str(CONFIG), help="config file")
+    parser.add_argument(
+        "--panoptic",
+        dest="config",
+        action="store_const",
+        const=str(PANOPTIC_CONFIG),
+        help="the panoptic demo instead of the semantic one",
+    )
     parser.add_argument(
         "--num", type=int, default=6, help="scenes on the sheet of predictions"
     )
@@ -45,7 +54,8 @@ def save_sheet(runner: Runner, num: int) -> Path:
     rows = predict_rows(runner.model, dataset, num)
     meta = dataset.metainfo
     path = Path(runner.work_dir) / "predictions.png"
-    prediction_sheet(rows, meta["classes"], meta["palette"]).save(path)
+    width = 384 if isinstance(rows[0], PanopticRow) else 192  # names need room
+    prediction_sheet(rows, meta["classes"], meta["palette"], width).save(path)
     return path
 
 
@@ -62,8 +72,9 @@ def main() -> None:
     minutes, seconds = divmod(round(time.monotonic() - started), 60)
     print(table.text)
     held_out = runner.val_dataloader.dataset
+    name = "PQ" if "PQ" in progress.metrics else "mIoU"
     print(
-        f"Held-out mIoU {progress.metrics['mIoU']:.2f}: {len(held_out)} scenes of "
+        f"Held-out {name} {progress.metrics[name]:.2f}: {len(held_out)} scenes of "
         f"another seed, {len(held_out.metainfo['classes'])} classes"
     )
     print(f"Took {minutes} min {seconds} s. Log and checkpoint: {runner.work_dir}")

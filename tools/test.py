@@ -34,9 +34,10 @@ def parse_args() -> argparse.Namespace:
 
 
 def paint_predictions(config: Config, args: argparse.Namespace) -> None:
-    """Make the runner paint or show every prediction."""
+    """Make the runner paint or show every prediction, by the hook of its host."""
+    host = {"mmseg": "Seg", "mmdet": "Det"}[config.default_scope]
     config.default_hooks.visualization = {
-        "type": "SegVisualizationHook",
+        "type": f"{host}VisualizationHook",
         "draw": True,
         "interval": 1,
         "show": args.show,
@@ -44,6 +45,24 @@ def paint_predictions(config: Config, args: argparse.Namespace) -> None:
     }
     if args.show_dir:
         config.visualizer.save_dir = args.show_dir
+
+
+def write_label_maps(config: Config, folder: str) -> None:
+    """Make the evaluator write the predicted label maps.
+
+    Raises:
+        SystemExit: The config evaluates with a metric that cannot write them.
+    """
+    evaluators = config.test_evaluator
+    evaluators = evaluators if isinstance(evaluators, list) else [evaluators]
+    writers = [x for x in evaluators if x["type"].rpartition(".")[2] == "IoUMetric"]
+    if not writers:
+        names = [evaluator["type"] for evaluator in evaluators]
+        raise SystemExit(
+            f"--out needs an IoUMetric in test_evaluator, but {config.filename} has "
+            f"{names}, which write no label maps; --show-dir paints pictures."
+        )
+    writers[0]["output_dir"] = folder
 
 
 def main() -> None:
@@ -56,7 +75,7 @@ def main() -> None:
     if args.show or args.show_dir:
         paint_predictions(config, args)
     if args.out:
-        config.test_evaluator.output_dir = args.out
+        write_label_maps(config, args.out)
     Runner.from_cfg(config).test()
     leave_processes()
 

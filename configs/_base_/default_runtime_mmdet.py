@@ -3,4 +3,5 @@
 _base_ = "default_runtime.py"
 
 default_scope = "mmdet"
-visualizer = dict(type="DetLocalVisualizer")
+visualizer = dict(type="mmseg_maskformer.PanopticVisualizer")
+custom_hooks = [dict(type="mmseg_maskformer.CheckClassesHook")]

@@ -89,8 +89,8 @@ def model_config(
     model: Mapping[str, Any], classes: Sequence[str] | None = None
 ) -> dict[str, Any]:
     """The ``config.json`` of a model of ours."""
-    head = model["decode_head"]
-    num_classes = head["num_classes"]
+    head = model.get("decode_head", model)  # a detector holds the parts itself
+    num_classes = _num_classes(head)
     names = classes or [f"LABEL_{index}" for index in range(num_classes)]
     if len(names) != num_classes:
         raise ValueError(
@@ -124,10 +124,17 @@ def model_config(
     )
 
 
+def _num_classes(head: Mapping[str, Any]) -> int:
+    if "num_classes" in head:
+        return head["num_classes"]
+    return head["num_things_classes"] + head["num_stuff_classes"]
+
+
 def _backbone(backbone: Mapping[str, Any]) -> dict[str, Any]:
-    if backbone["type"] == "ResNet" and backbone.get("depth") in _RESNET_DEPTHS:
+    kind = backbone["type"].rpartition(".")[2]  # "mmseg.SwinTransformer" in mmdet
+    if kind == "ResNet" and backbone.get("depth") in _RESNET_DEPTHS:
         return _resnet(**_settings(backbone, _FIXED_RESNET))
-    if backbone["type"] == "SwinTransformer":
+    if kind == "SwinTransformer":
         return _swin(**_settings(backbone, _FIXED_SWIN))
     raise ValueError(
         f"transformers has no counterpart of the backbone {backbone['type']} (depth "
@@ -237,7 +244,7 @@ def _preprocessor(
         do_normalize=True,
         image_mean=[value / 255 for value in settings["mean"]],
         image_std=[value / 255 for value in settings["std"]],
-        size_divisor=settings.get("size_divisor", 32),
+        size_divisor=settings.get("size_divisor", settings.get("pad_size_divisor", 32)),
         ignore_index=settings.get("seg_pad_val", 255),
         do_reduce_labels=_reduces_labels(dataset),
     )

@@ -13,6 +13,7 @@ from torch import Tensor
 from mmseg_maskformer.compat import load_safely
 
 from .pickles import PickledArray, read_pickle
+from .zoo import in_our_class_order
 
 _CONTAINERS = ("model", "state_dict")
 _REFUSAL = re.compile(r"[Uu]nsupported(?: global:)? GLOBAL (\S+)")  # torch's words
@@ -30,7 +31,8 @@ def read_checkpoint(path: str | Path) -> dict[str, Tensor]:
         FileNotFoundError: There is no such file.
         ValueError: The file is damaged, holds something else, or wants to run code.
     """
-    return tensors_by_name(read_content(path), path)
+    tensors = tensors_by_name(read_content(path), path)
+    return in_our_class_order(Path(path).name, tensors)
 
 
 def read_content(path: str | Path, map_location: Any = "cpu") -> Any:

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Mapping
+
+from torch import Tensor
+
+from mmseg_maskformer.datasets.ade20k_panoptic_classes import things_first
 
 BASE_URL = "https://dl.fbaipublicfiles.com/maskformer"
 LICENSE = "CC BY-NC 4.0"
@@ -84,3 +89,22 @@ def zoo_url(name: str) -> str:
         raise KeyError(f"No released model is called {name!r}. {known}.")
     folder = config.rpartition("/")[2]
     return f"{BASE_URL}/{_FOLDERS[group]}/{folder}/model_final_{identity}.pkl"
+
+
+def in_our_class_order(
+    file: str, tensors: Mapping[str, Tensor]
+) -> Mapping[str, Tensor]:
+    """The tensors of a file with its classes in our order.
+
+    Only the authors' panoptic models of ADE20K have another: theirs is that of the
+    semantic classes, ours has things before stuff. They are known by their file names.
+    """
+    identities = _FILES["ade20k-150-panoptic"].values()
+    if file not in {f"model_final_{identity}.pkl" for identity in identities}:
+        return tensors
+    order = things_first()
+    rows = [*order, len(order)]  # "no object" stays the last
+    return {
+        name: x[rows] if ".predictor.class_embed." in name else x
+        for name, x in tensors.items()
+    }

@@ -7,7 +7,6 @@ object in the release, from 1; 847 of them are classes, the others are ignored.
 from __future__ import annotations
 
 from functools import lru_cache
-from io import BytesIO
 from pathlib import Path
 
 import cv2
@@ -17,6 +16,7 @@ from PIL import Image, ImageOps
 from mmseg_maskformer.datasets.ade20k_full_classes import CLASSES, IGNORED
 from mmseg_maskformer.datasets.preparation import (
     Sample,
+    encoded,
     prepare,
     read_image,
     reading,
@@ -85,11 +85,11 @@ def convert(sample: Sample) -> None:
     require_equal_sizes(sample.image, image.shape[:2], sample.labels, labels.shape)
     write_whole(
         sample.new_image,
-        _encoded(shrunk(image, cv2.INTER_LINEAR), "JPEG", quality=JPEG_QUALITY),
+        encoded(shrunk(image, cv2.INTER_LINEAR), "JPEG", quality=JPEG_QUALITY),
     )
     write_whole(
         sample.new_labels,
-        _encoded(shrunk(labels, cv2.INTER_NEAREST), "TIFF", compression="tiff_lzw"),
+        encoded(shrunk(labels, cv2.INTER_NEAREST), "TIFF", compression="tiff_lzw"),
     )
 
 
@@ -141,9 +141,3 @@ def _read_photograph(path: Path, size: tuple[int, ...]) -> np.ndarray:
         turned = ImageOps.exif_transpose(image)
         chosen = turned if turned.size[::-1] == size else image
         return np.asarray(chosen.convert("RGB"))
-
-
-def _encoded(pixels: np.ndarray, form: str, **options: object) -> bytes:
-    buffer = BytesIO()
-    Image.fromarray(pixels).save(buffer, form, **options)
-    return buffer.getvalue()

@@ -14,6 +14,7 @@ from scipy.io import loadmat
 
 from mmseg_maskformer.datasets.preparation import (
     Sample,
+    encoded,
     loaded_size,
     prepare,
     reading,
@@ -75,10 +76,8 @@ def convert(sample: Sample) -> None:
         content = sample.image.read_bytes()
         size = loaded_size(Image.open(BytesIO(content)))
     require_equal_sizes(sample.image, size, sample.labels, labels.shape)
-    buffer = BytesIO()
-    Image.fromarray(labels).save(buffer, "PNG")
     write_whole(sample.new_image, content)
-    write_whole(sample.new_labels, buffer.getvalue())
+    write_whole(sample.new_labels, encoded(labels, "PNG"))
 
 
 def read_labels(path: Path) -> np.ndarray:

@@ -18,6 +18,7 @@ from mmengine import fileio
 from mmengine.structures import InstanceData, PixelData
 from PIL import Image
 
+from .coco_files import shown
 from .transforms import naming
 
 _VOID = 255  # in the host's semantic maps
@@ -43,6 +44,7 @@ class LoadPanopticMap(BaseTransform):
 
     def transform(self, results: dict) -> dict:
         """Add the map and the list of its segments."""
+        _check_panoptic(results)
         path = results["seg_map_path"]
         with naming("panoptic map", path):
             content = fileio.get(path, backend_args=self.backend_args)
@@ -124,24 +126,51 @@ def _instances(segments: InstanceData, numbers: np.ndarray) -> InstanceData:
 
 def _numbers(ids: np.ndarray, listed: np.ndarray, path: str) -> np.ndarray:
     """Place in the list, from 1, of each id (H, W); 0 where the id is 0."""
-    found, inverse = np.unique(ids, return_inverse=True)
+    _check_listed_once(listed, path)
+    starts = np.flatnonzero(np.diff(ids.ravel(), prepend=-1))  # runs of one id
+    found, inverse = np.unique(ids.ravel()[starts], return_inverse=True)
     places = {0: 0} | {int(x): place for place, x in enumerate(listed, start=1)}
-    unlisted = [x for x in found.tolist() if x not in places]
+    _check_same_ids(set(found.tolist()), set(places), path)
+    table = np.array([places[x] for x in found.tolist()])
+    lengths = np.diff(starts, append=ids.size)
+    return np.repeat(table[inverse], lengths).reshape(ids.shape)
+
+
+def _check_panoptic(results: dict) -> None:
+    if "segments_info" not in results or not results.get("seg_map_path"):
+        raise ValueError(
+            f"The data set gives no list of segments or no panoptic map for "
+            f"{results.get('img_path', 'an unnamed image')}. LoadPanopticMap needs a "
+            "panoptic data set, say mmseg_maskformer.CocoPanopticDataset with "
+            "data_prefix=dict(img='...', seg='...')."
+        )
+
+
+def _check_listed_once(listed: np.ndarray, path: str) -> None:
+    values, times = np.unique(listed, return_counts=True)
+    wrong = values[(times > 1) | (values <= 0)]
+    if wrong.size:
+        raise ValueError(
+            f"The annotation file lists the segment id(s) {shown(wrong)} of {path} "
+            "twice or as 0, which is void. Give every segment a positive id of its own."
+        )
+
+
+def _check_same_ids(found: set[int], places: set[int], path: str) -> None:
+    unlisted, missing = sorted(found - places), sorted(places - found - {0})
     if unlisted:
         raise ValueError(
-            f"Pixels of {path} have the id(s) {_shown(unlisted)}, which its entry in "
-            "the annotation file does not list. List them in segments_info, or paint "
-            "the pixels black (void); check that the two belong together."
+            f"Pixels of {path} have the id(s) {shown(unlisted)}, which its entry in "
+            "the annotation file does not list or MMDetection's CocoPanopticDataset "
+            "dropped as too small. List them in segments_info and take "
+            "mmseg_maskformer.CocoPanopticDataset, or paint the pixels black (void)."
         )
-    missing = sorted(places.keys() - set(found.tolist()) - {0})
-    if missing or len(places) != len(listed) + 1:
+    if missing:
         raise ValueError(
-            f"The annotation file lists the segment id(s) {_shown(missing or listed)} "
-            f"of {path}, but no pixel has them or an id stands twice. Remove them from "
-            "segments_info; check that the two belong together."
+            f"The annotation file lists the segment id(s) {shown(missing)} of {path}, "
+            "but no pixel has them. Remove them from segments_info; check that the two "
+            "belong together."
         )
-    table = np.array([places[x] for x in found.tolist()])
-    return table[inverse].reshape(ids.shape)
 
 
 def _check_size(colours: np.ndarray, results: dict) -> None:
@@ -153,8 +182,3 @@ def _check_size(colours: np.ndarray, results: dict) -> None:
             f"{size[0]} x {size[1]} (height x width): they must be equal. Check that "
             "the two belong together."
         )
-
-
-def _shown(values: Any) -> str:
-    values = list(values)
-    return ", ".join(map(str, values[:8])) + (", ..." if len(values) > 8 else "")

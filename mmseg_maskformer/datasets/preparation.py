@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
+from io import BytesIO
 from multiprocessing import Pool
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -69,11 +70,11 @@ def prepare(
     _check_names(samples)
     todo = [sample for sample in samples if not sample.finished]
     print(f"Converting {len(todo)} images, {len(samples) - len(todo)} are finished")
-    _run(convert, todo, workers)
+    for_each(convert, todo, workers)
     print(f"Checking {len(samples)} images and label maps")
     _check_nothing_else(samples)
     check = partial(labels_of, num_classes=num_classes, ignored=ignored)
-    return _report(samples, _run(check, samples, workers), num_classes, ignored)
+    return _report(samples, for_each(check, samples, workers), num_classes, ignored)
 
 
 def labels_of(sample: Sample, num_classes: int, ignored: int) -> set[int]:
@@ -143,6 +144,13 @@ def write_whole(path: Path, content: bytes) -> None:
     unfinished.replace(path)
 
 
+def encoded(pixels: np.ndarray, form: str, **options: object) -> bytes:
+    """Content of an image file in a form that Pillow knows."""
+    buffer = BytesIO()
+    Image.fromarray(pixels).save(buffer, form, **options)
+    return buffer.getvalue()
+
+
 def require(path: Path, what: str) -> Path:
     """The path, or a sentence when there is nothing.
 
@@ -196,9 +204,7 @@ def run_tool(prepare_root: Callable[..., str], description: str, root: str) -> N
         sys.exit(f"\n{error}")
 
 
-def _run(
-    task: Callable[[Sample], Any], samples: Sequence[Sample], workers: int
-) -> list:
+def for_each(task: Callable[[Any], Any], samples: Sequence, workers: int) -> list:
     """Results of a task for every sample, in their order, under a progress bar."""
     if not samples:
         return []

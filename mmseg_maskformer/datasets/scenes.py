@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from mmseg.datasets import BaseSegDataset
 
-from mmseg_maskformer.datasets.scene_classes import class_names, class_palette
 from mmseg_maskformer.datasets.scene_rendering import SceneRenderer
+from mmseg_maskformer.datasets.scene_split import SceneSplit
 
 
 class ScenesDataset(BaseSegDataset):
@@ -35,44 +35,21 @@ class ScenesDataset(BaseSegDataset):
         scene: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
-        if num_images < 1 or seed < 0:
-            raise ValueError(
-                f"num_images={num_images} and seed={seed} of ScenesDataset must be at "
-                "least 1 and 0."
-            )
-        self.renderer = SceneRenderer(**(scene or {}))
-        self.num_images = num_images
-        self.seed = seed
-        renderer = self.renderer
-        metainfo = dict(
-            classes=class_names(renderer.num_things, renderer.num_stuff),
-            palette=class_palette(renderer.num_classes),
+        renderer = SceneRenderer(**(scene or {}))
+        self.split = SceneSplit(num_images, seed, renderer)
+        super().__init__(
+            metainfo=self.split.metainfo, ignore_index=renderer.void_label, **kwargs
         )
-        super().__init__(metainfo=metainfo, ignore_index=renderer.void_label, **kwargs)
 
     def load_data_list(self) -> list[dict]:
         """Name the scenes; nothing is drawn yet."""
-        return [
-            dict(
-                img_path=f"scenes://seed{self.seed}/{index:06d}",
-                reduce_zero_label=False,
-                label_map=None,
-                scene_index=index,
-            )
-            for index in range(self.num_images)
-        ]
+        host = dict(reduce_zero_label=False, label_map=None)
+        return [dict(info, **host) for info in self.split.infos()]
 
     def get_data_info(self, idx: int) -> dict:
         """Draw a scene: ``img`` (H, W, 3) uint8 BGR and ``gt_seg_map`` (H, W)."""
         info = super().get_data_info(idx)
-        scene = self.renderer.render(self.seed, info["scene_index"])
-        size = scene.semantic.shape
-        narrow = self.renderer.void_label <= np.iinfo(np.uint8).max
-        return dict(
-            info,
-            img=np.ascontiguousarray(scene.image[..., ::-1]),
-            img_shape=size,
-            ori_shape=size,
-            gt_seg_map=scene.semantic.astype(np.uint8 if narrow else np.int32),
-            seg_fields=["gt_seg_map"],
-        )
+        scene, image = self.split.render(info["scene_index"])
+        narrow = self.ignore_index <= np.iinfo(np.uint8).max
+        labels = scene.semantic.astype(np.uint8 if narrow else np.int32)
+        return dict(info, **image, gt_seg_map=labels, seg_fields=["gt_seg_map"])

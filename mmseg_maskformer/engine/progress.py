@@ -97,10 +97,10 @@ class LastTable(logging.Handler):
         self.text = ""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Keep the record if it is a table."""
-        message = record.getMessage().strip()
-        if message.startswith("+--"):
-            self.text = message
+        """Keep the record's table, if it has one."""
+        _, edge, rest = record.getMessage().strip().partition("+--")
+        if edge:
+            self.text = edge + rest
 
 
 @contextmanager

@@ -10,17 +10,63 @@ import torch
 from mmengine.dataset import pseudo_collate
 from PIL import Image, ImageDraw
 
+from .panoptic_drawing import OFFSET, Palette, encoded_truth, overlay
+
 _GAP = 4  # pixels between tiles
 _LINE = 14  # height of a line of text
 _VOID_COLOUR = (0, 0, 0)
 
 
 class Row(NamedTuple):
-    """What a row of a sheet shows."""
+    """What a row of a sheet shows; labels are painted beside the image."""
 
     image: np.ndarray  # (h, w, 3) uint8, RGB
     truth: np.ndarray  # (H, W) labels
     prediction: np.ndarray  # (H, W) labels
+
+    def tiles(
+        self, size: tuple[int, int], classes: Sequence[str], palette: Palette
+    ) -> list[Image.Image]:
+        """Image, truth and prediction of a width and height."""
+        image = _resized(self.image, size, Image.Resampling.BICUBIC)
+        maps = (self.truth, self.prediction)
+        return [image, *(self.painted(image, x, classes, palette) for x in maps)]
+
+    def painted(
+        self,
+        image: Image.Image,
+        labels: np.ndarray,
+        classes: Sequence[str],
+        palette: Palette,
+    ) -> Image.Image:
+        """A map in the colours of its classes; what is no class is black."""
+        colours = np.array([*palette, _VOID_COLOUR], dtype=np.uint8)
+        void = len(palette)
+        labels = np.where((labels < 0) | (labels > void), void, labels)
+        return _resized(colours[labels], image.size)
+
+    def labels(self) -> np.ndarray:
+        """Labels that occur, void among them."""
+        return np.union1d(self.truth, self.prediction)
+
+
+class PanopticRow(Row):
+    """A row whose maps hold class + 1000 * object; they are painted over the image."""
+
+    def painted(
+        self,
+        image: Image.Image,
+        labels: np.ndarray,
+        classes: Sequence[str],
+        palette: Palette,
+    ) -> Image.Image:
+        """The overlay of a map; void shows the image."""
+        encoded = np.asarray(_resized(labels.astype(np.int32), image.size))
+        return Image.fromarray(overlay(np.asarray(image), encoded, classes, palette))
+
+    def labels(self) -> np.ndarray:
+        """Classes that occur, void among them."""
+        return np.unique(super().labels() % OFFSET)
 
 
 @torch.no_grad()
@@ -28,8 +74,8 @@ def predict_rows(model: Any, dataset: Any, count: int) -> list[Row]:
     """Predict ``count`` samples spread over a data set of the host.
 
     Args:
-        model: a segmentor of the host.
-        dataset: its pipeline ends in the host's ``PackSegInputs``, BGR as loaded.
+        model: a segmentor or panoptic detector of the host.
+        dataset: its pipeline packs as the model needs it, BGR as loaded.
         count: number of rows, cut to the length of the data set.
     """
     model.eval()
@@ -39,18 +85,24 @@ def predict_rows(model: Any, dataset: Any, count: int) -> list[Row]:
         batch = pseudo_collate([dataset[int(index)]])
         image = batch["inputs"][0].flip(0).permute(1, 2, 0).cpu().numpy()
         sample = model.test_step(batch)[0]
-        maps = [
-            field.data[0].cpu().numpy()
-            for field in (sample.gt_sem_seg, sample.pred_sem_seg)
-        ]
-        rows.append(Row(image, *maps))
+        rows.append(_row(image, sample, len(dataset.metainfo["classes"])))
     return rows
+
+
+def _row(image: np.ndarray, sample: Any, num_classes: int) -> Row:
+    """The maps of a sample that a model has predicted."""
+    if "pred_panoptic_seg" in sample:
+        truth = encoded_truth(sample, num_classes)
+        prediction = sample.pred_panoptic_seg.sem_seg[0].cpu().numpy()
+        return PanopticRow(image, truth, prediction)
+    fields = (sample.gt_sem_seg, sample.pred_sem_seg)
+    return Row(image, *(field.data[0].cpu().numpy() for field in fields))
 
 
 def prediction_sheet(
     rows: Sequence[Row],
     classes: Sequence[str],
-    palette: Sequence[Sequence[int]],
+    palette: Palette,
     width: int = 192,
 ) -> Image.Image:
     """One row per sample: image, truth, prediction; below, the classes that occur.
@@ -61,37 +113,36 @@ def prediction_sheet(
         palette: colour of each label.
         width: of a tile, in pixels.
     """
-    strips = [_strip([row.image, *_painted(row, palette)], width) for row in rows]
-    labels = np.concatenate([_labels(row, len(classes)) for row in rows])
+    strips = [
+        _strip(row.tiles(_tile_size(row, width), classes, palette)) for row in rows
+    ]
+    labels = np.unique(np.concatenate([row.labels() for row in rows]))
+    labels = labels[(labels >= 0) & (labels < len(classes))]
     total = strips[0].width
-    legend = _legend(np.unique(labels), classes, palette, total)
+    legend = _legend(labels, classes, palette, total)
     return _stacked([_header(total, width), *strips, legend])
 
 
-def _painted(row: Row, palette: Sequence[Sequence[int]]) -> list[np.ndarray]:
-    """Truth and prediction in colours; what is no class is black."""
-    colours = np.array([*palette, _VOID_COLOUR], dtype=np.uint8)
-    void = len(palette)
-    return [
-        colours[np.where((labels < 0) | (labels > void), void, labels)]
-        for labels in (row.truth, row.prediction)
-    ]
+def _tile_size(row: Row, width: int) -> tuple[int, int]:
+    """``width`` and as high as the prediction then is."""
+    height, length = row.prediction.shape
+    return width, round(width * height / length)
 
 
-def _labels(row: Row, num_classes: int) -> np.ndarray:
-    labels = np.union1d(row.truth, row.prediction)
-    return labels[(labels >= 0) & (labels < num_classes)]
+def _resized(
+    pixels: np.ndarray,
+    size: tuple[int, int],
+    method: Image.Resampling = Image.Resampling.NEAREST,
+) -> Image.Image:
+    return Image.fromarray(pixels).resize(size, method)
 
 
-def _strip(tiles: Sequence[np.ndarray], width: int) -> Image.Image:
-    """Tiles beside each other, each ``width`` wide and as high as the last."""
-    height = round(width * tiles[-1].shape[0] / tiles[-1].shape[1])
-    size = (len(tiles) * (width + _GAP) - _GAP, height)
-    strip = Image.new("RGB", size, "white")
+def _strip(tiles: Sequence[Image.Image]) -> Image.Image:
+    """Tiles of one size beside each other."""
+    width, height = tiles[0].size
+    strip = Image.new("RGB", (len(tiles) * (width + _GAP) - _GAP, height), "white")
     for column, tile in enumerate(tiles):
-        method = Image.Resampling.BICUBIC if column == 0 else Image.Resampling.NEAREST
-        resized = Image.fromarray(tile).resize((width, height), method)
-        strip.paste(resized, (column * (width + _GAP), 0))
+        strip.paste(tile, (column * (width + _GAP), 0))
     return strip
 
 
@@ -106,7 +157,7 @@ def _header(total: int, width: int) -> Image.Image:
 def _legend(
     labels: np.ndarray,
     classes: Sequence[str],
-    palette: Sequence[Sequence[int]],
+    palette: Palette,
     total: int,
 ) -> Image.Image:
     """Colour and name of each label, in columns as wide as the longest name."""

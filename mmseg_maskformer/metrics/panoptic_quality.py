@@ -68,8 +68,8 @@ class PanopticQuality(BaseMetric):
         }
 
     def _maps(self, sample: dict) -> tuple[PanopticMap, PanopticMap]:
-        """The predicted and the true map of a sample."""
-        if "pred_panoptic_seg" in sample:
+        """The predicted and the true map of a sample; things need panoptic ones."""
+        if "pred_panoptic_seg" in sample or self._num_things:
             return panoptic_maps(sample, len(self._classes), self._num_things)
         return semantic_maps(sample, len(self._classes), self.ignore_index)
 
@@ -128,18 +128,20 @@ def panoptic_maps(
         KeyError: The sample lacks the truth.
         ValueError: A map and its segments contradict each other.
     """
+    for key in ("pred_panoptic_seg", "gt_segment_map"):
+        if key not in sample:
+            raise KeyError(_lacking(key, "PackPanopticInputs", sample))
     image = sample.get("img_path", "an unnamed image")
     encoded = _plane(sample["pred_panoptic_seg"]["sem_seg"])
     values = np.unique(encoded)
     values = values[values % _OFFSET != num_classes]  # void
+    _check_categories(values, num_classes, image)
     predicted = PanopticMap(
         np.where(encoded % _OFFSET == num_classes, 0, encoded + 1),
         ids=values + 1,  # class 0 without an object is segment 1
         categories=values % _OFFSET,
         name=f"the prediction for {image}",
     )
-    if "gt_segment_map" not in sample:
-        raise KeyError(_no_truth("gt_segment_map", "PackPanopticInputs", sample))
     segments = {key: x.cpu().numpy() for key, x in sample["gt_segments"].items()}
     true = PanopticMap(
         _plane(sample["gt_segment_map"]["data"]),
@@ -151,10 +153,20 @@ def panoptic_maps(
     return predicted, true
 
 
+def _check_categories(values: np.ndarray, num_classes: int, image: str) -> None:
+    wrong = values[(values < 0) | (values % _OFFSET > num_classes)].tolist()
+    if wrong:
+        raise ValueError(
+            f"The prediction for {image} has the value(s) {wrong[:8]}, but class + "
+            f"{_OFFSET} * object allows classes 0..{num_classes - 1} and {num_classes} "
+            "for void. Give the model the things and stuff of the data set."
+        )
+
+
 def _labels(sample: dict, key: str) -> np.ndarray:
     """(H, W) labels from mmseg's (1, H, W) tensors."""
     if key not in sample:
-        raise KeyError(_no_truth(key, "LoadAnnotations", sample))
+        raise KeyError(_lacking(key, "LoadAnnotations", sample))
     return _plane(sample[key]["data"])
 
 
@@ -163,7 +175,7 @@ def _plane(data: Tensor) -> np.ndarray:
     return data.reshape(data.shape[-2:]).cpu().numpy()
 
 
-def _no_truth(key: str, transform: str, sample: dict) -> str:
+def _lacking(key: str, transform: str, sample: dict) -> str:
     return (
         f"PanopticQuality needs {key} in every data sample, but "
         f"{sample.get('img_path', 'an unnamed image')} has {sorted(sample)}. Put "

@@ -7,8 +7,10 @@ import pickle
 import subprocess
 import sys
 
+import mmcv
 import numpy as np
 import pytest
+from mmengine import fileio
 from mmengine.registry import DATASETS, DefaultScope
 
 from mmseg_maskformer.datasets import scene_rendering
@@ -256,7 +258,21 @@ def test_dataset_gives_bgr_image_and_labels():
     assert np.array_equal(rgb, scene.image)
     labels = sample["data_samples"].gt_sem_seg.data[0].numpy()
     assert np.array_equal(labels, scene.semantic)
-    assert sample["data_samples"].img_path == "scenes://seed3/000004"
+    path = "scenes://things6-stuff6/128x128-noise0.03/seed3/000004.png"
+    assert sample["data_samples"].img_path == path
+
+
+@pytest.mark.parametrize("scene", [{}, dict(num_things=9, size=(40, 64), noise=0)])
+def test_path_of_a_scene_can_be_opened(scene):
+    """By whoever reads files through the host, as its visualization hooks do."""
+    sample = build(pipeline=[], seed=7, scene=scene)[5]
+    image = mmcv.imfrombytes(fileio.get(sample["img_path"]))
+    assert np.array_equal(image, sample["img"])
+
+
+def test_path_of_no_scene_is_a_sentence():
+    with pytest.raises(FileNotFoundError, match=r"scenes://mine names no scene"):
+        fileio.get("scenes://mine")
 
 
 def test_many_classes_survive_the_host_pipeline():

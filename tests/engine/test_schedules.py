@@ -12,12 +12,11 @@ from mmengine.registry import PARAM_SCHEDULERS
 
 FOLDER = Path(__file__).parents[2] / "configs/_base_/schedules"
 STEPPED = ["schedule_4k", "schedule_160k_swin"]
+POLY = sorted(x for x in FOLDER.glob("*.py") if "554k" not in x.stem)  # that of DETR
 
 
-@pytest.mark.parametrize(
-    "path", sorted(FOLDER.glob("*.py")), ids=lambda path: path.stem
-)
-def test_every_schedule_is_poly_to_its_last_step(path):
+@pytest.mark.parametrize("path", POLY, ids=lambda path: path.stem)
+def test_schedule_is_poly_to_its_last_step(path):
     config = Config.fromfile(path)
     *_, poly = config.param_scheduler
     end = config.train_cfg.max_iters + 1  # PolyLR ends one step earlier than it says

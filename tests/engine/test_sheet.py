@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import numpy as np
 import torch
-from mmengine.structures import PixelData
+from mmengine.structures import BaseDataElement, InstanceData, PixelData
 
-from mmseg_maskformer.engine.sheet import Row, predict_rows, prediction_sheet
+from mmseg_maskformer.engine.panoptic_drawing import overlay
+from mmseg_maskformer.engine.sheet import (
+    PanopticRow,
+    Row,
+    predict_rows,
+    prediction_sheet,
+)
 
 PALETTE = [[200, 10, 10], [10, 200, 10], [10, 10, 200]]
 CLASSES = ["red", "green", "blue"]
@@ -45,24 +49,64 @@ def test_void_is_black_and_not_in_the_legend():
     assert PALETTE[1] not in legend
 
 
+class Samples(list):
+    """Images of one colour, whose truth is their number."""
+
+    metainfo = dict(classes=CLASSES)
+
+    def __getitem__(self, index):
+        sample = BaseDataElement()
+        sample.gt_sem_seg = PixelData(data=torch.full((1, 2, 2), index))
+        image = torch.tensor([1, 2, 3], dtype=torch.uint8).view(3, 1, 1)
+        return dict(inputs=image.expand(3, 2, 2), data_samples=sample)
+
+
+class Model(torch.nn.Module):
+    """Guesses the next number."""
+
+    def test_step(self, batch):
+        assert not self.training
+        (sample,) = batch["data_samples"]
+        sample.pred_sem_seg = PixelData(data=sample.gt_sem_seg.data + 1)
+        return [sample]
+
+
 def test_rows_are_spread_over_the_data_set_and_rgb():
     """Ten samples, three rows: the first, one in the middle, the last."""
-
-    class Samples(list):
-        def __getitem__(self, index):
-            truth = PixelData(data=torch.full((1, 2, 2), index))
-            image = torch.tensor([1, 2, 3], dtype=torch.uint8).view(3, 1, 1)
-            return dict(inputs=image.expand(3, 2, 2), data_samples=truth)
-
-    class Model(torch.nn.Module):
-        def test_step(self, batch):
-            assert not self.training
-            (truth,) = batch["data_samples"]
-            guess = PixelData(data=truth.data + 1)
-            return [SimpleNamespace(gt_sem_seg=truth, pred_sem_seg=guess)]
-
     rows = predict_rows(Model(), Samples(range(10)), count=3)
     assert [int(r.truth[0, 0]) for r in rows] == [0, 4, 9]
     assert [int(r.prediction[0, 0]) for r in rows] == [1, 5, 10]
     assert rows[0].image[0, 0].tolist() == [3, 2, 1]
     assert len(predict_rows(Model(), Samples(range(10)), count=30)) == 10
+
+
+def test_panoptic_rows_hold_encoded_maps():
+    """Segment 7 is the first thing, of class 1; 9 is stuff of class 2; 0 is void."""
+
+    class Panoptic(Model):
+        def test_step(self, batch):
+            (sample,) = batch["data_samples"]
+            sample.gt_segment_map = PixelData(data=torch.tensor([[[7, 9, 0]]]))
+            sample.gt_segments = InstanceData(
+                ids=torch.tensor([9, 7]),
+                labels=torch.tensor([2, 1]),
+                is_thing=torch.tensor([False, True]),
+            )
+            predicted = torch.tensor([[[2, 3, 1001]]])
+            sample.pred_panoptic_seg = PixelData(sem_seg=predicted)
+            return [sample]
+
+    (row,) = predict_rows(Panoptic(), Samples(range(1)), count=1)
+    assert row.truth.tolist() == [[1001, 2, 3]]
+    assert row.prediction.tolist() == [[2, 3, 1001]]
+    assert row.labels().tolist() == [1, 2, 3]
+
+
+def test_panoptic_tiles_are_overlays():
+    image = np.random.default_rng(0).integers(256, size=(64, 64, 3), dtype=np.uint8)
+    maps = [np.full((64, 64), value) for value in (1001, 2)]
+    sheet = prediction_sheet([PanopticRow(image, *maps)], CLASSES, PALETTE, width=64)
+    expected = [image, *(overlay(image, x, CLASSES, PALETTE) for x in maps)]
+    for column in range(3):
+        found = tile(sheet, 0, column, size=64)
+        assert np.array_equal(found, expected[column].reshape(-1, 3))

@@ -89,6 +89,76 @@ def test_sheet_and_curve_of_a_finished_training(demos, tmp_path):
         assert picture.size == (900, 320)
 
 
+@pytest.mark.parametrize(
+    ("scope", "first"),
+    [
+        ("mmseg", "test_000000.png_1.png"),
+        pytest.param("mmdet", "test_img_000000_1.png", marks=pytest.mark.mmdet),
+    ],
+)
+def test_every_prediction_is_painted(scope, first, request, tmp_path):
+    """By the hook of the host, although scenes are no files."""
+    fixture = "panoptic_demo" if scope == "mmdet" else "demos"
+    folder, _ = request.getfixturevalue(fixture)[0]
+    (config,) = folder.glob("maskformer_tiny_scenes*.py")
+    run(
+        *("tools/test.py", config, folder / "iter_3.pth", "--show-dir", tmp_path),
+        *("--work-dir", tmp_path, "--cfg-options"),
+        "test_dataloader.dataset.num_images=3",
+    )
+    pictures = sorted(tmp_path.rglob("vis_image/*.png"))
+    assert len(pictures) == 3
+    assert pictures[0].name == first
+    with Image.open(pictures[0]) as picture:
+        side = 128 if scope == "mmseg" else 384  # enlarged for its texts
+        assert picture.size == (2 * side, side)  # truth and prediction
+
+
+@pytest.fixture(scope="module")
+def panoptic_demo(tmp_path_factory):
+    """Work directory and output of a run of the panoptic demo."""
+    pytest.importorskip("mmdet")
+    folder = tmp_path_factory.mktemp("panoptic")
+    command = ("tools/demo.py", "--panoptic", "--work-dir", folder, "--num=2")
+    return [(folder, run(*command, "--cfg-options", *SMALL))]
+
+
+@pytest.mark.mmdet
+def test_panoptic_demo_shows_quality_and_picture(panoptic_demo):
+    folder, process = panoptic_demo[0]
+    lines = process.stdout.splitlines()
+    rows = [line.split("|") for line in lines if line.startswith("|")]
+    assert [row[2].strip() for row in rows[:1]] == ["PQ"]
+    assert len(rows) == 1 + 12
+    assert any(line.startswith("Held-out PQ ") for line in lines)
+    with Image.open(folder / "predictions.png") as sheet:
+        assert sheet.width == 3 * 384 + 2 * 4
+
+
+@pytest.mark.mmdet
+def test_sheet_of_a_panoptic_model_is_that_of_its_demo(panoptic_demo, tmp_path):
+    folder, _ = panoptic_demo[0]
+    sheet = tmp_path / "sheet.png"
+    config = folder / "maskformer_tiny_scenes-panoptic.py"
+    run(
+        *("tools/analysis/prediction_sheet.py", config, folder / "iter_3.pth"),
+        *("--num=2", "--width=384", "--out", sheet),
+    )
+    with Image.open(sheet) as ours, Image.open(folder / "predictions.png") as demo:
+        assert np.array_equal(np.asarray(ours), np.asarray(demo))
+
+
+@pytest.mark.mmdet
+def test_label_maps_of_a_panoptic_model_are_refused(panoptic_demo, tmp_path):
+    folder, _ = panoptic_demo[0]
+    config = folder / "maskformer_tiny_scenes-panoptic.py"
+    command = ("tools/test.py", config, folder / "iter_3.pth", "--out", tmp_path)
+    with pytest.raises(subprocess.CalledProcessError) as caught:
+        run(*command)
+    assert "--out needs an IoUMetric in test_evaluator" in caught.value.stderr
+    assert "Traceback" not in caught.value.stderr
+
+
 def test_curve_of_no_training_is_a_sentence(tmp_path):
     with pytest.raises(subprocess.CalledProcessError) as caught:
         run("tools/analysis/training_curve.py", tmp_path)

@@ -1,5 +1,7 @@
 """Paint a sheet of image, truth and prediction for samples of a data set.
 
+Panoptic maps are painted over the image, with class and object written into them.
+
 python tools/analysis/prediction_sheet.py CONFIG CHECKPOINT --out predictions.png
 """
 
@@ -7,9 +9,12 @@ from __future__ import annotations
 
 import argparse
 
+import torch
 from mmengine.config import Config, DictAction
 from mmengine.device import get_device
-from mmengine.registry import init_default_scope
+from mmengine.model import revert_sync_batchnorm
+from mmengine.registry import DATASETS, MODELS, init_default_scope
+from mmengine.runner import load_checkpoint
 
 from mmseg_maskformer.engine.launch import require_file
 from mmseg_maskformer.engine.sheet import predict_rows, prediction_sheet
@@ -30,6 +35,16 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def load_model(config: Config, checkpoint: str) -> torch.nn.Module:
+    """The trained model of a config of either host."""
+    model = MODELS.build(config.model)
+    load_checkpoint(model, checkpoint, map_location="cpu")
+    device = get_device()
+    if device == "cpu":
+        model = revert_sync_batchnorm(model)
+    return model.to(device)
+
+
 def main() -> None:
     """Predict and paint."""
     args = parse_args()
@@ -38,11 +53,7 @@ def main() -> None:
     config = Config.fromfile(args.config)
     config.merge_from_dict(args.cfg_options)
     init_default_scope(config.default_scope)
-    # The host's models can be imported once the package is, so only now.
-    from mmseg.apis import init_model
-    from mmseg.registry import DATASETS
-
-    model = init_model(config, args.checkpoint, device=get_device())
+    model = load_model(config, args.checkpoint)
     dataset = DATASETS.build(config[f"{args.split}_dataloader"].dataset)
     rows = predict_rows(model, dataset, args.num)
     meta = dataset.metainfo

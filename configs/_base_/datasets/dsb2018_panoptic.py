@@ -38,7 +38,7 @@ test_pipeline = [
     ),
 ]
 dataset = dict(
-    type="CocoPanopticDataset",
+    type="mmseg_maskformer.CocoPanopticDataset",
     data_root=data_root,
     metainfo=dict(
         classes=("nucleus", "background"),

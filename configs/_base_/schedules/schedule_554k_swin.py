@@ -1,0 +1,12 @@
+"""554,400 iterations of batch 64: the recipe of the paper for COCO with a Swin."""
+
+_base_ = "schedule_160k_swin.py"
+
+param_scheduler = [
+    _base_.param_scheduler[0],  # warm-up
+    dict(
+        type="MultiStepLR", milestones=[369600], gamma=0.1, end=554400, by_epoch=False
+    ),
+]
+train_cfg = dict(max_iters=554400)
+auto_scale_lr = dict(base_batch_size=64)

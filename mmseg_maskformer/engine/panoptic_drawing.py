@@ -1,0 +1,219 @@
+"""Panoptic maps over images, with NumPy and Pillow.
+
+Stuff has the plain colour of its class; a thing has a shade of it that is its own, and
+a white outline; void shows the image. A map is (H, W) in MMDetection's encoding, class
++ 1000 * object: objects count from 1, stuff is object 0, classes beyond the list are
+void.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from PIL import Image, ImageDraw, ImageFont
+from scipy import ndimage
+
+OFFSET = 1000
+_GOLDEN = 0.618034  # its multiples, whole parts dropped, never come close early
+_DEEPEST = 0.6  # of the way to black or white
+_OUTLINE = (255, 255, 255)
+
+Palette = Sequence[Sequence[int]]
+
+
+def encoded_truth(sample: Any, num_classes: int) -> np.ndarray:
+    """(H, W) map of a sample's ``gt_segment_map`` and ``gt_segments``.
+
+    Things count from 1 in the order of the segments; crowds are object 0.
+    """
+    numbers = sample.gt_segment_map.data[0].cpu().long()
+    segments = sample.gt_segments.cpu()
+    objects = segments.is_thing.cumsum(0) * segments.is_thing
+    last = max([int(numbers.max()), *segments.ids.tolist()])
+    table = torch.full((last + 1,), num_classes)
+    table[segments.ids] = segments.labels + OFFSET * objects
+    return table[numbers].numpy()
+
+
+def overlay(
+    image: np.ndarray,
+    encoded: np.ndarray,
+    classes: Sequence[str],
+    palette: Palette,
+    alpha: float = 0.6,
+) -> np.ndarray:
+    """Paint a map over its image and write class and object into every segment.
+
+    Args:
+        image: (H, W, 3) uint8, RGB.
+        encoded: (H, W) map.
+        classes: name of each class.
+        palette: colour of each class.
+        alpha: how much of the colour shows.
+
+    Returns:
+        (H, W, 3) uint8.
+
+    Raises:
+        ValueError: The map has another size than the image.
+    """
+    if image.shape[:2] != encoded.shape:
+        raise ValueError(
+            f"A panoptic map of {encoded.shape[0]} x {encoded.shape[1]} pixels cannot "
+            f"be painted over an image of {image.shape[0]} x {image.shape[1]}: load "
+            "annotations at the size of the image file in the evaluated data set."
+        )
+    values, numbers = np.unique(encoded, return_inverse=True)
+    numbers = numbers.reshape(encoded.shape)
+    known = values % OFFSET < len(classes)
+    colours = segment_colours(values[known], palette)
+    painted = _blended(image, numbers, known, colours, alpha)
+    painted[outlines(numbers, is_thing=known & (values >= OFFSET))] = _OUTLINE
+    texts = [segment_texts(value, classes) for value in values[known].tolist()]
+    places = _places(numbers, known.nonzero()[0])
+    return _written(painted, texts, places)
+
+
+def enlarged(
+    image: np.ndarray, encoded: np.ndarray, least_side: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Image and map with every pixel repeated until both sides have that length."""
+    factor = max(1, -(-least_side // min(encoded.shape)))
+    image, encoded = (
+        pixels.repeat(factor, axis=0).repeat(factor, axis=1)
+        for pixels in (image, encoded)
+    )
+    return image, encoded
+
+
+def segment_colours(values: np.ndarray, palette: Palette) -> np.ndarray:
+    """(G, 3) colours of encoded segments, in ascending order.
+
+    Stuff and the first thing of a class have the colour of the class, further ones lie
+    on the way from there to the farther one of black and white.
+    """
+    labels = values % OFFSET
+    earlier = np.array([np.sum(labels[:k] == x) for k, x in enumerate(labels)])
+    colours = np.array(palette, dtype=np.float64)[labels].reshape(-1, 3)
+    far = np.where(colours.mean(axis=1, keepdims=True) > 127, 0, 255)
+    step = _DEEPEST * (earlier * _GOLDEN % 1)
+    return colours + step[:, None] * (far - colours)
+
+
+def segment_texts(value: int, classes: Sequence[str]) -> list[str]:
+    """Name of the class, for a thing with the object's number; shorter ones follow."""
+    label, number = value % OFFSET, value // OFFSET
+    name = classes[label]
+    return [f"{name} #{number}", f"#{number}"] if number else [name]
+
+
+def outlines(numbers: np.ndarray, is_thing: np.ndarray) -> np.ndarray:
+    """(H, W) where things end, inside of them, thicker in larger images.
+
+    Args:
+        numbers: (H, W) segment of each pixel, 0..G - 1.
+        is_thing: (G,).
+    """
+    edge = np.zeros(numbers.shape, dtype=bool)
+    down = numbers[1:] != numbers[:-1]
+    right = numbers[:, 1:] != numbers[:, :-1]
+    edge[1:] |= down
+    edge[:-1] |= down
+    edge[:, 1:] |= right
+    edge[:, :-1] |= right
+    more = min(numbers.shape) // 400
+    if more:
+        edge = ndimage.binary_dilation(edge, iterations=more)
+    return edge & is_thing[numbers]
+
+
+def _blended(
+    image: np.ndarray,
+    numbers: np.ndarray,
+    known: np.ndarray,
+    colours: np.ndarray,
+    alpha: float,
+) -> np.ndarray:
+    """(1 - alpha) * image + alpha * colour, rounded; where unknown, the image."""
+    share = alpha * known[:, None]  # (G, 1)
+    paint = np.zeros((len(known), 3))
+    paint[known] = alpha * colours
+    mixed = image * (1 - share)[numbers] + paint[numbers]
+    return (mixed + 0.5).astype(np.uint8)
+
+
+def _places(numbers: np.ndarray, segments: np.ndarray) -> list[tuple[int, int]]:
+    """Row and column of the pixel deepest inside of each segment."""
+    padded = np.pad(numbers, 1, constant_values=-1)
+    inside = np.ones(padded.shape, dtype=bool)
+    inside[1:] &= padded[1:] == padded[:-1]
+    inside[:, 1:] &= padded[:, 1:] == padded[:, :-1]
+    depth = ndimage.distance_transform_edt(inside)[1:-1, 1:-1]
+    return ndimage.maximum_position(depth, numbers, index=segments)
+
+
+def _written(
+    image: np.ndarray,
+    texts: Sequence[Sequence[str]],
+    places: Sequence[tuple[int, int]],
+) -> np.ndarray:
+    """White texts with a shadow, centred at their places and inside of the image.
+
+    A text that would lie over another one is the shortest of its choices.
+    """
+    picture = Image.fromarray(image)
+    draw = ImageDraw.Draw(picture)
+    font = text_font(size=int(np.clip(min(picture.size) / 32, 10, 24)))
+    written: list[_Box] = []
+    for choices, place in zip(texts, places, strict=True):
+        for text in map(partial(_drawable, font=font), choices):
+            box = _box(font.getbbox(text)[2:], place, picture.size)
+            if not any(map(box.meets, written)):
+                break
+        written.append(box)
+        draw.text((box.left + 1, box.top + 1), text, font=font, fill="black")
+        draw.text((box.left, box.top), text, font=font, fill="white")
+    return np.asarray(picture)
+
+
+class _Box(NamedTuple):
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+    def meets(self, other: _Box) -> bool:
+        """Whether the two have a pixel in common."""
+        across = self.left < other.right and other.left < self.right
+        return across and self.top < other.bottom and other.top < self.bottom
+
+
+def _box(
+    text_size: tuple[int, int], place: tuple[int, int], size: tuple[int, int]
+) -> _Box:
+    """Where a text of a width and height lies, centred at a row and column."""
+    middle = reversed(place)
+    left, top = (
+        int(np.clip(centre - length / 2, 0, max(0, limit - length)))
+        for centre, length, limit in zip(middle, text_size, size, strict=True)
+    )
+    return _Box(left, top, left + int(text_size[0]), top + int(text_size[1]))
+
+
+def text_font(size: int) -> Any:
+    """Pillow's own font at a size in pixels, or at its only size if it cannot scale."""
+    try:
+        return ImageFont.load_default(size)
+    except (TypeError, ImportError, OSError):  # Pillow < 10.1 or without FreeType
+        return ImageFont.load_default()
+
+
+def _drawable(text: str, font: Any) -> str:
+    """The text, with ? for what a font of fixed size lacks."""
+    if isinstance(font, ImageFont.FreeTypeFont):
+        return text
+    return text.encode("latin-1", "replace").decode("latin-1")

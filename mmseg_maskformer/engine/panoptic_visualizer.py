@@ -1,0 +1,72 @@
+"""MMDetection's visualizer with panoptic maps that tell things from stuff."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+from typing import Any
+
+import numpy as np
+from mmdet.structures import DetDataSample
+from mmdet.visualization import DetLocalVisualizer
+from mmengine.structures import PixelData
+
+from .panoptic_drawing import encoded_truth, enlarged, overlay
+
+
+class PanopticVisualizer(DetLocalVisualizer):
+    """Draws panoptic truth and result beside each other; the rest is the host's.
+
+    Samples without a panoptic result, as of an instance model, are drawn as the host
+    draws them. Pictures are named after the image.
+
+    Args:
+        name: of the visualizer.
+        alpha: how much of the colour of a segment shows.
+        least_side: smaller images are enlarged by a whole factor, for the text.
+        kwargs: of the host's ``DetLocalVisualizer``.
+    """
+
+    def __init__(
+        self,
+        name: str = "visualizer",
+        alpha: float = 0.6,
+        least_side: int = 384,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(name=name, alpha=alpha, **kwargs)
+        self.least_side = least_side
+
+    def add_datasample(
+        self,
+        name: str,
+        image: np.ndarray,
+        data_sample: DetDataSample | None = None,
+        draw_gt: bool = True,
+        draw_pred: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        """Draw a sample and show or store the picture, with the host's arguments."""
+        if data_sample is None or "pred_panoptic_seg" not in data_sample:
+            super().add_datasample(
+                name, image, data_sample, draw_gt, draw_pred, **kwargs
+            )
+            return
+        if "img_path" in data_sample:
+            name = f"{name}_{PurePosixPath(data_sample.img_path).stem}"
+        panoptic = DetDataSample(pred_panoptic_seg=data_sample.pred_panoptic_seg)
+        draw_gt = draw_gt and "gt_segment_map" in data_sample
+        if draw_gt:
+            truth = encoded_truth(data_sample, len(self.dataset_meta["classes"]))
+            panoptic.gt_panoptic_seg = PixelData(sem_seg=truth[None])
+        super().add_datasample(name, image, panoptic, draw_gt, draw_pred, **kwargs)
+
+    def _draw_panoptic_seg(
+        self,
+        image: np.ndarray,
+        panoptic_seg: PixelData,
+        classes: list[str],
+        palette: list[tuple],
+    ) -> np.ndarray:
+        """What the host calls for each of the two maps."""
+        maps = image, np.asarray(panoptic_seg.sem_seg[0])
+        return overlay(*enlarged(*maps, self.least_side), classes, palette, self.alpha)

@@ -1,0 +1,185 @@
+"""The detector: its targets, its results, and what it refuses."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmengine.structures import InstanceData, PixelData
+
+pytest.importorskip("mmdet")
+
+from mmdet.registry import MODELS
+from mmdet.structures import DetDataSample
+from mmdet.structures.mask import BitmapMasks
+
+from tests import cases
+from tests.checkpoints import models
+
+pytestmark = pytest.mark.mmdet
+SIZE = (64, 96)
+LABELS = torch.tensor([0, 4, 2, 0, 3, 1])  # things 0..2, stuff 3..4
+THINGS = LABELS < 3
+
+
+def detector(**changes):
+    """A narrow model of three thing and two stuff classes."""
+    init_default_scope("mmdet")
+    config = Config.fromfile(
+        models.CONFIGS / "_base_/models/maskformer_r18-6enc_panoptic.py"
+    )
+    narrow = dict(num_layers=1, embed_dim=32, num_heads=2, ffn_dim=64, dropout=0.0)
+    small = dict(
+        num_things_classes=3,
+        num_stuff_classes=2,
+        pixel_decoder=dict(out_channels=32, mask_channels=32, encoder=narrow),
+        transformer_decoder=dict(num_queries=12, **narrow),
+    )
+    config.merge_from_dict(dict(model=small | changes))
+    torch.manual_seed(0)
+    return MODELS.build(config.model)
+
+
+def numbers():
+    """A map (H, W) of segment numbers 1..6, 0 where void."""
+    return cases.label_map(6, SIZE, seed=3, void=True) + 1
+
+
+def compact(is_thing=THINGS, labels=LABELS):
+    """A sample as PackPanopticInputs packs it."""
+    sample = DetDataSample(
+        metainfo=dict(img_shape=SIZE, ori_shape=(50, 70), img_path="a.jpg")
+    )
+    sample.gt_segment_map = PixelData(data=numbers()[None].to(torch.uint8))
+    sample.gt_segments = InstanceData(
+        ids=torch.arange(1, 7), labels=labels, is_thing=is_thing
+    )
+    return sample
+
+
+def of_the_host(kept=range(6)):
+    """The same segments as the host packs them."""
+    sample = DetDataSample(
+        metainfo=dict(img_shape=SIZE, ori_shape=(50, 70), img_path="a.jpg")
+    )
+    masks = numbers() == torch.arange(1, 7)[:, None, None]
+    things = [i for i in kept if THINGS[i]]
+    sample.gt_instances = InstanceData(
+        labels=LABELS[things],
+        masks=BitmapMasks(masks[things].numpy().astype("uint8"), *SIZE),
+    )
+    stuff = torch.full(SIZE, 255)
+    for i in kept:
+        stuff[masks[i]] = LABELS[i]
+    sample.gt_sem_seg = PixelData(sem_seg=stuff[None])
+    return sample
+
+
+def image(size=SIZE):
+    return torch.randn(1, 3, *size, generator=torch.Generator().manual_seed(0))
+
+
+def losses(model, sample, size=SIZE):
+    torch.manual_seed(0)
+    with torch.no_grad():
+        return model.eval().loss(image(size), [sample])
+
+
+def assert_same(found, expected):
+    assert found.keys() == expected.keys()
+    for name in expected:
+        torch.testing.assert_close(found[name], expected[name], rtol=1e-6, atol=1e-7)
+
+
+def test_targets_of_both_kinds_of_pipelines_are_the_same():
+    model = detector()
+    assert_same(losses(model, compact()), losses(model, of_the_host()))
+
+
+def test_targets_are_padded_to_the_size_of_the_input():
+    model = detector()
+    found = [losses(model, x, (80, 128)) for x in (compact(), of_the_host())]
+    assert_same(*found)
+    assert found[0]["loss_dice"] != losses(model, compact())["loss_dice"]
+
+
+def test_crowds_are_left_out():
+    is_thing = THINGS.clone()
+    is_thing[2] = False  # the host says so of a crowd of class 2
+    found = losses(detector(), compact(is_thing))
+    assert_same(found, losses(detector(), of_the_host(kept=[0, 1, 3, 4, 5])))
+
+
+def test_segments_cropped_away_take_part_with_empty_masks():
+    sample = compact()
+    sample.gt_segment_map = PixelData(data=torch.zeros(1, *SIZE, dtype=torch.uint8))
+    found = losses(detector(), sample)
+    # a query matched to an empty mask has dice loss 1 - 1 / (sum p + 1), below 1
+    assert 0 < found["loss_dice"] < 1
+    assert found["loss_cls"] > 0
+
+
+@pytest.mark.parametrize("instance", [True, False])
+def test_an_image_without_segments_gives_zero_mask_losses(instance):
+    sample = of_the_host(kept=[]) if instance else compact()
+    if not instance:
+        sample.gt_segments = sample.gt_segments[:0]
+    model = detector()
+    found = model.train().loss(image(), [sample])
+    assert found["loss_mask"] == found["loss_dice"] == 0
+    sum(found.values()).backward()
+    unused = [n for n, p in model.named_parameters() if p.grad is None]
+    assert unused == []  # distributed training needs a gradient everywhere
+
+
+def test_every_result_can_be_switched_off():
+    names = {"panoptic": "pred_panoptic_seg", "instance": "pred_instances"}
+    names["semantic"] = "pred_sem_seg"
+    for kind, name in names.items():
+        model = detector(test_cfg={f"{kind}_on": False}).eval()
+        with torch.no_grad():
+            (sample,) = model.predict(image(), [compact()])
+        assert {x for x in names.values() if x in sample} == set(names.values()) - {
+            name
+        }
+
+
+def test_results_have_the_size_of_the_image_or_of_the_input():
+    model = detector(test_cfg=dict(max_per_image=7)).eval()
+    for rescale, size in ((True, (50, 70)), (False, SIZE)):
+        with torch.no_grad():
+            (sample,) = model.predict(image((80, 128)), [compact()], rescale=rescale)
+        assert sample.pred_panoptic_seg.sem_seg.shape == (1, *size)
+        assert sample.pred_sem_seg.sem_seg.shape == (1, *size)
+        assert sample.pred_instances.masks.shape[1:] == size
+        assert len(sample.pred_instances) <= 7
+        assert set(sample.pred_sem_seg.sem_seg.unique().tolist()) <= set(range(5))
+
+
+def test_an_impossible_class_is_a_sentence():
+    sample = compact(labels=torch.tensor([0, 5, 2, 0, 3, -1]))
+    message = (
+        r"a\.jpg has segments of class \[-1, 5\].*num_stuff_classes=2 allow 0\.\.4"
+    )
+    with pytest.raises(ValueError, match=message):
+        detector().loss(image(), [sample])
+
+
+def test_instances_in_a_panoptic_model_are_a_sentence():
+    sample = of_the_host()
+    del sample.gt_sem_seg
+    with pytest.raises(ValueError, match=r"a\.jpg has instances but no map of stuff"):
+        detector().loss(image(), [sample])
+
+
+def test_an_instance_model_needs_no_map_of_stuff():
+    sample = of_the_host()
+    del sample.gt_sem_seg
+    found = losses(detector(num_stuff_classes=0), sample)
+    assert found["loss_dice"] > 0
+
+
+def test_a_wrong_key_of_test_cfg_is_a_sentence():
+    with pytest.raises(ValueError, match=r"unknown keys \['filter_low_score'\]"):
+        detector(test_cfg=dict(filter_low_score=True))

@@ -1,0 +1,114 @@
+"""COCO's files of instances: what is read, and sentences for what is wrong."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+pytest.importorskip("mmdet")
+from tests.datasets.panoptic_files import (
+    CATEGORIES,
+    CELL,
+    CONTENT,
+    FIBRE,
+    GREEN,
+    GROUND,
+    RED,
+    build,
+    content,
+    segment,
+    write_set,
+)
+
+pytestmark = pytest.mark.mmdet
+INSTANCES = "mmseg_maskformer.CocoInstanceDataset"
+THINGS = dict(classes=("cell", "fibre"))
+
+
+def read(root, annotations, metainfo):
+    """The data set of a changed annotation file."""
+    write_set(root, annotations)
+    return build(root, INSTANCES, metainfo=metainfo)
+
+
+def objects():
+    """The things of the first image as a file of instances."""
+    square = [[0, 0, 2, 0, 2, 2, 0, 2]]
+    cell = segment(RED, CELL, [0, 0, 2, 2], 4) | dict(image_id=1, segmentation=square)
+    return dict(
+        images=content()["images"],
+        categories=CATEGORIES[:2],
+        annotations=[cell, cell | dict(id=GREEN, category_id=FIBRE, iscrowd=1)],
+    )
+
+
+@pytest.mark.parametrize("kind", ["mmseg_maskformer.CocoPanopticDataset", INSTANCES])
+def test_unreadable_files_end_in_a_sentence(tmp_path, kind):
+    with pytest.raises(OSError, match=r"annotation file .*/all\.json cannot .*No such"):
+        build(tmp_path, kind)
+    (tmp_path / "all.json").write_text(json.dumps(CONTENT)[:-9])
+    with pytest.raises(OSError, match=r"all\.json cannot be read .*char 706.* Check"):
+        build(tmp_path, kind)
+    (tmp_path / "all.json").write_text("[]")
+    with pytest.raises(
+        ValueError, match=r"all\.json is .*it has no categories, images"
+    ):
+        build(tmp_path, kind)
+
+
+def test_objects_are_read_as_the_host_reads_them(tmp_path):
+    ours = read(tmp_path, objects(), THINGS)
+    theirs = build(tmp_path, "CocoDataset", metainfo=THINGS)
+    assert [x["bbox_label"] for x in ours[0]["instances"]] == [0, 1]
+    assert [ours[i] for i in range(2)] == [theirs[i] for i in range(2)]
+
+
+def test_classes_of_objects_may_be_chosen(tmp_path):
+    found = read(tmp_path, objects(), dict(classes=("fibre",)))
+    labels = [(x["bbox_label"], x["ignore_flag"]) for x in found[0]["instances"]]
+    assert labels == [(0, 1)]
+
+
+WRONG_OBJECTS = {
+    "a panoptic file": (
+        lambda file: file.update(annotations=CONTENT["annotations"]),
+        THINGS,
+        r"all\.json is a panoptic file: .*Give CocoInstanceDataset the file of inst",
+    ),
+    "no annotation": (
+        lambda file: file.update(annotations=[]),
+        THINGS,
+        r"all\.json annotates nothing in its images\. Check",
+    ),
+    "no masks": (
+        lambda file: file["annotations"][1].pop("segmentation"),
+        THINGS,
+        r"all\.json has the annotation .*256.* which lacks segmentation\. Complete",
+    ),
+    "category that is not listed": (
+        lambda file: file["annotations"][1].update(category_id=GROUND),
+        THINGS,
+        r"all\.json has segments of category_id 9, .*Add what is missing",
+    ),
+    "class that is not listed": (
+        lambda file: None,
+        dict(classes=("cell", "fibres")),
+        r"\['classes'\] .*has fibres, but the categories of .*all\.json are cell",
+    ),
+    "classes in another order": (
+        lambda file: None,
+        dict(classes=("fibre", "cell")),
+        r"\['classes'\] .*has 'fibre' in place 0, but .*all\.json have 'cell' there",
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "metainfo", "message"), WRONG_OBJECTS.values(), ids=WRONG_OBJECTS
+)
+def test_wrong_files_of_objects_end_in_a_sentence(tmp_path, change, metainfo, message):
+    annotations = objects()
+    change(annotations)
+    with pytest.raises(ValueError, match=message):
+        read(tmp_path, annotations, metainfo)

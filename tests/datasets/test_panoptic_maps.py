@@ -1,0 +1,261 @@
+"""Panoptic maps from disk to the data sample, and the segments beside them."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+pytest.importorskip("mmdet")
+from mmcv.transforms import Compose
+from mmengine.registry import TRANSFORMS, DefaultScope
+
+from mmseg_maskformer.datasets.panoptic_maps import LoadPanopticMap, PackPanopticInputs
+from tests.datasets.panoptic_files import (
+    BLUE,
+    GREEN,
+    RED,
+    build,
+    content,
+    loaded,
+    write_map,
+    write_set,
+)
+
+pytestmark = pytest.mark.mmdet
+
+
+@pytest.fixture
+def dataset(tmp_path):
+    write_set(tmp_path)
+    return build(tmp_path)
+
+
+def with_image(results):
+    """Results with an image that shows the number of each pixel's segment."""
+    numbers = results["gt_seg_map"].astype(int)
+    image = np.stack([numbers % 256, numbers // 256, numbers * 0], axis=-1)
+    size = numbers.shape
+    return results | dict(img=image.astype(np.uint8), img_shape=size, ori_shape=size)
+
+
+def packed(results, **options):
+    return PackPanopticInputs(**options).transform(with_image(results))["data_samples"]
+
+
+def test_ids_become_places_in_the_list(dataset):
+    found = loaded(dataset)
+    # The list has blue, green, red; green is a crowd, black is void.
+    assert found["gt_seg_map"].tolist() == [[0, 3, 3, 2], [1, 1, 1, 2]]
+    assert found["segments"] == [(1, 2, 0), (2, 1, False), (3, 0, 1)]
+
+
+def test_segments_lie_beside_the_image(dataset):
+    found = packed(loaded(dataset))
+    assert found.gt_segment_map.data.tolist() == [[[0, 3, 3, 2], [1, 1, 1, 2]]]
+    assert found.gt_segments.ids.tolist() == [1, 2, 3]
+    assert found.gt_segments.labels.tolist() == [2, 1, 0]
+    assert found.gt_segments.is_thing.tolist() == [False, False, True]
+    assert "gt_sem_seg" not in found
+
+
+@pytest.mark.parametrize(
+    ("keep_empty", "numbers"), [(True, [1, 2, 3]), (False, [1, 3])]
+)
+def test_segments_that_were_cropped_away(dataset, keep_empty, numbers):
+    results = loaded(dataset)
+    results["gt_seg_map"] = results["gt_seg_map"][:, :3]  # without the crowd
+    found = packed(results, keep_empty=keep_empty, with_host_targets=True)
+    assert found.gt_segments.ids.tolist() == numbers
+    assert found.gt_segments.labels.tolist() == [[2, 1, 0][x - 1] for x in numbers]
+    assert found.gt_segment_map.data.tolist() == [[[0, 3, 3], [1, 1, 1]]]
+    assert found.gt_sem_seg.sem_seg.tolist() == [[[255, 0, 0], [2, 2, 2]]]
+
+
+def test_a_crop_of_void_has_no_segment(dataset):
+    results = loaded(dataset)
+    results["gt_seg_map"] = results["gt_seg_map"][:1, :1]
+    found = packed(results, keep_empty=False, with_host_targets=True)
+    assert len(found.gt_segments) == len(found.gt_instances) == 0
+    assert found.gt_sem_seg.sem_seg.tolist() == [[[255]]]
+
+
+def test_targets_of_the_host(dataset):
+    found = packed(loaded(dataset), with_host_targets=True)
+    objects = found.gt_instances  # one cell; the crowd of fibres is no object
+    assert objects.masks.masks.tolist() == [[[0, 1, 1, 0], [0, 0, 0, 0]]]
+    assert objects.bboxes.tolist() == [[1, 0, 3, 1]]  # x1, y1, x2, y2
+    assert objects.labels.tolist() == [0]
+    assert found.gt_sem_seg.sem_seg.tolist() == [[[255, 0, 0, 1], [2, 2, 2, 1]]]
+
+
+def many_segments(path, number=300):
+    """Results of a map whose every pixel is a segment; ids fall while places rise."""
+    ids = np.arange(number, 0, -1) * 977
+    write_map(path, ids.reshape(15, -1))
+    segments = [dict(id=int(x), category=i % 3, is_thing=1) for i, x in enumerate(ids)]
+    return dict(seg_map_path=str(path), segments_info=segments)
+
+
+def test_more_segments_than_fit_into_a_byte(tmp_path):
+    found = LoadPanopticMap().transform(many_segments(tmp_path / "many.png"))
+    assert found["gt_seg_map"].ravel().tolist() == list(range(1, 301))
+    found = packed(found, with_host_targets=True)
+    assert found.gt_segment_map.data.ravel().tolist() == list(range(1, 301))
+    assert found.gt_sem_seg.sem_seg.ravel().tolist() == [0, 1, 2] * 100
+    assert found.gt_instances.masks.masks[299].ravel().nonzero()[0].tolist() == [299]
+
+
+def resize(kind, **options):
+    return dict(type=kind, interpolation="nearest", **options)
+
+
+CHAINS = {
+    "resize of the host": [resize("Resize", scale=(33, 27), keep_ratio=False)],
+    "resize": [resize("mmseg_maskformer.ResizeWithLabels", scale_factor=2.0)],
+    "random resize": [
+        dict(
+            type="RandomResize",
+            scale=(40, 30),
+            ratio_range=(0.5, 2.0),
+            keep_ratio=True,
+            resize_type="Resize",
+            interpolation="nearest",
+        )
+    ],
+    "horizontal flip": [dict(type="RandomFlip", prob=1.0)],
+    "vertical flip": [dict(type="RandomFlip", prob=1.0, direction="vertical")],
+    "diagonal flip": [dict(type="RandomFlip", prob=1.0, direction="diagonal")],
+    "crop": [dict(type="RandomCrop", crop_size=(7, 9))],
+    "all": [
+        resize("mmseg_maskformer.ResizeWithLabels", scale_factor=3.0),
+        dict(type="RandomFlip", prob=0.5),
+        dict(type="RandomCrop", crop_size=(13, 17)),
+    ],
+}
+
+
+@pytest.mark.parametrize("chain", CHAINS.values(), ids=CHAINS)
+@pytest.mark.parametrize("number", [30, 300], ids=["bytes", "wide"])
+def test_host_transforms_keep_map_and_image_together(tmp_path, chain, number):
+    results = many_segments(tmp_path / "many.png", number)
+    results = with_image(LoadPanopticMap().transform(results))
+    before = results["gt_seg_map"]
+    np.random.seed(0)
+    with DefaultScope.overwrite_default_scope("mmdet"):
+        found = Compose([TRANSFORMS.build(step) for step in chain])(results)
+    image, numbers = found["img"].astype(int), found["gt_seg_map"]
+    assert numbers.shape != before.shape or (numbers != before).any()
+    np.testing.assert_array_equal(image[..., 0] + 256 * image[..., 1], numbers)
+
+
+def test_host_data_set_of_objects_is_refused(tmp_path):
+    results = dict(img_path="a.jpg", seg_map_path=None, instances=[])
+    with pytest.raises(ValueError, match=r"a\.jpg\. LoadPanopticMap needs .*CocoPanop"):
+        LoadPanopticMap().transform(results)
+
+
+def painted(ids):
+    return lambda root: write_map(root / "maps" / "first.png", ids)
+
+
+def truncated(root):
+    path = root / "maps" / "first.png"
+    path.write_bytes(path.read_bytes()[:-30])
+
+
+WRONG_MAPS = {
+    "unlisted ids": (
+        painted([[77, RED, RED, GREEN], [BLUE, 999, BLUE, BLUE]]),
+        ValueError,
+        r"Pixels of .*first\.png have the id.s. 77, 999, .*List them in segments_info",
+    ),
+    "listed ids without pixels": (
+        painted([[0, 0, 0, GREEN], [BLUE, 0, 0, 0]]),
+        ValueError,
+        r"lists the segment id.s. 5 of .*first\.png, but no pixel .*Remove them",
+    ),
+    "another size": (
+        painted([[RED, GREEN, BLUE]]),
+        ValueError,
+        r"first\.png has 1 x 3 pixels, but its image .*a\.jpg has 2 x 4 .*Check that",
+    ),
+    "incomplete": (
+        truncated,
+        OSError,
+        r"panoptic map .*first\.png cannot be read .*Check that the file exists",
+    ),
+    "empty": (
+        lambda root: (root / "maps" / "first.png").write_bytes(b""),
+        OSError,
+        r"panoptic map .*first\.png cannot be read .it is empty or no image.*Check",
+    ),
+    "missing": (
+        lambda root: (root / "maps" / "first.png").unlink(),
+        OSError,
+        r"panoptic map .*first\.png cannot be read .No such file.*Check",
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("spoil", "error", "message"), WRONG_MAPS.values(), ids=WRONG_MAPS
+)
+def test_wrong_maps_end_in_a_sentence(tmp_path, spoil, error, message):
+    write_set(tmp_path)
+    info = build(tmp_path).get_data_info(0) | dict(ori_shape=(2, 4))
+    spoil(tmp_path)  # what loading of the list could not know
+    with pytest.raises(error, match=message):
+        LoadPanopticMap().transform(info)
+
+
+@pytest.mark.parametrize(("wrong", "shown"), [(RED, "5"), (0, "0")])
+def test_ids_that_are_not_one_segment_are_refused(tmp_path, wrong, shown):
+    annotations = content()
+    annotations["annotations"][0]["segments_info"][0]["id"] = wrong
+    write_set(tmp_path, annotations)
+    with pytest.raises(ValueError, match=rf"id.s. {shown} of .*first\.png twice or as"):
+        loaded(build(tmp_path))
+
+
+def assert_areas_are_listed(dataset, annotations, image_ids):
+    """Pixels of every segment are as many as the annotation file says."""
+    assert len(image_ids) > 1
+    places = {dataset.get_data_info(i)["img_id"]: i for i in range(len(dataset))}
+    for annotation in annotations:
+        if annotation["image_id"] in image_ids:
+            found = loaded(dataset, places[annotation["image_id"]])["gt_seg_map"]
+            areas = [segment["area"] for segment in annotation["segments_info"]]
+            assert np.bincount(found.ravel(), minlength=1)[1:].tolist() == areas
+
+
+def test_real_nuclei_have_the_listed_areas(shared_data):
+    root = shared_data / "dsb2018"
+    annotations = json.loads((root / "panoptic_train.json").read_text())["annotations"]
+    most = max(annotations, key=lambda image: len(image["segments_info"]))
+    assert len(most["segments_info"]) == 152
+    dataset = build(
+        root,
+        ann_file="panoptic_train.json",
+        data_prefix=dict(img="images/train", seg="panoptic_train"),
+        metainfo=dict(
+            classes=("nucleus", "background"),
+            thing_classes=("nucleus",),
+            stuff_classes=("background",),
+        ),
+    )
+    assert_areas_are_listed(dataset, annotations, {1, 2, 3, most["image_id"]})
+
+
+def test_real_scenes_have_the_listed_areas(shared_data):
+    root = shared_data / "coco_panoptic_sample"
+    annotations = json.loads((root / "panoptic.json").read_text())["annotations"]
+    assert [len(x["segments_info"]) for x in annotations] == [18, 32]
+    dataset = build(
+        root,
+        ann_file="panoptic.json",
+        data_prefix=dict(img="images", seg="panoptic"),
+        metainfo=None,  # COCO's classes are the host's default
+    )
+    assert_areas_are_listed(dataset, annotations, {142238, 439180})

@@ -1,0 +1,124 @@
+"""The hook that compares the classes of model and data before the first iteration."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.hooks import Hook
+from mmengine.registry import HOOKS
+from mmengine.runner import Runner
+from torch import nn
+
+CONFIGS = Path(__file__).resolve().parents[2] / "configs"
+PANOPTIC = dict(
+    classes=("cell", "fibre", "sky"),
+    thing_classes=("cell", "fibre"),
+    stuff_classes=("sky",),
+)
+OBJECTS = dict(classes=("cell", "fibre"))
+
+
+class Model(nn.Module):
+    def __init__(self, things, stuff):
+        super().__init__()
+        self.num_things_classes, self.num_stuff_classes = things, stuff
+
+
+class Wrapped(nn.Module):
+    """Like DistributedDataParallel, whose attributes are not the model's."""
+
+    def __init__(self, module):
+        super().__init__()
+        self.module = module
+
+
+def loader(metainfo):
+    return SimpleNamespace(
+        dataset=SimpleNamespace(metainfo=metainfo, ann_file="x.json")
+    )
+
+
+def runner(model, train=PANOPTIC, val=PANOPTIC):
+    return SimpleNamespace(
+        model=model,
+        train_dataloader=loader(train),
+        val_dataloader=loader(val),
+        test_dataloader=loader(val),
+        val_loop=val and object(),
+    )
+
+
+def hook() -> Hook:
+    return HOOKS.build(dict(type="mmseg_maskformer.CheckClassesHook"))
+
+
+@pytest.mark.parametrize(
+    ("things", "stuff", "metainfo"), [(2, 1, PANOPTIC), (2, 0, OBJECTS)]
+)
+def test_equal_numbers_pass(things, stuff, metainfo):
+    given = runner(Model(things, stuff), metainfo, metainfo)
+    for stage in ("before_train", "before_val", "before_test"):
+        getattr(hook(), stage)(given)
+
+
+@pytest.mark.parametrize(
+    ("things", "stuff", "metainfo", "message"),
+    [
+        (3, 1, PANOPTIC, r"classes=3 and .*=1, .* x\.json has 2 things and 1 stuff"),
+        (2, 0, PANOPTIC, r"classes=2 and .*=0, .* x\.json has 2 things and 1 stuff"),
+        (2, 1, OBJECTS, r"classes=2 and .*=1, .* x\.json has 2 things and 0 stuff"),
+    ],
+)
+def test_other_numbers_are_refused(things, stuff, metainfo, message):
+    wrong = runner(Model(things, stuff), metainfo, metainfo)
+    for stage, split in (("train", "train"), ("val", "val"), ("test", "test")):
+        with pytest.raises(
+            ValueError, match=message + r".*Write model=dict\("
+        ) as error:
+            getattr(hook(), f"before_{stage}")(wrong)
+        assert f"of the {split} data set" in str(error.value)
+
+
+def test_training_checks_the_data_of_evaluation_too():
+    with pytest.raises(ValueError, match="of the val data set"):
+        hook().before_train(runner(Model(2, 1), val=OBJECTS))
+    hook().before_train(runner(Model(2, 1), val=None))
+
+
+def test_data_sets_without_a_file_are_named_by_their_class():
+    wrong = runner(Model(1, 1))
+    wrong.train_dataloader.dataset.ann_file = ""
+    with pytest.raises(ValueError, match="train data set SimpleNamespace has 2 things"):
+        hook().before_train(wrong)
+
+
+def test_other_models_are_left_alone():
+    hook().before_train(runner(nn.Identity()))
+
+
+def test_wrapped_models_are_checked(monkeypatch):
+    name = "mmseg_maskformer.engine.class_counts.is_model_wrapper"
+    monkeypatch.setattr(name, lambda model: isinstance(model, Wrapped))
+    with pytest.raises(ValueError, match="num_things_classes=4"):
+        hook().before_train(runner(Wrapped(Model(4, 1))))
+
+
+@pytest.mark.mmdet
+def test_training_by_a_config_ends_before_its_first_iteration(
+    shared_data, tmp_path, monkeypatch
+):
+    pytest.importorskip("mmdet")
+    monkeypatch.setenv("MASKFORMER_DATA", str(shared_data))
+    leaf = "maskformer/maskformer_r18-6enc_1xb4-5k_dsb2018-panoptic.py"
+    config = Config.fromfile(CONFIGS / leaf)
+    config.work_dir = str(tmp_path)
+    config.model.num_stuff_classes = 2
+    started = Runner.from_cfg(config)
+    monkeypatch.setattr(torch.nn.Module, "__call__", None)  # nothing is computed
+    message = r"_classes=2, .* train data set .*panoptic_train\.json has 1 things and 1"
+    with pytest.raises(ValueError, match=message):
+        started.train()
