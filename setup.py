@@ -78,6 +78,7 @@ setup(
             "wheel",
             "h5py",  # label maps of COCO-Stuff-10K
             "transformers>=5",  # the peer of conversions; brings safetensors
+            "onedl-mim",  # searches and downloads in an installed wheel
         ],
     },
     classifiers=[

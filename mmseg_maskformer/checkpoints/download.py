@@ -139,7 +139,7 @@ def _version(headers: Message) -> str:
     return tag if tag and not tag.startswith("W/") else headers.get("Last-Modified", "")
 
 
-def _append(answer: HTTPResponse, partial: Path) -> None:
+def _append(answer: HTTPResponse | HTTPError, partial: Path) -> None:
     """Write the body at the end of ``partial``."""
     with partial.open("ab") as file:
         before = file.tell()

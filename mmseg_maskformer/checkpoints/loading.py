@@ -36,7 +36,7 @@ def watch_loading(model: nn.Module) -> None:
     """Give a model with a ``backbone`` the two hooks of this module."""
     for module, hook in (
         (model, convert_on_load),
-        (model.backbone, refuse_foreign_names),
+        (model.get_submodule("backbone"), refuse_foreign_names),
     ):
         module._register_load_state_dict_pre_hook(hook, with_module=True)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
 
 from torch import Tensor
 
@@ -91,9 +90,7 @@ def zoo_url(name: str) -> str:
     return f"{BASE_URL}/{_FOLDERS[group]}/{folder}/model_final_{identity}.pkl"
 
 
-def in_our_class_order(
-    file: str, tensors: Mapping[str, Tensor]
-) -> Mapping[str, Tensor]:
+def in_our_class_order(file: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     """The tensors of a file with its classes in our order.
 
     Only the authors' panoptic models of ADE20K have another: theirs is that of the
