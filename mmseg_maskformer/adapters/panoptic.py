@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from mmdet.evaluation.functional import INSTANCE_OFFSET
 from mmdet.models.detectors.base import BaseDetector
 from mmdet.registry import MODELS
@@ -22,20 +21,22 @@ from torch import Tensor
 from mmseg_maskformer.checkpoints.loading import register_schemes, watch_loading
 from mmseg_maskformer.core.bands import Frame
 from mmseg_maskformer.core.inference import semantic_labels
+from mmseg_maskformer.core.instances import instances
 from mmseg_maskformer.core.panoptic import (
     PanopticSegments,
-    instances,
+    detr_segments,
     panoptic_segments,
 )
-from mmseg_maskformer.core.structures import Predictions, SegmentTargets
+from mmseg_maskformer.core.structures import Predictions
 
 from .head import PredictionHead
+from .segment_targets import segment_targets
 
-_VOID = 255  # in mmdet's semantic maps
 _TEST_CFG = dict(
     panoptic_on=True,
     instance_on=True,
     semantic_on=True,
+    panoptic_rule="maskformer",
     object_mask_thr=0.8,
     iou_thr=0.8,
     max_per_image=100,
@@ -62,13 +63,14 @@ class MaskFormerDetector(BaseDetector):
         mask_padding: hide padded pixels from attention, as OpenMMLab's MaskFormer does;
             the paper's authors do not.
         test_cfg: which results to make (``panoptic_on``, ``instance_on``,
-            ``semantic_on``, all True) and how: ``object_mask_thr`` (0.8) and
-            ``iou_thr`` (0.8) of the panoptic rule, ``max_per_image`` (100) instances.
+            ``semantic_on``, all True) and how: ``panoptic_rule`` ("maskformer", or
+            "detr" for that of DETR, which has no ``iou_thr``), its ``object_mask_thr``
+            (0.8) and ``iou_thr`` (0.8), ``max_per_image`` (100) instances.
         data_preprocessor: config of the host's ``DetDataPreprocessor``.
         init_cfg: as in every host module.
 
     Raises:
-        ValueError: ``test_cfg`` has a key that is not in the list.
+        ValueError: ``test_cfg`` has a key or a rule that is not in the list.
     """
 
     def __init__(
@@ -121,8 +123,8 @@ class MaskFormerDetector(BaseDetector):
                 kind that the model needs.
         """
         size = (batch_inputs.shape[-2], batch_inputs.shape[-1])
-        targets = [self._targets(sample, size) for sample in batch_data_samples]
-        self._check_labels(targets)
+        numbers = (self.num_things_classes, self.num_stuff_classes)
+        targets = segment_targets(batch_data_samples, size, *numbers)
         predictions = self._forward(batch_inputs, batch_data_samples)
         return self.decode_head.criterion(predictions, targets)
 
@@ -173,12 +175,7 @@ class MaskFormerDetector(BaseDetector):
         config = self.test_cfg
         image = (class_logits, mask_logits, frame)
         if config["panoptic_on"]:
-            segments = panoptic_segments(
-                *image,
-                num_things=self.num_things_classes,
-                score_threshold=config["object_mask_thr"],
-                overlap_threshold=config["iou_thr"],
-            )
+            segments = self._segments(*image)
             panoptic = host_map(segments, self.num_things_classes, self.num_classes)
             sample.pred_panoptic_seg = PixelData(sem_seg=panoptic[None])
         if config["instance_on"]:
@@ -195,64 +192,27 @@ class MaskFormerDetector(BaseDetector):
             labels = semantic_labels(*image, resize_logits=True)
             sample.pred_sem_seg = PixelData(sem_seg=labels[None])
 
-    def _targets(self, sample: DetDataSample, size: tuple[int, int]) -> SegmentTargets:
-        """Segments of one image, padded to the size of the input."""
-        name = sample.metainfo.get("img_path", "unnamed image")
-        if "gt_segment_map" in sample:
-            segments = sample.gt_segments
-            stuff = segments.labels >= self.num_things_classes
-            segments = segments[segments.is_thing | stuff]  # the rest are crowds
-            segment_map = _padded(sample.gt_segment_map.data[0], size)
-            ids = segments.ids.to(segment_map.dtype)
-            return SegmentTargets(segments.labels, segment_map, ids, name=name)
-        labels, masks = self._things(sample, size)
-        if self.num_stuff_classes:
-            stuff_labels, stuff_masks = self._stuff(sample, size, name)
-            labels = torch.cat([labels, stuff_labels])
-            masks = torch.cat([masks, stuff_masks])
-        return SegmentTargets.from_masks(labels, masks, name=name)
-
-    def _things(
-        self, sample: DetDataSample, size: tuple[int, int]
-    ) -> tuple[Tensor, Tensor]:
-        """Labels (G,) and masks (G, H, W) of the host's instances."""
-        instances = sample.gt_instances
-        masks = instances.masks
-        if not isinstance(masks, Tensor):
-            masks = masks.to_tensor(torch.bool, instances.labels.device)
-        return instances.labels, _padded(masks.bool(), size)
-
-    def _stuff(
-        self, sample: DetDataSample, size: tuple[int, int], name: str
-    ) -> tuple[Tensor, Tensor]:
-        """Labels and masks of the stuff in the host's semantic map."""
-        if "gt_sem_seg" not in sample:
-            raise ValueError(
-                f"{name} has instances but no map of stuff, and the model has "
-                f"num_stuff_classes={self.num_stuff_classes}. Use a panoptic data set "
-                "with mmseg_maskformer.LoadPanopticMap and PackPanopticInputs, or set "
-                "num_stuff_classes=0."
+    def _segments(
+        self, class_logits: Tensor, mask_logits: Tensor, frame: Frame
+    ) -> PanopticSegments:
+        """The panoptic segments of one image by the rule of ``test_cfg``."""
+        things, config = self.num_things_classes, self.test_cfg
+        if config["panoptic_rule"] == "detr":
+            return detr_segments(
+                class_logits,
+                mask_logits,
+                frame,
+                things,
+                score_threshold=config["object_mask_thr"],
             )
-        semantic = _padded(sample.gt_sem_seg.sem_seg[0], size, _VOID)
-        labels = semantic.unique()
-        labels = labels[(labels >= self.num_things_classes) & (labels != _VOID)]
-        return labels.long(), semantic == labels[:, None, None]
-
-    def _check_labels(self, targets: Sequence[SegmentTargets]) -> None:
-        """Refuse labels that are no class, before they become an index."""
-        labels = torch.cat([target.labels for target in targets]).tolist()
-        if all(0 <= label < self.num_classes for label in labels):
-            return
-        for target in targets:
-            wrong = [x for x in target.labels.tolist() if not 0 <= x < self.num_classes]
-            if wrong:
-                raise ValueError(
-                    f"{target.name} has segments of class {sorted(set(wrong))}, but "
-                    f"num_things_classes={self.num_things_classes} and "
-                    f"num_stuff_classes={self.num_stuff_classes} allow 0.."
-                    f"{self.num_classes - 1}. Set them to the numbers of thing and "
-                    "stuff classes of the data set."
-                )
+        return panoptic_segments(
+            class_logits,
+            mask_logits,
+            frame,
+            things,
+            score_threshold=config["object_mask_thr"],
+            overlap_threshold=config["iou_thr"],
+        )
 
 
 def host_map(segments: PanopticSegments, num_things: int, num_classes: int) -> Tensor:
@@ -271,7 +231,13 @@ def _complete(test_cfg: dict[str, Any]) -> dict[str, Any]:
             f"test_cfg has unknown keys {unknown}; MaskFormerDetector knows "
             f"{sorted(_TEST_CFG)}."
         )
-    return {**_TEST_CFG, **test_cfg}
+    config = {**_TEST_CFG, **test_cfg}
+    if config["panoptic_rule"] not in ("maskformer", "detr"):
+        raise ValueError(
+            f"test_cfg.panoptic_rule={config['panoptic_rule']!r} is neither "
+            "'maskformer' nor 'detr'."
+        )
+    return config
 
 
 def _frame(meta: dict, size: tuple[int, int], rescale: bool) -> Frame:
@@ -279,9 +245,3 @@ def _frame(meta: dict, size: tuple[int, int], rescale: bool) -> Frame:
     height, width = meta["img_shape"][:2]
     out_size = meta["ori_shape"][:2] if rescale else (height, width)
     return Frame(size, (0, height, 0, width), tuple(out_size))
-
-
-def _padded(maps: Tensor, size: tuple[int, int], value: int = 0) -> Tensor:
-    """Maps (..., H, W) with padding below and to the right."""
-    height, width = maps.shape[-2:]
-    return F.pad(maps, (0, size[1] - width, 0, size[0] - height), value=value)

@@ -1,4 +1,4 @@
-"""From predictions to panoptic maps and to instances (paper section 3.4, spec of v1).
+"""From predictions to panoptic maps (paper section 3.4).
 
 Nothing loops over queries: a pass over the pixels decides which query wins each of them
 and counts, and one small transfer decides which queries become segments.
@@ -12,7 +12,6 @@ import torch
 from torch import Tensor
 
 from .bands import Frame, mask_bands
-from .inference import class_probs
 from .structures import at_least_float32
 
 
@@ -21,15 +20,6 @@ class PanopticSegments(NamedTuple):
 
     segment_map: Tensor  # (H, W) int32, 1..G, 0 is void
     labels: Tensor  # (G,) int64 class of segment g + 1, on the CPU
-
-
-class Instances(NamedTuple):
-    """Objects that may overlap, in no order."""
-
-    labels: Tensor  # (n,) classes
-    scores: Tensor  # (n,) class probability times mean mask probability
-    masks: Tensor  # (n, H, W) boolean
-    boxes: Tensor  # (n, 4) x1, y1, x2, y2 around the masks, zeros where empty
 
 
 def panoptic_segments(
@@ -58,14 +48,85 @@ def panoptic_segments(
         overlap_threshold: least share of a mask that is not occluded.
         tile: elements of an intermediate result, at least one row; default by device.
     """
-    no_object = class_logits.shape[-1] - 1
-    scores, labels = at_least_float32(class_logits).softmax(dim=-1).max(dim=-1)
-    kept = ((labels != no_object) & (scores > score_threshold)).nonzero().flatten()
-    winners, won, claimed = _compete(mask_logits[kept], scores[kept], frame, tile)
+    kept, scores, labels = _confident(class_logits, score_threshold)
+    winners, won, claimed = _compete(mask_logits[kept], scores, frame, tile)
     # one transfer: everything that is decided per query
-    labels, won, claimed = torch.stack([labels[kept], won, claimed]).cpu()
+    labels, won, claimed = torch.stack([labels, won, claimed]).cpu()
     accepted = (won > 0) & (claimed > 0)
     accepted &= won.double() / claimed >= overlap_threshold
+    return _segments(winners, labels, accepted, num_things)
+
+
+def detr_segments(
+    class_logits: Tensor,
+    mask_logits: Tensor,
+    frame: Frame,
+    num_things: int,
+    score_threshold: float = 0.85,
+    min_area: int = 4,
+    tile: int | None = None,
+) -> PanopticSegments:
+    """Divide one image by the rule of DETR (arXiv 2005.12872, as its code does).
+
+    Of the confident queries the highest mask logit wins a pixel, whatever the class
+    probability. Queries of one stuff class count as their first. Then queries with at
+    most ``min_area`` pixels are taken out, the other ones of a stuff class among them,
+    and the rest compete again, until none is that small. "MaskFormer (DETR)" in Table 3
+    of the paper.
+
+    Args:
+        class_logits: (Q, K + 1).
+        mask_logits: (Q, h, w).
+        frame: the image's place in the input, and the size of the result.
+        num_things: classes 0..num_things-1 are things, the rest is stuff.
+        score_threshold: of the class probability, over K + 1 classes.
+        min_area: pixels that are too few for a segment.
+        tile: elements of an intermediate result, at least one row; default by device.
+    """
+    kept, _, labels = _confident(class_logits, score_threshold)
+    labels = labels.cpu()
+    winners, won = _highest(mask_logits[kept], frame, tile)
+    areas = _given_to_the_first(won, labels, num_things)
+    while (areas <= min_area).any():
+        large = areas > min_area
+        kept, labels = kept[large.to(kept.device)], labels[large]
+        winners, areas = _highest(mask_logits[kept], frame, tile)
+    return _segments(winners, labels, areas > min_area, num_things)
+
+
+def _confident(class_logits: Tensor, threshold: float) -> tuple[Tensor, Tensor, Tensor]:
+    """Index, score and label (n,) of the queries that are sure of an object."""
+    no_object = class_logits.shape[-1] - 1
+    scores, labels = at_least_float32(class_logits).softmax(dim=-1).max(dim=-1)
+    kept = ((labels != no_object) & (scores > threshold)).nonzero().flatten()
+    return kept, scores[kept], labels[kept]
+
+
+def _highest(
+    mask_logits: Tensor, frame: Frame, tile: int | None
+) -> tuple[Tensor, Tensor]:
+    """Which of n masks is the highest at each pixel (H, W), and how often (n,)."""
+    winners = mask_logits.new_zeros(frame.out_size, dtype=torch.int32)
+    for rows, logits in mask_bands(mask_logits, frame, tile):
+        winners[rows] = _first_maximum(logits)
+    won = winners.flatten().bincount(minlength=len(mask_logits))
+    return winners, won[: len(mask_logits)].cpu()
+
+
+def _given_to_the_first(areas: Tensor, labels: Tensor, num_things: int) -> Tensor:
+    """Areas (n,) where the first query of a stuff class has those of all of them."""
+    merged = torch.zeros_like(areas)
+    stuff: dict[int, int] = {}
+    for query, label in enumerate(labels.tolist()):
+        place = stuff.setdefault(label, query) if label >= num_things else query
+        merged[place] += areas[query]
+    return merged
+
+
+def _segments(
+    winners: Tensor, labels: Tensor, accepted: Tensor, num_things: int
+) -> PanopticSegments:
+    """The map of the accepted queries from the winner of every pixel."""
     ids, segment_labels = _numbered(labels, accepted, num_things)
     table = ids.to(device=winners.device, dtype=torch.int32)
     return PanopticSegments(table[winners.long()], segment_labels)
@@ -119,57 +180,3 @@ def _numbered(
         if label >= num_things:
             stuff[label] = ids[query]
     return torch.tensor([*ids, 0]), torch.tensor(segment_labels, dtype=torch.int64)
-
-
-def instances(
-    class_logits: Tensor,
-    mask_logits: Tensor,
-    frame: Frame,
-    num_things: int,
-    max_per_image: int = 100,
-    tile: int | None = None,
-) -> Instances:
-    """The most probable objects of one image (arXiv 2112.01527, as its code does).
-
-    Pairs of a query and a class are ranked by class probability; of the best
-    ``max_per_image``, or of all there are, those of things are returned. A query may
-    appear with several classes.
-
-    Args:
-        class_logits: (Q, K + 1).
-        mask_logits: (Q, h, w).
-        frame: the image's place in the input, and the size of the result.
-        num_things: classes 0..num_things-1 are things.
-        max_per_image: how many pairs are looked at.
-        tile: elements of an intermediate result, at least one row; default by device.
-    """
-    probs = class_probs(class_logits)  # (Q, K)
-    num_classes = probs.shape[1]
-    top = probs.flatten().topk(min(max_per_image, probs.numel()))
-    labels = top.indices % num_classes
-    thing = labels < num_things
-    labels, scores = labels[thing], top.values[thing]
-    queries = (top.indices // num_classes)[thing]
-    used, place = queries.unique(return_inverse=True)
-    masks = mask_logits.new_empty(len(used), *frame.out_size, dtype=torch.bool)
-    total = probs.new_zeros(len(used))
-    for rows, logits in mask_bands(mask_logits[used], frame, tile):
-        band = logits > 0
-        masks[:, rows] = band
-        total += (logits.sigmoid_() * band).flatten(1).sum(dim=1)
-    mean = total / (masks.flatten(1).sum(dim=1) + 1e-6)
-    return Instances(labels, scores * mean[place], masks[place], _boxes(masks)[place])
-
-
-def _boxes(masks: Tensor) -> Tensor:
-    """(n, 4) float32 corners of the masks (n, H, W), zeros where a mask is empty."""
-    corners = []
-    for dim in (1, 2):  # columns, then rows
-        occupied = masks.any(dim=dim)  # (n, W), then (n, H)
-        length = occupied.shape[1]
-        first = occupied.to(torch.uint8).argmax(dim=1)
-        last = length - occupied.flip(1).to(torch.uint8).argmax(dim=1)
-        corners += [first, last]
-    left, right, top, bottom = corners
-    boxes = torch.stack([left, top, right, bottom], dim=1).float()
-    return boxes * masks.flatten(1).any(dim=1)[:, None]

@@ -180,6 +180,23 @@ def test_an_instance_model_needs_no_map_of_stuff():
     assert found["loss_dice"] > 0
 
 
+@pytest.mark.parametrize("rule", ["maskformer", "detr"])
+def test_the_panoptic_rule_is_that_of_test_cfg(rule):
+    config = dict(panoptic_rule=rule, object_mask_thr=0.1, iou_thr=0.0)
+    model = detector(num_things_classes=0, num_stuff_classes=2, test_cfg=config).eval()
+    torch.nn.init.zeros_(model.decode_head.maskformer.class_head.weight)
+    model.decode_head.maskformer.class_head.bias.data = torch.tensor([0.0, 1.0, 0.0])
+    with torch.no_grad():
+        (sample,) = model.predict(image(), [compact()])
+    # all twelve queries are stuff 1; DETR keeps the first of them, which wins all
+    assert sample.pred_panoptic_seg.sem_seg.unique().tolist() == [1]
+
+
+def test_a_wrong_rule_is_a_sentence():
+    with pytest.raises(ValueError, match=r"panoptic_rule='v3' is neither"):
+        detector(test_cfg=dict(panoptic_rule="v3"))
+
+
 def test_a_wrong_key_of_test_cfg_is_a_sentence():
     with pytest.raises(ValueError, match=r"unknown keys \['filter_low_score'\]"):
         detector(test_cfg=dict(filter_low_score=True))

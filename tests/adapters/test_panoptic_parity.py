@@ -18,7 +18,8 @@ from mmdet.structures.mask import BitmapMasks
 
 from mmseg_maskformer.adapters.panoptic import host_map
 from mmseg_maskformer.core.bands import Frame
-from mmseg_maskformer.core.panoptic import instances, panoptic_segments
+from mmseg_maskformer.core.instances import instances
+from mmseg_maskformer.core.panoptic import panoptic_segments
 from tests import cases, mmdet_peer
 from tests.checkpoints import models
 

@@ -9,7 +9,11 @@ import pytest
 import torch
 
 from mmseg_maskformer.core.bands import Frame
-from mmseg_maskformer.core.panoptic import instances, panoptic_segments
+from mmseg_maskformer.core.instances import instances
+from mmseg_maskformer.core.panoptic import (
+    detr_segments,
+    panoptic_segments,
+)
 from tests import reference
 
 TILES = [1, 3001, None]
@@ -158,6 +162,58 @@ def test_won_pixels_below_one_half_are_written():
     found = panoptic_segments(certain([0], 4), masks, Frame.whole((10, 4)), 2)
     # 10 rows won / 5 rows claimed = 2 >= 0.8
     assert_equal(found, torch.ones(10, 4, dtype=torch.int32), [0])
+
+
+def test_detr_ignores_class_probabilities_between_confident_queries():
+    # Probabilities e^3 / (e^3 + 2) = 0.909 and e^9 / (e^9 + 2) = 0.9998; the lower mask
+    # probability of the surer query loses everywhere although its product is higher.
+    class_logits = torch.tensor([[3.0, 0, 0], [0, 9.0, 0]])
+    masks = torch.tensor([2.5, 2.4])[:, None, None].expand(2, 10, 4)
+    frame = Frame.whole((10, 4))
+    expected = torch.ones(10, 4, dtype=torch.int32)
+    # 0.909 * sigmoid(2.5) = 0.840 < 0.9998 * sigmoid(2.4) = 0.917
+    assert_equal(detr_segments(class_logits, masks, frame, 2), expected, [0])
+    unsure = torch.tensor([[2.0, 0, 0], [0, 9.0, 0]])  # e^2 / (e^2 + 2) = 0.787
+    assert_equal(detr_segments(unsure, masks, frame, 2), expected, [1])
+
+
+def test_detr_takes_small_segments_out_and_lets_the_rest_compete_again():
+    # Query 1 holds one row of 4 pixels, which then goes to the runner-up, query 2.
+    masks = stripes(slice(0, 5), slice(5, 6), slice(6, 10))
+    masks[2, 5] = -1.0
+    found = detr_segments(certain([0, 0, 1], 4), masks, Frame.whole((10, 4)), 2)
+    rows = torch.tensor([1] * 5 + [2] * 5, dtype=torch.int32)
+    assert_equal(found, rows[:, None].expand(10, 4), [0, 1])
+    larger = stripes(slice(0, 5), slice(5, 7), slice(7, 10))  # 8 pixels are enough
+    found = detr_segments(certain([0, 0, 1], 4), larger, Frame.whole((10, 4)), 2)
+    assert found.labels.tolist() == [0, 0, 1]
+
+
+def test_detr_keeps_one_query_of_a_stuff_class():
+    # Queries 0 and 2 are stuff 3: the second is taken out, its rows go to query 1.
+    masks = stripes(slice(0, 4), slice(4, 7), slice(7, 10))
+    masks[1, 7:] = -1.0
+    found = detr_segments(certain([3, 0, 3], 4), masks, Frame.whole((10, 4)), 2)
+    rows = torch.tensor([1] * 4 + [2] * 6, dtype=torch.int32)
+    assert_equal(found, rows[:, None].expand(10, 4), [3, 0])
+
+
+def test_detr_with_nothing_left():
+    nothing = torch.zeros(5, 6, dtype=torch.int32)
+    logits, frame = torch.full((2, 5, 6), BIG), Frame.whole((5, 6))
+    assert_equal(detr_segments(certain([4, 4], 4), logits, frame, 2), nothing, [])
+    found = detr_segments(certain([0, 1], 4), logits, frame, 2, min_area=30)
+    assert_equal(found, nothing, [])  # 30 pixels are too few for any
+
+
+@pytest.mark.parametrize("tile", TILES)
+def test_detr_does_not_depend_on_the_tile(tile):
+    class_logits, mask_logits = outputs((60, 83), seed=2)
+    frame = Frame.whole((60, 83))
+    found = detr_segments(class_logits, mask_logits, frame, 4, tile=tile)
+    whole = detr_segments(class_logits, mask_logits, frame, 4, tile=10**8)
+    assert len(whole.labels) > 3
+    assert_equal(found, whole.segment_map, whole.labels.tolist())
 
 
 def test_instances_in_closed_form():

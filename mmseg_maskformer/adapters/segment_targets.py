@@ -1,0 +1,109 @@
+"""Segments of MMDetection's data samples as targets of the criterion.
+
+They come as one map of segment numbers, which ``PackPanopticInputs`` packs, or as the
+instances and the semantic map of the host's own pipelines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from mmseg_maskformer.core.structures import SegmentTargets
+
+_VOID = 255  # in mmdet's semantic maps
+
+
+def segment_targets(
+    samples: Sequence[Any], size: tuple[int, int], num_things: int, num_stuff: int
+) -> list[SegmentTargets]:
+    """The segments of each image, padded to the size of the input.
+
+    Crowds are left out; segments without a pixel stay, with empty masks.
+
+    Args:
+        samples: data samples of the host.
+        size: height and width of the input, padding included.
+        num_things: classes 0..num_things-1 are things.
+        num_stuff: the classes after them.
+
+    Raises:
+        ValueError: A label is no class of the model, or stuff is missing.
+    """
+    targets = [_target(sample, size, num_things, num_stuff) for sample in samples]
+    _check_labels(targets, num_things, num_stuff)
+    return targets
+
+
+def _target(
+    sample: Any, size: tuple[int, int], num_things: int, num_stuff: int
+) -> SegmentTargets:
+    name = sample.metainfo.get("img_path", "unnamed image")
+    if "gt_segment_map" in sample:
+        segments = sample.gt_segments
+        stuff = segments.labels >= num_things
+        segments = segments[segments.is_thing | stuff]  # the rest are crowds
+        segment_map = _padded(sample.gt_segment_map.data[0], size)
+        ids = segments.ids.to(segment_map.dtype)
+        return SegmentTargets(segments.labels, segment_map, ids, name=name)
+    labels, masks = _things(sample, size)
+    if num_stuff:
+        stuff_labels, stuff_masks = _stuff(sample, size, num_things, num_stuff, name)
+        labels = torch.cat([labels, stuff_labels])
+        masks = torch.cat([masks, stuff_masks])
+    return SegmentTargets.from_masks(labels, masks, name=name)
+
+
+def _things(sample: Any, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    """Labels (G,) and masks (G, H, W) of the host's instances."""
+    instances = sample.gt_instances
+    masks = instances.masks
+    if not isinstance(masks, Tensor):
+        masks = masks.to_tensor(torch.bool, instances.labels.device)
+    return instances.labels, _padded(masks.bool(), size)
+
+
+def _stuff(
+    sample: Any, size: tuple[int, int], num_things: int, num_stuff: int, name: str
+) -> tuple[Tensor, Tensor]:
+    """Labels and masks of the stuff in the host's semantic map."""
+    if "gt_sem_seg" not in sample:
+        raise ValueError(
+            f"{name} has instances but no map of stuff, and the model has "
+            f"num_stuff_classes={num_stuff}. Use a panoptic data set with "
+            "mmseg_maskformer.LoadPanopticMap and PackPanopticInputs, or set "
+            "num_stuff_classes=0."
+        )
+    semantic = _padded(sample.gt_sem_seg.sem_seg[0], size, _VOID)
+    labels = semantic.unique()
+    labels = labels[(labels >= num_things) & (labels != _VOID)]
+    return labels.long(), semantic == labels[:, None, None]
+
+
+def _check_labels(
+    targets: Sequence[SegmentTargets], num_things: int, num_stuff: int
+) -> None:
+    """Refuse labels that are no class, before they become an index."""
+    num_classes = num_things + num_stuff
+    labels = torch.cat([target.labels for target in targets]).tolist()
+    if all(0 <= label < num_classes for label in labels):
+        return
+    for target in targets:
+        wrong = [x for x in target.labels.tolist() if not 0 <= x < num_classes]
+        if wrong:
+            raise ValueError(
+                f"{target.name} has segments of class {sorted(set(wrong))}, but "
+                f"num_things_classes={num_things} and num_stuff_classes={num_stuff} "
+                f"allow 0..{num_classes - 1}. Set them to the numbers of thing and "
+                "stuff classes of the data set."
+            )
+
+
+def _padded(maps: Tensor, size: tuple[int, int], value: int = 0) -> Tensor:
+    """Maps (..., H, W) with padding below and to the right."""
+    height, width = maps.shape[-2:]
+    return F.pad(maps, (0, size[1] - width, 0, size[0] - height), value=value)

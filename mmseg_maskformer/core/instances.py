@@ -1,0 +1,74 @@
+"""From predictions to instances (arXiv 2112.01527, as its code does)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from .bands import Frame, mask_bands
+from .inference import class_probs
+
+
+class Instances(NamedTuple):
+    """Objects that may overlap, in no order."""
+
+    labels: Tensor  # (n,) classes
+    scores: Tensor  # (n,) class probability times mean mask probability
+    masks: Tensor  # (n, H, W) boolean
+    boxes: Tensor  # (n, 4) x1, y1, x2, y2 around the masks, zeros where empty
+
+
+def instances(
+    class_logits: Tensor,
+    mask_logits: Tensor,
+    frame: Frame,
+    num_things: int,
+    max_per_image: int = 100,
+    tile: int | None = None,
+) -> Instances:
+    """The most probable objects of one image.
+
+    Pairs of a query and a class are ranked by class probability; of the best
+    ``max_per_image``, or of all there are, those of things are returned. A query may
+    appear with several classes.
+
+    Args:
+        class_logits: (Q, K + 1).
+        mask_logits: (Q, h, w).
+        frame: the image's place in the input, and the size of the result.
+        num_things: classes 0..num_things-1 are things.
+        max_per_image: how many pairs are looked at.
+        tile: elements of an intermediate result, at least one row; default by device.
+    """
+    probs = class_probs(class_logits)  # (Q, K)
+    num_classes = probs.shape[1]
+    top = probs.flatten().topk(min(max_per_image, probs.numel()))
+    labels = top.indices % num_classes
+    thing = labels < num_things
+    labels, scores = labels[thing], top.values[thing]
+    queries = (top.indices // num_classes)[thing]
+    used, place = queries.unique(return_inverse=True)
+    masks = mask_logits.new_empty(len(used), *frame.out_size, dtype=torch.bool)
+    total = probs.new_zeros(len(used))
+    for rows, logits in mask_bands(mask_logits[used], frame, tile):
+        band = logits > 0
+        masks[:, rows] = band
+        total += (logits.sigmoid_() * band).flatten(1).sum(dim=1)
+    mean = total / (masks.flatten(1).sum(dim=1) + 1e-6)
+    return Instances(labels, scores * mean[place], masks[place], _boxes(masks)[place])
+
+
+def _boxes(masks: Tensor) -> Tensor:
+    """(n, 4) float32 corners of the masks (n, H, W), zeros where a mask is empty."""
+    corners = []
+    for dim in (1, 2):  # columns, then rows
+        occupied = masks.any(dim=dim)  # (n, W), then (n, H)
+        length = occupied.shape[1]
+        first = occupied.to(torch.uint8).argmax(dim=1)
+        last = length - occupied.flip(1).to(torch.uint8).argmax(dim=1)
+        corners += [first, last]
+    left, right, top, bottom = corners
+    boxes = torch.stack([left, top, right, bottom], dim=1).float()
+    return boxes * masks.flatten(1).any(dim=1)[:, None]
