@@ -5,12 +5,13 @@ from __future__ import annotations
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.dataset import pseudo_collate
 from mmengine.registry import init_default_scope
 from mmengine.structures import InstanceData, PixelData
 
 pytest.importorskip("mmdet")
 
-from mmdet.registry import MODELS
+from mmdet.registry import DATASETS, MODELS
 from mmdet.structures import DetDataSample
 from mmdet.structures.mask import BitmapMasks
 
@@ -131,6 +132,25 @@ def test_an_image_without_segments_gives_zero_mask_losses(instance):
     sum(found.values()).backward()
     unused = [n for n, p in model.named_parameters() if p.grad is None]
     assert unused == []  # distributed training needs a gradient everywhere
+
+
+def test_images_with_more_nuclei_than_queries_train(shared_data, monkeypatch):
+    """The images of the nuclei with more than 100 segments, uncropped."""
+    monkeypatch.setenv("MASKFORMER_DATA", str(shared_data))
+    base = models.CONFIGS / "_base_/datasets/dsb2018_panoptic.py"
+    config = Config.fromfile(base).train_dataloader.dataset
+    config.pipeline = [*config.pipeline[:2], config.pipeline[-1]]
+    model = detector(num_things_classes=1, num_stuff_classes=1).train()
+    data = DATASETS.build(config)
+    infos = [data.get_data_info(index) for index in range(len(data))]
+    crowded = [i for i, x in enumerate(infos) if len(x["segments_info"]) > 100]
+    assert len(crowded) == 8
+    for index in crowded:
+        batch = model.data_preprocessor(pseudo_collate([data[index]]), training=True)
+        found = model.loss(batch["inputs"], batch["data_samples"])
+        # 12 queries are matched, one each; all of 100 and more segments divide the sum
+        assert 0 < found["loss_dice"] <= 12 / 100
+        assert torch.isfinite(sum(found.values()))
 
 
 def test_every_result_can_be_switched_off():
