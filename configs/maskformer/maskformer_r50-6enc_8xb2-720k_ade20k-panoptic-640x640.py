@@ -1,8 +1,8 @@
 """MaskFormer R50 + 6 Enc on ADE20K panoptic: paper's appendix, 34.7 PQ.
 
-Classes stand in MMDetection's order, things before stuff; rows of released weights
-stand in the order of the semantic classes, see things_first of
-mmseg_maskformer.datasets.ade20k_panoptic_preparation.
+Classes stand in MMDetection's order, things before stuff. Released weights have the
+order of the semantic classes; they are known by their file names
+(model_final_7aa977.pkl, of R101 model_final_0b3cc8.pkl) and reordered when read.
 
 bash tools/dist_train.sh \
     configs/maskformer/maskformer_r50-6enc_8xb2-720k_ade20k-panoptic-640x640.py 8

@@ -70,7 +70,8 @@ class MaskFormerDetector(BaseDetector):
         init_cfg: as in every host module.
 
     Raises:
-        ValueError: ``test_cfg`` has a key or a rule that is not in the list.
+        ValueError: ``test_cfg`` has a key or a rule that is not in the list, or there
+            are too many classes for the host's encoding.
     """
 
     def __init__(
@@ -91,6 +92,11 @@ class MaskFormerDetector(BaseDetector):
         self.num_things_classes = num_things_classes
         self.num_stuff_classes = num_stuff_classes
         self.test_cfg = _complete(test_cfg or {})
+        if self.num_classes >= INSTANCE_OFFSET and self.test_cfg["panoptic_on"]:
+            raise ValueError(
+                f"{self.num_classes} classes do not fit into MMDetection's encoding, "
+                f"class + {INSTANCE_OFFSET} * object; set test_cfg.panoptic_on=False."
+            )
         self.backbone = MODELS.build(backbone)
         self.decode_head = PredictionHead(
             in_channels=in_channels,
@@ -131,10 +137,10 @@ class MaskFormerDetector(BaseDetector):
     def predict(
         self,
         batch_inputs: Tensor,
-        batch_data_samples: list[DetDataSample],
+        batch_data_samples: list[DetDataSample] | None = None,
         rescale: bool = True,
     ) -> list[DetDataSample]:
-        """Add the results to the samples.
+        """Add the results to the samples, or to new ones of the size of the input.
 
         ``pred_panoptic_seg.sem_seg`` (1, H, W) holds class + 1000 * object, stuff is
         object 0, void is class K; ``pred_instances`` has boxes, labels, scores and
@@ -146,6 +152,9 @@ class MaskFormerDetector(BaseDetector):
             rescale: give results at the images' original sizes.
         """
         size = (batch_inputs.shape[-2], batch_inputs.shape[-1])
+        if batch_data_samples is None:
+            meta = dict(ori_shape=size, img_shape=size)
+            batch_data_samples = [DetDataSample(metainfo=meta) for _ in batch_inputs]
         predictions = self._forward(batch_inputs, batch_data_samples)
         logits = zip(
             predictions.class_logits[-1], predictions.mask_logits(), strict=True

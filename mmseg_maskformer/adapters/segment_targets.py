@@ -32,7 +32,8 @@ def segment_targets(
         num_stuff: the classes after them.
 
     Raises:
-        ValueError: A label is no class of the model, or stuff is missing.
+        ValueError: A label is no class of the model, masks or stuff are missing, or a
+            map has another size than its image.
     """
     targets = [_target(sample, size, num_things, num_stuff) for sample in samples]
     _check_labels(targets, num_things, num_stuff)
@@ -47,10 +48,10 @@ def _target(
         segments = sample.gt_segments
         stuff = segments.labels >= num_things
         segments = segments[segments.is_thing | stuff]  # the rest are crowds
-        segment_map = _padded(sample.gt_segment_map.data[0], size)
+        segment_map = _padded(sample.gt_segment_map.data[0], sample, size)
         ids = segments.ids.to(segment_map.dtype)
         return SegmentTargets(segments.labels, segment_map, ids, name=name)
-    labels, masks = _things(sample, size)
+    labels, masks = _things(sample, size, name)
     if num_stuff:
         stuff_labels, stuff_masks = _stuff(sample, size, num_things, num_stuff, name)
         labels = torch.cat([labels, stuff_labels])
@@ -58,13 +59,19 @@ def _target(
     return SegmentTargets.from_masks(labels, masks, name=name)
 
 
-def _things(sample: Any, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
+def _things(sample: Any, size: tuple[int, int], name: str) -> tuple[Tensor, Tensor]:
     """Labels (G,) and masks (G, H, W) of the host's instances."""
-    instances = sample.gt_instances
+    instances = sample.get("gt_instances", {})
+    if "masks" not in instances:
+        raise ValueError(
+            f"{name} has neither a segment map nor instance masks. Load annotations in "
+            "the training pipeline: mmseg_maskformer.LoadPanopticMap and "
+            "PackPanopticInputs, or LoadAnnotations(with_mask=True) and PackDetInputs."
+        )
     masks = instances.masks
     if not isinstance(masks, Tensor):
         masks = masks.to_tensor(torch.bool, instances.labels.device)
-    return instances.labels, _padded(masks.bool(), size)
+    return instances.labels, _padded(masks.bool(), sample, size)
 
 
 def _stuff(
@@ -78,7 +85,7 @@ def _stuff(
             "mmseg_maskformer.LoadPanopticMap and PackPanopticInputs, or set "
             "num_stuff_classes=0."
         )
-    semantic = _padded(sample.gt_sem_seg.sem_seg[0], size, _VOID)
+    semantic = _padded(sample.gt_sem_seg.sem_seg[0], sample, size, _VOID)
     labels = semantic.unique()
     labels = labels[(labels >= num_things) & (labels != _VOID)]
     return labels.long(), semantic == labels[:, None, None]
@@ -103,7 +110,14 @@ def _check_labels(
             )
 
 
-def _padded(maps: Tensor, size: tuple[int, int], value: int = 0) -> Tensor:
-    """Maps (..., H, W) with padding below and to the right."""
+def _padded(maps: Tensor, sample: Any, size: tuple[int, int], value: int = 0) -> Tensor:
+    """Maps (..., H, W) of an image, or of the input, padded below and to the right."""
     height, width = maps.shape[-2:]
+    image = tuple(sample.metainfo.get("img_shape", size)[:2])
+    if (height, width) not in (image, tuple(size)):
+        raise ValueError(
+            f"The annotation of {sample.metainfo.get('img_path', 'an unnamed image')} "
+            f"has {height} x {width} pixels, but its image {image[0]} x {image[1]} "
+            "(height x width). Load annotations before the training pipeline resizes."
+        )
     return F.pad(maps, (0, size[1] - width, 0, size[0] - height), value=value)

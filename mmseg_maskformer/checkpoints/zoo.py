@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import difflib
+import logging
 
 from torch import Tensor
 
 from mmseg_maskformer.datasets.ade20k_panoptic_classes import things_first
+
+logger = logging.getLogger(__name__)
 
 BASE_URL = "https://dl.fbaipublicfiles.com/maskformer"
 LICENSE = "CC BY-NC 4.0"
@@ -99,6 +102,7 @@ def in_our_class_order(file: str, tensors: dict[str, Tensor]) -> dict[str, Tenso
     identities = _FILES["ade20k-150-panoptic"].values()
     if file not in {f"model_final_{identity}.pkl" for identity in identities}:
         return tensors
+    logger.info("The classes of %s are put in our order, things before stuff.", file)
     order = things_first()
     rows = [*order, len(order)]  # "no object" stays the last
     return {

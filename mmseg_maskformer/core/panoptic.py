@@ -153,10 +153,14 @@ def _compete(
 
 
 def _first_maximum(x: Tensor) -> Tensor:
-    """Index of the first largest of n maps (n, H, W), faster than any argmax."""
+    """Index of the first largest of n maps (n, H, W), faster than any argmax.
+
+    Where a map is not finite, the last one counts.
+    """
     order = torch.arange(len(x), 0, -1, dtype=x.dtype, device=x.device)
     largest = torch.eq(x, x.amax(dim=0), out=torch.empty_like(x))
-    return len(x) - largest.mul_(order[:, None, None]).amax(dim=0).long()
+    place = len(x) - largest.mul_(order[:, None, None]).amax(dim=0).long()
+    return place.clamp_(max=len(x) - 1)
 
 
 def _numbered(

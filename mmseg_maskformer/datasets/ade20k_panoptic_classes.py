@@ -17,10 +17,5 @@ THINGS = tuple(sorted(set(range(NUM_CLASSES)) - set(STUFF)))
 
 
 def things_first() -> list[int]:
-    """The semantic class of each class of a panoptic model, things before stuff.
-
-    Class weights whose rows stand in the order of the semantic classes, as in the
-    paper's released models, become ``weight[[*things_first(), 150]]``; row 150 is "no
-    object".
-    """
+    """The semantic class of each class of a panoptic model, things before stuff."""
     return [*THINGS, *STUFF]

@@ -143,6 +143,17 @@ class CocoFile:
                 "missing, or remove the segments and paint them black (void)."
             )
 
+    def check_crowds(self) -> None:
+        """Refuse crowds of stuff, which hosts do not tell from other stuff."""
+        things = {x["id"] for x in self.categories if x["isthing"]}
+        for segment in self.segments:
+            if segment.get("iscrowd") and segment["category_id"] not in things:
+                raise ValueError(
+                    f"{self.name} has the crowd {segment['id']} of the stuff category "
+                    f"{segment['category_id']}: only things can be crowds. Set iscrowd "
+                    "to 0, or paint the segment black (void) and remove it."
+                )
+
     def _check_names(
         self, key: str, ours: Sequence[str], theirs: Sequence[str]
     ) -> None:

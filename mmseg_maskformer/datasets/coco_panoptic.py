@@ -62,6 +62,7 @@ class CocoPanopticDataset(host.CocoPanopticDataset):
         keys = {"id", "category_id", "area", "bbox"}
         file.require(keys, "segment", file.segments)
         file.check_category_ids(file.segments, among=self.metainfo["classes"])
+        file.check_crowds()
         self._check_maps({annotation["file_name"] for annotation in file.annotations})
 
     def _check_maps(self, names: set[str]) -> None:

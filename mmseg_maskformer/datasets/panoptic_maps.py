@@ -27,9 +27,11 @@ _VOID = 255  # in the host's semantic maps
 class LoadPanopticMap(BaseTransform):
     """Load a panoptic PNG (id = R + 256 G + 65536 B) as a map of segment numbers.
 
-    Needs ``seg_map_path`` and ``segments_info`` of a panoptic data set of the host.
-    Adds ``gt_seg_map`` (H, W), 1..G in the order of the list and 0 where void, and
-    ``segments``, a list of (number, class, is_thing).
+    Needs ``seg_map_path`` and ``segments_info`` of a panoptic data set of the host; an
+    image that comes without either, as in inference, goes on as it is. Adds
+    ``gt_seg_map`` (H, W), 1..G in the order of the list and 0 where void, and
+    ``segments``, a list of (number, class, is_thing). Only ``PackPanopticInputs`` can
+    pack these; transforms that fill in pixels must fill in 0.
 
     Args:
         backend_args: of the file's storage, as in the host's loading.
@@ -44,6 +46,8 @@ class LoadPanopticMap(BaseTransform):
 
     def transform(self, results: dict) -> dict:
         """Add the map and the list of its segments."""
+        if "segments_info" not in results and "seg_map_path" not in results:
+            return results
         _check_panoptic(results)
         path = results["seg_map_path"]
         with naming("panoptic map", path):
@@ -93,6 +97,7 @@ class PackPanopticInputs(BaseTransform):
         packed = self.pack(results)
         if numbers is None:  # an image without annotation
             return packed
+        _check_numbers(numbers, results)
         sample = packed["data_samples"]
         segments = results["segments"]
         if not self.keep_empty:
@@ -170,6 +175,23 @@ def _check_same_ids(found: set[int], places: set[int], path: str) -> None:
             f"The annotation file lists the segment id(s) {shown(missing)} of {path}, "
             "but no pixel has them. Remove them from segments_info; check that the two "
             "belong together."
+        )
+
+
+def _check_numbers(numbers: np.ndarray, results: dict) -> None:
+    """Refuse numbers that ``LoadPanopticMap`` has not listed."""
+    image = results.get("img_path", "an unnamed image")
+    if "segments" not in results:
+        raise ValueError(
+            f"PackPanopticInputs has no list of segments for {image}: load its map "
+            "with mmseg_maskformer.LoadPanopticMap, not with the host's loading."
+        )
+    if numbers.max(initial=0) > len(results["segments"]):
+        raise ValueError(
+            f"The segment map of {image} has number {numbers.max()}, but there are "
+            f"{len(results['segments'])} segments: a transform has filled in pixels. "
+            "Give it 0, void: pad_val=dict(img=128, seg=0) of Pad, seg_ignore_label=0 "
+            "of geometric transforms."
         )
 
 

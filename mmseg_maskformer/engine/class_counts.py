@@ -42,7 +42,7 @@ def _check(runner: Runner, dataset: Any, split: str) -> None:
     stuff = dataset.metainfo.get("stuff_classes", ())
     given = (model.num_things_classes, model.num_stuff_classes)
     if given != (len(things), len(stuff)):
-        name = getattr(dataset, "ann_file", "") or type(dataset).__name__
+        name = _name(dataset)
         raise ValueError(
             f"The model has num_things_classes={given[0]} and num_stuff_classes="
             f"{given[1]}, but metainfo of the {split} data set {name} has "
@@ -50,3 +50,12 @@ def _check(runner: Runner, dataset: Any, split: str) -> None:
             f"model=dict(num_things_classes={len(things)}, num_stuff_classes="
             f"{len(stuff)}), or correct thing_classes and stuff_classes of metainfo."
         )
+
+
+def _name(dataset: Any) -> str:
+    """The annotation file of a data set, of the first one where several are wrapped."""
+    while inner := getattr(dataset, "dataset", None) or getattr(
+        dataset, "datasets", None
+    ):
+        dataset = inner[0] if isinstance(inner, list) else inner
+    return getattr(dataset, "ann_file", "") or type(dataset).__name__

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from mmdet.structures import DetDataSample
-from mmdet.visualization import DetLocalVisualizer
+from mmdet.visualization import DetLocalVisualizer, get_palette
 from mmengine.structures import PixelData
 
 from .panoptic_drawing import encoded_truth, enlarged, overlay
@@ -46,14 +46,18 @@ class PanopticVisualizer(DetLocalVisualizer):
         **kwargs: Any,
     ) -> None:
         """Draw a sample and show or store the picture, with the host's arguments."""
-        if data_sample is None or "pred_panoptic_seg" not in data_sample:
+        drawn = {"pred_panoptic_seg", "gt_segment_map"}
+        if data_sample is None or not drawn & set(data_sample.keys()):
             super().add_datasample(
                 name, image, data_sample, draw_gt, draw_pred, **kwargs
             )
             return
         if "img_path" in data_sample:
             name = f"{name}_{PurePosixPath(data_sample.img_path).stem}"
-        panoptic = DetDataSample(pred_panoptic_seg=data_sample.pred_panoptic_seg)
+        panoptic = DetDataSample()
+        draw_pred = draw_pred and "pred_panoptic_seg" in data_sample
+        if draw_pred:
+            panoptic.pred_panoptic_seg = data_sample.pred_panoptic_seg
         draw_gt = draw_gt and "gt_segment_map" in data_sample
         if draw_gt:
             truth = encoded_truth(data_sample, len(self.dataset_meta["classes"]))
@@ -69,4 +73,5 @@ class PanopticVisualizer(DetLocalVisualizer):
     ) -> np.ndarray:
         """What the host calls for each of the two maps."""
         maps = image, np.asarray(panoptic_seg.sem_seg[0])
-        return overlay(*enlarged(*maps, self.least_side), classes, palette, self.alpha)
+        colours = get_palette(palette, len(classes))
+        return overlay(*enlarged(*maps, self.least_side), classes, colours, self.alpha)

@@ -128,9 +128,12 @@ def panoptic_maps(
         KeyError: The sample lacks the truth.
         ValueError: A map and its segments contradict each other.
     """
-    for key in ("pred_panoptic_seg", "gt_segment_map"):
-        if key not in sample:
-            raise KeyError(_lacking(key, "PackPanopticInputs", sample))
+    if "gt_segment_map" not in sample:
+        remedy = "Put PackPanopticInputs into the pipeline of the evaluated data set."
+        raise KeyError(_lacking("gt_segment_map", remedy, sample))
+    if "pred_panoptic_seg" not in sample:
+        remedy = "Evaluate a panoptic model, with test_cfg.panoptic_on=True."
+        raise KeyError(_lacking("pred_panoptic_seg", remedy, sample))
     image = sample.get("img_path", "an unnamed image")
     encoded = _plane(sample["pred_panoptic_seg"]["sem_seg"])
     values = np.unique(encoded)
@@ -166,8 +169,13 @@ def _check_categories(values: np.ndarray, num_classes: int, image: str) -> None:
 def _labels(sample: dict, key: str) -> np.ndarray:
     """(H, W) labels from mmseg's (1, H, W) tensors."""
     if key not in sample:
-        raise KeyError(_lacking(key, "LoadAnnotations", sample))
-    return _plane(sample[key]["data"])
+        remedy = (
+            "Put LoadAnnotations into the pipeline of the evaluated data set, and "
+            "evaluate a segmentor."
+        )
+        raise KeyError(_lacking(key, remedy, sample))
+    field = sample[key]
+    return _plane(field["data" if "data" in field else "sem_seg"])  # mmseg, mmdet
 
 
 def _plane(data: Tensor) -> np.ndarray:
@@ -175,12 +183,10 @@ def _plane(data: Tensor) -> np.ndarray:
     return data.reshape(data.shape[-2:]).cpu().numpy()
 
 
-def _lacking(key: str, transform: str, sample: dict) -> str:
+def _lacking(key: str, remedy: str, sample: dict) -> str:
     return (
         f"PanopticQuality needs {key} in every data sample, but "
-        f"{sample.get('img_path', 'an unnamed image')} has {sorted(sample)}. Put "
-        f"{transform} into the pipeline of the evaluated data set, and evaluate a "
-        "model that predicts such maps."
+        f"{sample.get('img_path', 'an unnamed image')} has {sorted(sample)}. {remedy}"
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmcv
 import pytest
 import torch
 from mmengine.config import Config
@@ -105,6 +106,31 @@ def test_targets_are_padded_to_the_size_of_the_input():
     assert found[0]["loss_dice"] != losses(model, compact())["loss_dice"]
 
 
+@pytest.mark.parametrize("kind", ["map", "masks", "stuff"])
+def test_annotations_of_another_size_than_the_image_are_a_sentence(kind):
+    sample = compact() if kind == "map" else of_the_host()
+    if kind == "map":
+        sample.gt_segment_map = PixelData(data=numbers()[None, :50])
+    elif kind == "masks":
+        masks = sample.gt_instances.masks
+        sample.gt_instances.masks = masks.rescale(0.5)
+    else:
+        sample.gt_sem_seg = PixelData(sem_seg=sample.gt_sem_seg.sem_seg[:, :50])
+    size = "32 x 48" if kind == "masks" else "50 x 96"
+    message = rf"a\.jpg has {size} pixels, but its image 64 x 96 .* before the training"
+    with pytest.raises(ValueError, match=message):
+        detector().loss(image(), [sample])
+
+
+def test_a_sample_without_masks_is_a_sentence():
+    sample = of_the_host()
+    del sample.gt_instances.masks
+    bare = DetDataSample(metainfo=dict(img_shape=SIZE, img_path="a.jpg"))
+    for lacking in (sample, bare):
+        with pytest.raises(ValueError, match=r"a\.jpg has neither .*with_mask=True"):
+            detector().loss(image(), [lacking])
+
+
 def test_crowds_are_left_out():
     is_thing = THINGS.clone()
     is_thing[2] = False  # the host says so of a crowd of class 2
@@ -175,6 +201,33 @@ def test_results_have_the_size_of_the_image_or_of_the_input():
         assert sample.pred_instances.masks.shape[1:] == size
         assert len(sample.pred_instances) <= 7
         assert set(sample.pred_sem_seg.sem_seg.unique().tolist()) <= set(range(5))
+
+
+def test_without_samples_results_have_the_size_of_the_input():
+    with torch.no_grad():
+        (sample,) = detector().eval().predict(image())
+    assert sample.pred_panoptic_seg.sem_seg.shape == (1, *SIZE)
+
+
+def test_one_image_by_its_path_or_its_pixels(shared_data, monkeypatch):
+    from mmdet.apis import inference_detector
+
+    monkeypatch.setenv("MASKFORMER_DATA", str(shared_data))
+    model = detector(num_things_classes=1, num_stuff_classes=1).eval()
+    name = "maskformer_r18-6enc_1xb4-5k_dsb2018-panoptic"
+    model.cfg = Config.fromfile(models.CONFIGS / f"maskformer/{name}.py")
+    path = shared_data / "dsb2018/images/val/000006.jpg"
+    pixels = mmcv.imread(path, backend="pillow")
+    by_path, by_pixels = (inference_detector(model, x) for x in (str(path), pixels))
+    found = by_path.pred_sem_seg.sem_seg
+    assert found.shape == (1, 256, 256)
+    assert torch.equal(by_pixels.pred_sem_seg.sem_seg, found)
+
+
+def test_more_classes_than_the_encoding_holds_are_a_sentence():
+    with pytest.raises(ValueError, match=r"1000 classes do not fit .*panoptic_on=Fal"):
+        detector(num_things_classes=998)
+    detector(num_things_classes=998, test_cfg=dict(panoptic_on=False))
 
 
 def test_an_impossible_class_is_a_sentence():

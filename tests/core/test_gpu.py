@@ -10,6 +10,8 @@ import torch
 from mmseg_maskformer.core.bands import Frame
 from mmseg_maskformer.core.criterion import SetCriterion
 from mmseg_maskformer.core.inference import semantic_labels, semantic_scores
+from mmseg_maskformer.core.instances import instances
+from mmseg_maskformer.core.panoptic import detr_segments, panoptic_segments
 from mmseg_maskformer.core.structures import Predictions
 from tests import cases
 from tests.checks import assert_gradients_equal, assert_losses_equal
@@ -91,3 +93,37 @@ def test_tiled_labels_equal_the_dense_argmax(tile):
     gap = scores.max(0).values - scores.gather(0, found[None])[0]
     assert gap.max() < 2e-3  # products may run in TF32
     assert (found == scores.argmax(0)).double().mean() > 0.99
+
+
+@pytest.mark.parametrize("rule", [panoptic_segments, detr_segments])
+def test_panoptic_maps_are_those_of_the_cpu(rule):
+    outputs = class_and_mask_logits()
+    frame = Frame((65, 90), (0, 60, 0, 84), (70, 101))
+    expected = rule(*outputs, frame, 4)
+    found = rule(*(x.cuda() for x in outputs), frame, 4)
+    assert found.labels.tolist() == expected.labels.tolist()
+    same = (found.segment_map.cpu() == expected.segment_map).double().mean()
+    assert same > 0.999  # ties of rounding
+
+
+def test_instances_are_those_of_the_cpu():
+    outputs = class_and_mask_logits()
+    frame = Frame((65, 90), (0, 60, 0, 84), (70, 101))
+    expected = instances(*outputs, frame, 4)
+    found = instances(*(x.cuda() for x in outputs), frame, 4)
+    order, wanted = found.scores.cpu().argsort(), expected.scores.argsort()
+    torch.testing.assert_close(
+        found.scores.cpu()[order], expected.scores[wanted], rtol=1e-4, atol=1e-6
+    )
+    assert torch.equal(found.labels.cpu()[order], expected.labels[wanted])
+
+
+def class_and_mask_logits():
+    """Of 20 queries and 7 classes, half of them sure: (Q, K + 1) and (Q, h, w)."""
+    generator = torch.Generator().manual_seed(0)
+    class_logits = torch.randn(20, 8, generator=generator)
+    class_logits[torch.arange(10), torch.arange(10) % 7] += 9.0
+    centres = torch.rand(20, 2, 1, 1, generator=generator)
+    rows, columns = torch.linspace(0, 1, 17)[:, None], torch.linspace(0, 1, 23)
+    distance = (rows - centres[:, 0]) ** 2 + (columns - centres[:, 1]) ** 2
+    return class_logits, 4 - 120 * distance

@@ -145,6 +145,17 @@ def test_a_share_equal_to_the_threshold_is_enough(threshold, accepted):
     assert_equal(found, expected, [0, 1] if accepted else [1])
 
 
+@pytest.mark.parametrize("rule", [panoptic_segments, detr_segments])
+def test_a_value_that_is_no_number_is_no_index_error(rule):
+    masks = stripes(slice(0, 5), slice(5, 10))
+    masks[0, 2, 1] = float("nan")
+    found = rule(certain([0, 1], 4), masks, Frame.whole((10, 4)), 2)
+    expected = torch.tensor([1] * 5 + [2] * 5, dtype=torch.int32)[:, None].repeat(1, 4)
+    # The last query gets the pixel, and the one above, which takes 0 times that value.
+    expected[1:3, 1] = 2
+    assert_equal(found, expected, [0, 1])
+
+
 def test_stuff_merges_and_things_do_not():
     masks = stripes(slice(0, 2), slice(2, 4), slice(4, 6), slice(6, 8), slice(8, 10))
     found = panoptic_segments(

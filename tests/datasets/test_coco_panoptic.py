@@ -228,6 +228,11 @@ WRONG = {
         {},
         r"all\.json has the segment .*131075.* which lacks bbox\. Complete it",
     ),
+    "a crowd of stuff": (
+        first_segment(iscrowd=1),
+        {},
+        r"all\.json has the crowd .* of the stuff category .*only things can be crowds",
+    ),
     "a file of instances": (
         changed(
             annotations=[dict(id=1, image_id=1, segmentation=[[0, 0, 2, 0, 2, 2]])]

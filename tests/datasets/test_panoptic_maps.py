@@ -150,6 +150,26 @@ def test_host_transforms_keep_map_and_image_together(tmp_path, chain, number):
     np.testing.assert_array_equal(image[..., 0] + 256 * image[..., 1], numbers)
 
 
+def test_an_image_without_annotation_goes_on():
+    results = dict(img=np.zeros((4, 6, 3), np.uint8), img_path="a.jpg")
+    assert LoadPanopticMap().transform(results) is results
+    sample = PackPanopticInputs().transform(results)["data_samples"]
+    assert "gt_segment_map" not in sample
+
+
+def test_pixels_filled_in_with_another_number_are_refused(dataset):
+    results = loaded(dataset)
+    results["gt_seg_map"][0, 0] = 255
+    with pytest.raises(ValueError, match=r"has number 255, but there are .*seg=0"):
+        packed(results)
+
+
+def test_maps_of_the_host_are_refused():
+    results = dict(img_path="a.jpg", gt_seg_map=np.zeros((4, 6), np.uint8))
+    with pytest.raises(ValueError, match=r"no list of segments for a\.jpg: load its"):
+        packed(results)
+
+
 def test_host_data_set_of_objects_is_refused(tmp_path):
     results = dict(img_path="a.jpg", seg_map_path=None, instances=[])
     with pytest.raises(ValueError, match=r"a\.jpg\. LoadPanopticMap needs .*CocoPanop"):

@@ -96,6 +96,17 @@ def test_data_sets_without_a_file_are_named_by_their_class():
         hook().before_train(wrong)
 
 
+def test_wrapped_data_sets_are_named_by_the_first_file():
+    wrong = runner(Model(1, 1))
+    inner = wrong.train_dataloader.dataset
+    joined = SimpleNamespace(metainfo=inner.metainfo, datasets=[inner, None])
+    wrong.train_dataloader.dataset = SimpleNamespace(
+        metainfo=inner.metainfo, dataset=joined
+    )
+    with pytest.raises(ValueError, match=f"train data set {inner.ann_file} has 2"):
+        hook().before_train(wrong)
+
+
 def test_other_models_are_left_alone():
     hook().before_train(runner(nn.Identity()))
 

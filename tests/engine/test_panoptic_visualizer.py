@@ -74,6 +74,21 @@ def test_result_alone_is_drawn_where_there_is_no_truth(visualizer):
     assert np.array_equal(visualizer.get_image(), painted(image, result))
 
 
+def test_truth_alone_is_drawn_where_there_is_no_result(visualizer):
+    image, truth, _, sample = example()
+    del sample.pred_panoptic_seg
+    visualizer.add_datasample("x", image, sample)
+    assert np.array_equal(visualizer.get_image(), painted(image, truth))
+
+
+def test_a_palette_may_be_left_to_the_host(visualizer):
+    image, _, _, sample = example()
+    for palette in (None, "random"):
+        visualizer.dataset_meta = {**META, "palette": palette}
+        visualizer.add_datasample("x", image, sample, draw_gt=False)
+        assert (visualizer.get_image() != image).any()
+
+
 def test_small_images_are_enlarged(visualizer):
     image, _, _, sample = example()
     visualizer.least_side = 100

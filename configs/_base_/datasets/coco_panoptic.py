@@ -30,8 +30,8 @@ train_pipeline = [
     dict(**resize, scales=[(1333, side) for side in range(480, 801, 32)]),
     dict(type="mmseg_maskformer.PackPanopticInputs"),
 ]
-test_pipeline = [
-    dict(type="mmseg_maskformer.LoadImage"),
+test_pipeline = [  # the host's inference looks for this name
+    dict(type="LoadImageFromFile", imdecode_backend="pillow"),
     dict(type="mmseg_maskformer.ResizeWithLabels", scale=(1333, 800), keep_ratio=True),
     dict(type="mmseg_maskformer.LoadPanopticMap"),
     dict(type="mmseg_maskformer.PackPanopticInputs", with_host_targets=True),

@@ -21,7 +21,7 @@ train_pipeline = [
     dict(type="PackDetInputs"),
 ]
 test_pipeline = [
-    load[0],
+    _base_.test_pipeline[0],
     dict(type="Resize", scale=_base_.scale, keep_ratio=True),
     dict(type="PackDetInputs"),
 ]

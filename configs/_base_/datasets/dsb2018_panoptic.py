@@ -27,8 +27,8 @@ train_pipeline = [
     dict(type="PhotoMetricDistortion"),
     dict(type="mmseg_maskformer.PackPanopticInputs", keep_empty=False),
 ]
-test_pipeline = [
-    dict(type="mmseg_maskformer.LoadImage"),
+test_pipeline = [  # the host's inference looks for this name
+    dict(type="LoadImageFromFile", imdecode_backend="pillow"),
     dict(type="mmseg_maskformer.ResizeWithLabels", scale=scale, keep_ratio=True),
     dict(type="mmseg_maskformer.LoadPanopticMap"),
     dict(
