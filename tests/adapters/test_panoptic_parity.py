@@ -7,6 +7,7 @@ from copy import deepcopy
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.registry import init_default_scope
 from mmengine.runner import load_checkpoint
 from mmengine.structures import InstanceData, PixelData
 
@@ -193,3 +194,27 @@ def test_detector_predicts_what_mmdet_predicts(peer, ours):
         best = [x.pred_instances.scores.sort().values for x in (ours_, theirs)]
         torch.testing.assert_close(*best, rtol=1e-3, atol=1e-6)
         assert ours_.pred_sem_seg.sem_seg.shape == (1, 120, 140)
+
+
+def test_the_peer_that_the_nuclei_are_compared_with_is_the_same_network(tmp_path):
+    init_default_scope("mmdet")
+    name = "maskformer_r18-6enc_1xb4-5k_dsb2018-panoptic.py"
+    theirs, ours = (
+        models.randomise(MODELS.build(Config.fromfile(models.CONFIGS / path).model))
+        for path in (f"peers/mmdet-{name}", f"maskformer/{name}")
+    )
+    torch.save(dict(meta={}, state_dict=theirs.state_dict()), tmp_path / "peer.pth")
+    load_checkpoint(ours, str(tmp_path / "peer.pth"), strict=True)
+    meta = dict(img_shape=(64, 96), batch_input_shape=(64, 96))
+    image = torch.randn(1, 3, 64, 96, generator=torch.Generator().manual_seed(0))
+    samples = [DetDataSample(metainfo=meta)]
+    with torch.no_grad():
+        expected = theirs(image, samples, mode="tensor")
+        found = ours(image, samples, mode="tensor")
+    close(found.class_logits[-1], expected[0][-1])
+    close(found.mask_logits(), expected[1][-1])
+    costs = theirs.panoptic_head.assigner.match_costs
+    assert [x.weight for x in costs] == [2.0, 20.0, 1.0]
+    criterion = ours.decode_head.criterion
+    losses = (criterion.loss_cls, criterion.loss_mask, criterion.loss_dice)
+    assert [x.weight for x in losses] == [2.0, 20.0, 1.0]
