@@ -63,7 +63,7 @@ def runner(work_dir, load_from, num_classes=5):
         train_cfg=dict(type="IterBasedTrainLoop", max_iters=1),
         optim_wrapper=dict(optimizer=dict(type="SGD", lr=0.0)),
         default_scope="mmseg",
-        experiment_name=work_dir.name,
+        experiment_name=work_dir.parent.name,  # of the test: logs are kept apart by it
     )
 
 
