@@ -28,7 +28,8 @@ test: $(VENV)/ready
 	$(VENV)/bin/python -m pytest -q
 
 test-openmmlab: $(VENV_OPENMMLAB)/ready
-	$(VENV_OPENMMLAB)/bin/python -m pytest -q tests/test_compat.py tests/test_stacks.py
+	$(VENV_OPENMMLAB)/bin/python -m pytest -q tests/test_compat.py tests/test_stacks.py \
+	    tests/adapters/test_panoptic.py
 
 lint: $(VENV)/ready
 	$(VENV)/bin/ruff check .
