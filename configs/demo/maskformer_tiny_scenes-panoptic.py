@@ -6,7 +6,7 @@ python tools/demo.py --panoptic
 _base_ = [
     "../_base_/models/maskformer_r18-6enc_panoptic.py",
     "../_base_/datasets/scenes_panoptic.py",
-    "../_base_/schedules/schedule_4k.py",
+    "../_base_/schedules/schedule_1500.py",
     "../_base_/default_runtime_mmdet.py",
 ]
 
@@ -21,14 +21,5 @@ model = dict(
     num_stuff_classes=6,
     pixel_decoder=dict(out_channels=64, mask_channels=64, encoder=attention),
     transformer_decoder=dict(num_queries=20, **attention),
-    # More than the paper's 1.0: queries then specialise within minutes.
-    criterion=dict(loss_cls=dict(weight=2.0)),
     test_cfg=dict(instance_on=False),  # no metric here looks at instances
 )
-train_dataloader = dict(batch_size=4, num_workers=0, persistent_workers=False)
-optim_wrapper = dict(optimizer=dict(lr=5e-4))
-param_scheduler = [
-    dict(type="LinearLR", start_factor=0.01, begin=0, end=50, by_epoch=False),
-    dict(type="PolyLR", power=0.9, eta_min=0.0, begin=0, end=1501, by_epoch=False),
-]
-train_cfg = dict(max_iters=1500, val_interval=500)

@@ -6,7 +6,7 @@ python tools/demo.py
 _base_ = [
     "../_base_/models/maskformer_r18.py",
     "../_base_/datasets/scenes.py",
-    "../_base_/schedules/schedule_4k.py",
+    "../_base_/schedules/schedule_1500.py",
     "../_base_/default_runtime.py",
 ]
 
@@ -25,10 +25,3 @@ model = dict(
         criterion=dict(loss_cls=dict(weight=2.0)),
     ),
 )
-train_dataloader = dict(batch_size=4, num_workers=0, persistent_workers=False)
-optim_wrapper = dict(optimizer=dict(lr=5e-4))
-param_scheduler = [
-    dict(type="LinearLR", start_factor=0.01, begin=0, end=50, by_epoch=False),
-    dict(type="PolyLR", power=0.9, eta_min=0.0, begin=0, end=1501, by_epoch=False),
-]
-train_cfg = dict(max_iters=1500, val_interval=500)

@@ -1,4 +1,4 @@
-"""What the hosts' metas say about sizes: the input, its padding, the result."""
+"""What the hosts' metas say about the size of the input and its padding."""
 
 from __future__ import annotations
 

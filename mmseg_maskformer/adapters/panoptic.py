@@ -29,7 +29,7 @@ from mmseg_maskformer.core.panoptic import (
 )
 from mmseg_maskformer.core.structures import Predictions
 
-from .head import PredictionHead
+from .head import PredictionHead, fast_layout
 from .segment_targets import segment_targets
 
 _TEST_CFG = dict(
@@ -115,9 +115,7 @@ class MaskFormerDetector(BaseDetector):
 
     def extract_feat(self, batch_inputs: Tensor) -> Sequence[Tensor]:
         """Backbone maps of (B, 3, H, W), fine to coarse."""
-        if batch_inputs.device.type == "cpu":  # a tenth off a training step there
-            batch_inputs = batch_inputs.contiguous(memory_format=torch.channels_last)
-        return self.backbone(batch_inputs)
+        return self.backbone(fast_layout(batch_inputs))
 
     def loss(
         self, batch_inputs: Tensor, batch_data_samples: list[DetDataSample]
@@ -205,23 +203,11 @@ class MaskFormerDetector(BaseDetector):
         self, class_logits: Tensor, mask_logits: Tensor, frame: Frame
     ) -> PanopticSegments:
         """The panoptic segments of one image by the rule of ``test_cfg``."""
-        things, config = self.num_things_classes, self.test_cfg
+        image = (class_logits, mask_logits, frame, self.num_things_classes)
+        config = self.test_cfg
         if config["panoptic_rule"] == "detr":
-            return detr_segments(
-                class_logits,
-                mask_logits,
-                frame,
-                things,
-                score_threshold=config["object_mask_thr"],
-            )
-        return panoptic_segments(
-            class_logits,
-            mask_logits,
-            frame,
-            things,
-            score_threshold=config["object_mask_thr"],
-            overlap_threshold=config["iou_thr"],
-        )
+            return detr_segments(*image, config["object_mask_thr"])
+        return panoptic_segments(*image, config["object_mask_thr"], config["iou_thr"])
 
 
 def host_map(segments: PanopticSegments, num_things: int, num_classes: int) -> Tensor:

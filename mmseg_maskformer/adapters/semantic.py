@@ -22,7 +22,7 @@ from mmseg_maskformer.core.inference import semantic_labels, semantic_scores
 from mmseg_maskformer.core.structures import semantic_targets
 
 from .geometry import fits, input_size
-from .head import PredictionHead
+from .head import PredictionHead, fast_layout
 
 register_schemes()
 
@@ -149,9 +149,7 @@ class MaskFormerSegmentor(EncoderDecoder):
 
     def extract_feat(self, inputs: Tensor) -> list[Tensor]:
         """Backbone maps of (B, 3, H, W), fine to coarse."""
-        if inputs.device.type == "cpu":  # a tenth off a training step there
-            inputs = inputs.contiguous(memory_format=torch.channels_last)
-        return super().extract_feat(inputs)
+        return super().extract_feat(fast_layout(inputs))
 
     def predict(
         self, inputs: Tensor, data_samples: list[SegDataSample] | None = None

@@ -5,6 +5,8 @@ size in evaluation. The folder is found at MASKFORMER_DATA/dsb2018, by default
 data/dsb2018.
 """
 
+_base_ = "coco_panoptic.py"
+
 data_root = "{{$MASKFORMER_DATA:data}}/dsb2018"
 crop_size = (256, 256)
 scale = (512, 384)
@@ -27,18 +29,9 @@ train_pipeline = [
     dict(type="PhotoMetricDistortion"),
     dict(type="mmseg_maskformer.PackPanopticInputs", keep_empty=False),
 ]
-test_pipeline = [  # the host's inference looks for this name
-    dict(type="LoadImageFromFile", imdecode_backend="pillow"),
-    dict(type="mmseg_maskformer.ResizeWithLabels", scale=scale, keep_ratio=True),
-    dict(type="mmseg_maskformer.LoadPanopticMap"),
-    dict(
-        type="mmseg_maskformer.PackPanopticInputs",
-        with_host_targets=True,
-        meta_keys=("img_id", "img_path", "ori_shape", "img_shape", "scale_factor"),
-    ),
-]
+test_pipeline = _base_.test_pipeline
+test_pipeline[1].update(scale=scale)
 dataset = dict(
-    type="mmseg_maskformer.CocoPanopticDataset",
     data_root=data_root,
     metainfo=dict(
         classes=("nucleus", "background"),
@@ -50,8 +43,6 @@ dataset = dict(
 train_dataloader = dict(
     batch_size=4,
     num_workers=2,
-    persistent_workers=True,
-    sampler=dict(type="InfiniteSampler", shuffle=True),
     dataset=dict(
         **dataset,
         ann_file="panoptic_train.json",
@@ -60,26 +51,15 @@ train_dataloader = dict(
     ),
 )
 val_dataloader = dict(
-    batch_size=1,
     num_workers=1,
-    persistent_workers=True,
-    sampler=dict(type="DefaultSampler", shuffle=False),
     dataset=dict(
         **dataset,
         ann_file="panoptic_val.json",
         data_prefix=dict(img="images/val", seg="panoptic_val"),
         pipeline=test_pipeline,
-        test_mode=True,
     ),
 )
 test_dataloader = val_dataloader
-val_evaluator = [
-    dict(type="mmseg_maskformer.PanopticQuality"),
-    dict(
-        type="CocoMetric",
-        ann_file=f"{data_root}/instances_val.json",
-        metric="segm",
-    ),
-    dict(type="SemSegMetric", iou_metrics=["mIoU"]),
-]
+val_evaluator = _base_.val_evaluator
+val_evaluator[1].update(ann_file=f"{data_root}/instances_val.json")
 test_evaluator = val_evaluator

@@ -3,9 +3,9 @@
 scene = dict(num_things=6, num_stuff=6, size=(128, 128), noise=0.03)
 pipeline = [dict(type="PackSegInputs")]
 train_dataloader = dict(
-    batch_size=8,
-    num_workers=1,
-    persistent_workers=True,
+    batch_size=4,
+    num_workers=0,
+    persistent_workers=False,
     sampler=dict(type="InfiniteSampler", shuffle=True),
     dataset=dict(
         type="mmseg_maskformer.ScenesDataset",
