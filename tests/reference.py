@@ -160,10 +160,12 @@ def layer_losses(
     targets: Sequence[Sequence[Tensor]],
     weights: Weights,
     num_masks: float | None = None,
+    pairs: Sequence[tuple[list[int], list[int]]] | None = None,
 ) -> dict[str, Tensor]:
     """Unweighted class, mask and dice loss of one layer.
 
-    Shapes: class_logits (B, Q, K+1), mask_logits (B, Q, h, w).
+    Shapes: class_logits (B, Q, K+1), mask_logits (B, Q, h, w). `pairs` are those of
+    another matching than :func:`match`.
     """
     if num_masks is None:
         num_masks = sum(len(target[0]) for target in targets)
@@ -172,7 +174,11 @@ def layer_losses(
     mask, dice = 0 * mask_logits.sum(), 0 * mask_logits.sum()
     for b, target in enumerate(targets):
         target_labels, masks, valid = unpack(target)
-        queries, segments = match(class_logits[b], mask_logits[b], target, weights)
+        queries, segments = (
+            match(class_logits[b], mask_logits[b], target, weights)
+            if pairs is None
+            else pairs[b]
+        )
         labels[b, queries] = target_labels[segments]
         logits = resize_bilinear(mask_logits[b, queries], tuple(masks.shape[1:]))
         mask = mask + mask_term(logits, masks[segments], valid, weights).sum()

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from mmseg_maskformer.core.criterion import SetCriterion
 from mmseg_maskformer.core.maskformer import MaskFormer
+from mmseg_maskformer.core.per_pixel import PerPixelBaseline
+from mmseg_maskformer.core.pixel_criterion import PixelCriterion
 from mmseg_maskformer.registry import MODELS, TASK_UTILS
 
 
@@ -34,16 +37,41 @@ def build_part(config: Any, **known: Any) -> Any:
         raise TypeError(f"{name} cannot be built from {config}: {error}") from error
 
 
-def build_maskformer(
+def build_network(
     in_channels: Sequence[int],
     num_classes: int,
     pixel_decoder: dict,
-    transformer_decoder: dict,
-) -> MaskFormer:
-    """The network behind a backbone with the given widths, fine to coarse."""
+    transformer_decoder: dict | None,
+    criterion: SetCriterion | PixelCriterion,
+) -> MaskFormer | PerPixelBaseline:
+    """The network behind a backbone, of the kind that the criterion trains.
+
+    Args:
+        in_channels: widths of the backbone's maps, fine to coarse.
+        num_classes: K.
+        pixel_decoder: config, without ``in_channels``.
+        transformer_decoder: config, without ``memory_channels``; ``num_queries=None``
+            is one query per class. None for a classifier of pixels without queries.
+        criterion: trains masks, masks and boxes, or pixels.
+
+    Raises:
+        ValueError: The criterion needs queries and there are none.
+    """
     pixels = build_part(pixel_decoder, in_channels=in_channels)
-    queries = build_part(transformer_decoder, memory_channels=pixels.memory_channels)
-    return MaskFormer(pixels, queries, num_classes=num_classes)
+    queries = None
+    if transformer_decoder is not None:
+        known = dict(memory_channels=pixels.memory_channels)
+        if transformer_decoder.get("num_queries", num_classes) is None:
+            transformer_decoder = {**transformer_decoder, "num_queries": num_classes}
+        queries = build_part(transformer_decoder, **known)
+    if criterion.per_pixel:
+        return PerPixelBaseline(pixels, num_classes, queries)
+    if queries is None:
+        raise ValueError(
+            "SetCriterion matches queries, and transformer_decoder=None has none; set "
+            "criterion.type='mmseg_maskformer.PixelCriterion' for PerPixelBaseline."
+        )
+    return MaskFormer(pixels, queries, num_classes, with_boxes=criterion.with_boxes)
 
 
 def _is_config(value: Any) -> bool:

@@ -9,10 +9,15 @@ from mmengine.model import BaseModule
 from torch import Tensor
 
 from mmseg_maskformer.core.criterion import SetCriterion
-from mmseg_maskformer.core.structures import Predictions
+from mmseg_maskformer.core.pixel_criterion import PixelCriterion
+from mmseg_maskformer.core.structures import PixelPredictions, Predictions
 
-from .build import build_maskformer, build_part
+from .build import build_network, build_part
 from .geometry import input_size, padding_mask
+
+_PIXELS = dict(type="FPNPixelDecoder")
+_QUERIES = dict(type="TransformerDecoder")
+_CRITERION = dict(type="SetCriterion")
 
 
 class PredictionHead(BaseModule):
@@ -22,8 +27,11 @@ class PredictionHead(BaseModule):
         in_channels: widths of the backbone's maps at strides 4 to 32.
         num_classes: K, without "no object".
         pixel_decoder: config of the pixel decoder, without ``in_channels``.
-        transformer_decoder: config of the decoder, without ``memory_channels``.
-        criterion: config of the criterion.
+        transformer_decoder: config of the decoder, without ``memory_channels``;
+            ``num_queries=None`` is one query per class. None for PerPixelBaseline,
+            which has none.
+        criterion: config of the criterion; with ``PixelCriterion`` the network
+            classifies pixels, with ``SetCriterion`` masks.
         mask_padding: hide padded pixels from attention, as OpenMMLab's MaskFormer does;
             the paper's authors do not.
         init_cfg: as in every host module.
@@ -33,9 +41,9 @@ class PredictionHead(BaseModule):
         self,
         in_channels: Sequence[int],
         num_classes: int,
-        pixel_decoder: dict | None = None,
-        transformer_decoder: dict | None = None,
-        criterion: dict | None = None,
+        pixel_decoder: dict = _PIXELS,
+        transformer_decoder: dict | None = _QUERIES,
+        criterion: dict = _CRITERION,
         mask_padding: bool = False,
         init_cfg: dict | None = None,
     ) -> None:
@@ -43,14 +51,13 @@ class PredictionHead(BaseModule):
         self.in_channels = list(in_channels)
         self.num_classes = num_classes
         self.mask_padding = mask_padding
-        self.maskformer = build_maskformer(
+        self.criterion: SetCriterion | PixelCriterion = build_part(criterion)
+        self.network = build_network(
             in_channels=in_channels,
             num_classes=num_classes,
-            pixel_decoder=pixel_decoder or dict(type="FPNPixelDecoder"),
-            transformer_decoder=transformer_decoder or dict(type="TransformerDecoder"),
-        )
-        self.criterion: SetCriterion = build_part(
-            criterion or dict(type="SetCriterion")
+            pixel_decoder=pixel_decoder,
+            transformer_decoder=transformer_decoder,
+            criterion=self.criterion,
         )
 
     def forward(
@@ -58,7 +65,7 @@ class PredictionHead(BaseModule):
         inputs: Sequence[Tensor],
         batch_img_metas: list[dict] | None = None,
         size: tuple[int, int] | None = None,
-    ) -> Predictions:
+    ) -> Predictions | PixelPredictions:
         """Predict from backbone maps.
 
         Args:
@@ -80,7 +87,7 @@ class PredictionHead(BaseModule):
         if self.mask_padding and batch_img_metas is not None:
             size = size or input_size(batch_img_metas[0], inputs[0].shape[-2:])
             blocked = padding_mask(batch_img_metas, size, inputs[-1])
-        return self.maskformer(inputs, blocked)
+        return self.network(inputs, blocked)
 
 
 def fast_layout(images: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from types import SimpleNamespace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -13,8 +13,15 @@ from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from .layers import check_positive
-from .match_costs import ClassificationCost, MaskCost, MatchCost
-from .structures import Predictions, SegmentTargets, at_least_float32
+from .match_costs import (
+    BoxCost,
+    ClassificationCost,
+    DiceCost,
+    FocalCost,
+    MaskCost,
+    MatchCost,
+)
+from .structures import Predictions, SegmentTargets
 
 logger = logging.getLogger(__name__)
 
@@ -28,27 +35,45 @@ class Match(NamedTuple):
     segments: Tensor  # (L, n), ascending
 
 
+class Assignment(NamedTuple):
+    """The pairs of one image in the fields of MMDetection's ``AssignResult``."""
+
+    num_gts: int
+    gt_inds: Tensor  # (Q,) 1 + number of the query's segment, 0 where it has none
+    max_overlaps: None
+    labels: Tensor  # (Q,) class of the query's segment, -1 where it has none
+
+
 class HungarianAssigner:
     """Minimum-cost one-to-one matching, for all layers and images in one transfer.
 
     Costs are computed in float32 whatever the precision of the network.
 
     Args:
-        costs: summed. Classification and mask costs are evaluated pairwise; any other
-            is called as ``cost(pred_instances, gt_instances)``, mmdet's signature,
-            and brings its own weight.
+        costs: summed; by default those of the paper. Classification, mask and box
+            costs are evaluated pairwise; any other is called as
+            ``cost(pred_instances, gt_instances)``, mmdet's signature, and brings its
+            own weight.
         max_bad_steps: stop after this many calls in a row with non-finite costs.
     """
 
     def __init__(
-        self, costs: Sequence[MatchCost | Callable], max_bad_steps: int = 20
+        self,
+        costs: Sequence[MatchCost | Callable] | None = None,
+        max_bad_steps: int = 20,
     ) -> None:
-        if not costs:
-            raise ValueError("HungarianAssigner needs at least one match cost.")
+        if costs is None:
+            costs = [ClassificationCost(), FocalCost(), DiceCost()]
+        if not costs or not all(callable(cost) for cost in costs):
+            raise ValueError(
+                "HungarianAssigner needs at least one match cost, and every one built: "
+                "in a head of another package leave `costs` out, or build them first."
+            )
         self.class_costs = [c for c in costs if isinstance(c, ClassificationCost)]
         self.mask_costs = [c for c in costs if isinstance(c, MaskCost)]
+        self.box_costs = [c for c in costs if isinstance(c, BoxCost)]
         check_positive(max_bad_steps=max_bad_steps)
-        known = (ClassificationCost, MaskCost)
+        known = (ClassificationCost, MaskCost, BoxCost)
         self.other_costs: list[Callable] = [
             cost for cost in costs if callable(cost) and not isinstance(cost, known)
         ]
@@ -70,7 +95,7 @@ class HungarianAssigner:
         device = predictions.class_logits.device
         with torch.autocast(device_type=device.type, enabled=False):
             costs = self._costs(predictions, targets)
-        tables = self._guarded(_to_numpy(costs), targets)
+        tables = self._guarded(_to_numpy(costs), [x.name for x in targets])
         self._warn_of_crowds(targets, predictions.class_logits.shape[2])
         pairs = [_solve(table) for table in tables]
         packed = torch.from_numpy(np.concatenate([p.ravel() for p in pairs])).to(device)
@@ -80,54 +105,110 @@ class HungarianAssigner:
             for flat, pair in zip(packed.split(sizes), pairs, strict=True)
         ]
 
+    @torch.no_grad()
+    def assign(
+        self, pred_instances: Any, gt_instances: Any, img_meta: dict | None = None
+    ) -> Assignment:
+        """Match one image for a head of MMDetection.
+
+        Args:
+            pred_instances: ``scores`` (Q, K + 1) and ``masks`` (Q, h, w), both logits.
+            gt_instances: ``labels`` (G,) and ``masks`` (G, h, w).
+            img_meta: what the costs want to know.
+        """
+        labels, scores = gt_instances.labels, pred_instances.scores
+        gt_inds, assigned = labels.new_full((2, len(scores)), -1)
+        gt_inds += 1
+        costs = self.class_costs + self.mask_costs + self.box_costs + self.other_costs
+        if len(labels):
+            with torch.autocast(device_type=scores.device.type, enabled=False):
+                values = [
+                    cost(pred_instances, gt_instances, img_meta) for cost in costs
+                ]
+            name = (img_meta or {}).get("img_path", "unnamed image")
+            table = torch.stack(values).sum(dim=0)[None].cpu().numpy()
+            pairs = _solve(self._guarded([table], [name])[0])[:, 0]
+            queries, segments = torch.from_numpy(pairs).to(labels.device)
+            gt_inds[queries] = segments + 1
+            assigned[queries] = labels[segments]
+        return Assignment(len(labels), gt_inds, None, assigned)
+
     def _costs(
         self, predictions: Predictions, targets: Sequence[SegmentTargets]
     ) -> list[Tensor]:
         """One (L, Q, G) cost tensor per image."""
+        predictions = predictions.at_least_float32()
         costs = []
         for image, target in enumerate(targets):
-            features = at_least_float32(predictions.mask_features[image])
-            features, masks = _columns(features, target)
-            layers = zip(
-                at_least_float32(predictions.class_logits[:, image]),
-                at_least_float32(predictions.mask_embed[:, image]),
-                strict=True,
-            )
-            per_layer = [self._layer_cost(*x, features, masks, target) for x in layers]
-            costs.append(torch.stack(per_layer))
+            class_logits = predictions.class_logits[:, image]
+            total = class_logits.new_zeros(*class_logits.shape[:2], len(target))
+            if len(target):
+                self._add_class_costs(total, class_logits, target)
+                self._add_box_costs(total, predictions, image, target)
+                self._add_mask_costs(total, predictions, image, target)
+            costs.append(total)
         return costs
 
-    def _layer_cost(
+    def _add_class_costs(
+        self, total: Tensor, class_logits: Tensor, target: SegmentTargets
+    ) -> None:
+        """Add to (L, Q, G) what (L, Q, K + 1) logits cost."""
+        for cost in self.class_costs:
+            for layer, logits in zip(total, class_logits, strict=True):
+                layer += cost.weight * cost.pairwise(logits, target.labels)
+
+    def _add_box_costs(
         self,
-        class_logits: Tensor,
-        mask_embed: Tensor,
-        features: Tensor,
-        masks: Tensor,
+        total: Tensor,
+        predictions: Predictions,
+        image: int,
         target: SegmentTargets,
-    ) -> Tensor:
-        """Weighted costs (Q, G) of one layer and image."""
-        total = class_logits.new_zeros(len(class_logits), len(target))
-        if not len(target):
-            return total
-        for class_cost in self.class_costs:
-            pairwise = class_cost.pairwise(class_logits, target.labels)
-            total += class_cost.weight * pairwise
+    ) -> None:
+        """Add to (L, Q, G) what boxes cost."""
+        if not self.box_costs:
+            return
+        if predictions.boxes is None:
+            raise ValueError(
+                "Boxes are to be matched, but the network predicts none; give "
+                "SetCriterion its loss_bbox and loss_giou, which bring a box head."
+            )
+        given = target.boxes()
+        for cost in self.box_costs:
+            for layer, boxes in zip(total, predictions.boxes[:, image], strict=True):
+                layer += cost.weight * cost.pairwise(boxes, given)
+
+    def _add_mask_costs(
+        self,
+        total: Tensor,
+        predictions: Predictions,
+        image: int,
+        target: SegmentTargets,
+    ) -> None:
+        """Add to (L, Q, G) what masks cost, and every other cost."""
+        if not (self.mask_costs or self.other_costs):
+            return
+        features, masks = _columns(predictions.mask_features[image], target)
         if features.shape[1] == 0:  # every pixel is void
-            return total
-        logits = mask_embed @ features  # (Q, P)
-        rows = max(1, _CHUNK.get(logits.device.type, 1 << 24) // logits.shape[1])
-        for part, block in zip(total.split(rows), logits.split(rows), strict=True):
-            probs = block.sigmoid()
-            for mask_cost in self.mask_costs:
-                part += mask_cost.weight * mask_cost.pairwise(block, probs, masks)
-        predicted = SimpleNamespace(scores=class_logits, masks=logits[:, None])
+            return
         given = SimpleNamespace(labels=target.labels, masks=masks[:, None])
-        for other_cost in self.other_costs:
-            total += other_cost(predicted, given)
-        return total
+        for layer, class_logits, embed in zip(
+            total,
+            predictions.class_logits[:, image],
+            predictions.mask_embed[:, image],
+            strict=True,
+        ):
+            logits = embed @ features  # (Q, P)
+            rows = max(1, _CHUNK.get(logits.device.type, 1 << 24) // logits.shape[1])
+            for part, block in zip(layer.split(rows), logits.split(rows), strict=True):
+                probs = block.sigmoid()
+                for cost in self.mask_costs:
+                    part += cost.weight * cost.pairwise(block, probs, masks)
+            predicted = SimpleNamespace(scores=class_logits, masks=logits[:, None])
+            for other_cost in self.other_costs:
+                layer += other_cost(predicted, given)
 
     def _guarded(
-        self, tables: list[np.ndarray], targets: Sequence[SegmentTargets]
+        self, tables: list[np.ndarray], names: Sequence[str]
     ) -> list[np.ndarray]:
         """Replace non-finite costs by a value worse than every finite one."""
         bad = [~np.isfinite(table) for table in tables]
@@ -137,8 +218,8 @@ class HungarianAssigner:
         self._bad_steps += 1
         self.num_replaced += sum(int(b.sum()) for b in bad)
         where = "; ".join(
-            f"{target.name} in layer(s) {np.unique(b.nonzero()[0]).tolist()}"
-            for b, target in zip(bad, targets, strict=True)
+            f"{name} in layer(s) {np.unique(b.nonzero()[0]).tolist()}"
+            for b, name in zip(bad, names, strict=True)
             if b.any()
         )
         self._warn(

@@ -9,8 +9,10 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from .assigners import HungarianAssigner, Match
+from .box_losses import BoxLoss
+from .fixed_assigner import FixedAssigner
 from .losses import ClassificationLoss, DiceLoss, FocalMaskLoss, MaskLoss, mask_losses
-from .structures import Predictions, SegmentTargets, at_least_float32
+from .structures import Predictions, SegmentTargets
 
 
 class SetCriterion(nn.Module):
@@ -24,28 +26,41 @@ class SetCriterion(nn.Module):
         loss_cls: over all queries.
         loss_mask: of matched masks, per pixel.
         loss_dice: of matched masks, per region.
+        loss_bbox: of the numbers of matched boxes, None for none. With a loss of boxes
+            the network gets a box head (paper Table 5).
+        loss_giou: of the overlap of matched boxes, None for none.
         assigner: matches queries to segments; by default minimises the sum of the
-            costs that mirror the three losses, with their weights.
+            costs that mirror the losses, with their weights: those of classes and
+            masks, or, where there are losses of boxes, those of classes and boxes.
     """
+
+    per_pixel = False
 
     def __init__(
         self,
         loss_cls: ClassificationLoss | None = None,
         loss_mask: MaskLoss | None = None,
         loss_dice: MaskLoss | None = None,
-        assigner: HungarianAssigner | None = None,
+        loss_bbox: BoxLoss | None = None,
+        loss_giou: BoxLoss | None = None,
+        assigner: HungarianAssigner | FixedAssigner | None = None,
     ) -> None:
         super().__init__()
         self.loss_cls = loss_cls or ClassificationLoss()
         self.loss_mask = loss_mask or FocalMaskLoss()
         self.loss_dice = loss_dice or DiceLoss()
+        self.loss_bbox = loss_bbox
+        self.loss_giou = loss_giou
+        masks = [self.loss_mask, self.loss_dice]
+        matched = [self.loss_cls, *(self._box_losses().values() or masks)]
         self.assigner = assigner or HungarianAssigner(
-            [
-                self.loss_cls.match_cost(),
-                self.loss_mask.match_cost(),
-                self.loss_dice.match_cost(),
-            ]
+            [loss.match_cost() for loss in matched]
         )
+
+    @property
+    def with_boxes(self) -> bool:
+        """Whether the network needs a box head."""
+        return bool(self._box_losses())
 
     def forward(
         self, predictions: Predictions, targets: Sequence[SegmentTargets]
@@ -54,16 +69,20 @@ class SetCriterion(nn.Module):
 
         Everything is computed in float32, whatever the precision of the network.
         """
-        predictions = Predictions(*map(at_least_float32, predictions))
+        predictions = predictions.at_least_float32()
         matches = self.assigner(predictions, targets)
         labels = _query_labels(predictions.class_logits, matches, targets)
         class_term = self.loss_cls(predictions.class_logits, labels)  # (L,)
-        mask_term, dice_term = self._mask_terms(predictions, matches, targets)
+        count = _averaged(sum(map(len, targets)), class_term.device)
+        mask_term, dice_term = self._mask_terms(predictions, matches, targets) / count
         terms = {
             "loss_cls": self.loss_cls.weight * class_term,
             "loss_mask": self.loss_mask.weight * mask_term,
             "loss_dice": self.loss_dice.weight * dice_term,
         }
+        for name, loss in self._box_losses().items():
+            box_term = _box_term(loss, predictions, matches, targets) / count
+            terms[name] = loss.weight * box_term
         last = len(class_term) - 1
         return {
             name if layer == last else f"d{layer}.{name}": values[layer]
@@ -77,7 +96,7 @@ class SetCriterion(nn.Module):
         matches: Sequence[Match],
         targets: Sequence[SegmentTargets],
     ) -> Tensor:
-        """(2, L) mask and dice losses, unweighted."""
+        """(2, L) mask and dice losses, unweighted, summed over matched pairs."""
         losses = (self.loss_mask, self.loss_dice)
         device_type = predictions.mask_features.device.type
         with torch.autocast(device_type=device_type, enabled=False):
@@ -87,8 +106,11 @@ class SetCriterion(nn.Module):
                     zip(matches, targets, strict=True)
                 )
             ]
-        num_segments = sum(len(target) for target in targets)
-        return sum(totals) / _averaged(num_segments, totals[0].device)
+        return torch.stack(totals).sum(dim=0)
+
+    def _box_losses(self) -> dict[str, BoxLoss]:
+        named = {"loss_bbox": self.loss_bbox, "loss_giou": self.loss_giou}
+        return {name: loss for name, loss in named.items() if loss is not None}
 
 
 def _image_mask_losses(
@@ -114,6 +136,22 @@ def _image_mask_losses(
         logits.flatten(0, 1)[:, None], segments.flatten(), target, losses
     )
     return flat.view(len(losses), *segments.shape).sum(dim=1)
+
+
+def _box_term(
+    loss: BoxLoss,
+    predictions: Predictions,
+    matches: Sequence[Match],
+    targets: Sequence[SegmentTargets],
+) -> Tensor:
+    """(L,) losses of boxes, unweighted, summed over matched pairs."""
+    assert predictions.boxes is not None  # the network was built with a box head
+    total = predictions.boxes.new_zeros(len(predictions.boxes))
+    for image, (match, target) in enumerate(zip(matches, targets, strict=True)):
+        layers = torch.arange(len(total), device=total.device)[:, None]
+        boxes = predictions.boxes[:, image][layers, match.queries]  # (L, n, 4)
+        total = total + loss(boxes, target.boxes()[match.segments]).sum(dim=1)
+    return total
 
 
 def _query_labels(

@@ -19,6 +19,7 @@ class MaskFormer(nn.Module):
         pixel_decoder: gives mask features and memory.
         transformer_decoder: gives the query content after each layer.
         num_classes: K, without "no object".
+        with_boxes: predict a box per query beside its mask (paper Table 5).
     """
 
     def __init__(
@@ -26,6 +27,7 @@ class MaskFormer(nn.Module):
         pixel_decoder: FPNPixelDecoder,
         transformer_decoder: TransformerDecoder,
         num_classes: int,
+        with_boxes: bool = False,
     ) -> None:
         super().__init__()
         check_positive(num_classes=num_classes)
@@ -34,6 +36,7 @@ class MaskFormer(nn.Module):
         self.transformer_decoder = transformer_decoder
         self.class_head = nn.Linear(embed_dim, num_classes + 1)
         self.mask_head = MLP(embed_dim, embed_dim, pixel_decoder.mask_channels)
+        self.box_head = MLP(embed_dim, embed_dim, 4) if with_boxes else None
 
     def forward(
         self, features: Sequence[Tensor], padding_mask: Tensor | None = None
@@ -48,4 +51,5 @@ class MaskFormer(nn.Module):
             class_logits=self.class_head(queries),
             mask_embed=self.mask_head(queries),
             mask_features=mask_features,
+            boxes=None if self.box_head is None else self.box_head(queries).sigmoid(),
         )

@@ -3,7 +3,8 @@
 Every cost has the pairwise form of the loss of the same name. Called with mmdet's
 signature they serve other heads; the assigner uses the pairwise forms.
 
-Shapes: n queries, P pixels of the prediction grid, G segments.
+Shapes: n queries, P pixels of the prediction grid, G segments. Boxes are centre x, y,
+width and height in parts of the input's.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any
 
 from torch import Tensor
 
+from .boxes import centres, generalized_iou
 from .layers import check_not_negative, softplus
 from .structures import at_least_float32
 
@@ -122,3 +124,64 @@ class DiceCost(MaskCost):
         """See :meth:`MaskCost.pairwise`."""
         total = probs.sum(dim=1, keepdim=True) + masks.sum(dim=1)
         return 1 - (2 * (probs @ masks.T) + self.smooth) / (total + self.smooth)
+
+
+class BoxCost(MatchCost):
+    """A cost that compares boxes with the boxes around segments (paper Table 5)."""
+
+    def pairwise(self, boxes: Tensor, targets: Tensor) -> Tensor:
+        """Unweighted costs (n, G) of boxes (n, 4) and (G, 4)."""
+        raise NotImplementedError
+
+    def __call__(
+        self, pred_instances: Any, gt_instances: Any, img_meta: dict | None = None
+    ) -> Tensor:
+        """Weighted costs (n, G) from ``bboxes`` (left, top, right, bottom) in pixels.
+
+        ``img_meta["img_shape"]`` is the height and width that they are divided by.
+
+        Raises:
+            ValueError: There is no ``img_meta``.
+        """
+        if img_meta is None:
+            raise ValueError(
+                f"{type(self).__name__} needs img_meta['img_shape'] (height, width): "
+                "boxes of the host are in pixels."
+            )
+        height, width = img_meta["img_shape"][:2]
+        found = at_least_float32(pred_instances.bboxes)
+        scale = found.new_tensor([width, height, width, height])
+        given = gt_instances.bboxes.to(found)
+        return self.weight * self.pairwise(
+            centres(found / scale), centres(given / scale)
+        )
+
+
+class BoxL1Cost(BoxCost):
+    """Sum of the differences of the four numbers (DETR).
+
+    Args:
+        weight: factor in the total cost.
+    """
+
+    def __init__(self, weight: float = 5.0) -> None:
+        super().__init__(weight)
+
+    def pairwise(self, boxes: Tensor, targets: Tensor) -> Tensor:
+        """See :meth:`BoxCost.pairwise`."""
+        return (boxes[:, None] - targets).abs().sum(dim=-1)
+
+
+class GIoUCost(BoxCost):
+    """Minus the generalised intersection over union (DETR).
+
+    Args:
+        weight: factor in the total cost.
+    """
+
+    def __init__(self, weight: float = 2.0) -> None:
+        super().__init__(weight)
+
+    def pairwise(self, boxes: Tensor, targets: Tensor) -> Tensor:
+        """See :meth:`BoxCost.pairwise`."""
+        return -generalized_iou(boxes[:, None], targets)

@@ -82,6 +82,28 @@ def resize_rows(
     return torch.lerp(wide[:, low], wide[:, high], fraction[:, None].to(x))
 
 
+def resize_rows_transposed(
+    x: Tensor, size_in: tuple[int, int], size: tuple[int, int], rows: tuple[int, int]
+) -> Tensor:
+    """The transpose of :func:`resize_rows`: gradients of some rows to all inputs.
+
+    Args:
+        x: (N, rows, W).
+        size_in: h and w.
+        size: H and W of the whole result.
+        rows: first and one past the last row that ``x`` holds.
+
+    Returns:
+        (N, h, w), zero where no row reaches.
+    """
+    low, high, fraction = _taps(size_in[0], size[0], rows)
+    weights = torch.zeros(len(low), size_in[0])
+    weights.scatter_add_(1, low[:, None], 1 - fraction[:, None])
+    weights.scatter_add_(1, high[:, None], fraction[:, None])
+    narrow = _transposed_columns(x.flatten(0, 1), size_in[1])
+    return weights.T.to(x) @ narrow.view(*x.shape[:2], size_in[1])
+
+
 def source_rows(n_in: int, n_out: int, rows: tuple[int, int]) -> tuple[int, int]:
     """First and one past the last source row that target ``rows`` are made of."""
     low, high, _ = _taps(n_in, n_out, rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -15,6 +16,19 @@ def at_least_float32(x: Tensor) -> Tensor:
     return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
+class Answer(NamedTuple):
+    """What one layer says about a batch; what inference needs."""
+
+    class_logits: Tensor | None  # (B, Q, K + 1); None of a per-pixel model
+    mask_logits: Tensor  # (B, Q, h, w); of a per-pixel model class logits, Q = K
+
+    def images(self) -> Iterator[tuple[Tensor | None, Tensor]]:
+        """Class logits (Q, K + 1) or None, and mask logits (Q, h, w) of each image."""
+        if self.class_logits is None:
+            return ((None, masks) for masks in self.mask_logits)
+        return zip(self.class_logits, self.mask_logits, strict=True)
+
+
 class Predictions(NamedTuple):
     """Outputs of every supervised layer; the last layer is the answer.
 
@@ -25,13 +39,54 @@ class Predictions(NamedTuple):
     class_logits: Tensor  # (L, B, Q, K + 1), index K is "no object"
     mask_embed: Tensor  # (L, B, Q, C)
     mask_features: Tensor  # (B, C, h, w)
+    boxes: Tensor | None = None  # (L, B, Q, 4) centre, width, height in 0..1
 
     def mask_logits(self, layer: int = -1) -> Tensor:
         """Mask logits (B, Q, h, w) of one layer, in float32 at least."""
-        embed = at_least_float32(self.mask_embed[layer])
-        features = at_least_float32(self.mask_features)
-        with torch.autocast(device_type=features.device.type, enabled=False):
-            return torch.einsum("bqc,bchw->bqhw", embed, features)
+        return _product(self.mask_embed[layer], self.mask_features)
+
+    def answer(self, layer: int = -1) -> Answer:
+        """What one layer says."""
+        return Answer(self.class_logits[layer], self.mask_logits(layer))
+
+    def at_least_float32(self) -> Predictions:
+        """The same in float32, or in float64 where it has that already."""
+        return Predictions(
+            at_least_float32(self.class_logits),
+            at_least_float32(self.mask_embed),
+            at_least_float32(self.mask_features),
+            None if self.boxes is None else at_least_float32(self.boxes),
+        )
+
+
+class PixelPredictions(NamedTuple):
+    """Outputs of every supervised layer of a per-pixel model; the last is the answer.
+
+    Class logits are the product of ``class_embed`` and ``pixel_features``, plus the
+    bias.
+    """
+
+    class_embed: Tensor  # (L, B, K, C)
+    pixel_features: Tensor  # (B, C, h, w)
+    bias: Tensor | None = None  # (K,)
+
+    def class_logits(self, layer: int = -1) -> Tensor:
+        """Logits (B, K, h, w) of every class, in float32 at least."""
+        logits = _product(self.class_embed[layer], self.pixel_features)
+        if self.bias is None:
+            return logits
+        return logits + at_least_float32(self.bias)[:, None, None]
+
+    def answer(self, layer: int = -1) -> Answer:
+        """What one layer says."""
+        return Answer(None, self.class_logits(layer))
+
+
+def _product(embed: Tensor, features: Tensor) -> Tensor:
+    """(B, n, C) and (B, C, h, w) to (B, n, h, w), in float32 at least."""
+    embed, features = at_least_float32(embed), at_least_float32(features)
+    with torch.autocast(device_type=features.device.type, enabled=False):
+        return torch.einsum("bqc,bchw->bqhw", embed, features)
 
 
 @dataclass
@@ -82,11 +137,50 @@ class SegmentTargets:
             return self.segment_map[segments].bool()
         return self.segment_map == self.ids[segments, None, None]
 
+    def class_map(self) -> Tensor:
+        """(H, W) class of each pixel, -1 where there is none.
+
+        Of overlapping segments the last one counts.
+        """
+        if not len(self):
+            return self.labels.new_full(self.size, -1)
+        segment_map, ids = self.segment_map, self.ids
+        if segment_map.dim() == 3:
+            ids = torch.arange(1, len(self) + 1, device=segment_map.device)
+            segment_map = (segment_map * ids[:, None, None]).amax(dim=0)
+        largest = int(torch.cat([segment_map.flatten(), ids]).max())
+        table = self.labels.new_full((largest + 2,), -1)  # its last row is for id -1
+        table[ids.long()] = self.labels
+        return table[segment_map.long()]
+
+    def boxes(self) -> Tensor:
+        """(G, 4) centre x, y, width and height of the segments, in parts of the map.
+
+        A box reaches from the first to one past the last pixel of its segment; that
+        of a segment without a pixel is zero.
+        """
+        masks = self.masks(torch.arange(len(self), device=self.labels.device))
+        spans = [_span(masks.any(dim=dim)) for dim in (1, 2)]  # columns, rows
+        (left, right), (top, bottom) = spans
+        return torch.stack(
+            [(left + right) / 2, (top + bottom) / 2, right - left, bottom - top], dim=1
+        )
+
     def resized(self, size: tuple[int, int]) -> SegmentTargets:
         """The same segments on another grid, nearest neighbour."""
         valid = None if self.valid is None else _nearest(self.valid, size)
         segment_map = _nearest(self.segment_map, size)
         return SegmentTargets(self.labels, segment_map, self.ids, valid, self.name)
+
+
+def _span(occupied: Tensor) -> tuple[Tensor, Tensor]:
+    """First and one past the last True of each row (n, length), in 0..1."""
+    length = occupied.shape[1]
+    place = torch.arange(length, device=occupied.device)
+    first = torch.where(occupied, place, length).amin(dim=1)
+    last = torch.where(occupied, place + 1, 0).amax(dim=1)
+    first = torch.minimum(first, last)  # 0 where nothing is occupied
+    return first / length, last / length
 
 
 def _nearest(maps: Tensor, size: tuple[int, int]) -> Tensor:

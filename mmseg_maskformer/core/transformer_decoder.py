@@ -24,13 +24,21 @@ class TransformerDecoderLayer(nn.Module):
         num_heads: attention heads.
         ffn_dim: width of the feed-forward block.
         dropout: in every block.
+        self_attention: without it queries know nothing of each other.
     """
 
     def __init__(
-        self, embed_dim: int, num_heads: int, ffn_dim: int, dropout: float
+        self,
+        embed_dim: int,
+        num_heads: int,
+        ffn_dim: int,
+        dropout: float,
+        self_attention: bool = True,
     ) -> None:
         super().__init__()
-        self.self_attention = AttentionBlock(embed_dim, num_heads, dropout)
+        self.self_attention = (
+            AttentionBlock(embed_dim, num_heads, dropout) if self_attention else None
+        )
         self.cross_attention = AttentionBlock(embed_dim, num_heads, dropout)
         self.feed_forward = FeedForwardBlock(embed_dim, ffn_dim, dropout)
 
@@ -43,7 +51,8 @@ class TransformerDecoderLayer(nn.Module):
         padding_mask: Tensor | None,
     ) -> Tensor:
         """Update the query content (B, Q, C) from the memory (B, h * w, C)."""
-        content = self.self_attention(content, query_pos, content, query_pos)
+        if self.self_attention is not None:
+            content = self.self_attention(content, query_pos, content, query_pos)
         content = self.cross_attention(
             content, query_pos, memory, memory_pos, padding_mask
         )
@@ -65,6 +74,7 @@ class TransformerDecoder(nn.Module):
         num_heads: attention heads.
         ffn_dim: width of the feed-forward blocks.
         dropout: in every block.
+        self_attention: among queries (paper Table VIII removes it).
     """
 
     def __init__(
@@ -76,6 +86,7 @@ class TransformerDecoder(nn.Module):
         num_heads: int = 8,
         ffn_dim: int = 2048,
         dropout: float = 0.1,
+        self_attention: bool = True,
     ) -> None:
         super().__init__()
         check_positive(num_queries=num_queries, num_layers=num_layers, ffn_dim=ffn_dim)
@@ -86,7 +97,9 @@ class TransformerDecoder(nn.Module):
         if memory_channels != embed_dim:
             self.memory_projection = nn.Conv2d(memory_channels, embed_dim, 1)
         self.layers = nn.ModuleList(
-            TransformerDecoderLayer(embed_dim, num_heads, ffn_dim, dropout)
+            TransformerDecoderLayer(
+                embed_dim, num_heads, ffn_dim, dropout, self_attention
+            )
             for _ in range(num_layers)
         )
         self.norm = nn.LayerNorm(embed_dim)

@@ -91,7 +91,7 @@ def test_matching_under_autocast_is_float32(dtype):
     with torch.autocast("cpu", dtype=dtype):
         found = assigner()(predictions, targets)[0]
     assert torch.equal(found.queries, exact.queries)
-    rounded = Predictions(*(x.to(dtype).float() for x in predictions))
+    rounded = Predictions(*(x.to(dtype).float() for x in predictions[:3]))
     coarse = assigner()(rounded, targets)[0]
     assert not torch.equal(coarse.queries, exact.queries)  # the case can tell
 

@@ -155,7 +155,7 @@ def test_low_precision_predictions_give_finite_float32_losses():
     predictions = Predictions(case.class_logits.half(), embed, features)
     targets = cases.as_targets(case.targets)
     losses = SetCriterion()(predictions, targets)
-    exact = Predictions(*(x.detach().float() for x in predictions))
+    exact = Predictions(*(x.detach().float() for x in predictions[:3]))
     assert_losses_equal(losses, SetCriterion()(exact, targets), rtol=1e-6)
     sum(losses.values()).backward()
     assert embed.grad.dtype == features.grad.dtype == torch.float16

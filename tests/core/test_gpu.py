@@ -8,11 +8,18 @@ import pytest
 import torch
 
 from mmseg_maskformer.core.bands import Frame
+from mmseg_maskformer.core.box_losses import BoxL1Loss, GIoULoss
 from mmseg_maskformer.core.criterion import SetCriterion
 from mmseg_maskformer.core.inference import semantic_labels, semantic_scores
 from mmseg_maskformer.core.instances import instances
+from mmseg_maskformer.core.losses import DiceLoss, FocalMaskLoss
 from mmseg_maskformer.core.panoptic import detr_segments, panoptic_segments
-from mmseg_maskformer.core.structures import Predictions
+from mmseg_maskformer.core.pixel_criterion import PixelCriterion
+from mmseg_maskformer.core.structures import (
+    PixelPredictions,
+    Predictions,
+    semantic_targets,
+)
 from tests import cases
 from tests.checks import assert_gradients_equal, assert_losses_equal
 
@@ -44,7 +51,7 @@ def problem(void=False):
 
 
 def losses_and_gradients(predictions, targets):
-    leaves = Predictions(*(x.clone().requires_grad_() for x in predictions))
+    leaves = Predictions(*(x.clone().requires_grad_() for x in predictions[:3]))
     losses = SetCriterion()(leaves, targets)
     grads = torch.autograd.grad(sum(losses.values()), leaves)
     return {k: v.detach().cpu() for k, v in losses.items()}, [x.cpu() for x in grads]
@@ -53,7 +60,7 @@ def losses_and_gradients(predictions, targets):
 @pytest.mark.parametrize("void", [False, True])
 def test_criterion_equals_that_of_the_cpu(void):
     predictions, targets = problem(void)
-    moved = Predictions(*(x.cuda() for x in predictions))
+    moved = Predictions(*(x.cuda() for x in predictions[:3]))
     wanted, wanted_grads = losses_and_gradients(predictions, targets)
     found, grads = losses_and_gradients(moved, [on_gpu(x) for x in targets])
     assert_losses_equal(found, wanted, rtol=1e-4)  # products may run in TF32
@@ -62,7 +69,7 @@ def test_criterion_equals_that_of_the_cpu(void):
 
 def test_gradients_are_reproducible():
     predictions, targets = problem()
-    moved = Predictions(*(x.cuda() for x in predictions))
+    moved = Predictions(*(x.cuda() for x in predictions[:3]))
     targets = [on_gpu(x) for x in targets]
     first, second = (losses_and_gradients(moved, targets)[1] for _ in range(2))
     assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
@@ -70,7 +77,7 @@ def test_gradients_are_reproducible():
 
 def test_one_copy_to_the_host_per_step():
     predictions, targets = problem()
-    moved = Predictions(*(x.cuda() for x in predictions))
+    moved = Predictions(*(x.cuda() for x in predictions[:3]))
     targets = [on_gpu(x) for x in targets]
     SetCriterion()(moved, targets)
     activities = [torch.profiler.ProfilerActivity.CUDA]
@@ -79,6 +86,52 @@ def test_one_copy_to_the_host_per_step():
         torch.cuda.synchronize()
     copies = [e for e in profile.events() if "Memcpy DtoH" in e.name]
     assert len(copies) == 1
+
+
+def run_variant(criterion, predictions, targets, device):
+    """Losses and gradients of one of the paper's variants on a device."""
+    leaves = [x.detach().to(device) for x in predictions if x is not None]
+    leaves = [x.requires_grad_() for x in leaves]
+    found = dict(zip(predictions._fields, leaves, strict=False))
+    losses = criterion(type(predictions)(**found), targets)
+    grads = torch.autograd.grad(sum(losses.values()), leaves)
+    return {k: v.detach().cpu() for k, v in losses.items()}, [x.cpu() for x in grads]
+
+
+def variants():
+    """Criteria, predictions and targets of boxes and of pixels."""
+    predictions, targets = problem()
+    generator = torch.Generator().manual_seed(1)
+    boxes = torch.rand(2, 3, 25, 4, generator=generator).clamp(min=0.05)
+    labels = torch.randint(31, (3, 65, 90), generator=generator)
+    pixels = PixelPredictions(
+        torch.randn(2, 3, 30, 16, generator=generator), predictions.mask_features
+    )
+    classes = semantic_targets(labels.where(labels < 30, 255), num_classes=30)
+    return {
+        "boxes": (
+            SetCriterion(loss_bbox=BoxL1Loss(), loss_giou=GIoULoss()),
+            *(predictions._replace(boxes=boxes), targets),
+        ),
+        "pixels": (PixelCriterion(), pixels, classes),
+        "class masks": (
+            PixelCriterion(1, FocalMaskLoss(), DiceLoss()),
+            pixels,
+            classes,
+        ),
+    }
+
+
+@pytest.mark.parametrize("name", ["boxes", "pixels", "class masks"])
+def test_variants_equal_those_of_the_cpu_and_are_reproducible(name):
+    criterion, predictions, targets = variants()[name]
+    wanted, wanted_grads = run_variant(criterion, predictions, targets, "cpu")
+    targets = [on_gpu(x) for x in targets]
+    found, grads = run_variant(criterion, predictions, targets, "cuda")
+    assert_losses_equal(found, wanted, rtol=1e-4)  # products may run in TF32
+    assert_gradients_equal(grads, wanted_grads, tolerance=1e-3)
+    _, again = run_variant(criterion, predictions, targets, "cuda")
+    assert all(torch.equal(a, b) for a, b in zip(grads, again, strict=True))
 
 
 @pytest.mark.parametrize("tile", [1, 5000, 10**8])

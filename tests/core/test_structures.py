@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from mmseg_maskformer.core.structures import (
+    PixelPredictions,
     Predictions,
     SegmentTargets,
     semantic_targets,
@@ -109,3 +110,73 @@ def test_mask_logits_are_the_product():
     # layer 0: 1 * (3, 4) + 2 * (5, 6); the last layer: -(5, 6)
     assert predictions.mask_logits(0).tolist() == [[[[13.0, 16.0]]]]
     assert predictions.mask_logits().tolist() == [[[[-5.0, -6.0]]]]
+
+
+def test_class_map_in_closed_form():
+    # ids 7 and 300 are segments of the classes 4 and 2; 0, 9 and -1 are none
+    segment_map = torch.tensor([[7, 7, 0], [300, 9, -1]])
+    targets = SegmentTargets(torch.tensor([2, 4]), segment_map, torch.tensor([300, 7]))
+    assert targets.class_map().tolist() == [[4, 4, -1], [2, -1, -1]]
+
+
+def test_class_map_of_overlapping_masks_is_that_of_the_last():
+    masks = torch.zeros(3, 2, 3, dtype=torch.bool)
+    masks[0, :, :2] = True
+    masks[1, 0, 1:] = True  # over the first one at (0, 1); the third is empty
+    targets = SegmentTargets.from_masks(torch.tensor([5, 0, 3]), masks)
+    assert targets.class_map().tolist() == [[5, 0, 0], [5, 5, -1]]
+
+
+@pytest.mark.parametrize("dense", [False, True])
+def test_class_map_without_a_segment_has_no_class(dense):
+    labels = torch.zeros(0, dtype=torch.long)
+    targets = SegmentTargets(labels, torch.full((2, 3), 4), labels)
+    if dense:
+        targets = SegmentTargets.from_masks(labels, torch.zeros(0, 2, 3).bool())
+    assert targets.class_map().tolist() == [[-1] * 3] * 2
+    assert targets.boxes().shape == (0, 4)
+
+
+@pytest.mark.parametrize("ignore_void", [False, True])
+@pytest.mark.parametrize(("num_classes", "void"), [(7, 255), (400, 65535)])
+def test_class_map_is_the_label_map_that_targets_are_made_of(
+    num_classes, void, ignore_void
+):
+    generator = torch.Generator().manual_seed(0)
+    values = torch.tensor([0, 3, num_classes - 1, void])
+    label_maps = values[torch.randint(4, (2, 13, 17), generator=generator)]
+    found = semantic_targets(label_maps, num_classes, void, ignore_void)
+    for targets, label_map in zip(found, label_maps, strict=True):
+        wanted = torch.where(label_map == void, -1, label_map)
+        assert torch.equal(targets.class_map(), wanted)
+
+
+def test_boxes_in_closed_form():
+    segment_map = torch.zeros(4, 10, dtype=torch.long)
+    segment_map[1:3, 2:7] = 5  # rows 1 and 2 of 4, columns 2 to 6 of 10
+    segment_map[3, 9] = 8  # the last pixel
+    labels, ids = torch.tensor([0, 1, 2]), torch.tensor([5, 8, 9])  # 9 has no pixel
+    expected = torch.tensor(
+        [[0.45, 0.5, 0.5, 0.5], [0.95, 0.875, 0.1, 0.25], [0.0, 0.0, 0.0, 0.0]]
+    )
+    compact = SegmentTargets(labels, segment_map, ids)
+    torch.testing.assert_close(compact.boxes(), expected)
+    masks = segment_map == ids[:, None, None]
+    masks[1] |= masks[0]  # overlapping: from row 1 and column 2 to the last pixel
+    expected[1] = torch.tensor([0.6, 0.625, 0.8, 0.75])
+    dense = SegmentTargets.from_masks(labels, masks)
+    torch.testing.assert_close(dense.boxes(), expected)
+
+
+def test_pixel_logits_are_the_product_and_the_bias():
+    embed = torch.tensor([[[[1.0, 2.0]]], [[[0.0, -1.0]]]])  # two layers, one class
+    features = torch.tensor([[[[3.0, 4.0]], [[5.0, 6.0]]]])  # (1, 2, 1, 2)
+    predictions = PixelPredictions(embed, features, torch.tensor([0.5]))
+    # layer 0: 1 * (3, 4) + 2 * (5, 6) + 0.5; the last layer: -(5, 6) + 0.5
+    assert predictions.class_logits(0).tolist() == [[[[13.5, 16.5]]]]
+    answer = predictions.answer()
+    assert answer.class_logits is None
+    assert answer.mask_logits.tolist() == [[[[-4.5, -5.5]]]]
+    ((classes, masks),) = answer.images()
+    assert classes is None
+    assert masks.tolist() == [[[-4.5, -5.5]]]

@@ -1,0 +1,45 @@
+"""Boxes: generalised intersection over union (Rezatofighi et al. 2019)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def corners(boxes: Tensor) -> Tensor:
+    """Centre x, y, width, height to left, top, right, bottom; (..., 4) both."""
+    centre, half = boxes[..., :2], boxes[..., 2:] / 2
+    return _joined(centre - half, centre + half)
+
+
+def centres(boxes: Tensor) -> Tensor:
+    """Left, top, right, bottom to centre x, y, width, height; (..., 4) both."""
+    first, last = boxes[..., :2], boxes[..., 2:]
+    return _joined((first + last) / 2, last - first)
+
+
+def generalized_iou(a: Tensor, b: Tensor) -> Tensor:
+    """IoU minus the share of the enclosing box that neither covers, -1..1.
+
+    Args:
+        a: boxes (..., 4) as centre x, y, width, height.
+        b: boxes that broadcast with ``a``.
+
+    Returns:
+        (...). Two boxes without an area have -1, or 0 if they lie on one line along an
+        axis.
+    """
+    a, b = corners(a), corners(b)
+    overlap = _area(a[..., :2].maximum(b[..., :2]), a[..., 2:].minimum(b[..., 2:]))
+    around = _area(a[..., :2].minimum(b[..., :2]), a[..., 2:].maximum(b[..., 2:]))
+    union = _area(a[..., :2], a[..., 2:]) + _area(b[..., :2], b[..., 2:]) - overlap
+    iou = overlap / union.clamp(min=1e-9)
+    return iou - (around - union) / around.clamp(min=1e-9)
+
+
+def _area(first: Tensor, last: Tensor) -> Tensor:
+    return (last - first).clamp(min=0).prod(dim=-1)
+
+
+def _joined(first: Tensor, second: Tensor) -> Tensor:
+    return torch.cat([first, second], dim=-1)

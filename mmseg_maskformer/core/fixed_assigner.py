@@ -1,0 +1,50 @@
+"""Matching by class index (paper Table 4)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+from .assigners import Match
+from .structures import Predictions, SegmentTargets
+
+
+class FixedAssigner:
+    """Query k answers for class k: matching without costs (paper Table 4).
+
+    Each class has one segment at most, as in semantic segmentation, and Q = K.
+    """
+
+    @torch.no_grad()
+    def __call__(
+        self, predictions: Predictions, targets: Sequence[SegmentTargets]
+    ) -> list[Match]:
+        """Pair each image's segments with the queries of their classes.
+
+        Raises:
+            ValueError: There are not as many queries as classes, or a class has two
+                segments.
+        """
+        num_layers, _, num_queries, outputs = predictions.class_logits.shape
+        if num_queries != outputs - 1:
+            raise ValueError(
+                f"FixedAssigner pairs query k with class k, but there are {num_queries}"
+                f" queries and {outputs - 1} classes; set transformer_decoder."
+                "num_queries=None."
+            )
+        for target in targets:
+            if len(target.labels.unique()) < len(target):
+                raise ValueError(
+                    f"{target.name} has several segments of one class, and "
+                    "FixedAssigner one query per class; use HungarianAssigner."
+                )
+        return [
+            Match(
+                target.labels.expand(num_layers, -1),
+                torch.arange(len(target), device=target.labels.device).expand(
+                    num_layers, -1
+                ),
+            )
+            for target in targets
+        ]

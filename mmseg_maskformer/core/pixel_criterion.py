@@ -1,0 +1,167 @@
+"""The criterion of per-pixel models: cross-entropy of every pixel (paper section 3.1).
+
+Logits exist at stride 4; a band of rows at a time is upsampled, compared with the
+labels and turned into its gradient at stride 4. No K x H x W tensor is made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+
+from .bands import tile_size
+from .layers import check_not_negative
+from .losses import MaskLoss, mask_losses
+from .resize import resize_rows, resize_rows_transposed
+from .structures import PixelPredictions, SegmentTargets
+
+
+class PixelCriterion(nn.Module):
+    """Cross-entropy of each pixel's class, of every layer.
+
+    The mean is over the pixels of this process's batch that belong to a segment; void
+    and padding do not. With mask losses the scores of a class are a mask, compared
+    with the class's region, an empty one where the class is absent; their mean is over
+    images and classes. Paper section 4.4 trains its baseline with "exactly the same
+    losses": with mask losses and ``weight=0``.
+
+    Args:
+        weight: of the cross-entropy.
+        loss_mask: of the class masks, per pixel; None for none.
+        loss_dice: of the class masks, per region; None for none.
+
+    Raises:
+        ValueError: There is no loss at all.
+    """
+
+    per_pixel = True
+    with_boxes = False
+
+    def __init__(
+        self,
+        weight: float = 1.0,
+        loss_mask: MaskLoss | None = None,
+        loss_dice: MaskLoss | None = None,
+    ) -> None:
+        super().__init__()
+        check_not_negative(weight=weight)
+        if not (weight or loss_mask or loss_dice):
+            raise ValueError(
+                "PixelCriterion with weight=0 has no loss; set weight, loss_mask or "
+                "loss_dice."
+            )
+        self.weight = weight
+        self.loss_mask = loss_mask
+        self.loss_dice = loss_dice
+
+    def forward(
+        self, predictions: PixelPredictions, targets: Sequence[SegmentTargets]
+    ) -> dict[str, Tensor]:
+        """Weighted losses by name; earlier layers carry the prefix ``d{layer}.``.
+
+        Everything is computed in float32, whatever the precision of the network.
+        """
+        label_maps = torch.stack([target.class_map() for target in targets])
+        valid = [target.valid for target in targets]
+        num_layers = len(predictions.class_embed)
+        losses = {}
+        for layer in range(num_layers):
+            prefix = "" if layer == num_layers - 1 else f"d{layer}."
+            terms = self._terms(predictions.class_logits(layer), label_maps, valid)
+            losses.update({f"{prefix}{name}": x for name, x in terms.items()})
+        return losses
+
+    def _terms(
+        self, logits: Tensor, label_maps: Tensor, valid: Sequence[Tensor | None]
+    ) -> dict[str, Tensor]:
+        """Weighted losses of one layer, logits (B, K, h, w)."""
+        terms = {}
+        if self.weight:
+            terms["loss_ce"] = self.weight * pixel_cross_entropy(logits, label_maps)
+        named = {"loss_mask": self.loss_mask, "loss_dice": self.loss_dice}
+        parts = {name: part for name, part in named.items() if part is not None}
+        if parts:
+            values = _class_mask_losses(logits, label_maps, valid, list(parts.values()))
+            for (name, part), value in zip(parts.items(), values, strict=True):
+                terms[name] = part.weight * value
+        return terms
+
+
+def pixel_cross_entropy(
+    logits: Tensor, label_maps: Tensor, tile: int | None = None
+) -> Tensor:
+    """Mean cross-entropy over the pixels that have a label; 0 where none has.
+
+    Equal to upsampling the logits bilinearly to the size of the labels.
+
+    Args:
+        logits: (B, K, h, w).
+        label_maps: (B, H, W), -1 where a pixel has no label.
+        tile: elements upsampled at a time, at least a row; default by device.
+    """
+    tile = tile or tile_size(logits.device)
+    with torch.autocast(device_type=logits.device.type, enabled=False):
+        total = _StreamedCrossEntropy.apply(logits, label_maps, tile)
+    return total / (label_maps >= 0).sum().clamp(min=1)
+
+
+def _class_mask_losses(
+    logits: Tensor,
+    label_maps: Tensor,
+    valid: Sequence[Tensor | None],
+    losses: Sequence[MaskLoss],
+) -> Tensor:
+    """(T,) mean over images and classes of unweighted mask losses."""
+    classes = torch.arange(logits.shape[1], device=logits.device)
+    values = []
+    for image, label_map, inside in zip(logits, label_maps, valid, strict=True):
+        regions = SegmentTargets(classes, label_map, classes, inside)
+        values.append(mask_losses(image[:, None], classes, regions, losses))
+    return torch.cat(values, dim=1).mean(dim=(1, 2))
+
+
+class _StreamedCrossEntropy(torch.autograd.Function):
+    """Forward computes the sum and its stride-4 gradient; backward scales."""
+
+    @staticmethod
+    def forward(ctx: Any, logits: Tensor, label_maps: Tensor, tile: int) -> Tensor:
+        """The sum of the cross-entropies of all pixels."""
+        total = logits.new_zeros(())
+        grads = torch.zeros_like(logits) if ctx.needs_input_grad[0] else None
+        size = (label_maps.shape[-2], label_maps.shape[-1])
+        grid = (logits.shape[-2], logits.shape[-1])
+        step = max(1, tile // (logits.shape[1] * size[1]))
+        for image, labels in enumerate(label_maps):
+            for start in range(0, size[0], step):
+                rows = (start, min(start + step, size[0]))
+                band = resize_rows(logits[image], size, rows)
+                value, grad = _cross_entropy(band, labels[slice(*rows)])
+                total += value
+                if grads is not None:
+                    grads[image] += resize_rows_transposed(grad, grid, size, rows)
+        ctx.save_for_backward(grads)
+        return total
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad_total: Tensor) -> tuple[Tensor | None, ...]:
+        """Gradient by the logits, (B, K, h, w)."""
+        (grads,) = ctx.saved_tensors
+        return grad_total * grads, None, None
+
+
+def _cross_entropy(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """Sum over pixels, and its gradient; logits (K, rows, W), labels (rows, W)."""
+    valid = labels >= 0
+    place = labels.clamp(min=0)[None]
+    largest = logits.amax(dim=0, keepdim=True)
+    chosen = logits.gather(0, place)
+    exp = logits.sub_(largest).exp_()  # logits are ours to overwrite
+    norm = exp.sum(dim=0, keepdim=True)
+    nll = norm.log() + largest - chosen
+    grad = exp.div_(norm).scatter_add_(0, place, torch.full_like(nll, -1))
+    return (nll[0] * valid).sum(), grad.mul_(valid)

@@ -1,0 +1,239 @@
+"""The paper's variants from configs: what is built, trained, and refused."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from mmengine.registry import init_default_scope
+from mmengine.structures import PixelData
+from mmseg.registry import MODELS
+from mmseg.structures import SegDataSample
+
+from mmseg_maskformer.core.maskformer import MaskFormer
+from mmseg_maskformer.core.per_pixel import PerPixelBaseline
+
+CLASSES, SIZE = 5, (64, 96)
+QUERIES = dict(
+    type="TransformerDecoder",
+    num_queries=9,
+    num_layers=2,
+    embed_dim=16,
+    num_heads=4,
+    ffn_dim=32,
+)
+PER_CLASS = dict(QUERIES, num_queries=None)
+PIXELS = dict(type="PixelCriterion")
+MASKS = dict(
+    loss_mask=dict(type="FocalMaskLoss"),
+    loss_dice=dict(type="DiceLoss"),
+)
+BOXES = dict(
+    type="SetCriterion",
+    loss_bbox=dict(type="BoxL1Loss"),
+    loss_giou=dict(type="GIoULoss"),
+)
+FIXED = dict(type="SetCriterion", assigner=dict(type="FixedAssigner"))
+THREE = ("loss_cls", "loss_mask", "loss_dice")
+# head options, the network, its queries, names of the losses of a layer
+VARIANTS = {
+    "MaskFormer": (dict(), MaskFormer, 9, THREE),
+    "without self-attention": (
+        dict(transformer_decoder=dict(QUERIES, self_attention=False)),
+        *(MaskFormer, 9, THREE),
+    ),
+    "matched by boxes": (
+        dict(criterion=BOXES),
+        *(MaskFormer, 9, (*THREE, "loss_bbox", "loss_giou")),
+    ),
+    "fixed matching": (
+        dict(transformer_decoder=PER_CLASS, criterion=FIXED),
+        *(MaskFormer, CLASSES, THREE),
+    ),
+    "baseline": (
+        dict(transformer_decoder=None, criterion=PIXELS),
+        *(PerPixelBaseline, None, ("loss_ce",)),
+    ),
+    "baseline+": (
+        dict(transformer_decoder=PER_CLASS, criterion=PIXELS),
+        *(PerPixelBaseline, CLASSES, ("loss_ce",)),
+    ),
+    "baseline+ with mask losses": (
+        dict(
+            transformer_decoder=PER_CLASS, criterion=dict(PIXELS, weight=0.0, **MASKS)
+        ),
+        *(PerPixelBaseline, CLASSES, ("loss_mask", "loss_dice")),
+    ),
+}
+
+
+def head(**options):
+    """A small head."""
+    init_default_scope("mmseg")
+    torch.manual_seed(0)
+    pixels = dict(
+        type="FPNPixelDecoder", out_channels=16, mask_channels=16, num_groups=4
+    )
+    config = dict(
+        type="mmseg_maskformer.MaskFormerHead",
+        in_channels=[8, 16, 32, 64],
+        num_classes=CLASSES,
+        pixel_decoder=pixels,
+        transformer_decoder=QUERIES,
+    )
+    return MODELS.build(config | options)
+
+
+def features():
+    generator = torch.Generator().manual_seed(0)
+    return [
+        torch.randn(2, channels, SIZE[0] // s, SIZE[1] // s, generator=generator)
+        for s, channels in ((4, 8), (8, 16), (16, 32), (32, 64))
+    ]
+
+
+def samples(void=False):
+    labels = torch.full((2, 1, *SIZE), 2)
+    labels[..., 70:] = 4
+    labels[:, :, :20] = 255
+    if void:
+        labels[:] = 255
+    meta = dict(img_shape=SIZE, ori_shape=SIZE)
+    return [
+        SegDataSample(metainfo=dict(meta), gt_sem_seg=PixelData(data=x)) for x in labels
+    ]
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_the_network_is_that_of_the_criterion(name):
+    options, kind, queries, _ = VARIANTS[name]
+    network = head(**options).network
+    assert type(network) is kind
+    decoder = network.transformer_decoder
+    found = None if decoder is None else decoder.query_embed.num_embeddings
+    assert found == queries
+    assert (getattr(network, "box_head", None) is not None) == ("boxes" in name)
+
+
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("void", [False, True])
+@pytest.mark.parametrize("name", VARIANTS)
+def test_every_parameter_gets_a_gradient(name, void, precision):
+    """Also without a labelled pixel: distributed training waits for each of them."""
+    options, _, queries, names = VARIANTS[name]
+    model = head(**options).train()
+    with torch.autocast("cpu", torch.bfloat16, enabled=precision != torch.float32):
+        losses = model.loss(features(), samples(void))
+    prefixes = [""] if queries is None else ["", "d0."]
+    assert set(losses) == {f"{prefix}{x}" for prefix in prefixes for x in names}
+    assert all(x.dtype == torch.float32 for x in losses.values())
+    assert all(torch.isfinite(x) for x in losses.values())
+    sum(losses.values()).backward()
+    for parameter_name, parameter in model.named_parameters():
+        assert parameter.grad is not None, parameter_name
+        assert torch.isfinite(parameter.grad).all(), parameter_name
+    if not void:
+        assert max(x.grad.abs().max() for x in model.network.parameters()) > 1e-4
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_low_precision_changes_the_losses_by_its_rounding(name):
+    options, _, _, _ = VARIANTS[name]
+    model = head(**options).eval()
+    exact = model.loss(features(), samples())
+    with torch.autocast("cpu", torch.bfloat16):
+        losses = model.loss(features(), samples())
+    total, wanted = (sum(x.values()).item() for x in (losses, exact))
+    assert total == pytest.approx(wanted, rel=0.05)
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_a_few_steps_lower_the_loss(name):
+    model = head(**VARIANTS[name][0]).train()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
+    totals = []
+    for _ in range(8):
+        total = sum(model.loss(features(), samples()).values())
+        totals.append(total.item())
+        optimizer.zero_grad()
+        total.backward()
+        optimizer.step()
+    assert totals[-1] < 0.97 * totals[0]
+
+
+def test_scores_of_a_per_pixel_model_are_its_upsampled_logits():
+    model = head(transformer_decoder=PER_CLASS, criterion=PIXELS).eval()
+    metas = [x.metainfo for x in samples()]
+    with torch.no_grad():
+        logits = model(features()).class_logits()
+        found = model.predict(features(), metas)
+        labels = model.predict_labels(features(), metas, SIZE)
+    wanted = torch.nn.functional.interpolate(logits, SIZE, mode="bilinear")
+    torch.testing.assert_close(found, wanted, rtol=1e-5, atol=1e-5)
+    assert (torch.stack(labels) == wanted.argmax(1)).float().mean() > 0.999
+    assert len(wanted.argmax(1).unique()) > 1  # the classes can be told apart
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (
+            dict(transformer_decoder=None),
+            "SetCriterion matches queries.*type='mmseg_maskformer.PixelCriterion'",
+        ),
+        (
+            dict(criterion=PIXELS),
+            "num_queries=9 of a per-pixel model must be num_classes=5",
+        ),
+        (
+            dict(criterion=dict(PIXELS, weight=0)),
+            "weight=0 has no loss",
+        ),
+    ],
+)
+def test_parts_that_do_not_fit_are_a_sentence(options, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        head(**options)
+
+
+def test_fixed_matching_with_other_numbers_of_queries_is_a_sentence():
+    model = head(criterion=FIXED)
+    with pytest.raises(ValueError, match="9 queries and 5 classes; set transformer_de"):
+        model.loss(features(), samples())
+
+
+def test_other_queries_than_classes_stay_possible_with_none_absent():
+    bare = {x: y for x, y in QUERIES.items() if x != "num_queries"}
+    model = head(transformer_decoder=bare)
+    assert model.network.transformer_decoder.query_embed.num_embeddings == 100
+
+
+@pytest.mark.mmdet
+@pytest.mark.parametrize("queries", [None, PER_CLASS])
+def test_the_detector_refuses_per_pixel_models(queries):
+    pytest.importorskip("mmdet")
+    from mmdet.registry import MODELS as DETECTORS
+
+    init_default_scope("mmdet")
+    config = dict(
+        type="mmseg_maskformer.MaskFormerDetector",
+        backbone=dict(type="ResNet", depth=18),
+        in_channels=[64, 128, 256, 512],
+        num_things_classes=3,
+        num_stuff_classes=2,
+        transformer_decoder=queries,
+        criterion=PIXELS,
+    )
+    with pytest.raises(ValueError, match="needs masks of segments, and PixelCriterion"):
+        DETECTORS.build(config)
+
+
+@pytest.mark.parametrize("loss", ["loss_bbox", "loss_giou"])
+def test_boxes_train_the_queries(loss):
+    model = head(criterion=BOXES)
+    losses = model.loss(features(), samples())
+    queries = model.network.transformer_decoder.query_embed.weight
+    (gradient,) = torch.autograd.grad(losses[loss], queries)
+    assert gradient.abs().max() > 1e-4
+    boxes = model(features()).boxes
+    assert boxes.shape == (2, 2, 9, 4)
+    assert 0 < boxes.min() < boxes.max() < 1
