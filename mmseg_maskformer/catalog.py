@@ -8,7 +8,10 @@ from __future__ import annotations
 CATALOG: dict[str, dict[str, tuple[str, ...]]] = {
     "MODELS": {
         "adapters.panoptic": ("MaskFormerDetector",),
-        "adapters.semantic": ("MaskFormerHead", "MaskFormerSegmentor"),
+        "adapters.segmentor": ("MaskFormerSegmentor",),
+        "adapters.semantic": ("MaskFormerHead",),
+        "adapters.tta": ("MaskFormerTTA",),
+        "core.box_losses": ("BoxL1Loss", "GIoULoss"),
         "core.criterion": ("SetCriterion",),
         "core.losses": (
             "BCEMaskLoss",
@@ -16,12 +19,21 @@ CATALOG: dict[str, dict[str, tuple[str, ...]]] = {
             "DiceLoss",
             "FocalMaskLoss",
         ),
+        "core.pixel_criterion": ("PixelCriterion",),
         "core.pixel_decoders": ("FPNPixelDecoder", "TransformerEncoder"),
         "core.transformer_decoder": ("TransformerDecoder",),
     },
     "TASK_UTILS": {
         "core.assigners": ("HungarianAssigner",),
-        "core.match_costs": ("BCECost", "ClassificationCost", "DiceCost", "FocalCost"),
+        "core.fixed_assigner": ("FixedAssigner",),
+        "core.match_costs": (
+            "BCECost",
+            "BoxL1Cost",
+            "ClassificationCost",
+            "DiceCost",
+            "FocalCost",
+            "GIoUCost",
+        ),
     },
     "DATASETS": {
         "datasets.ade20k_full": ("ADE20KFullDataset",),
@@ -40,7 +52,10 @@ CATALOG: dict[str, dict[str, tuple[str, ...]]] = {
         "datasets.panoptic_maps": ("LoadPanopticMap", "PackPanopticInputs"),
         "datasets.transforms": ("LoadImage", "ResizeWithLabels"),
     },
-    "METRICS": {"metrics.panoptic_quality": ("PanopticQuality",)},
+    "METRICS": {
+        "metrics.calibration": ("CalibrationError",),
+        "metrics.panoptic_quality": ("PanopticQuality",),
+    },
     "HOOKS": {"engine.class_counts": ("CheckClassesHook",)},
     "OPTIM_WRAPPERS": {"engine.amp": ("BFloat16OptimWrapper",)},
     "VISUALIZERS": {"engine.panoptic_visualizer": ("PanopticVisualizer",)},

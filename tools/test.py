@@ -9,6 +9,7 @@ from mmengine.runner import Runner
 
 from mmseg_maskformer.engine.launch import (
     add_common_arguments,
+    enable_tta,
     leave_processes,
     load_config,
     require_file,
@@ -24,6 +25,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("config", help="config file")
     parser.add_argument("checkpoint", help="checkpoint file")
     parser.add_argument("--out", help="folder to write the predicted label maps to")
+    parser.add_argument(
+        "--tta", action="store_true", help="average over scaled and mirrored images"
+    )
     parser.add_argument("--show", action="store_true", help="show predictions")
     parser.add_argument("--show-dir", help="folder to paint predictions into")
     parser.add_argument(
@@ -72,6 +76,8 @@ def main() -> None:
     require_file(args.checkpoint, "checkpoint")
     config.load_from = args.checkpoint
     config.resume = False
+    if args.tta:
+        enable_tta(config)
     if args.show or args.show_dir:
         paint_predictions(config, args)
     if args.out:

@@ -19,6 +19,7 @@ default_hooks = dict(
 )
 log_processor = dict(by_epoch=False)
 log_level = "INFO"
+tta_model = dict(type="mmseg_maskformer.MaskFormerTTA")
 vis_backends = [dict(type="LocalVisBackend")]
 visualizer = dict(
     type="SegLocalVisualizer", vis_backends=vis_backends, name="visualizer"

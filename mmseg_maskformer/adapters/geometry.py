@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from mmseg_maskformer.core.score_maps import FLIPS, Flipped, ScoreMap
+
 STRIDE = 4  # of the finest feature map
 
 
@@ -44,3 +46,13 @@ def padding_mask(metas: list[dict], size: tuple[int, int], coarsest: Tensor) -> 
         height, width = meta["img_shape"][:2]
         row[:, :height, :width] = 0
     return F.interpolate(mask, size=coarsest.shape[-2:])[:, 0].bool()
+
+
+def unflipped(maps: Tensor, meta: dict) -> Tensor:
+    """Maps (..., H, W) of an image as it was before a transform mirrored it."""
+    return maps.flip(FLIPS[meta["flip_direction"]]) if meta.get("flip") else maps
+
+
+def unflipped_map(scores: ScoreMap, meta: dict) -> ScoreMap:
+    """The same of a score map."""
+    return Flipped(scores, meta["flip_direction"]) if meta.get("flip") else scores

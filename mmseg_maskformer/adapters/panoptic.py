@@ -27,8 +27,15 @@ from mmseg_maskformer.core.panoptic import (
     detr_segments,
     panoptic_segments,
 )
+from mmseg_maskformer.core.score_maps import (
+    MaskScores,
+    ScoreMap,
+    Window,
+    best_labels,
+)
 from mmseg_maskformer.core.structures import Predictions
 
+from .geometry import unflipped_map
 from .head import PredictionHead, fast_layout
 from .segment_targets import segment_targets
 
@@ -57,17 +64,13 @@ class MaskFormerDetector(BaseDetector):
         in_channels: widths of these maps.
         num_things_classes: classes whose objects are told apart.
         num_stuff_classes: the other classes; 0 for instance segmentation.
-        pixel_decoder: config of the pixel decoder, without ``in_channels``.
-        transformer_decoder: config of the decoder, without ``memory_channels``.
-        criterion: config of the criterion.
-        mask_padding: hide padded pixels from attention, as OpenMMLab's MaskFormer does;
-            the paper's authors do not.
         test_cfg: which results to make (``panoptic_on``, ``instance_on``,
             ``semantic_on``, all True) and how: ``panoptic_rule`` ("maskformer", or
             "detr" for that of DETR, which has no ``iou_thr``), its ``object_mask_thr``
             (0.8) and ``iou_thr`` (0.8), ``max_per_image`` (100) instances.
         data_preprocessor: config of the host's ``DetDataPreprocessor``.
         init_cfg: as in every host module.
+        kwargs: parts of the model, as in ``PredictionHead``.
 
     Raises:
         ValueError: ``test_cfg`` has a key or a rule that is not in the list, or there
@@ -80,13 +83,10 @@ class MaskFormerDetector(BaseDetector):
         in_channels: Sequence[int],
         num_things_classes: int,
         num_stuff_classes: int,
-        pixel_decoder: dict | None = None,
-        transformer_decoder: dict | None = None,
-        criterion: dict | None = None,
-        mask_padding: bool = False,
         test_cfg: dict | None = None,
         data_preprocessor: dict | None = None,
         init_cfg: dict | None = None,
+        **kwargs: Any,
     ) -> None:
         super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
         self.num_things_classes = num_things_classes
@@ -98,14 +98,12 @@ class MaskFormerDetector(BaseDetector):
                 f"class + {INSTANCE_OFFSET} * object; set test_cfg.panoptic_on=False."
             )
         self.backbone = MODELS.build(backbone)
-        self.decode_head = PredictionHead(
-            in_channels=in_channels,
-            num_classes=self.num_classes,
-            pixel_decoder=pixel_decoder,
-            transformer_decoder=transformer_decoder,
-            criterion=criterion,
-            mask_padding=mask_padding,
-        )
+        self.decode_head = PredictionHead(in_channels, self.num_classes, **kwargs)
+        if self.decode_head.criterion.per_pixel:
+            raise ValueError(
+                "MaskFormerDetector needs masks of segments, and PixelCriterion trains "
+                "none; use SetCriterion, or MaskFormerSegmentor for a per-pixel model."
+            )
         watch_loading(self)
 
     @property
@@ -160,6 +158,23 @@ class MaskFormerDetector(BaseDetector):
         for sample, image in zip(batch_data_samples, logits, strict=True):
             self._add_results(sample, *image, _frame(sample.metainfo, size, rescale))
         return batch_data_samples
+
+    def score_maps(
+        self, batch_inputs: Tensor, batch_data_samples: list[DetDataSample]
+    ) -> list[ScoreMap]:
+        """Semantic scores of each image at its original size, for averaging."""
+        size = (batch_inputs.shape[-2], batch_inputs.shape[-1])
+        answer = self._forward(batch_inputs, batch_data_samples).answer()
+        metas = [sample.metainfo for sample in batch_data_samples]
+        maps = []
+        for image, meta in zip(answer.images(), metas, strict=True):
+            scores = MaskScores(Window.of(*image, size), _frame(meta, size, True))
+            maps.append(unflipped_map(scores, meta))
+        return maps
+
+    def add_result(self, sample: DetDataSample, scores: ScoreMap) -> None:
+        """Put the semantic labels of a score map into a sample."""
+        sample.pred_sem_seg = PixelData(sem_seg=best_labels(scores)[None])
 
     def _forward(
         self,

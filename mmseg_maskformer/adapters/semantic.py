@@ -1,4 +1,4 @@
-"""MMSegmentation's protocols: a decode head and a segmentor.
+"""MMSegmentation's protocol of a decode head.
 
 The way of one image: the host's backbone gives features, ``MaskFormerHead.forward``
 turns them into predictions, ``loss`` compares those with the label maps, ``predict``
@@ -11,19 +11,24 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from mmengine.structures import PixelData
-from mmseg.models.segmentors import EncoderDecoder
 from mmseg.structures import SegDataSample
 from torch import Tensor
 
-from mmseg_maskformer.checkpoints.loading import register_schemes, watch_loading
+from mmseg_maskformer.checkpoints.loading import register_schemes
 from mmseg_maskformer.core.bands import Frame
-from mmseg_maskformer.core.inference import semantic_labels, semantic_scores
-from mmseg_maskformer.core.structures import semantic_targets
+from mmseg_maskformer.core.inference import (
+    general_labels,
+    iterative_labels,
+    semantic_labels,
+    semantic_scores,
+)
+from mmseg_maskformer.core.structures import Answer, semantic_targets
 
-from .geometry import fits, input_size
-from .head import PredictionHead, fast_layout
+from .geometry import STRIDE, fits, input_size, unflipped
+from .head import PredictionHead
+from .options import PredictionOptions
 
+_DEFAULT = PredictionOptions()
 register_schemes()
 
 
@@ -86,6 +91,27 @@ class MaskFormerHead(PredictionHead):
         size = (labels.shape[-2], labels.shape[-1])
         return self.criterion(self(inputs, metas, size), targets)
 
+    def answer(
+        self,
+        inputs: Sequence[Tensor],
+        batch_img_metas: list[dict],
+        size: tuple[int, int],
+        layer: int = -1,
+    ) -> Answer:
+        """What one decoder layer says about a batch.
+
+        Raises:
+            ValueError: There is no such layer.
+        """
+        predictions = self(inputs, batch_img_metas, size)
+        layers = len(predictions[0])
+        if not -layers <= layer < layers:
+            raise ValueError(
+                f"test_cfg.layer={layer} is none of the model's {layers} layers; set "
+                f"it between 0 and {layers - 1}, or to -1 for the last."
+            )
+        return predictions.answer(layer)
+
     def predict(
         self,
         inputs: Sequence[Tensor],
@@ -94,16 +120,28 @@ class MaskFormerHead(PredictionHead):
     ) -> Tensor:
         """Semantic scores (B, K, H, W) at the size of the input."""
         size = input_size(batch_img_metas[0], inputs[0].shape[-2:])
-        predictions = self(inputs, batch_img_metas, size)
-        return semantic_scores(
-            predictions.class_logits[-1], predictions.mask_logits(), size
-        )
+        layer = (test_cfg or {}).get("layer", -1)
+        answer = self.answer(inputs, batch_img_metas, size, layer)
+        scores = semantic_scores(*answer, self.upsampled_size(size))
+        return scores[..., : size[0], : size[1]]
+
+    def upsampled_size(self, size: tuple[int, int]) -> tuple[int, int]:
+        """What masks of an input of that size are resized to, before they are cut.
+
+        The size itself; of a per-pixel model, as in the paper's code, four times that
+        of its grid.
+        """
+        if not self.criterion.per_pixel:
+            return size
+        height, width = (-(-length // STRIDE) * STRIDE for length in size)
+        return height, width
 
     def predict_labels(
         self,
         inputs: Sequence[Tensor],
         batch_img_metas: list[dict],
         size: tuple[int, int],
+        options: PredictionOptions = _DEFAULT,
     ) -> list[Tensor]:
         """Label maps at the images' original sizes, without K x H x W scores.
 
@@ -111,62 +149,30 @@ class MaskFormerHead(PredictionHead):
             inputs: backbone maps.
             batch_img_metas: one dictionary per image.
             size: height and width of the input, padding included.
+            options: the rule and its thresholds, and the layer.
         """
-        predictions = self(inputs, batch_img_metas, size)
-        logits = zip(
-            predictions.class_logits[-1], predictions.mask_logits(), strict=True
-        )
-        return [
-            _unflipped(semantic_labels(*image, _frame(meta, size)), meta)
-            for image, meta in zip(logits, batch_img_metas, strict=True)
-        ]
+        images = self.answer(inputs, batch_img_metas, size, options.layer).images()
+        labels = []
+        for image, meta in zip(images, batch_img_metas, strict=True):
+            frame = image_frame(meta, size, self.upsampled_size(size))
+            found = self._labels(*image, frame, options)
+            labels.append(unflipped(found, meta))
+        return labels
 
-
-class MaskFormerSegmentor(EncoderDecoder):
-    """An encoder-decoder whose whole-image prediction works in tiles.
-
-    K x H x W scores are made only if ``test_cfg`` says ``seg_logits=True``, or in slide
-    mode. Checkpoints of the authors, of OpenMMLab and of Hugging Face load as they are.
-    Arguments are those of the host's ``EncoderDecoder``.
-    """
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        if not isinstance(self.decode_head, MaskFormerHead):
-            raise ValueError(
-                "MaskFormerSegmentor needs decode_head.type='mmseg_maskformer."
-                f"MaskFormerHead', got {type(self.decode_head).__name__}; use "
-                "EncoderDecoder for other heads."
-            )
-        watch_loading(self)
-        void = getattr(self.data_preprocessor, "seg_pad_val", None)
-        if void is not None and not self.decode_head.is_void(void):
-            raise ValueError(
-                f"data_preprocessor.seg_pad_val={void} is a class of decode_head."
-                f"num_classes={self.num_classes}; set it, and pad_val of a Pad "
-                f"transform, to ignore_index={self.decode_head.ignore_index}."
-            )
-
-    def extract_feat(self, inputs: Tensor) -> list[Tensor]:
-        """Backbone maps of (B, 3, H, W), fine to coarse."""
-        return super().extract_feat(fast_layout(inputs))
-
-    def predict(
-        self, inputs: Tensor, data_samples: list[SegDataSample] | None = None
-    ) -> list[SegDataSample]:
-        """Label maps, as ``pred_sem_seg``, at the images' original sizes."""
-        config = self.test_cfg or {}
-        if config.get("mode", "whole") != "whole" or config.get("seg_logits", False):
-            return super().predict(inputs, data_samples)
-        size = tuple(inputs.shape[-2:])
-        if data_samples is None:
-            meta = dict(ori_shape=size, img_shape=size)
-            data_samples = [SegDataSample(metainfo=meta) for _ in inputs]
-        metas = [sample.metainfo for sample in data_samples]
-        labels = self.decode_head.predict_labels(self.extract_feat(inputs), metas, size)
-        for sample, label_map in zip(data_samples, labels, strict=True):
-            sample.pred_sem_seg = PixelData(data=label_map[None])
-        return data_samples
+    def _labels(
+        self,
+        class_logits: Tensor | None,
+        mask_logits: Tensor,
+        frame: Frame,
+        options: PredictionOptions,
+    ) -> Tensor:
+        """The label map of one image by the rule of the options."""
+        if class_logits is None or options.semantic_rule == "semantic":
+            return semantic_labels(class_logits, mask_logits, frame)
+        image = (class_logits, mask_logits, frame, self.ignore_index)
+        if options.semantic_rule == "general":
+            return general_labels(*image, options.object_mask_thr)
+        return iterative_labels(*image, options.object_mask_thr, options.iou_thr)
 
 
 def _name(meta: dict, index: int) -> str:
@@ -203,15 +209,11 @@ def _check_labels(num_classes: int, ignore_index: int) -> None:
         )
 
 
-def _frame(meta: dict, size: tuple[int, int]) -> Frame:
-    """Where the image lies within the padded input."""
+def image_frame(
+    meta: dict, size: tuple[int, int], upsampled_size: tuple[int, int]
+) -> Frame:
+    """Where the image lies within the padded input of that size."""
     padding = meta.get("img_padding_size", meta.get("padding_size", (0, 0, 0, 0)))
     left, right, top, bottom = padding
     crop = (top, size[0] - bottom, left, size[1] - right)
-    return Frame(size, crop, tuple(meta["ori_shape"][:2]))
-
-
-def _unflipped(labels: Tensor, meta: dict) -> Tensor:
-    if not meta.get("flip"):
-        return labels
-    return labels.flip(-1 if meta["flip_direction"] == "horizontal" else -2)
+    return Frame(upsampled_size, crop, tuple(meta["ori_shape"][:2]))

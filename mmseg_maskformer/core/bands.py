@@ -67,32 +67,59 @@ def mask_bands(
         return
     mask_logits = at_least_float32(mask_logits)
     height, width = frame.out_size
-    shrink = max(1.0, frame.crop_size[0] / height)  # source rows per row
     widest = len(mask_logits) * max(frame.size[1], width)
-    step = max(1, int((tile or tile_size(mask_logits.device)) / (widest * shrink)))
+    step = band_height(widest, frame, tile or tile_size(mask_logits.device))
     for start in range(0, height, step):
         rows = (start, min(start + step, height))
-        # inside the loop: a generator must not leave a context open between bands
-        with torch.autocast(device_type=mask_logits.device.type, enabled=False):
-            band = _rows(mask_logits, frame, rows, before_resize)
-        yield slice(*rows), band
+        yield slice(*rows), mask_rows(mask_logits, frame, rows, before_resize)
 
 
-def _rows(
+def band_height(row_elements: int, frame: Frame, tile: int) -> int:
+    """Rows of a result, at least one, that take about ``tile`` elements to make.
+
+    ``row_elements`` is the size of one row, before or after the resize.
+    """
+    shrink = max(1.0, frame.crop_size[0] / frame.out_size[0])  # source rows per row
+    return max(1, int(tile / (row_elements * shrink)))
+
+
+def mask_rows(
     mask_logits: Tensor,
     frame: Frame,
     rows: tuple[int, int],
-    before_resize: Callable[[Tensor], Tensor] | None,
+    before_resize: Callable[[Tensor], Tensor] | None = None,
 ) -> Tensor:
-    """Rows of the masks (n, H_out, W_out), see :func:`mask_bands`."""
-    top, _, left, right = frame.crop
+    """Some rows (n, rows, W_out) of the masks of :func:`mask_bands`."""
+    masks = at_least_float32(mask_logits)
+
+    def at_input(input_rows: tuple[int, int]) -> Tensor:
+        band = resize_rows(masks, frame.size, input_rows)
+        band = band[..., frame.crop[2] : frame.crop[3]]
+        return band if before_resize is None else before_resize(band)
+
+    # here and not in the bands: a generator must not leave a context open between them
+    with torch.autocast(device_type=masks.device.type, enabled=False):
+        return frame_rows(at_input, frame, rows)
+
+
+def frame_rows(
+    at_input: Callable[[tuple[int, int]], Tensor], frame: Frame, rows: tuple[int, int]
+) -> Tensor:
+    """Rows of a result from rows of the input.
+
+    Args:
+        at_input: gives maps (n, rows, W) of the part of the input that is not padding,
+            for a first and one past the last row of the input.
+        frame: the image's place and the result's size.
+        rows: first and one past the last row wanted.
+
+    Returns:
+        (n, rows, W_out).
+    """
+    top, (height, _) = frame.crop[0], frame.crop_size
     same = frame.out_size == frame.crop_size
-    height = frame.crop_size[0]
     source = rows if same else source_rows(height, frame.out_size[0], rows)
-    input_rows = (top + source[0], top + source[1])
-    masks = resize_rows(mask_logits, frame.size, input_rows)[..., left:right]
-    if before_resize is not None:
-        masks = before_resize(masks)
+    maps = at_input((top + source[0], top + source[1]))
     if same:
-        return masks
-    return resize_rows(masks, frame.out_size, rows, height=height, first=source[0])
+        return maps
+    return resize_rows(maps, frame.out_size, rows, height=height, first=source[0])

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from .bands import Frame, mask_bands, tile_size
+from .panoptic import compete, confident_queries
 from .resize import resize
 from .structures import at_least_float32
 
@@ -16,12 +17,13 @@ def class_probs(class_logits: Tensor) -> Tensor:
 
 
 def semantic_scores(
-    class_logits: Tensor, mask_logits: Tensor, size: tuple[int, int]
+    class_logits: Tensor | None, mask_logits: Tensor, size: tuple[int, int]
 ) -> Tensor:
     """Score of every class at every pixel: sum over queries of p(class) p(mask).
 
     Args:
-        class_logits: (B, Q, K + 1).
+        class_logits: (B, Q, K + 1), or None of a per-pixel model, whose scores are its
+            logits.
         mask_logits: (B, Q, h, w).
         size: height and width of the input, padding included.
 
@@ -29,12 +31,15 @@ def semantic_scores(
         (B, K, H, W) scores. They are not probabilities over classes.
     """
     with torch.autocast(device_type=mask_logits.device.type, enabled=False):
-        masks = resize(at_least_float32(mask_logits), size).sigmoid_()
+        masks = resize(at_least_float32(mask_logits), size)
+        if class_logits is None:
+            return masks
+        masks = masks.sigmoid_()
         return torch.einsum("bqk,bqhw->bkhw", class_probs(class_logits), masks)
 
 
 def semantic_labels(
-    class_logits: Tensor,
+    class_logits: Tensor | None,
     mask_logits: Tensor,
     frame: Frame,
     tile: int | None = None,
@@ -47,7 +52,7 @@ def semantic_labels(
     done on Q masks and not on K scores.
 
     Args:
-        class_logits: (Q, K + 1).
+        class_logits: (Q, K + 1), or None of a per-pixel model.
         mask_logits: (Q, h, w).
         frame: the image's place in the input, and the size of the result.
         tile: elements of an intermediate result, at least one row; default by device.
@@ -58,6 +63,9 @@ def semantic_labels(
         (H_out, W_out) int64 labels.
     """
     tile = tile or tile_size(mask_logits.device)
+    if class_logits is None:
+        bands = mask_bands(mask_logits, frame, tile)
+        return torch.cat([scores.max(dim=0).indices for _, scores in bands])
     probs = class_probs(class_logits)  # (Q, K)
     bands = mask_bands(
         mask_logits, frame, tile, None if resize_logits else torch.sigmoid
@@ -68,6 +76,61 @@ def semantic_labels(
             for _, band in bands
         ]
     )
+
+
+def general_labels(
+    class_logits: Tensor,
+    mask_logits: Tensor,
+    frame: Frame,
+    void: int,
+    score_threshold: float = 0.3,
+    tile: int | None = None,
+) -> Tensor:
+    """The class of the query that wins a pixel: general inference, section 3.4.
+
+    Queries whose best class is an object, with a probability above the score threshold,
+    compete: each pixel goes to the highest product of class and mask probability.
+
+    Args:
+        class_logits: (Q, K + 1).
+        mask_logits: (Q, h, w).
+        frame: the image's place in the input, and the size of the result.
+        void: label of every pixel where no query competes.
+        score_threshold: of the class probability, over K + 1 classes.
+        tile: elements of an intermediate result, at least one row; default by device.
+
+    Returns:
+        (H_out, W_out) int64 labels.
+    """
+    args = (class_logits, mask_logits, frame, void, score_threshold)
+    return iterative_labels(*args, overlap_threshold=0.0, tile=tile)  # drops nothing
+
+
+def iterative_labels(
+    class_logits: Tensor,
+    mask_logits: Tensor,
+    frame: Frame,
+    void: int,
+    score_threshold: float = 0.3,
+    overlap_threshold: float = 0.3,
+    tile: int | None = None,
+) -> Tensor:
+    """:func:`general_labels`, repeated without the queries that contribute little.
+
+    A query that wins fewer pixels than ``overlap_threshold`` of those where its mask
+    probability is at least 1/2 leaves, and the others compete again, until none leaves.
+    That is after one repetition: whoever stays can only win more. From the paper as it
+    was first submitted; arguments as above.
+    """
+    kept, scores, labels = confident_queries(class_logits, score_threshold)
+    masks = mask_logits[kept]
+    winners, won, claimed = compete(masks, scores, frame, tile)
+    stays = won >= overlap_threshold * claimed.double()
+    if not stays.all():
+        labels = labels[stays]
+        winners, *_ = compete(masks[stays], scores[stays], frame, tile)
+    table = torch.cat([labels, labels.new_tensor([void])])
+    return table[winners.long()]  # without a query the winner is number 0: void
 
 
 def _best(masks: Tensor, probs: Tensor, tile: int) -> Tensor:

@@ -48,8 +48,8 @@ def panoptic_segments(
         overlap_threshold: least share of a mask that is not occluded.
         tile: elements of an intermediate result, at least one row; default by device.
     """
-    kept, scores, labels = _confident(class_logits, score_threshold)
-    winners, won, claimed = _compete(mask_logits[kept], scores, frame, tile)
+    kept, scores, labels = confident_queries(class_logits, score_threshold)
+    winners, won, claimed = compete(mask_logits[kept], scores, frame, tile)
     # one transfer: everything that is decided per query
     labels, won, claimed = torch.stack([labels, won, claimed]).cpu()
     accepted = (won > 0) & (claimed > 0)
@@ -83,7 +83,7 @@ def detr_segments(
         min_area: pixels that are too few for a segment.
         tile: elements of an intermediate result, at least one row; default by device.
     """
-    kept, _, labels = _confident(class_logits, score_threshold)
+    kept, _, labels = confident_queries(class_logits, score_threshold)
     labels = labels.cpu()
     winners, won = _highest(mask_logits[kept], frame, tile)
     areas = _given_to_the_first(won, labels, num_things)
@@ -94,7 +94,9 @@ def detr_segments(
     return _segments(winners, labels, areas > min_area, num_things)
 
 
-def _confident(class_logits: Tensor, threshold: float) -> tuple[Tensor, Tensor, Tensor]:
+def confident_queries(
+    class_logits: Tensor, threshold: float
+) -> tuple[Tensor, Tensor, Tensor]:
     """Index, score and label (n,) of the queries that are sure of an object."""
     no_object = class_logits.shape[-1] - 1
     scores, labels = at_least_float32(class_logits).softmax(dim=-1).max(dim=-1)
@@ -132,7 +134,7 @@ def _segments(
     return PanopticSegments(table[winners.long()], segment_labels)
 
 
-def _compete(
+def compete(
     mask_logits: Tensor, scores: Tensor, frame: Frame, tile: int | None
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Which of n queries wins each pixel (H, W), and two counts of pixels (n,).

@@ -73,6 +73,19 @@ def enable_amp(config: Config) -> None:
         wrapper.loss_scale = "dynamic"
 
 
+def enable_tta(config: Config) -> None:
+    """Evaluate the mean over the scaled and mirrored views of every image."""
+    missing = [key for key in ("tta_model", "tta_pipeline") if not config.get(key)]
+    if missing:
+        raise SystemExit(
+            f"--tta needs {' and '.join(missing)} in {config.filename}: a wrapper of "
+            "the model, mmseg_maskformer.MaskFormerTTA, and a pipeline with "
+            "TestTimeAug (docs/inference.md)."
+        )
+    config.test_dataloader.dataset.pipeline = config.tta_pipeline
+    config.model = dict(config.tta_model, module=config.model)
+
+
 def enable_auto_scale_lr(config: Config) -> None:
     """Scale the learning rate with the batch size the config was made for."""
     if "base_batch_size" not in config.get("auto_scale_lr", {}):

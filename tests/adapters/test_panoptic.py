@@ -37,6 +37,7 @@ def detector(**changes):
         num_stuff_classes=2,
         pixel_decoder=dict(out_channels=32, mask_channels=32, encoder=narrow),
         transformer_decoder=dict(num_queries=12, **narrow),
+        criterion=dict(loss_dice=dict(weight=1.0)),
     )
     config.merge_from_dict(dict(model=small | changes))
     torch.manual_seed(0)
@@ -257,8 +258,8 @@ def test_an_instance_model_needs_no_map_of_stuff():
 def test_the_panoptic_rule_is_that_of_test_cfg(rule):
     config = dict(panoptic_rule=rule, object_mask_thr=0.1, iou_thr=0.0)
     model = detector(num_things_classes=0, num_stuff_classes=2, test_cfg=config).eval()
-    torch.nn.init.zeros_(model.decode_head.maskformer.class_head.weight)
-    model.decode_head.maskformer.class_head.bias.data = torch.tensor([0.0, 1.0, 0.0])
+    torch.nn.init.zeros_(model.decode_head.network.class_head.weight)
+    model.decode_head.network.class_head.bias.data = torch.tensor([0.0, 1.0, 0.0])
     with torch.no_grad():
         (sample,) = model.predict(image(), [compact()])
     # all twelve queries are stuff 1; DETR keeps the first of them, which wins all

@@ -214,7 +214,7 @@ def test_the_peer_that_the_nuclei_are_compared_with_is_the_same_network(tmp_path
     close(found.class_logits[-1], expected[0][-1])
     close(found.mask_logits(), expected[1][-1])
     costs = theirs.panoptic_head.assigner.match_costs
-    assert [x.weight for x in costs] == [2.0, 20.0, 1.0]
+    assert [x.weight for x in costs] == [2.0, 20.0, 5.0]
     criterion = ours.decode_head.criterion
     losses = (criterion.loss_cls, criterion.loss_mask, criterion.loss_dice)
-    assert [x.weight for x in losses] == [2.0, 20.0, 1.0]
+    assert [x.weight for x in losses] == [2.0, 20.0, 5.0]

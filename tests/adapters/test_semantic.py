@@ -113,7 +113,7 @@ CASES = {
 def test_tiled_labels_equal_the_hosts_dense_ones(case):
     size = case["size"]
     dense, tiled = build(), build_tiled()
-    dense.decode_head.maskformer = tiled.decode_head.maskformer = Noise()
+    dense.decode_head.network = tiled.decode_head.network = Noise()
     dense = dense.predict(images(size), samples(**case))
     tiled = tiled.predict(images(size), samples(**case))
     for ours, host in zip(tiled, dense, strict=True):
@@ -145,9 +145,11 @@ def test_labels_without_data_samples():
 
 @pytest.mark.parametrize("segmentor", [build, build_tiled])
 @torch.no_grad()
-def test_slide_mode_averages_windows_of_any_size(segmentor):
+def test_the_hosts_slide_mode_averages_windows_of_any_size(segmentor):
     size, crop, stride = (70, 101), (45, 53), (25, 48)
     config = dict(mode="slide", crop_size=crop, stride=stride)
+    if segmentor is build_tiled:
+        config["seg_logits"] = True
     model = segmentor(test_cfg=config)
     x = images(size)
     found = model.predict(x, samples(size))
@@ -355,8 +357,8 @@ def test_mask_padding_hides_padding_from_attention():
     found = model.decode_head(features, metas, (64, 96))
     # rows 32.. of the first image are padding: the second row of its 2 x 3 grid
     mask = torch.tensor([[[False] * 3, [True] * 3], [[False] * 3] * 2])
-    hidden = model.decode_head.maskformer(features, mask)
-    seen = model.decode_head.maskformer(features)
+    hidden = model.decode_head.network(features, mask)
+    seen = model.decode_head.network(features)
     assert torch.equal(found.class_logits, hidden.class_logits)
     assert not torch.equal(found.class_logits[:, 0], seen.class_logits[:, 0])
 
@@ -364,7 +366,7 @@ def test_mask_padding_hides_padding_from_attention():
 @torch.no_grad()
 def test_autocast_changes_no_label():
     model = build_tiled()
-    model.decode_head.maskformer = Noise()
+    model.decode_head.network = Noise()
     features = model.extract_feat(images((64, 96)))
     metas = [sample.metainfo for sample in samples((64, 96))]
     expected = model.decode_head.predict_labels(features, metas, (64, 96))

@@ -28,6 +28,22 @@ test_pipeline = [
     dict(type="mmseg_maskformer.LoadLabelMap"),
     dict(type="PackSegInputs"),
 ]
+tta_resize = dict(type="mmseg_maskformer.ResizeWithLabels", keep_ratio=True)
+tta_pipeline = [
+    dict(type="mmseg_maskformer.LoadImage"),
+    dict(
+        type="TestTimeAug",
+        transforms=[
+            [
+                dict(**tta_resize, scale=(3584, side))
+                for side in (256, 384, 512, 640, 768, 896)
+            ],
+            [dict(type="RandomFlip", prob=0.0), dict(type="RandomFlip", prob=1.0)],
+            [dict(type="mmseg_maskformer.LoadLabelMap")],
+            [dict(type="PackSegInputs")],
+        ],
+    ),
+]
 dataset = dict(type="ADE20KDataset", data_root=data_root, reduce_zero_label=True)
 train_dataloader = dict(
     batch_size=2,

@@ -13,6 +13,11 @@ train_pipeline[2].update(scales=[(4096, int(1024 * 0.1 * j)) for j in range(5, 2
 train_pipeline[3].update(crop_size=crop_size)
 test_pipeline = _base_.test_pipeline
 test_pipeline[1].update(scale=(2048, 1024))
+tta_pipeline = _base_.tta_pipeline
+tta_pipeline[1].transforms[0] = [
+    dict(**_base_.tta_resize, scale=(4096, side))
+    for side in (512, 768, 1024, 1280, 1536, 1792)
+]
 dataset = dict(
     type="CityscapesDataset",
     data_root="{{$MASKFORMER_DATA:data}}/cityscapes",

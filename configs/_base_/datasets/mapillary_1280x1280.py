@@ -13,6 +13,10 @@ train_pipeline[3].update(crop_size=crop_size)
 train_pipeline[6].update(size=crop_size, pad_val=dict(img=128, seg=65))
 test_pipeline = _base_.test_pipeline
 test_pipeline[1].update(scale=(2048, 2048))
+tta_pipeline = _base_.tta_pipeline
+tta_pipeline[1].transforms[0] = [
+    dict(**_base_.tta_resize, scale=(side, side)) for side in (1024, 2048, 3072)
+]
 dataset = dict(
     type="mmseg_maskformer.MapillaryVistasDataset",
     data_root="{{$MASKFORMER_DATA:data}}/mapillary_vistas",

@@ -2,6 +2,20 @@
 
 scene = dict(num_things=6, num_stuff=6, size=(128, 128), noise=0.03)
 pipeline = [dict(type="PackSegInputs")]
+tta_resize = dict(type="mmseg_maskformer.ResizeWithLabels", keep_ratio=True)
+tta_pipeline = [
+    dict(
+        type="TestTimeAug",
+        transforms=[
+            [  # the first view is the scene itself: its label map is evaluated
+                dict(**tta_resize, scale_factor=factor)
+                for factor in (1.0, 0.5, 0.75, 1.25, 1.5, 1.75)
+            ],
+            [dict(type="RandomFlip", prob=0.0), dict(type="RandomFlip", prob=1.0)],
+            [dict(type="PackSegInputs")],
+        ],
+    ),
+]
 train_dataloader = dict(
     batch_size=4,
     num_workers=0,

@@ -1,0 +1,113 @@
+"""What ``test_cfg`` of a segmentor may say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+RULES = ("semantic", "general", "iterative")
+
+
+@dataclass(frozen=True)
+class PredictionOptions:
+    """How predictions become label maps.
+
+    Attributes:
+        mode: "whole", or "slide" for windows whose score maps are averaged.
+        crop_size: height and width of the windows, in slide mode.
+        stride: from window to window, at most ``crop_size``, in slide mode.
+        semantic_rule: "semantic" (the class of the highest sum over queries), "general"
+            (the class of the query that wins the pixel), or "iterative" (the same,
+            repeated without queries that win little of their mask).
+        object_mask_thr: class probability above which a query competes in the last two.
+        iou_thr: least share of its mask that a query of "iterative" must win.
+        layer: the decoder layer that answers; -1 is the last.
+        uncertainty: add maps of confidence, entropy and no-object mass.
+        seg_logits: make K x H x W scores as the host does, and give them.
+    """
+
+    mode: str = "whole"
+    crop_size: tuple[int, int] = (0, 0)
+    stride: tuple[int, int] = (0, 0)
+    semantic_rule: str = "semantic"
+    object_mask_thr: float = 0.3
+    iou_thr: float = 0.3
+    layer: int = -1
+    uncertainty: bool = False
+    seg_logits: bool = False
+
+    @classmethod
+    def read(cls, test_cfg: Mapping[str, Any] | None) -> PredictionOptions:
+        """From a config.
+
+        Raises:
+            ValueError: A key is unknown, a value impossible, or two of them exclude
+                each other.
+        """
+        known = [field.name for field in fields(cls)]
+        unknown = sorted(set(test_cfg or {}) - set(known))
+        if unknown:
+            raise ValueError(
+                f"test_cfg has unknown keys {unknown}; MaskFormerSegmentor knows "
+                f"{known}."
+            )
+        return cls(**(test_cfg or {}))
+
+    def __post_init__(self) -> None:
+        _check_choice("mode", self.mode, ("whole", "slide"))
+        _check_choice("semantic_rule", self.semantic_rule, RULES)
+        for name in ("object_mask_thr", "iou_thr"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(
+                    f"test_cfg.{name}={getattr(self, name)} is no share; set it "
+                    "between 0 and 1."
+                )
+        self._check_exclusive()
+        if self.mode == "slide":
+            self._check_windows()
+
+    def _check_exclusive(self) -> None:
+        """What needs score maps cannot be had of queries that compete."""
+        wanted = dict(
+            mode=self.mode == "slide",
+            uncertainty=self.uncertainty,
+            seg_logits=self.seg_logits,
+        )
+        if self.semantic_rule != "semantic" and any(wanted.values()):
+            key = next(key for key, value in wanted.items() if value)
+            raise ValueError(
+                f"test_cfg.{key}={getattr(self, key)!r} needs the scores of classes, "
+                f"and semantic_rule={self.semantic_rule!r} has none; leave one out."
+            )
+        if self.uncertainty and self.seg_logits:
+            raise ValueError(
+                "test_cfg.seg_logits=True lets the host make the result, which has no "
+                "uncertainty=True; leave one out."
+            )
+
+    def _check_windows(self) -> None:
+        for name in ("crop_size", "stride"):
+            pair = getattr(self, name)
+            if not _is_pair(pair):
+                raise ValueError(
+                    f"test_cfg.{name}={pair} is needed by mode='slide' as height and "
+                    "width, for example (512, 512)."
+                )
+        pairs = zip(self.crop_size, self.stride, strict=True)
+        if any(step > size for size, step in pairs):
+            raise ValueError(
+                f"test_cfg.stride={self.stride} leaves pixels between windows of "
+                f"crop_size={self.crop_size}; make it no larger."
+            )
+
+
+def _check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise ValueError(f"test_cfg.{name}={value!r} is none of {choices}.")
+
+
+def _is_pair(value: Any) -> bool:
+    if not isinstance(value, (list, tuple)) or len(value) != 2:
+        return False
+    return all(isinstance(x, int) and x > 0 for x in value)

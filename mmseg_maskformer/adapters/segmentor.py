@@ -1,0 +1,183 @@
+"""MMSegmentation's protocol of a segmentor: from images to label maps of any size."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from mmengine.structures import PixelData
+from mmseg.models.segmentors import EncoderDecoder
+from mmseg.structures import SegDataSample
+from torch import Tensor
+
+from mmseg_maskformer.checkpoints.loading import watch_loading
+from mmseg_maskformer.core.score_maps import (
+    Covering,
+    ScoreMap,
+    Window,
+    WindowScores,
+    best_labels,
+    everywhere,
+)
+from mmseg_maskformer.core.sliding import SlidingWindows
+from mmseg_maskformer.core.structures import Answer
+from mmseg_maskformer.core.uncertainty import semantic_maps
+
+from .geometry import unflipped_map
+from .head import fast_layout
+from .options import PredictionOptions
+from .semantic import MaskFormerHead, image_frame
+
+
+class MaskFormerSegmentor(EncoderDecoder):
+    """An encoder-decoder that predicts images of any size in bands of rows.
+
+    K x H x W scores are made only if ``test_cfg`` says ``seg_logits=True``. Checkpoints
+    of the authors, of OpenMMLab and of Hugging Face load as they are. Arguments are
+    those of the host's ``EncoderDecoder``; ``PredictionOptions`` says what ``test_cfg``
+    may hold.
+
+    Raises:
+        ValueError: The head is another one, ``test_cfg`` does not fit it, or padded
+            pixels would be a class.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if not isinstance(self.decode_head, MaskFormerHead):
+            raise ValueError(
+                "MaskFormerSegmentor needs decode_head.type='mmseg_maskformer."
+                f"MaskFormerHead', got {type(self.decode_head).__name__}; use "
+                "EncoderDecoder for other heads."
+            )
+        watch_loading(self)
+        self.prediction_options()
+        void = getattr(self.data_preprocessor, "seg_pad_val", None)
+        if void is not None and not self.decode_head.is_void(void):
+            raise ValueError(
+                f"data_preprocessor.seg_pad_val={void} is a class of decode_head."
+                f"num_classes={self.num_classes}; set it, and pad_val of a Pad "
+                f"transform, to ignore_index={self.decode_head.ignore_index}."
+            )
+
+    def prediction_options(self) -> PredictionOptions:
+        """What ``test_cfg`` says now.
+
+        Raises:
+            ValueError: It says what is impossible.
+        """
+        options = PredictionOptions.read(self.test_cfg)
+        if options.semantic_rule != "semantic" and self._per_pixel:
+            raise ValueError(
+                f"test_cfg.semantic_rule={options.semantic_rule!r} lets queries "
+                "compete, and a per-pixel model has none; leave it out."
+            )
+        return options
+
+    def extract_feat(self, inputs: Tensor) -> list[Tensor]:
+        """Backbone maps of (B, 3, H, W), fine to coarse."""
+        return super().extract_feat(fast_layout(inputs))
+
+    def predict(
+        self, inputs: Tensor, data_samples: list[SegDataSample] | None = None
+    ) -> list[SegDataSample]:
+        """Label maps, as ``pred_sem_seg``, at the images' original sizes.
+
+        With ``test_cfg.uncertainty`` also ``pred_confidence``, ``pred_entropy`` and
+        ``pred_no_object``, (1, H, W) float32.
+        """
+        options = self.prediction_options()
+        if options.seg_logits:
+            return super().predict(inputs, data_samples)
+        size = _size(inputs)
+        if data_samples is None:
+            meta = dict(ori_shape=size, img_shape=size)
+            data_samples = [SegDataSample(metainfo=meta) for _ in inputs]
+        if options.mode == "slide" or options.uncertainty:
+            scores = self.score_maps(inputs, data_samples)
+            for sample, image in zip(data_samples, scores, strict=True):
+                self.add_result(sample, image)
+            return data_samples
+        metas = [sample.metainfo for sample in data_samples]
+        features = self.extract_feat(inputs)
+        labels = self.decode_head.predict_labels(features, metas, size, options)
+        for sample, label_map in zip(data_samples, labels, strict=True):
+            sample.pred_sem_seg = PixelData(data=label_map[None])
+        return data_samples
+
+    def score_maps(
+        self, inputs: Tensor, data_samples: list[SegDataSample]
+    ) -> list[ScoreMap]:
+        """Scores of each image at its original size, made where they are asked for.
+
+        Raises:
+            ValueError: The rule of ``test_cfg`` has none.
+        """
+        options = self.prediction_options()
+        if options.semantic_rule != "semantic":
+            raise ValueError(
+                f"test_cfg.semantic_rule={options.semantic_rule!r} gives labels and no "
+                "scores that could be averaged; set it to 'semantic'."
+            )
+        size, metas = _size(inputs), [sample.metainfo for sample in data_samples]
+        upsampled = size
+        windows: list[Covering]
+        if options.mode == "slide":
+            windows = [self._sliding(image, options) for image in inputs]
+        else:
+            upsampled = self.decode_head.upsampled_size(size)
+            images = self._answer(inputs, metas, options.layer).images()
+            windows = [everywhere(Window.of(*image, upsampled)) for image in images]
+        maps = []
+        for covering, meta in zip(windows, metas, strict=True):
+            frame = image_frame(meta, size, upsampled)
+            scores = WindowScores(frame, covering, no_object=options.uncertainty)
+            maps.append(unflipped_map(scores, meta))
+        return maps
+
+    def add_result(self, sample: SegDataSample, scores: ScoreMap) -> None:
+        """Put labels, and uncertainty if ``test_cfg`` asks for it, into a sample."""
+        if not self.prediction_options().uncertainty:
+            sample.pred_sem_seg = PixelData(data=best_labels(scores)[None])
+            return
+        maps = semantic_maps(scores, from_logits=self._per_pixel)
+        sample.pred_sem_seg = PixelData(data=maps.labels[None])
+        sample.pred_confidence = PixelData(data=maps.confidence[None])
+        sample.pred_entropy = PixelData(data=maps.entropy[None])
+        sample.pred_no_object = PixelData(data=maps.no_object[None])
+
+    @property
+    def _per_pixel(self) -> bool:
+        """Whether the model classifies pixels and not masks."""
+        return self.decode_head.criterion.per_pixel
+
+    def _answer(self, inputs: Tensor, metas: list[dict], layer: int) -> Answer:
+        """What a layer says about images (B, 3, H, W)."""
+        features = self.extract_feat(inputs)
+        return self.decode_head.answer(features, metas, _size(inputs), layer)
+
+    def _sliding(self, image: Tensor, options: PredictionOptions) -> SlidingWindows:
+        """The windows of an image (3, H, W)."""
+
+        def predict(
+            places: Sequence[tuple[int, int]], size: tuple[int, int]
+        ) -> list[Window]:
+            height, width = size
+            parts = [image[:, y : y + height, x : x + width] for y, x in places]
+            metas = [dict(img_shape=size)] * len(places)
+            answer = self._answer(torch.stack(parts), metas, options.layer)
+            found = zip(answer.images(), places, strict=True)
+            return [Window.of(*part, size, place) for part, place in found]
+
+        return SlidingWindows(
+            size=_size(image),
+            crop_size=options.crop_size,
+            stride=options.stride,
+            predict=predict,
+        )
+
+
+def _size(images: Tensor) -> tuple[int, int]:
+    """Height and width of (..., H, W)."""
+    return images.shape[-2], images.shape[-1]

@@ -1,0 +1,244 @@
+"""Score maps of images of any size, a band of rows at a time.
+
+A score map is what the semantic rule takes the best class of: sums of class times mask
+probability, or the logits of a per-pixel model. Windows, augmented images and whole
+ones are asked for rows alike, so that nothing of the size K x H x W is ever made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+import torch
+from torch import Tensor
+
+from .bands import Frame, band_height, frame_rows, mask_rows, tile_size
+from .resize import resize_rows
+from .structures import at_least_float32
+
+_ROWS = 8  # making fewer rows at a time costs more time than it saves memory
+# axes of (..., H, W) by the hosts' names
+FLIPS = {"horizontal": (-1,), "vertical": (-2,), "diagonal": (-2, -1)}
+
+
+class ScoreMap(Protocol):
+    """Scores (n, H, W) of one image, made where they are asked for."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """H and W."""
+
+    def rows(self, start: int, stop: int) -> Tensor:
+        """Scores (n, stop - start, W), float32 at least."""
+
+    def band_height(self, tile: int | None = None) -> int:
+        """How many rows take about ``tile`` elements to make; default by device."""
+
+
+class Window(NamedTuple):
+    """What a model says about a part of its input, or about all of it."""
+
+    probs: Tensor | None  # (Q, K + 1), with "no object"; None of a per-pixel model
+    mask_logits: Tensor  # (Q, h, w)
+    place: tuple[int, int]  # top and left of the part, in pixels of the input
+    size: tuple[int, int]  # height and width of the part
+
+    @classmethod
+    def of(
+        cls,
+        class_logits: Tensor | None,
+        mask_logits: Tensor,
+        size: tuple[int, int],
+        place: tuple[int, int] = (0, 0),
+    ) -> Window:
+        """From class logits (Q, K + 1), or None, and mask logits (Q, h, w)."""
+        if class_logits is not None:
+            class_logits = at_least_float32(class_logits).softmax(dim=-1)
+        return cls(class_logits, at_least_float32(mask_logits), place, size)
+
+    def scores(self, rows: tuple[int, int], no_object: bool = False) -> Tensor:
+        """Scores (K, rows, w) of some rows of the part; one map more if asked for.
+
+        That is the probability that no query claims a pixel, were they independent:
+        the product over queries of 1 - p(object) p(mask).
+        """
+        masks = resize_rows(self.mask_logits, self.size, rows)
+        if self.probs is None:
+            nothing = masks.new_zeros(int(no_object), *masks.shape[1:])
+            return torch.cat([masks, nothing])
+        scores = _combined(self.probs, masks.sigmoid_())
+        if not no_object:
+            return scores
+        objects = 1 - self.probs[:, -1, None, None]
+        free = masks.mul_(objects).neg_().add_(1).prod(dim=0, keepdim=True)
+        return torch.cat([scores, free])
+
+
+Covering = Callable[[int, int], Sequence[Window]]
+
+
+def everywhere(window: Window) -> Covering:
+    """What ``WindowScores.covering`` must be where one window is the whole input."""
+    return lambda start, stop: [window]
+
+
+def _band_height(window: Window, frame: Frame, tile: int | None) -> int:
+    """Rows of a result, eight at least, of which queries or scores fill a tile."""
+    classes = 0 if window.probs is None else window.probs.shape[1]
+    maps = max(len(window.mask_logits), classes)
+    elements = maps * max(frame.size[1], frame.out_size[1])
+    tile = tile or tile_size(window.mask_logits.device)
+    return max(_ROWS, band_height(elements, frame, tile))
+
+
+def _combined(probs: Tensor, masks: Tensor) -> Tensor:
+    """Scores (K, rows, w) of class (Q, K + 1) and mask probabilities (Q, rows, w)."""
+    with torch.autocast(device_type=masks.device.type, enabled=False):
+        scores = probs[:, :-1].T @ masks.flatten(1)
+    return scores.view(-1, *masks.shape[1:])
+
+
+@dataclass
+class WindowScores:
+    """The mean over the windows that cover a pixel, brought to the size of the result.
+
+    Attributes:
+        frame: the image's place in the input, and the size of the result.
+        covering: gives the windows that lie in some rows of the input, at least one
+            for every pixel there.
+        no_object: whether the further map of :meth:`Window.scores` comes last.
+    """
+
+    frame: Frame
+    covering: Covering
+    no_object: bool = False
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """H and W of the result."""
+        return self.frame.out_size
+
+    def rows(self, start: int, stop: int) -> Tensor:
+        """Scores (n, rows, W)."""
+        return frame_rows(self._at_input, self.frame, (start, stop))
+
+    def band_height(self, tile: int | None = None) -> int:
+        """How many rows take about ``tile`` elements, eight at least."""
+        window = self.covering(0, 1)[0]
+        return _band_height(window, self.frame, tile)
+
+    def _at_input(self, rows: tuple[int, int]) -> Tensor:
+        """Scores (n, rows, W) of the part of the input that is not padding."""
+        start, stop = rows
+        total = count = torch.zeros(())
+        for window in self.covering(start, stop):
+            top, left = window.place
+            low, high = max(start, top), min(stop, top + window.size[0])
+            scores = window.scores((low - top, high - top), self.no_object)
+            width = window.size[1]
+            if not total.dim():
+                count = scores.new_zeros(stop - start, self.frame.size[1])
+                total = count.repeat(len(scores), 1, 1)
+            down, across = slice(low - start, high - start), slice(left, left + width)
+            total[..., down, across] += scores
+            count[..., down, across] += 1
+        return total.div_(count)[..., slice(*self.frame.crop[2:])]
+
+
+@dataclass
+class MaskScores:
+    """Scores whose mask logits were brought to the size of the result before anything.
+
+    So does the paper's code for panoptic models.
+
+    Attributes:
+        window: the whole input.
+        frame: the image's place in the input, and the size of the result.
+    """
+
+    window: Window
+    frame: Frame
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """H and W of the result."""
+        return self.frame.out_size
+
+    def rows(self, start: int, stop: int) -> Tensor:
+        """Scores (K, rows, W)."""
+        masks = mask_rows(self.window.mask_logits, self.frame, (start, stop))
+        probs = self.window.probs
+        return masks if probs is None else _combined(probs, masks.sigmoid_())
+
+    def band_height(self, tile: int | None = None) -> int:
+        """How many rows take about ``tile`` elements, eight at least."""
+        return _band_height(self.window, self.frame, tile)
+
+
+@dataclass
+class Flipped:
+    """Another score map, mirrored.
+
+    Attributes:
+        scores: of the mirrored image.
+        direction: "horizontal", "vertical" or "diagonal" (both), the hosts' names.
+    """
+
+    scores: ScoreMap
+    direction: str
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """H and W."""
+        return self.scores.size
+
+    def rows(self, start: int, stop: int) -> Tensor:
+        """Scores (n, rows, W)."""
+        axes = FLIPS[self.direction]
+        if -2 in axes:
+            start, stop = self.size[0] - stop, self.size[0] - start
+        return self.scores.rows(start, stop).flip(axes)
+
+    def band_height(self, tile: int | None = None) -> int:
+        """As of the other."""
+        return self.scores.band_height(tile)
+
+
+@dataclass
+class MeanScores:
+    """The mean of score maps of equal size."""
+
+    maps: Sequence[ScoreMap]
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """H and W."""
+        return self.maps[0].size
+
+    def rows(self, start: int, stop: int) -> Tensor:
+        """Scores (n, rows, W)."""
+        total = self.maps[0].rows(start, stop)
+        for scores in self.maps[1:]:
+            total = total + scores.rows(start, stop)
+        return total / len(self.maps)
+
+    def band_height(self, tile: int | None = None) -> int:
+        """The least of all."""
+        return min(scores.band_height(tile) for scores in self.maps)
+
+
+def score_bands(
+    scores: ScoreMap, tile: int | None = None
+) -> Iterator[tuple[slice, Tensor]]:
+    """The rows of the result, and the scores (n, rows, W) there, from top to bottom."""
+    height, step = scores.size[0], scores.band_height(tile)
+    for start in range(0, height, step):
+        stop = min(start + step, height)
+        yield slice(start, stop), scores.rows(start, stop)
+
+
+def best_labels(scores: ScoreMap, tile: int | None = None) -> Tensor:
+    """The class (H, W) int64 of the highest score of every pixel."""
+    return torch.cat([band.max(dim=0).indices for _, band in score_bands(scores, tile)])

@@ -1,0 +1,259 @@
+"""Prediction options of the segmentor: rules, layers, uncertainty, sliding windows."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from mmseg_maskformer.core.structures import PixelPredictions, Predictions
+from tests import reference
+from tests.adapters.test_semantic import (
+    CASES,
+    CLASSES,
+    TRANSFORMER_DECODER,
+    build,
+    build_tiled,
+    images,
+    samples,
+)
+
+PER_PIXEL = dict(
+    transformer_decoder=None, criterion=dict(type="PixelCriterion"), num_classes=CLASSES
+)
+SLIDE = dict(mode="slide", crop_size=(45, 53), stride=(25, 48))
+
+
+class Masks(torch.nn.Module):
+    """Predictions that each image decides alone: label maps of several classes."""
+
+    def forward(self, features, padding_mask=None):
+        generator = torch.Generator().manual_seed(3)
+        num, width = features[0].shape[:2]
+        classes = 3 * torch.randn(1, 1, 9, CLASSES + 1, generator=generator)
+        embed = torch.randn(1, 1, 9, width, generator=generator)
+        return Predictions(
+            classes.repeat(1, num, 1, 1),
+            embed.repeat(1, num, 1, 1),
+            centred(features[0]),
+        )
+
+
+class Pixels(torch.nn.Module):
+    """The same of a per-pixel model."""
+
+    def forward(self, features, padding_mask=None):
+        generator = torch.Generator().manual_seed(3)
+        embed = torch.randn(1, 1, CLASSES, 8, generator=generator)
+        embed = embed.repeat(1, len(features[0]), 1, 1)
+        return PixelPredictions(embed, centred(features[0]))
+
+
+def centred(features):
+    """Channels of each image with mean 0 and deviation 1."""
+    centred = features - features.mean((2, 3), keepdim=True)
+    return centred / centred.std((2, 3), keepdim=True)
+
+
+def predict(model, network=Masks, num=2, **case):
+    """Results for the images of a case."""
+    model.decode_head.network = network()
+    with torch.no_grad():
+        return model.predict(images(case["size"], num), samples(num=num, **case))
+
+
+KINDS = {"masks": ({}, Masks), "pixels": (PER_PIXEL, Pixels)}
+
+
+@pytest.mark.parametrize("config", [SLIDE, dict(mode="whole", uncertainty=True)])
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_labels_equal_the_hosts_dense_ones(case, kind, config):
+    head, network = kind
+    host = {key: value for key, value in config.items() if key != "uncertainty"}
+    dense = predict(build(test_cfg=host, **head), network, **case)
+    ours = predict(build_tiled(test_cfg=config, **head), network, **case)
+    for found, wanted in zip(ours, dense, strict=True):
+        same = found.pred_sem_seg.data == wanted.pred_sem_seg.data
+        assert same.double().mean() > 0.9995  # ties of rounding
+        assert len(wanted.pred_sem_seg.data.unique()) >= 3
+        assert "seg_logits" not in found
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+@torch.no_grad()
+def test_slide_averages_the_hosts_scores(case, kind):
+    head, network = kind
+    dense = predict(build(test_cfg=SLIDE, **head), network, **case)
+    model = build_tiled(test_cfg=SLIDE, **head)
+    model.decode_head.network = network()
+    maps = model.score_maps(images(case["size"]), samples(**case))
+    for scores, wanted in zip(maps, dense, strict=True):
+        found, wanted = scores.rows(0, scores.size[0]), wanted.seg_logits.data
+        torch.testing.assert_close(found, wanted, rtol=1e-5, atol=5e-5)  # of +-10
+
+
+@pytest.mark.parametrize("crop", [(64, 96), (100, 97)])
+def test_slide_equals_whole_where_one_window_covers_the_image(crop):
+    case = dict(size=(64, 96), ori_shape=(81, 120), num=1)
+    config = dict(mode="slide", crop_size=crop, stride=(30, 30), uncertainty=True)
+    slide = predict(build_tiled(test_cfg=config), **case)
+    whole = predict(build_tiled(test_cfg=dict(uncertainty=True)), **case)
+    plain = predict(build_tiled(), **case)
+    for a, b, c in zip(slide, whole, plain, strict=True):
+        assert torch.equal(a.pred_sem_seg.data, c.pred_sem_seg.data)
+        for name in ("sem_seg", "confidence", "entropy", "no_object"):
+            assert torch.equal(a.get(f"pred_{name}").data, b.get(f"pred_{name}").data)
+
+
+@torch.no_grad()
+def test_uncertainty_equals_the_dense_formulas():
+    case = CASES["padded, resized"]
+    model = build_tiled(test_cfg=dict(mode="whole", uncertainty=True))
+    (sample, _) = predict(model, **case)
+    answer = model.decode_head(model.extract_feat(images((64, 96)))).answer()
+    class_logits, mask_logits = next(iter(answer.images()))
+    masks = reference.resize_bilinear(mask_logits.double(), (64, 96)).sigmoid()
+    probs = class_logits.double().softmax(-1)
+    scores = torch.einsum("qk,qhw->khw", probs[:, :-1], masks)
+    free = (1 - (1 - probs[:, -1, None, None]) * masks).prod(0, keepdim=True)
+    # img_padding_size: left 0, right 13, top 0, bottom 5
+    scores, free = (
+        reference.postprocess(x, (59, 83), (101, 140)) for x in (scores, free)
+    )
+    share = scores / scores.sum(0)
+    entropy = -(share * share.log()).sum(0, keepdim=True) / math.log(CLASSES)
+    expected = dict(confidence=share.amax(0)[None], entropy=entropy, no_object=free)
+    for name, wanted in expected.items():
+        found = sample.get(f"pred_{name}").data
+        assert found.dtype == torch.float32
+        torch.testing.assert_close(found.double(), wanted, rtol=1e-5, atol=2e-6)
+
+
+def test_a_per_pixel_model_gives_softmax_and_no_mass_of_no_object():
+    model = build_tiled(test_cfg=dict(mode="whole", uncertainty=True), **PER_PIXEL)
+    (sample, _) = predict(model, Pixels, size=(64, 96))
+    dense = predict(
+        build(test_cfg=dict(mode="whole"), **PER_PIXEL), Pixels, size=(64, 96)
+    )
+    probs = dense[0].seg_logits.data.softmax(0)
+    torch.testing.assert_close(sample.pred_confidence.data[0], probs.amax(0))
+    assert sample.pred_no_object.data.abs().max() == 0
+
+
+RULES = [dict(semantic_rule="general"), dict(semantic_rule="iterative", iou_thr=0.2)]
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule["semantic_rule"])
+@torch.no_grad()
+def test_the_rule_is_that_of_test_cfg(rule):
+    case = dict(size=(64, 96), ori_shape=(50, 70), flip=True, flip_direction="vertical")
+    thresholds = dict(object_mask_thr=0.25)
+    model = build_tiled(test_cfg=dict(mode="whole", **rule, **thresholds))
+    (sample, _) = predict(model, **case)
+    answer = model.decode_head(model.extract_feat(images((64, 96)))).answer()
+    class_logits, mask_logits = next(iter(answer.images()))
+    masks = reference.resize_bilinear(mask_logits.double(), (64, 96))
+    masks = reference.resize_bilinear(masks, (50, 70)).sigmoid().flip(-2)
+    scores, labels = class_logits.softmax(-1).max(-1)
+    kept = ((labels < CLASSES) & (scores > 0.25)).nonzero().flatten()
+    assert 3 <= len(kept) < 9
+    product = scores[kept, None, None] * masks[kept]
+    winner = product.argmax(0)
+    if rule["semantic_rule"] == "iterative":
+        won = torch.bincount(winner.flatten(), minlength=len(kept))
+        lasting = won >= 0.2 * (masks[kept] >= 0.5).sum((1, 2))
+        assert 0 < lasting.sum() < len(kept)
+        kept, winner = kept[lasting], product[lasting].argmax(0)
+    same = sample.pred_sem_seg.data[0] == labels[kept][winner]
+    assert same.double().mean() > 0.9995  # ties of rounding
+
+
+def test_void_has_the_label_of_the_head():
+    rule = dict(mode="whole", semantic_rule="general", object_mask_thr=1.0)
+    model = build_tiled(test_cfg=rule, ignore_index=200)
+    (sample, _) = predict(model, size=(64, 96))
+    assert (sample.pred_sem_seg.data == 200).all()
+
+
+@pytest.mark.parametrize(
+    "mode", [dict(mode="whole"), SLIDE, dict(mode="whole", seg_logits=True)]
+)
+@torch.no_grad()
+def test_the_chosen_layer_answers(mode):
+    class TwoLayers(Masks):
+        def forward(self, features, padding_mask=None):
+            first, last = super().forward(features), super().forward(features)
+            return last._replace(
+                class_logits=torch.cat(
+                    [first.class_logits.roll(1, 2), last.class_logits]
+                ),
+                mask_embed=torch.cat([-first.mask_embed, last.mask_embed]),
+            )
+
+    class FirstLayer(TwoLayers):
+        def forward(self, features, padding_mask=None):
+            both = super().forward(features)
+            return both._replace(
+                class_logits=both.class_logits[:1], mask_embed=both.mask_embed[:1]
+            )
+
+    case = CASES["padded, resized"]
+    for layers in ((0, TwoLayers), (-2, TwoLayers), (-1, FirstLayer)):
+        found = predict(
+            build_tiled(test_cfg=dict(mode, layer=layers[0])), layers[1], **case
+        )
+        wanted = predict(build_tiled(test_cfg=mode), FirstLayer, **case)
+        other = predict(build_tiled(test_cfg=mode), TwoLayers, **case)
+        for a, b, c in zip(found, wanted, other, strict=True):
+            assert torch.equal(a.pred_sem_seg.data, b.pred_sem_seg.data)
+            assert not torch.equal(a.pred_sem_seg.data, c.pred_sem_seg.data)
+
+
+@torch.no_grad()
+def test_a_layer_that_does_not_exist_is_a_sentence():
+    decoder = dict(TRANSFORMER_DECODER, num_layers=2)
+    for layer in (2, -3):
+        config = dict(mode="whole", layer=layer)
+        model = build_tiled(test_cfg=config, transformer_decoder=decoder)
+        message = f"test_cfg.layer={layer} is none of the model's 2 layers"
+        with pytest.raises(ValueError, match=message):
+            model.predict(images((64, 96)), samples((64, 96)))
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        (
+            dict(object_mask_threshold=0.3),
+            r"\['object_mask_threshold'\].*object_mask_thr",
+        ),
+        (dict(mode="slides"), "mode='slides' is none of"),
+        (dict(semantic_rule="argmax"), "semantic_rule='argmax' is none of"),
+        (dict(iou_thr=30), "iou_thr=30 is no share"),
+        (dict(object_mask_thr=-0.1), "object_mask_thr=-0.1 is no share"),
+        (dict(mode="slide"), r"crop_size=\(0, 0\) is needed by mode='slide'"),
+        (dict(SLIDE, crop_size=512), "crop_size=512 is needed .* as height and width"),
+        (dict(SLIDE, stride=(25, 0)), r"stride=\(25, 0\) is needed"),
+        (dict(SLIDE, stride=(46, 48)), r"stride=\(46, 48\) leaves pixels"),
+        (dict(SLIDE, semantic_rule="general"), "mode='slide' needs the scores"),
+        (
+            dict(uncertainty=True, semantic_rule="iterative"),
+            "uncertainty=True needs the scores of classes",
+        ),
+        (dict(seg_logits=True, uncertainty=True), "seg_logits=True lets the host"),
+        (dict(seg_logits=True, semantic_rule="general"), "seg_logits=True needs"),
+    ],
+)
+def test_impossible_options_are_sentences(config, message):
+    with pytest.raises(ValueError, match=message):
+        build_tiled(test_cfg=config)
+
+
+@pytest.mark.parametrize("rule", ["general", "iterative"])
+def test_a_per_pixel_model_has_no_queries_that_compete(rule):
+    with pytest.raises(ValueError, match=f"'{rule}' lets queries compete"):
+        build_tiled(test_cfg=dict(semantic_rule=rule), **PER_PIXEL)
+    build_tiled(test_cfg=dict(semantic_rule="semantic"), **PER_PIXEL)

@@ -1,0 +1,84 @@
+"""Plot how reliable the confidence of a segmentor is on the validation images.
+
+python tools/analysis/calibration.py CONFIG CHECKPOINT --out reliability.png
+"""
+
+from __future__ import annotations
+
+import argparse
+
+import matplotlib.pyplot as plt
+import numpy as np
+from mmengine.runner import Runner
+
+from mmseg_maskformer.engine.launch import (
+    add_common_arguments,
+    leave_processes,
+    load_config,
+    require_file,
+)
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("config", help="config file")
+    parser.add_argument("checkpoint", help="checkpoint file")
+    parser.add_argument("--out", default="reliability.png", help="file to write")
+    parser.add_argument("--bins", type=int, default=15, help="of confidence")
+    add_common_arguments(parser)
+    return parser.parse_args()
+
+
+def evaluate(args: argparse.Namespace) -> tuple[np.ndarray, dict[str, float]]:
+    """Counts of every bin, and the metrics."""
+    config = load_config(args)
+    require_file(args.checkpoint, "checkpoint")
+    config.load_from = args.checkpoint
+    config.resume = False
+    config.model.test_cfg.uncertainty = True
+    config.test_dataloader = config.val_dataloader
+    config.test_evaluator = dict(
+        type="mmseg_maskformer.CalibrationError",
+        bins=args.bins,
+        ignore_index=config.model.decode_head.get("ignore_index", 255),
+    )
+    runner = Runner.from_cfg(config)
+    found = runner.test()
+    return runner.test_evaluator.metrics[0].counts, found
+
+
+def plot(counts: np.ndarray, found: dict[str, float], path: str) -> None:
+    """Share of right pixels and of all pixels against confidence, by bin."""
+    width = 1 / len(counts)
+    place = (np.arange(len(counts)) + 0.5) * width
+    pixels, confidence, right = counts.T
+    held = pixels > 0
+    figure, (left, side) = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
+    left.bar(place[held], (right / pixels)[held], width, edgecolor="white")
+    left.plot([0, 1], [0, 1], color="black", linewidth=1, label="perfect")
+    left.plot((confidence / pixels)[held], (right / pixels)[held], "o", color="C1")
+    left.set(xlabel="confidence", ylabel="share of right pixels")
+    left.set_title(f"expected calibration error {found['ECE']:.2f} %", fontsize=10)
+    left.legend()
+    side.bar(place, pixels / pixels.sum(), width, edgecolor="white")
+    side.set(xlabel="confidence", ylabel="share of pixels")
+    for axes in (left, side):
+        axes.set_xlim(0, 1)
+        axes.grid(alpha=0.3)
+    figure.savefig(path, dpi=100)
+
+
+def main() -> None:
+    """Evaluate and plot."""
+    args = parse_args()
+    counts, found = evaluate(args)
+    with np.errstate(invalid="ignore"):  # empty bins
+        plot(counts, found, args.out)
+    print("  ".join(f"{name} {value:.2f} %" for name, value in found.items()))
+    print(f"Reliability: {args.out}")
+    leave_processes()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,81 @@
+"""Peak memory and time of predicting one image of noise, with random weights.
+
+Memory is the resident set's highest size above that of the built model and the image,
+all threads and libraries included::
+
+    python tools/analysis/prediction_memory.py CONFIG --size 4096x4096
+    python tools/analysis/prediction_memory.py CONFIG --size 4096x4096 --cfg-options \
+        model.test_cfg.mode=slide model.test_cfg.crop_size="(512, 512)" \
+        model.test_cfg.stride="(341, 341)"
+
+One run measures one prediction: the high-water mark of a process never falls.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import time
+from pathlib import Path
+
+import torch
+from mmengine.config import Config, DictAction
+from mmengine.registry import MODELS, init_default_scope
+from mmseg.structures import SegDataSample
+
+from mmseg_maskformer.engine.launch import require_file
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("config", help="config file of a segmentor")
+    parser.add_argument("--size", default="4096x4096", help="HxW of the image")
+    parser.add_argument("--threads", type=int, help="threads of PyTorch")
+    parser.add_argument(
+        "--cfg-options", nargs="+", action=DictAction, default={}, metavar="KEY=VALUE"
+    )
+    return parser.parse_args()
+
+
+def build(args: argparse.Namespace) -> torch.nn.Module:
+    """The model of the config without trained weights."""
+    require_file(args.config, "config")
+    config = Config.fromfile(args.config)
+    config.merge_from_dict(args.cfg_options)
+    init_default_scope(config.default_scope)
+    config.model.backbone.init_cfg = None
+    return MODELS.build(config.model).eval()
+
+
+def resident() -> int:
+    """Bytes of the process that are in memory now."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize()
+
+
+@torch.no_grad()
+def main() -> None:
+    """Build, predict, report."""
+    args = parse_args()
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    torch.manual_seed(0)
+    model = build(args)
+    size = tuple(int(side) for side in args.size.split("x"))
+    image = torch.randint(256, (3, *size), dtype=torch.uint8)
+    sample = SegDataSample(metainfo=dict(img_shape=size, ori_shape=size))
+    before, start, computed = resident(), time.perf_counter(), time.process_time()
+    model.test_step(dict(inputs=[image], data_samples=[sample]))
+    seconds = time.perf_counter() - start
+    computed = time.process_time() - computed
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    print(
+        f"{args.size}: {(peak - before) / 2**20:,.0f} MiB above {before / 2**20:,.0f} "
+        f"MiB, {seconds:.0f} s, {computed:.0f} CPU s, "
+        f"{torch.get_num_threads()} thread(s)"
+    )
+
+
+if __name__ == "__main__":
+    main()
