@@ -78,11 +78,26 @@ def mim(site, tmp_path):
     return run
 
 
+def search(mim, folder, model):
+    """What is found of a collection, and the names that its metafile lists."""
+    mim("search", "--model", model, "--json", "found.json")
+    found = json.loads((folder / "found.json").read_text())
+    metafile = REPOSITORY / f"configs/{FOLDERS[model]}/metafile.yml"
+    return found, {x["Name"] for x in yaml.safe_load(metafile.read_text())["Models"]}
+
+
+FOLDERS = dict(maskformer="maskformer", perpixelbaseline="per_pixel_baseline")
+
+
+def test_search_finds_every_released_baseline(mim, tmp_path):
+    found, names = search(mim, tmp_path, "perpixelbaseline")
+    assert set(found["weight"]) == names
+    name = "per_pixel_baseline_plus_r50_8xb2-160k_ade20k-512x512"
+    assert found["ade20k/miou"][name] == 41.9
+
+
 def test_search_finds_every_released_model(mim, tmp_path):
-    mim("search", "--model", "maskformer", "--json", "found.json")
-    found = json.loads((tmp_path / "found.json").read_text())
-    metafile = REPOSITORY / "configs/maskformer/metafile.yml"
-    names = {x["Name"] for x in yaml.safe_load(metafile.read_text())["Models"]}
+    found, names = search(mim, tmp_path, "maskformer")
     assert set(found["weight"]) == names
     assert found["config"][NAME] == f"configs/maskformer/{NAME}.py"
     assert found["ade20k/miou"][NAME] == 46.0

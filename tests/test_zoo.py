@@ -53,10 +53,14 @@ OWNERS = {  # where files stand, and under which licence
     f"{URL}/": "CC BY-NC 4.0",
     "https://download.openmmlab.com/": "Apache License 2.0",
 }
-METAFILE = yaml.safe_load(
-    (REPOSITORY / "configs/maskformer/metafile.yml").read_text(encoding="utf-8")
-)
-ENTRIES = METAFILE["Models"]
+FOLDERS = ("maskformer", "per_pixel_baseline")
+ENTRIES = [
+    entry
+    for folder in FOLDERS
+    for entry in yaml.safe_load(
+        (REPOSITORY / f"configs/{folder}/metafile.yml").read_text(encoding="utf-8")
+    )["Models"]
+]
 OPENMMLAB = [x for x in ENTRIES if "download.openmmlab.com" in x["Weights"]]
 
 
@@ -66,12 +70,17 @@ def by_name(entry):
 
 def zoo_name(config):
     """The zoo's name of one of our configs; None where a word of it has none."""
-    pattern = r"maskformer_(.+)_(\d+)xb(\d)-(\d+k)_(.+?)(?:-(\d+)x\d+)?"
-    backbone, cards, images, steps, data, crop = re.fullmatch(pattern, config).groups()
+    pattern = (
+        r"(maskformer|per_pixel_baseline|per_pixel_baseline_plus)_([^_]+)_"
+        r"(\d+)xb(\d)-(\d+k)_(.+?)(?:-(\d+)x\d+)?"
+    )
+    found = re.fullmatch(pattern, config).groups()
+    kind, backbone, cards, images, steps, data, crop = found
     backbone = backbone.removesuffix("-6enc")
     if backbone not in BACKBONES or data not in DATA_SETS:
         return None
     name = f"{BACKBONES[backbone]}_bs{int(cards) * int(images)}_{steps}"
+    name = name.replace("maskformer", kind)
     if data.endswith("panoptic"):
         return f"{DATA_SETS[data]}/{name}".replace(
             "maskformer_", "maskformer_panoptic_"
@@ -91,13 +100,17 @@ def test_every_released_file_has_its_folder_and_identity(group):
 
 
 def test_every_released_model_has_a_config_and_an_entry():
-    wanted = {x for x in zoo_names() if "per_pixel" not in x}
-    leaves = [x.stem for x in (REPOSITORY / "configs/maskformer").glob("*.py")]
+    wanted = set(zoo_names())
+    leaves = [
+        x.stem
+        for folder in FOLDERS
+        for x in (REPOSITORY / "configs" / folder).glob("*.py")
+    ]
     names = {x: zoo_name(x) for x in leaves}
     released = {x for x, name in names.items() if name in wanted}
     assert {names[x] for x in released} == wanted
     assert {entry["Name"] for entry in ENTRIES} == released
-    assert len(released) == 16 + 8  # semantic and panoptic
+    assert len(released) == 16 + 8 + 6  # semantic, panoptic, per-pixel
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=by_name)

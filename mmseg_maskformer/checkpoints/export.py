@@ -97,8 +97,14 @@ def model_config(
             f"{len(names)} class names were given, but the model has num_classes="
             f"{num_classes}."
         )
-    queries = head["transformer_decoder"]
+    queries = head["transformer_decoder"] or {}
     criterion = build_part(head.get("criterion") or dict(type="SetCriterion"))
+    self_attention = queries.get("self_attention", True)
+    if criterion.per_pixel or criterion.with_boxes or not self_attention:
+        raise ValueError(
+            "transformers has MaskFormer with self-attention among queries and without "
+            "boxes only; per-pixel models and other variants cannot be written."
+        )
     return dict(
         architectures=["MaskFormerForInstanceSegmentation"],
         model_type="maskformer",
@@ -111,7 +117,7 @@ def model_config(
             decoder_attention_heads=queries.get("num_heads", 8),
             decoder_ffn_dim=queries.get("ffn_dim", 2048),
             dropout=queries.get("dropout", 0.1),
-            num_queries=queries.get("num_queries", 100),
+            num_queries=queries.get("num_queries", 100) or num_classes,
         ),
         fpn_feature_size=head["pixel_decoder"].get("out_channels", 256),
         mask_feature_size=head["pixel_decoder"].get("mask_channels", 256),

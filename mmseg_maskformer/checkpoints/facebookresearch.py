@@ -72,6 +72,7 @@ _DECODER_TABLE = (
 )
 _HEADS_TABLE = (
     module(f"{NETWORK}.class_head", f"{_QUERIES}.class_embed"),
+    module(f"{NETWORK}.classifier", _QUERIES),  # of PerPixelBaseline
     *(
         module(
             f"{NETWORK}.mask_head.{2 * layer}", f"{_QUERIES}.mask_embed.layers.{layer}"

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 # Where the parts of the network stand in a model of ours.
-NETWORK = "decode_head.maskformer"
+NETWORK = "decode_head.network"
 PIXELS = f"{NETWORK}.pixel_decoder"
 QUERIES = f"{NETWORK}.transformer_decoder"
 DECODER_LAYER = f"{QUERIES}.layers.{{layer}}"

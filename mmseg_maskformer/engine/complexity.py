@@ -11,6 +11,9 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from mmseg_maskformer.adapters.head import PredictionHead
+from mmseg_maskformer.core.maskformer import MaskFormer
+
 
 @dataclass(frozen=True)
 class Complexity:
@@ -49,28 +52,34 @@ def measure_complexity(model: nn.Module, size: tuple[int, int]) -> Complexity:
     features = _count(parts, "backbone", model.extract_feat, image)
     panoptic = hasattr(model, "panoptic_head")
     head = model.panoptic_head if panoptic else model.decode_head
-    if hasattr(head, "maskformer"):
-        _count_maskformer(parts, head.maskformer, features, size)
+    if isinstance(head, PredictionHead):
+        _count_network(parts, head.network, features, size)
     else:
         metas = [dict(img_shape=size)]
         _count(parts, "decode head", head.predict, features, metas, model.test_cfg)
     return Complexity(parameters, parts)
 
 
-def _count_maskformer(
+def _count_network(
     parts: dict[str, int],
-    head: nn.Module,
+    network: nn.Module,
     features: Sequence[torch.Tensor],
     size: tuple[int, int],
 ) -> None:
     """Count our network part by part, and the semantic scores."""
-    masks, memory = _count(parts, "pixel decoder", head.pixel_decoder, features)
-    queries = _count(parts, "transformer decoder", head.transformer_decoder, memory)
-    classes = _count(parts, "class head", head.class_head, queries)[-1, ..., :-1]
-    embed = _count(parts, "mask head", head.mask_head, queries)[-1]
-    _count(parts, "masks", torch.matmul, embed, masks.flatten(2))
-    pixels = embed.new_empty(1, embed.shape[1], size[0] * size[1])
-    _count(parts, "semantic inference", torch.matmul, classes.mT, pixels)
+    pixels, memory = _count(parts, "pixel decoder", network.pixel_decoder, features)
+    if network.transformer_decoder is None:
+        _count(parts, "classifier", network.classifier, pixels)
+        return
+    queries = _count(parts, "transformer decoder", network.transformer_decoder, memory)
+    embed = _count(parts, "mask head", network.mask_head, queries)[-1]
+    _count(parts, "masks", torch.matmul, embed, pixels.flatten(2))
+    if isinstance(network, MaskFormer):
+        if network.box_head is not None:
+            _count(parts, "box head", network.box_head, queries)
+        classes = _count(parts, "class head", network.class_head, queries)[-1, ..., :-1]
+        masks = embed.new_empty(1, embed.shape[1], size[0] * size[1])
+        _count(parts, "semantic inference", torch.matmul, classes.mT, masks)
 
 
 def _count(parts: dict[str, int], name: str, function: Callable, *inputs: Any) -> Any:

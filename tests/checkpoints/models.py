@@ -19,7 +19,8 @@ def ours(
 ) -> nn.Module:
     """A model of ours by the name of its config; `changes` go into `model`."""
     init_default_scope("mmseg")
-    settings = Config.fromfile(CONFIGS / "maskformer" / f"{config}.py")
+    (path,) = CONFIGS.rglob(f"{config}.py")
+    settings = Config.fromfile(path)
     settings.merge_from_dict({f"model.{name}": x for name, x in changes.items()})
     settings.model.backbone.init_cfg = None
     return MODELS.build(settings.model).eval()

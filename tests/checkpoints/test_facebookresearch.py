@@ -215,7 +215,7 @@ def test_faults_are_named(released):
     tensors = {extra[1]: torch.zeros(256), **tensors, extra[0]: torch.zeros(1)}
     tensors["backbone.res2.0.conv1.weight"] = torch.zeros(64, 32, 1, 1)
     _, report = converted(tensors)
-    ours = "decode_head.maskformer.transformer_decoder.query_embed.weight"
+    ours = "decode_head.network.transformer_decoder.query_embed.weight"
     assert report.missing == [ours]
     assert sorted(report.extra) == sorted(extra)
     assert report.misshaped == [

@@ -58,7 +58,7 @@ def test_the_authors_file_fills_a_detector(name, file, reordered, tmp_path):
     assert len(arrays) == 265 + 216  # R50, and the head with the encoder
     (tmp_path / file).write_bytes(pickle.dumps(dict(model=arrays)))
     load_checkpoint(target, str(tmp_path / file), strict=True)
-    head = "decode_head.maskformer.class_head"
+    head = "decode_head.network.class_head"
     expected, found = source.state_dict(), target.state_dict()
     for key, tensor in expected.items():
         if not (reordered and key.startswith(head)):
@@ -94,5 +94,5 @@ def test_weights_of_a_semantic_model_fill_all_but_the_classes():
     panoptic = detector(SWIN).state_dict()
     assert semantic.keys() == panoptic.keys()
     differing = {k for k in panoptic if panoptic[k].shape != semantic[k].shape}
-    head = "decode_head.maskformer.class_head"
+    head = "decode_head.network.class_head"
     assert differing == {f"{head}.weight", f"{head}.bias"}  # 150 and 133 classes

@@ -96,8 +96,8 @@ def test_another_number_of_classes_leaves_the_class_head_alone(theirs, tmp_path)
         assert torch.equal(tensor, right[name]), name
     (log,) = (tmp_path / "work").glob("*/*.log")
     assert (
-        "2 of ANOTHER SHAPE: decode_head.maskformer.class_head.weight (4, 32) from "
-        "decode_head.cls_embed.weight (6, 32), decode_head.maskformer.class_head.bias "
+        "2 of ANOTHER SHAPE: decode_head.network.class_head.weight (4, 32) from "
+        "decode_head.cls_embed.weight (6, 32), decode_head.network.class_head.bias "
         "(4,) from decode_head.cls_embed.bias (6,)." in log.read_text()
     )
 

@@ -18,8 +18,8 @@ def build(config):
     return MODELS.build(Config.fromfile(CONFIGS / f"{config}.py").model)
 
 
-def complexity(name):
-    config = f"maskformer/maskformer_{name}_8xb2-160k_ade20k-512x512"
+def complexity(name, kind="maskformer/maskformer"):
+    config = f"{kind}_{name}_8xb2-160k_ade20k-512x512"
     return measure_complexity(build(config), (512, 512))
 
 
@@ -43,15 +43,47 @@ def test_every_part_of_r50_is_its_closed_form():
     assert parts["semantic inference"] == 150 * QUERIES * 512**2
 
 
-def decoder_layer(cells):
+def decoder_layer(cells, queries=QUERIES):
     """Two attentions and the feed-forward.
 
     Four projections each, keys and values of the cells in the second attention, and the
     products of weights with keys and values.
     """
-    self_attention = 4 * QUERIES * SQUARE + 2 * QUERIES * QUERIES * 256
-    cross_attention = (2 * QUERIES + 2 * cells) * SQUARE + 2 * QUERIES * cells * 256
-    return self_attention + cross_attention + 2 * QUERIES * 256 * 2048
+    self_attention = 4 * queries * SQUARE + 2 * queries * queries * 256
+    cross_attention = (2 * queries + 2 * cells) * SQUARE + 2 * queries * cells * 256
+    return self_attention + cross_attention + 2 * queries * 256 * 2048
+
+
+def test_parts_of_the_per_pixel_baselines_are_their_closed_forms():
+    kind = "per_pixel_baseline/per_pixel_baseline"
+    plain, plus = (complexity("r50", x) for x in (kind, f"{kind}_plus"))
+    maskformer = complexity("r50").multiply_adds
+    for found in (plain.multiply_adds, plus.multiply_adds):
+        for part in ("backbone", "pixel decoder"):
+            assert found.pop(part) == maskformer[part]
+    # 150 classes at 128 x 128 cells, by a kernel of 1 x 1 or by the queries' weights
+    assert plain.multiply_adds == {"classifier": 150 * 256 * 128**2}
+    assert plus.multiply_adds == {
+        "transformer decoder": 256 * 2048 * 256 + 6 * decoder_layer(256, 150),
+        "mask head": 6 * 150 * 3 * SQUARE,
+        "masks": 150 * 256 * 128**2,
+    }
+    assert (plain.parameters, plus.parameters) == (31_033_942, 41_228_736)
+
+
+def test_a_box_head_and_missing_self_attention_are_counted():
+    name = "maskformer/maskformer_r50_8xb2-160k_ade20k-512x512"
+    config = Config.fromfile(CONFIGS / f"{name}.py")
+    head = config.model.decode_head
+    head.transformer_decoder.self_attention = False
+    head.criterion.loss_giou = dict(type="GIoULoss")
+    init_default_scope("mmseg")
+    found = measure_complexity(MODELS.build(config.model), (512, 512)).multiply_adds
+    plain = complexity("r50").multiply_adds
+    assert found.pop("box head") == 6 * QUERIES * (2 * SQUARE + 4 * 256)
+    less = 6 * (4 * QUERIES * SQUARE + 2 * QUERIES * QUERIES * 256)
+    plain["transformer decoder"] -= less
+    assert found == plain
 
 
 def test_depth_and_deep_stem_of_r101_and_r101c_are_their_closed_forms():
@@ -84,6 +116,12 @@ def test_every_row_of_the_paper_is_met(name, giga):
     assert found.total == pytest.approx(giga * 1e9, rel=0.014)
 
 
+@pytest.mark.parametrize(("kind", "giga"), [("", 48), ("_plus", 50)])
+def test_both_rows_of_the_baselines_are_met(kind, giga):
+    found = complexity("r50", f"per_pixel_baseline/per_pixel_baseline{kind}")
+    assert found.total == pytest.approx(giga * 1e9, rel=0.014)
+
+
 @pytest.mark.mmdet
 def test_the_head_of_mmseg_costs_five_more_layers_of_masks():
     pytest.importorskip("mmdet")
@@ -98,7 +136,7 @@ def test_the_head_of_mmseg_costs_five_more_layers_of_masks():
 
 def test_counting_leaves_the_model_as_it_is():
     model = build("demo/maskformer_tiny_scenes").train()
-    weight = model.decode_head.maskformer.class_head.weight
+    weight = model.decode_head.network.class_head.weight
     before = weight.detach().clone()
     measure_complexity(model, (64, 64))
     assert model.training

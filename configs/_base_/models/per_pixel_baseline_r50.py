@@ -1,0 +1,16 @@
+"""PerPixelBaseline with ResNet-50: FPN pixel decoder and a linear classifier of pixels.
+
+Images keep their size in evaluation, as in the paper's code, which pads them for
+MaskFormer only.
+"""
+
+_base_ = "maskformer_r50.py"
+
+data_preprocessor = dict(size_divisor=1, test_cfg=dict(size_divisor=1))
+model = dict(
+    data_preprocessor=data_preprocessor,
+    decode_head=dict(
+        transformer_decoder=None,
+        criterion=dict(_delete_=True, type="PixelCriterion"),
+    ),
+)
