@@ -1,0 +1,42 @@
+"""DeepLabV3+ of MMSegmentation (arXiv 1802.02611) on the ResNet-18 of MaskFormer.
+
+Output stride 16, as the paper's default: the last stage dilates instead of striding,
+and the rates are 6, 12 and 18. Widths and the auxiliary head of weight 0.4 are those of
+MMSegmentation's recipes for ResNet-18.
+"""
+
+_base_ = "maskformer_r18.py"
+
+norm = dict(type="BN", requires_grad=True)
+model = dict(
+    type="EncoderDecoder",
+    backbone=dict(strides=(1, 2, 2, 1), dilations=(1, 1, 1, 2)),
+    decode_head=dict(
+        _delete_=True,
+        type="DepthwiseSeparableASPPHead",
+        in_channels=512,
+        in_index=3,
+        channels=128,
+        dilations=(1, 6, 12, 18),
+        c1_in_channels=64,
+        c1_channels=12,
+        dropout_ratio=0.1,
+        num_classes=150,
+        norm_cfg=norm,
+        align_corners=False,
+        loss_decode=dict(type="CrossEntropyLoss", loss_weight=1.0),
+    ),
+    auxiliary_head=dict(
+        type="FCNHead",
+        in_channels=256,
+        in_index=2,
+        channels=64,
+        num_convs=1,
+        concat_input=False,
+        dropout_ratio=0.1,
+        num_classes=150,
+        norm_cfg=norm,
+        align_corners=False,
+        loss_decode=dict(type="CrossEntropyLoss", loss_weight=0.4),
+    ),
+)

@@ -1,0 +1,15 @@
+"""MMSegmentation's UperNet beside our MaskFormer on CamVid: only the head differs.
+
+One side of the comparison in docs/comparison.md.
+    python tools/train.py configs/peers/mmseg-upernet_r18_1xb4-4k_camvid-256x256.py
+"""
+
+_base_ = [
+    "../_base_/models/upernet_r18.py",
+    "../_base_/datasets/camvid_256x256.py",
+    "../_base_/schedules/schedule_4k.py",
+    "../_base_/default_runtime.py",
+]
+
+randomness = dict(seed=0)
+model = dict(decode_head=dict(num_classes=11), auxiliary_head=dict(num_classes=11))

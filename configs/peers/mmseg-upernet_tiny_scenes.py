@@ -1,0 +1,20 @@
+"""MMSegmentation's UperNet beside the demo's MaskFormer: only the head differs.
+
+python tools/train.py configs/peers/mmseg-upernet_tiny_scenes.py
+"""
+
+_base_ = [
+    "../_base_/models/upernet_r18.py",
+    "../_base_/datasets/scenes.py",
+    "../_base_/schedules/schedule_1500.py",
+    "../_base_/default_runtime.py",
+]
+
+randomness = dict(seed=0)
+# As maskformer_tiny.py: strides 4, 8, 8, 8, for images of 128 x 128.
+backbone = dict(base_channels=16, stem_channels=32, strides=(1, 2, 1, 1))
+model = dict(
+    backbone=backbone,
+    decode_head=dict(in_channels=[16, 32, 64, 128], channels=64, num_classes=12),
+    auxiliary_head=dict(in_channels=64, channels=64, num_classes=12),
+)

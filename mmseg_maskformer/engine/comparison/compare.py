@@ -1,0 +1,234 @@
+"""Several configs on one data set beside each other: the way from options to table."""
+
+from __future__ import annotations
+
+import copy
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+from mmengine.device import get_device
+
+from mmseg_maskformer.engine.launch import require_file
+from mmseg_maskformer.engine.progress import quiet_host
+
+from . import config as settings
+from .jobs import Job, carry_out, decide, set_aside, valid_parts
+from .plot import plot
+from .table import Row, markdown, preface, table_csv
+
+
+@dataclass(frozen=True)
+class Options:
+    """What is compared, and how.
+
+    Args:
+        configs: paths of the configs.
+        out: folder of everything that is written.
+        script: started as ``script --job FOLDER`` for every job.
+        train: train what has no weights yet.
+        checkpoints: weights to evaluate instead, one for each config.
+        iterations: to train for; default: those of each config.
+        seeds: of the trainings.
+        multi_scale: evaluate with scales and flips too.
+        amp: train in mixed precision.
+        overrides: of every config.
+    """
+
+    configs: tuple[str, ...]
+    out: Path
+    script: Path
+    train: bool = False
+    checkpoints: tuple[str, ...] = ()
+    iterations: int | None = None
+    seeds: tuple[int, ...] = (0,)
+    multi_scale: bool = False
+    amp: bool = False
+    overrides: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class Task:
+    """A job with its config and the row that its result belongs to."""
+
+    row: Row
+    what: str
+    folder: Path
+    job: Job
+    config: Config
+
+
+def compare(options: Options) -> bool:
+    """Do what is missing, write the tables after every step.
+
+    Returns:
+        Whether everything went well.
+
+    Raises:
+        SystemExit: The options or configs do not fit; nothing was started.
+    """
+    _check(options)
+    with quiet_host():  # hosts report every config
+        tasks = _tasks(options)
+    rows = list({id(task.row): task.row for task in tasks}.values())
+    good = True
+    for number, task in enumerate(tasks, start=1):
+        print(f"[{number}/{len(tasks)}] {task.row.about.name}: {task.what}", flush=True)
+        good &= _carry_out(task, options)
+        _collect(task)
+        write(rows, options)
+    print(finish(rows, options.out))
+    return good
+
+
+def write(rows: list[Row], options: Options) -> None:
+    """Table, CSV and picture, with what is known so far."""
+    text = markdown(rows, "Comparison", preface(rows, _weights(rows, options)))
+    (options.out / "comparison.md").write_text(text)
+    (options.out / "comparison.csv").write_text(table_csv(rows))
+
+
+def finish(rows: list[Row], out: Path) -> str:
+    """Paint the picture; a sentence on where everything is."""
+    reason = plot(rows, out / "comparison.png")
+    names = "comparison.md, comparison.csv" + ("" if reason else ", comparison.png")
+    return f"{reason + ' ' if reason else ''}Written: {names} in {out}"
+
+
+def _check(options: Options) -> None:
+    """Stop when the options contradict each other."""
+    names = Counter(Path(path).stem for path in options.configs)
+    twice = [name for name, count in names.items() if count > 1]
+    if twice:
+        raise SystemExit(f"Two configs are called {twice[0]}; give one another name.")
+    if options.checkpoints and options.train:
+        raise SystemExit("Give --train or --checkpoints, not both.")
+    if options.checkpoints and len(options.checkpoints) != len(options.configs):
+        raise SystemExit(
+            f"--checkpoints has {len(options.checkpoints)} files for "
+            f"{len(options.configs)} configs; give one for each, in their order."
+        )
+    for path in options.checkpoints:
+        require_file(path, "checkpoint")
+    if options.iterations is not None and options.iterations < 1:
+        raise SystemExit(f"--iterations {options.iterations}: give 1 or more.")
+
+
+def _tasks(options: Options) -> list[Task]:
+    """Costs of every config first, then its scores, config by config."""
+    configs = [settings.read_config(x, options.overrides) for x in options.configs]
+    settings.check_same_data(configs)
+    costs: list[Task] = []
+    scores: list[Task] = []
+    for index, config in enumerate(configs):
+        notes = settings.prepare(
+            config, options.seeds[0], options.iterations, options.amp
+        )
+        row = Row(settings.describe(config), notes=notes)
+        costs.append(_costs_task(row, config, options))
+        scores += _scores_tasks(row, config, index, options)
+    _note_budgets([task.row for task in costs])
+    return costs + scores
+
+
+def _costs_task(row: Row, config: Config, options: Options) -> Task:
+    name = row.about.name
+    identity = settings.costs_fingerprint(config, get_device())
+    job = Job("costs", identity, parts={"costs": identity})
+    what = "parameters, FLOPs, time and memory"
+    return Task(row, what, options.out / name / "costs", job, config)
+
+
+def _scores_tasks(
+    row: Row, config: Config, index: int, options: Options
+) -> Iterator[Task]:
+    """One task a seed, or one for the given checkpoint."""
+    multi = settings.multi_scale(config) if options.multi_scale else None
+    if options.multi_scale and multi is None:
+        row.notes.append("no multi-scale score, as its config has no tta_pipeline")
+    parts = {"single": settings.evaluation_fingerprint(config)}
+    if multi is not None:
+        parts["multi"] = settings.evaluation_fingerprint(multi)
+    folder = options.out / row.about.name
+    if options.checkpoints:
+        path = Path(options.checkpoints[index]).resolve()
+        stat = path.stat()
+        identity = f"{path}-{stat.st_size}-{stat.st_mtime_ns}"
+        job = Job("scores", identity, parts, str(path))
+        yield Task(row, path.name, folder / "checkpoint", job, config)
+        return
+    for seed in options.seeds:
+        seeded = copy.deepcopy(config)
+        seeded.randomness = dict(config.randomness, seed=seed)
+        job = Job("scores", settings.training_fingerprint(seeded), parts)
+        yield Task(row, f"seed {seed}", folder / f"seed{seed}", job, seeded)
+
+
+def _note_budgets(rows: list[Row]) -> None:
+    """Say where a row's budget is not that of the first one."""
+    first = rows[0].about
+    for row in rows[1:]:
+        for key in ("crop", "batch", "iterations"):
+            mine, other = getattr(row.about, key), getattr(first, key)
+            if mine != other:
+                row.notes.append(f"{key} {mine}, but {other} in {first.name}")
+
+
+def _carry_out(task: Task, options: Options) -> bool:
+    """Do what is missing for a task, and say what was decided."""
+    decision = decide(task.folder, task.job)
+    wanted = task.job.kind == "costs" or options.train or options.checkpoints
+    if decision == "done":
+        print("    done before")
+        return True
+    if not wanted:
+        print(_untrained(decision, task.folder))
+        return True
+    if decision == "stale":
+        kept = set_aside(task.folder)
+        where = f", which is now {kept}" if kept else ""
+        print(f"    {task.folder} came from other settings{where}; doing it again")
+    elif decision == "resume":
+        print("    going on where it stopped")
+    failure = carry_out(task.folder, task.job, task.config, options.script)
+    if failure is None:
+        return True
+    task.row.notes.append(f"{task.what} failed: {failure}")
+    print(f"    failed: {failure}")
+    return False
+
+
+def _untrained(decision: str, folder: Path) -> str:
+    """Why there are no scores, without --train."""
+    if decision == "start":
+        return "    no weights; --train trains, --checkpoints takes others"
+    state = "of other settings" if decision == "stale" else "not finished"
+    return f"    {folder} is {state}; --train does it"
+
+
+def _collect(task: Task) -> None:
+    """Put what a task found into its row."""
+    found = valid_parts(task.folder, task.job)
+    task.row.costs = found.get("costs", task.row.costs)
+    task.row.single += [found["single"]] if "single" in found else []
+    task.row.multi += [found["multi"]] if "multi" in found else []
+    for part, values in found.items():
+        numbers = {key: x for key, x in values.items() if isinstance(x, int | float)}
+        figures = [f"{key} {round(value, 2):,}" for key, value in numbers.items()]
+        print(f"    {part}: {', '.join(figures)}", flush=True)
+
+
+def _weights(rows: list[Row], options: Options) -> str:
+    """Where the weights come from; nothing without any."""
+    if not any(row.single for row in rows):
+        return ""
+    if options.checkpoints:
+        return "Weights: " + ", ".join(options.checkpoints)
+    seeds = " and ".join(map(str, options.seeds))
+    given = f"{options.iterations} iterations" if options.iterations else ""
+    length = given or "the iterations of each config"
+    precision = " in mixed precision" if options.amp else ""
+    return f"Trained for {length}{precision}, random seed {seeds}"

@@ -1,0 +1,245 @@
+"""Configs of either host's segmentors made ready to be compared."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from mmengine.config import Config
+
+from mmseg_maskformer.engine.launch import enable_amp, require_file
+
+from .schedule import scale_schedule
+
+_OURS = "mmseg_maskformer."
+# Names of the papers; another head has the name of its class.
+_METHODS = {
+    "DepthwiseSeparableASPPHead": "DeepLabV3+",
+    "ASPPHead": "DeepLabV3",
+    "FCNHead": "FCN",
+    "MaskFormerHead": "MaskFormer (mmseg)",
+    "Mask2FormerHead": "Mask2Former (mmseg)",
+    "PSPHead": "PSPNet",
+    "SegformerHead": "SegFormer",
+    "UPerHead": "UperNet",
+}
+_TRAINING = (
+    *("model", "train_dataloader", "train_cfg", "optim_wrapper", "param_scheduler"),
+    *("randomness", "load_from", "custom_hooks"),
+)
+_EVALUATION = ("model", "val_dataloader", "val_evaluator")
+_PLACES = ("data_root", "work_dir")  # where files stand changes no result
+_CHECKPOINTS = 10  # of a training, so that little is lost when it stops
+
+
+class Description(NamedTuple):
+    """What a row of the comparison says about its config."""
+
+    name: str
+    method: str
+    backbone: str
+    crop: tuple[int, int]  # height, width
+    batch: int
+    iterations: int
+
+
+def read_config(path: str, options: dict[str, Any] | None = None) -> Config:
+    """Read a semantic config and apply what the command line overrides.
+
+    Raises:
+        SystemExit: There is no such file, or it is no config for this comparison.
+    """
+    require_file(path, "config")
+    config = Config.fromfile(path)
+    config.merge_from_dict(options or {})
+    if config.get("default_scope") != "mmseg" or "decode_head" not in config.model:
+        raise SystemExit(
+            f"{path} is no semantic config of MMSegmentation (default_scope='mmseg' "
+            "and model.decode_head), which alone can be compared here."
+        )
+    return config
+
+
+def prepare(
+    config: Config, seed: int, iterations: int | None = None, amp: bool = False
+) -> list[str]:
+    """Give a config the budget, the seed and the evaluators of the comparison.
+
+    Args:
+        config: changed in place.
+        seed: of initialisation and data.
+        iterations: to train for; default: those of the config.
+        amp: train in mixed precision.
+
+    Returns:
+        Sentences about what the budget does to the recipe.
+
+    Raises:
+        SystemExit: The schedule or the evaluators are not understood.
+    """
+    notes = [] if iterations is None else scale_schedule(config, iterations)
+    if amp:
+        enable_amp(config)
+    config.randomness = dict(config.get("randomness", {}), seed=seed)
+    config.val_evaluator = evaluators(config)
+    _save_often(config)
+    return notes
+
+
+def _save_often(config: Config) -> None:
+    """Write checkpoints often enough to resume, without keeping more than two."""
+    hooks = config.setdefault("default_hooks", {})
+    given = hooks.get("checkpoint") or dict(type="CheckpointHook")
+    interval = max(1, config.train_cfg.max_iters // _CHECKPOINTS)
+    hooks["checkpoint"] = dict(
+        given, by_epoch=False, interval=interval, max_keep_ckpts=2
+    )
+
+
+def evaluators(config: Config) -> list[dict]:
+    """The config's evaluators of its labels, and panoptic quality beside them.
+
+    Raises:
+        SystemExit: There is no IoUMetric among them.
+    """
+    given = config.val_evaluator
+    given = [given] if isinstance(given, dict) else list(given)
+    (iou, *_) = [x for x in given if _class_name(x) == "IoUMetric"] or [None]
+    if iou is None:
+        raise SystemExit(
+            f"{config.filename} has no IoUMetric in val_evaluator ({given}), from "
+            "which mIoU comes; add dict(type='IoUMetric', iou_metrics=['mIoU'])."
+        )
+    if any(_class_name(x) == "PanopticQuality" for x in given):
+        return given
+    void = iou.get("ignore_index", 255)
+    return [*given, dict(type=f"{_OURS}PanopticQuality", ignore_index=void)]
+
+
+def multi_scale(config: Config) -> Config | None:
+    """The config that evaluates with scales and flips; None without ``tta_pipeline``.
+
+    The segmentors of this package give scores that are merged as they are; those of
+    the host's heads go through a softmax first.
+    """
+    if "tta_pipeline" not in config:
+        return None
+    ours = config.model.type.startswith(_OURS)
+    kind = f"{_OURS}MaskFormerTTA" if ours else "SegTTAModel"
+    changed = copy.deepcopy(config)
+    changed.model = dict(type=kind, module=config.model)
+    changed.val_dataloader.dataset.pipeline = config.tta_pipeline
+    return changed
+
+
+def describe(config: Config) -> Description:
+    """Method, backbone and budget of a config."""
+    return Description(
+        name=Path(config.filename).stem,
+        method=_method(config.model.decode_head),
+        backbone=_backbone(config.model.backbone),
+        crop=crop_size(config),
+        batch=config.train_dataloader.batch_size,
+        iterations=config.train_cfg.max_iters,
+    )
+
+
+def _method(head: dict) -> str:
+    name = _class_name(head)
+    if not head["type"].startswith(_OURS):
+        return _METHODS.get(name, name.removesuffix("Head"))
+    if head.get("transformer_decoder") is None:
+        return "PerPixelBaseline"
+    if _class_name(head.get("criterion") or {}) == "PixelCriterion":
+        return "PerPixelBaseline+"
+    return name.removesuffix("Head")
+
+
+def _backbone(backbone: dict) -> str:
+    name = backbone.get("model_name") or _class_name(backbone)  # timm's
+    name += f"-{backbone['depth']}" if "depth" in backbone else ""
+    width = backbone.get("base_channels", 64)
+    return name if width == 64 else f"{name} ({width} channels)"
+
+
+def _class_name(settings: dict) -> str:
+    """The type without its scope."""
+    return settings.get("type", "").rpartition(".")[2]
+
+
+def crop_size(config: Config) -> tuple[int, int]:
+    """Height and width of a training image.
+
+    Raises:
+        SystemExit: Neither pipeline, data set nor preprocessor says it.
+    """
+    dataset = config.train_dataloader.dataset
+    while "dataset" in dataset:
+        dataset = dataset.dataset
+    crops = [x for x in dataset.get("pipeline", ()) if _class_name(x) == "RandomCrop"]
+    preprocessor = config.model.get("data_preprocessor") or {}
+    size = crops[0]["crop_size"] if crops else dataset.get("scene", {}).get("size")
+    size = size or preprocessor.get("size") or config.get("crop_size")
+    if size is None:
+        raise SystemExit(
+            f"{config.filename} does not say how large a training image is: neither by "
+            "RandomCrop in the pipeline nor by model.data_preprocessor.size."
+        )
+    return (size, size) if isinstance(size, int) else (size[0], size[1])
+
+
+def check_same_data(configs: list[Config]) -> None:
+    """Stop when two configs are evaluated on different data.
+
+    What both say about their data set must be equal; paths may differ.
+
+    Raises:
+        SystemExit: It is not; the sentence says what.
+    """
+    first = configs[0].val_dataloader.dataset
+    for config in configs[1:]:
+        other = config.val_dataloader.dataset
+        for key in sorted((set(first) & set(other)) - {"pipeline", *_PLACES}):
+            pair = [x[key] for x in (first, other)]
+            if key == "type":
+                pair = [_class_name(x) for x in (first, other)]
+            if pair[0] != pair[1]:
+                raise SystemExit(
+                    "A comparison needs one data set, but val_dataloader.dataset."
+                    f"{key} is {pair[0]} in {configs[0].filename} and {pair[1]} in "
+                    f"{config.filename}; compare them apart."
+                )
+
+
+def fingerprint(config: Config, keys: tuple[str, ...]) -> str:
+    """A hash of some keys of a config, without the places of files."""
+    chosen = {key: _placeless(config.get(key)) for key in keys}
+    text = json.dumps(chosen, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def training_fingerprint(config: Config) -> str:
+    """What a training depends on."""
+    return fingerprint(config, _TRAINING)
+
+
+def evaluation_fingerprint(config: Config) -> str:
+    """What an evaluation depends on, beside the weights."""
+    return fingerprint(config, _EVALUATION)
+
+
+def costs_fingerprint(config: Config, device: str) -> str:
+    """What parameters, FLOPs, time and memory depend on."""
+    keys = ("model", "train_dataloader", "val_dataloader", "optim_wrapper")
+    return f"{fingerprint(config, keys)}-{device}"
+
+
+def _placeless(value: Any) -> Any:
+    """The same value without keys that say where files stand."""
+    if isinstance(value, dict):
+        kept = {key: x for key, x in value.items() if key not in _PLACES}
+        return {key: _placeless(x) for key, x in kept.items()}
+    return [_placeless(x) for x in value] if isinstance(value, list | tuple) else value

@@ -1,0 +1,123 @@
+"""Jobs of a comparison: a folder each, carried out by a process of its own.
+
+A folder holds ``job.json`` (what is to be done), ``config.py`` (the prepared config),
+``log.txt`` (what went wrong) and, once there is something, ``result.json``.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from mmengine.config import Config
+
+Decision = Literal["done", "start", "resume", "evaluate", "stale"]
+
+
+@dataclass(frozen=True)
+class Job:
+    """What one process does, and how its result is recognised.
+
+    Args:
+        kind: "costs", or "scores" of one training or checkpoint.
+        identity: hash of all that the folder's weights or figures come from.
+        parts: name and hash of every part that the result shall have.
+        checkpoint: weights to evaluate; default: those trained in the folder.
+    """
+
+    kind: Literal["costs", "scores"]
+    identity: str
+    parts: dict[str, str] = field(default_factory=dict)
+    checkpoint: str | None = None
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The contents of a JSON file; empty where there is none."""
+    return json.loads(path.read_text()) if path.is_file() else {}
+
+
+def write_json(path: Path, contents: dict[str, Any]) -> None:
+    """Write in one go, so that a process that is stopped leaves no half of a file."""
+    draft = path.with_suffix(".new")
+    draft.write_text(json.dumps(contents, indent=1) + "\n")
+    draft.replace(path)
+
+
+def read_job(folder: Path) -> Job:
+    """The job of a folder."""
+    return Job(**read_json(folder / "job.json"))
+
+
+def valid_parts(folder: Path, job: Job) -> dict[str, Any]:
+    """Values of the parts of a folder's result that are those of this job."""
+    if read_json(folder / "job.json").get("identity") != job.identity:
+        return {}
+    result = read_json(folder / "result.json")
+    return {
+        name: result[name]["values"]
+        for name, wanted in job.parts.items()
+        if result.get(name, {}).get("settings") == wanted
+    }
+
+
+def store_part(folder: Path, job: Job, name: str, values: dict[str, Any]) -> None:
+    """Add a part to the result of a folder."""
+    path = folder / "result.json"
+    part = dict(settings=job.parts[name], values=values)
+    write_json(path, {**read_json(path), name: part})
+
+
+def decide(folder: Path, job: Job) -> Decision:
+    """What is to be done for a job, by what its folder holds.
+
+    "stale" means that the folder comes from other settings.
+    """
+    begun = read_json(folder / "job.json")
+    if not begun:
+        return "start"
+    if begun["identity"] != job.identity:
+        return "stale"
+    if set(valid_parts(folder, job)) == set(job.parts):
+        return "done"
+    return "evaluate" if (folder / "result.json").exists() else "resume"
+
+
+def set_aside(folder: Path) -> Path | None:
+    """Make room: move a folder with weights to another name, delete one without.
+
+    Returns:
+        The new name; None where nothing was worth keeping.
+    """
+    if not any(folder.glob("*.pth")):
+        shutil.rmtree(folder)
+        return None
+    number = 1
+    while (kept := folder.with_name(f"{folder.name}-old{number}")).exists():
+        number += 1
+    return folder.rename(kept)
+
+
+def carry_out(folder: Path, job: Job, config: Config, script: Path) -> str | None:
+    """Do a job in another process, whose standard output is that of this one.
+
+    Returns:
+        What went wrong, None if nothing did.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    config.dump(folder / "config.py")
+    write_json(folder / "job.json", asdict(job))
+    log = folder / "log.txt"
+    with log.open("w") as errors:
+        command = [sys.executable, str(script), "--job", str(folder)]
+        code = subprocess.run(command, stderr=errors, check=False).returncode
+    if code == 0:
+        return None
+    if code < 0:
+        return f"stopped by signal {-code}; 9 may be a lack of memory (see {log})"
+    lines = log.read_text().strip().splitlines() or [f"it ended with status {code}"]
+    return f"{lines[-1].strip()} (see {log})"

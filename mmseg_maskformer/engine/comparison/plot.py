@@ -1,0 +1,73 @@
+"""A picture of a comparison: quality against speed, and recognition of segments."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from .table import Row, Spread
+
+_BARS = {"pq_st": "PQ-St", "sq_st": "SQ-St", "rq_st": "RQ-St"}
+
+
+def plot(rows: list[Row], path: Path) -> str | None:
+    """Paint the rows that have scores.
+
+    Returns:
+        A sentence that says why there is no picture; None where there is one.
+    """
+    scored = [row for row in rows if row.single]
+    if not scored:
+        return "No picture: no config has scores yet."
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        return "No picture: it needs matplotlib (pip install matplotlib)."
+    figure = Figure(figsize=(10, 4), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    names = labels(scored)
+    _quality_and_speed(left, scored, names)
+    _segments(right, scored, names)
+    figure.savefig(path, dpi=100)
+    return None
+
+
+def labels(rows: list[Row]) -> list[str]:
+    """The method where it tells the rows apart, the config's name otherwise."""
+    methods = [row.about.method for row in rows]
+    unique = len(set(methods)) == len(rows)
+    return methods if unique else [row.about.name for row in rows]
+
+
+def _quality_and_speed(axes: Any, rows: list[Row], names: list[str]) -> None:
+    """Quality against images per second; the area of a disc is the parameters."""
+    largest = max(row.costs.get("parameters", 1) for row in rows)
+    for row, name in zip(rows, names, strict=True):
+        score = row.score("miou")
+        if row.images_per_second is None or score is None:
+            continue
+        point = (row.images_per_second, score.mean)
+        parameters = row.costs["parameters"]
+        axes.errorbar(*point, yerr=score.half_range, color="black", linewidth=1)
+        axes.scatter(*point, s=400 * parameters / largest, alpha=0.6)
+        place = dict(xytext=(0, 12), textcoords="offset points", ha="center")
+        text = f"{name}, {parameters / 1e6:.1f}M"
+        axes.annotate(text, point, **place, fontsize=8)
+    axes.set(xlabel="images per second", ylabel="mIoU")
+    axes.margins(0.3)
+    axes.grid(alpha=0.3)
+
+
+def _segments(axes: Any, rows: list[Row], names: list[str]) -> None:
+    """Bars of panoptic quality with every class one segment."""
+    width = 0.8 / len(rows)
+    for index, (row, name) in enumerate(zip(rows, names, strict=True)):
+        found = [row.score(key) or Spread(0.0, 0.0, 0) for key in _BARS]
+        shift = (index - (len(rows) - 1) / 2) * width
+        places = [x + shift for x in range(len(_BARS))]
+        spreads = [x.half_range for x in found]
+        axes.bar(places, [x.mean for x in found], width, yerr=spreads, label=name)
+    axes.set_xticks(range(len(_BARS)), list(_BARS.values()))
+    axes.set_ylim(bottom=0)
+    axes.grid(axis="y", alpha=0.3)
+    axes.legend(fontsize=8)

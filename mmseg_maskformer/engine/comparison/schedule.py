@@ -1,0 +1,79 @@
+"""The same number of iterations for every config of a comparison."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mmengine.config import Config
+
+_WARM_UPS = ("ConstantLR", "LinearLR")
+
+
+def scale_schedule(config: Config, iterations: int) -> list[str]:
+    """Make a config train for ``iterations``, its learning rate decaying to the end.
+
+    A PolyLR ends as far before or after the last iteration as it did; a warm-up at the
+    start stays as long as it is. Evaluations come at least once.
+
+    Args:
+        config: changed in place.
+        iterations: to train for.
+
+    Returns:
+        Sentences about what the new number does to the recipe.
+
+    Raises:
+        SystemExit: The schedule is of a kind that is not known here.
+    """
+    name, loop = config.filename, config.train_cfg
+    if loop.get("type") != "IterBasedTrainLoop" or loop.get("by_epoch"):
+        raise SystemExit(
+            f"{name}: --iterations changes max_iters of an IterBasedTrainLoop, but "
+            f"train_cfg is {dict(loop)}; give the number in the config and leave "
+            "--iterations out."
+        )
+    schedulers = _listed(config.get("param_scheduler"))
+    notes = [
+        note
+        for scheduler in schedulers
+        for note in _scale(scheduler, loop.max_iters, iterations, name)
+    ]
+    config.param_scheduler = schedulers or None
+    loop.max_iters = iterations
+    loop.val_interval = min(loop.get("val_interval", 1000), iterations)
+    return notes
+
+
+def _listed(schedulers: Any) -> list[dict]:
+    """One scheduler, several or none, as a list."""
+    if schedulers is None:
+        return []
+    return [schedulers] if isinstance(schedulers, dict) else list(schedulers)
+
+
+def _scale(scheduler: dict, old: int, new: int, name: str) -> list[str]:
+    """Move the end of one scheduler in place; what is to be said about it."""
+    kind = scheduler["type"]
+    begin, end = scheduler.get("begin", 0), scheduler.get("end")
+    if scheduler.get("by_epoch", True) or end is None:
+        raise SystemExit(
+            f"{name}: --iterations needs by_epoch=False and an end in every entry of "
+            f"param_scheduler, but {kind} has {dict(scheduler)}."
+        )
+    if kind in _WARM_UPS and begin == 0 and end < old:
+        late = f"its warm-up of {end} iterations does not end within {new}"
+        return [late] if end >= new else []
+    if kind != "PolyLR" or abs(end - old) > 1:
+        raise SystemExit(
+            f"{name}: --iterations knows warm-ups ({', '.join(_WARM_UPS)} from 0) and "
+            f"a PolyLR that ends with train_cfg.max_iters={old}, but param_scheduler "
+            f"has {dict(scheduler)}; give the schedule of {new} iterations in the "
+            "config and leave --iterations out."
+        )
+    if begin >= new:
+        raise SystemExit(
+            f"{name}: its PolyLR begins at iteration {begin}, after the {new} of "
+            f"--iterations; ask for more than {begin}."
+        )
+    scheduler["end"] = new + (end - old)
+    return []

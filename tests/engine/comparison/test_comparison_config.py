@@ -1,0 +1,207 @@
+"""Configs of a comparison: what they are called, share, evaluate and depend on."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+
+import mmseg
+import pytest
+from mmengine.config import Config
+
+from mmseg_maskformer.engine.comparison import config as settings
+from tests.conftest import REPOSITORY
+
+CONFIGS = REPOSITORY / "configs"
+HOST = Path(mmseg.__file__).parent / ".mim/configs"
+CAMVID = "_r18_1xb4-4k_camvid-256x256"
+DEMO = CONFIGS / "demo/maskformer_tiny_scenes.py"
+UPERNET = CONFIGS / "peers/mmseg-upernet_tiny_scenes.py"
+PAIRS = [
+    (f"maskformer/maskformer{CAMVID}", f"peers/mmseg-upernet{CAMVID}"),
+    (f"maskformer/maskformer{CAMVID}", f"peers/mmseg-deeplabv3plus{CAMVID}"),
+    ("demo/maskformer_tiny_scenes", "peers/mmseg-upernet_tiny_scenes"),
+    ("demo/maskformer_tiny_scenes", "peers/mmseg-deeplabv3plus_tiny_scenes"),
+]
+
+
+def read(name):
+    return settings.read_config(str(CONFIGS / f"{name}.py"))
+
+
+@pytest.mark.parametrize(("ours", "peer"), PAIRS, ids=lambda name: name.split("/")[1])
+def test_a_peer_shares_everything_but_the_head(ours, peer):
+    one, other = read(ours), read(peer)
+    shared = ("train_dataloader", "val_dataloader", "val_evaluator", "optim_wrapper")
+    for key in (*shared, "param_scheduler", "train_cfg"):
+        assert one[key] == other[key], key
+    assert one.randomness.seed == other.randomness.seed
+    assert one.model.data_preprocessor == other.model.data_preprocessor
+    grid = ("strides", "dilations")  # DeepLabV3+ is about these
+    backbones = [
+        {key: x for key, x in config.model.backbone.items() if key not in grid}
+        for config in (one, other)
+    ]
+    assert backbones[0] == backbones[1]
+    classes = one.model.decode_head.num_classes
+    for head in (other.model.decode_head, other.model.auxiliary_head):
+        assert head.num_classes == classes
+        assert head.norm_cfg == dict(type="BN", requires_grad=True)
+    assert other.model.auxiliary_head.loss_decode.loss_weight == 0.4
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        (DEMO, ("MaskFormer", "ResNet-18 (16 channels)", (128, 128), 4, 1500)),
+        (
+            CONFIGS / "maskformer/maskformer_r101_8xb2-90k_cityscapes-512x1024.py",
+            ("MaskFormer", "ResNet-101", (512, 1024), 2, 90_000),
+        ),
+        (
+            HOST / "pspnet/pspnet_r50-d8_4xb4-160k_ade20k-512x512.py",
+            ("PSPNet", "ResNetV1c-50", (512, 512), 4, 160_000),
+        ),
+        (
+            HOST / "maskformer/maskformer_r50-d32_8xb2-160k_ade20k-512x512.py",
+            ("MaskFormer (mmseg)", "ResNet-50", (512, 512), 2, 160_000),
+        ),
+        (
+            HOST / "deeplabv3plus/deeplabv3plus_r18-d8_4xb2-80k_cityscapes-769x769.py",
+            ("DeepLabV3+", "ResNetV1c-18", (769, 769), 2, 80_000),
+        ),
+    ],
+    ids=lambda x: getattr(x, "stem", ""),
+)
+def test_config_is_described(path, expected):
+    found = settings.describe(settings.read_config(str(path)))
+    assert found == (path.stem, *expected)
+
+
+@pytest.mark.parametrize(
+    ("head", "expected"),
+    [
+        (dict(type="mmseg_maskformer.PixelHead"), "PerPixelBaseline"),
+        (
+            dict(
+                type="mmseg_maskformer.PixelHead",
+                transformer_decoder=dict(),
+                criterion=dict(type="PixelCriterion"),
+            ),
+            "PerPixelBaseline+",
+        ),
+        (dict(type="UPerHead"), "UperNet"),
+        (dict(type="SETRUPHead"), "SETRUP"),
+    ],
+)
+def test_method_of_a_head(head, expected):
+    config = read("demo/maskformer_tiny_scenes")
+    config.model.decode_head = head
+    assert settings.describe(config).method == expected
+
+
+def test_crop_of_an_overridden_scene_is_that_of_the_data_set():
+    overrides = {"train_dataloader.dataset.scene.size": (64, 96)}
+    config = settings.read_config(str(DEMO), overrides)
+    assert settings.crop_size(config) == (64, 96)
+
+
+def test_a_config_without_a_size_is_a_sentence():
+    config = read("demo/maskformer_tiny_scenes")
+    config.train_dataloader.dataset.scene.pop("size")
+    with pytest.raises(SystemExit, match="neither by RandomCrop"):
+        settings.crop_size(config)
+
+
+def test_a_panoptic_config_is_refused():
+    path = CONFIGS / "demo/maskformer_tiny_scenes-panoptic.py"
+    with pytest.raises(SystemExit, match="is no semantic config of MMSegmentation"):
+        settings.read_config(str(path))
+
+
+def test_segments_are_evaluated_beside_the_classes():
+    config = read("demo/maskformer_tiny_scenes")
+    config.val_evaluator.ignore_index = 200
+    expected = dict(type="mmseg_maskformer.PanopticQuality", ignore_index=200)
+    given = copy.deepcopy(config.val_evaluator)
+    assert settings.evaluators(config) == [given, expected]
+    config.val_evaluator = [given, expected]
+    assert settings.evaluators(config) == [given, expected]
+
+
+def test_a_config_that_does_not_score_labels_is_a_sentence():
+    config = read("demo/maskformer_tiny_scenes")
+    config.val_evaluator = dict(type="DepthMetric")
+    with pytest.raises(SystemExit, match=r"has no IoUMetric .*'DepthMetric'"):
+        settings.evaluators(config)
+
+
+def test_preparation_sets_seed_budget_and_checkpoints():
+    config = read("peers/mmseg-upernet_tiny_scenes")
+    settings.prepare(config, seed=7, iterations=60)
+    assert config.randomness == dict(seed=7)
+    hook = config.default_hooks.checkpoint
+    assert (hook.interval, hook.max_keep_ckpts) == (6, 2)  # a tenth of 60
+    assert config.train_cfg.max_iters == 60
+    config.train_cfg.max_iters = 3
+    settings.prepare(config, seed=7)
+    assert config.default_hooks.checkpoint.interval == 1
+
+
+def test_views_are_merged_by_the_rule_of_the_segmentor():
+    kinds = []
+    for path in (DEMO, UPERNET):
+        config = settings.read_config(str(path))
+        config.tta_pipeline = [dict(type="TestTimeAug", transforms=[])]
+        plain = copy.deepcopy(config.to_dict())
+        found = settings.multi_scale(config)
+        assert config.to_dict() == plain
+        assert found.model.module == config.model
+        assert found.val_dataloader.dataset.pipeline == config.tta_pipeline
+        kinds.append(found.model.type)
+    assert kinds == ["mmseg_maskformer.MaskFormerTTA", "SegTTAModel"]
+
+
+def test_without_views_there_is_no_multi_scale():
+    config = read("demo/maskformer_tiny_scenes")
+    config.pop("tta_pipeline", None)
+    assert settings.multi_scale(config) is None
+
+
+def test_data_of_two_configs_must_be_the_same():
+    demo, camvid = read("demo/maskformer_tiny_scenes"), read(PAIRS[0][0])
+    moved = read("peers/mmseg-upernet_tiny_scenes")
+    moved.val_dataloader.dataset.data_root = "elsewhere"
+    settings.check_same_data([demo, moved])
+    other = r"type is ScenesDataset in .*tiny_scenes.py and CamVidDataset in .*camvid"
+    with pytest.raises(SystemExit, match=other):
+        settings.check_same_data([demo, moved, camvid])
+    moved.val_dataloader.dataset.num_images = 3
+    with pytest.raises(SystemExit, match="num_images is 200 in .* and 3 in"):
+        settings.check_same_data([demo, moved])
+
+
+def changed(config, key, value):
+    found = copy.deepcopy(config)
+    found.merge_from_dict({key: value})
+    return found
+
+
+def test_what_trainings_and_evaluations_depend_on():
+    config = Config.fromfile(CONFIGS / f"{PAIRS[0][1]}.py")
+    training, evaluation = (
+        settings.training_fingerprint,
+        settings.evaluation_fingerprint,
+    )
+    of_both = changed(config, "model.decode_head.channels", 128)
+    of_training = changed(config, "randomness.seed", 1)
+    of_evaluation = changed(config, "val_dataloader.dataset.data_prefix.img_path", "x")
+    of_none = changed(config, "train_dataloader.dataset.data_root", "moved")
+    of_none = changed(of_none, "val_dataloader.dataset.data_root", "moved")
+    of_none = changed(of_none, "default_hooks.logger.interval", 1)
+    cases = (of_both, of_training, of_evaluation, of_none)
+    same = [
+        tuple(rule(config) == rule(case) for rule in (training, evaluation))
+        for case in cases
+    ]
+    assert same == [(False, False), (False, True), (True, False), (True, True)]

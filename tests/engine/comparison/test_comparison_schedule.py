@@ -1,0 +1,125 @@
+"""Another number of iterations: the rate still decays to its end, or a sentence."""
+
+from __future__ import annotations
+
+import mmengine.optim  # noqa: F401  (fills the registry)
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.registry import PARAM_SCHEDULERS
+
+from mmseg_maskformer.engine.comparison.schedule import scale_schedule
+from tests.conftest import REPOSITORY
+
+SCHEDULES = REPOSITORY / "configs/_base_/schedules"
+POLY = dict(type="PolyLR", power=0.9, eta_min=1e-4, end=40000, by_epoch=False)
+
+
+@pytest.fixture
+def config(tmp_path):
+    """Builds a config of the host's kind with some keys replaced."""
+    path = tmp_path / "peer.py"
+    path.touch()
+    loop = dict(type="IterBasedTrainLoop", max_iters=40000, val_interval=4000)
+    settings = dict(train_cfg=loop, param_scheduler=[dict(POLY, begin=0)])
+    return lambda **changes: Config(dict(settings, **changes), filename=str(path))
+
+
+def rates(settings, steps):
+    """The learning rate of every step, of 1 without its schedule."""
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+    built = [
+        PARAM_SCHEDULERS.build(x, default_args=dict(optimizer=optimizer))
+        for x in settings.param_scheduler
+    ]
+    found = []
+    for _ in range(steps + 1):
+        found.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        for scheduler in built:
+            scheduler.step()
+    return found
+
+
+@pytest.mark.parametrize(("name", "warm_up"), [("4k", 0), ("1500", 49)])
+def test_rate_of_a_shorter_training_step_by_step(name, warm_up):
+    settings = Config.fromfile(SCHEDULES / f"schedule_{name}.py")
+    assert scale_schedule(settings, 200) == []
+    assert settings.train_cfg.max_iters == settings.train_cfg.val_interval == 200
+    found = rates(settings, 200)
+    for step in (0, 10, 49, 50, 100, 199, 200):
+        expected = (1 - step / 200) ** 0.9
+        if step < warm_up:  # from 0.01 to 1 in 49 steps, as long as it was
+            expected *= 0.01 + 0.99 * step / warm_up
+        assert found[step] == pytest.approx(expected, abs=1e-9), step
+
+
+def test_a_host_schedule_keeps_its_distance_to_the_end(config):
+    settings = config()
+    scale_schedule(settings, 100)
+    assert settings.param_scheduler[0].end == 100
+    assert settings.train_cfg == dict(
+        type="IterBasedTrainLoop", max_iters=100, val_interval=100
+    )
+
+
+def test_evaluations_that_fit_stay_where_they_are(config):
+    settings = config()
+    scale_schedule(settings, 5000)
+    assert settings.train_cfg.val_interval == 4000
+
+
+def test_a_poly_after_the_warm_up_keeps_its_beginning(config):
+    warm_up = dict(type="LinearLR", start_factor=1e-6, begin=0, end=1500)
+    schedule = [dict(warm_up, by_epoch=False), dict(POLY, begin=1500)]
+    settings = config(param_scheduler=schedule)
+    scale_schedule(settings, 2000)
+    assert settings.param_scheduler[0] == schedule[0]
+    assert settings.param_scheduler[1] == dict(POLY, begin=1500, end=2000)
+    with pytest.raises(SystemExit, match=r"begins at iteration 1500, after the 1000"):
+        scale_schedule(config(param_scheduler=schedule), 1000)
+
+
+def test_a_warm_up_that_is_too_long_is_said():
+    settings = Config.fromfile(SCHEDULES / "schedule_1500.py")
+    notes = scale_schedule(settings, 20)
+    assert notes == ["its warm-up of 50 iterations does not end within 20"]
+    assert rates(settings, 20)[20] == pytest.approx(0, abs=1e-12)
+
+
+@pytest.mark.parametrize("given", [None, POLY])
+def test_one_scheduler_or_none_is_a_schedule_too(config, given):
+    settings = config(param_scheduler=given)
+    scale_schedule(settings, 70)
+    expected = None if given is None else [dict(POLY, end=70)]
+    assert settings.param_scheduler == expected
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            dict(param_scheduler=dict(type="StepLR", step_size=9, by_epoch=False)),
+            r"peer\.py: --iterations needs by_epoch=False and an end .* StepLR has",
+        ),
+        (
+            dict(param_scheduler=dict(POLY, type="CosineAnnealingLR")),
+            r"knows warm-ups .* PolyLR that ends with train_cfg\.max_iters=40000",
+        ),
+        (
+            dict(param_scheduler=dict(POLY, end=20000)),
+            r"max_iters=40000, but param_scheduler has .*20000.*leave --iterations out",
+        ),
+        (
+            dict(param_scheduler=dict(type="PolyLR", end=40000)),  # of epochs
+            r"needs by_epoch=False",
+        ),
+        (
+            dict(train_cfg=dict(type="EpochBasedTrainLoop", max_epochs=12)),
+            r"changes max_iters of an IterBasedTrainLoop, but .*max_epochs': 12",
+        ),
+    ],
+)
+def test_a_schedule_that_is_not_understood_is_a_sentence(config, changes, message):
+    with pytest.raises(SystemExit, match=message):
+        scale_schedule(config(**changes), 100)

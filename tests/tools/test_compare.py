@@ -1,0 +1,209 @@
+"""The comparison tool: its sentences, what it measures, and one tiny run of it."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from mmseg_maskformer.engine.comparison.compare import Options, compare
+from mmseg_maskformer.engine.comparison.config import prepare, read_config
+from tests.conftest import REPOSITORY
+
+SCRIPT = REPOSITORY / "tools/compare.py"
+DEMO = str(REPOSITORY / "configs/demo/maskformer_tiny_scenes.py")
+UPERNET = str(REPOSITORY / "configs/peers/mmseg-upernet_tiny_scenes.py")
+CAMVID = str(
+    REPOSITORY / "configs/peers/mmseg-deeplabv3plus_r18_1xb4-4k_camvid-256x256.py"
+)
+SMALL = {
+    "train_dataloader.dataset.scene.size": (64, 64),
+    "val_dataloader.dataset.scene.size": (64, 64),
+    "val_dataloader.dataset.num_images": 6,
+    "val_dataloader.num_workers": 0,
+    "val_dataloader.persistent_workers": False,
+}
+
+
+@pytest.fixture
+def costs(monkeypatch):
+    monkeypatch.syspath_prepend(str(REPOSITORY / "tools"))
+    from benchmark_lib import segmentor_costs
+
+    return segmentor_costs
+
+
+def test_costs_of_the_demo(costs):
+    found = costs.measure_costs(read_config(DEMO), repeats=2)
+    assert found["parameters"] == 1_093_133  # docs/demo.md
+    assert found["multiply_adds"] == 339_382_784
+    assert found["test_size"] == [128, 128]
+    assert len(found["seconds"]) == 2
+    # the gradients alone are 4 bytes a parameter; no graph is kept at inference
+    assert found["training_bytes"] > 4 * 1_093_133
+    assert found["inference_bytes"] < found["training_bytes"] / 4
+    assert found["precision"] == ""
+
+
+def test_training_memory_grows_with_the_batch(costs):
+    """At the peak there are activations, hardly a gradient yet: twice the images."""
+    found = []
+    for batch in (4, 8):
+        options = {**SMALL, "train_dataloader.batch_size": batch}
+        config = read_config(UPERNET, options)
+        found.append(costs.measure_costs(config, repeats=1)["training_bytes"])
+    assert found[1] / found[0] == pytest.approx(2, rel=0.05)
+
+
+def test_the_size_is_the_crop_where_the_data_are_not(costs):
+    missing = {"val_dataloader.dataset.data_root": "no/such/folder"}
+    batch = costs.test_batch(read_config(CAMVID, missing), (256, 320))
+    assert batch["inputs"][0].shape == (3, 256, 320)
+
+
+def test_precision_of_training_is_stated(costs):
+    config = read_config(UPERNET)
+    assert costs.training_precision(config) is None
+    config.optim_wrapper.type = "mmseg_maskformer.BFloat16OptimWrapper"
+    assert costs.training_precision(config) == costs.torch.bfloat16
+
+
+def test_training_labels_are_nine_regions_or_as_many_as_classes(costs):
+    config = read_config(UPERNET)
+    for classes, expected in ((12, 9), (3, 3)):
+        config.model.decode_head.num_classes = classes
+        batch = costs.training_batch(config, (128, 128))
+        labels = [x.gt_sem_seg.data.unique().tolist() for x in batch["data_samples"]]
+        assert len(labels) == config.train_dataloader.batch_size
+        for found in labels:
+            assert set(found) <= {*range(classes), 255}
+            assert expected - 1 <= len(set(found) - {255}) <= expected
+
+
+def options(out, **changes):
+    given = Options((DEMO, UPERNET), out, SCRIPT, overrides=SMALL)
+    return dataclasses.replace(given, **changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (dict(configs=(DEMO, DEMO)), "Two configs are called maskformer_tiny_scenes"),
+        (dict(checkpoints=(DEMO,), train=True), "Give --train or --checkpoints"),
+        (dict(checkpoints=(DEMO,)), "1 files for 2 configs; give one for each"),
+        (dict(checkpoints=("a", "b")), "There is no checkpoint file a"),
+        (dict(iterations=0), "--iterations 0: give 1 or more"),
+        (dict(configs=(DEMO, CAMVID), overrides={}), "A comparison needs one data set"),
+        (dict(configs=("none.py",)), "There is no config file none.py"),
+    ],
+)
+def test_options_that_do_not_fit_start_nothing(changes, message, tmp_path):
+    with pytest.raises(SystemExit, match=message):
+        compare(options(tmp_path / "out", **changes))
+    assert not (tmp_path / "out").exists()
+
+
+def test_failures_and_budgets_are_below_the_table(tmp_path, capsys):
+    """A script that fails stands for every reason why a job may end."""
+    script = tmp_path / "script.py"
+    script.write_text("raise SystemExit('no memory left')")
+    wider = {**SMALL, "default_hooks.logger.interval": 1}
+    asked = options(tmp_path, script=script, train=True, overrides=wider)
+    assert not compare(asked)
+    name = "mmseg-upernet_tiny_scenes"
+    log = tmp_path / name / "seed0" / "log.txt"
+    table = (tmp_path / "comparison.md").read_text()
+    assert f"- {name}: seed 0 failed: no memory left (see {log})" in table
+    assert table.count(" failed: no memory left") == 4
+    assert "| UperNet | ResNet-18 (16 channels) | 64 x 64 | - |" in table
+    printed = capsys.readouterr().out
+    assert f"[4/4] {name}: seed 0\n    failed: no memory left" in printed
+    assert "No picture: no config has scores yet." in printed
+
+
+def run_tool(out, *arguments):
+    """The tool in a process of its own, on small scenes."""
+    overrides = [f"{key}={value}" for key, value in SMALL.items()]
+    command = [SCRIPT, DEMO, UPERNET, "--out", out, "--train", "--iterations", 2]
+    done = subprocess.run(
+        [
+            sys.executable,
+            *map(str, (*command, *arguments)),
+            "--cfg-options",
+            *overrides,
+        ],
+        env=dict(os.environ, PYTHONPATH=str(REPOSITORY)),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr + done.stdout
+    return done.stdout
+
+
+def validations(folder):
+    """Scores of the evaluations in the course of a training, by iteration."""
+    files = sorted(folder.glob("*/vis_data/scalars.json"))
+    records = [json.loads(line) for path in files for line in path.open()]
+    return {x["step"]: x["mIoU"] for x in records if "mIoU" in x}
+
+
+@pytest.mark.slow
+def test_two_methods_are_trained_compared_and_resumed(tmp_path, capsys):
+    printed = run_tool(tmp_path)
+    assert "training 2/2" in printed
+    table = list(csv.DictReader((tmp_path / "comparison.csv").open()))
+    assert [row["method"] for row in table] == ["MaskFormer", "UperNet"]
+    assert [row["parameters"] for row in table] == ["1093133", "1266584"]
+    names = [row["name"] for row in table]
+    for row, name in zip(table, names, strict=True):
+        # the last evaluation of the training had the same weights and images
+        scores = validations(tmp_path / name / "seed0")
+        assert float(row["miou"]) == pytest.approx(scores[2], abs=1e-6)
+    assert (tmp_path / "comparison.png").stat().st_size > 5000
+
+    # a training of two iterations that was stopped after the first one
+    stopped = tmp_path / names[1] / "seed0"
+    (stopped / "result.json").unlink()
+    (stopped / "iter_2.pth").unlink()
+    (stopped / "last_checkpoint").write_text(str(stopped / "iter_1.pth"))
+    untouched = (tmp_path / names[0] / "seed0/result.json").stat().st_mtime_ns
+    again = options(tmp_path, train=True, iterations=2)
+    assert compare(again)
+    printed = capsys.readouterr().out
+    assert printed.count("done before") == 3
+    assert "seed 0\n    going on where it stopped\n" in printed
+    assert (tmp_path / names[0] / "seed0/result.json").stat().st_mtime_ns == untouched
+    logs = "".join(path.read_text() for path in sorted(stopped.glob("*/*.log")))
+    assert logs.count("resumed epoch: 0, iter: 1") == 1
+    assert len(list(csv.DictReader((tmp_path / "comparison.csv").open()))) == 2
+
+
+def test_budgets_that_differ_are_said(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text("raise SystemExit('nothing')")
+    longer = tmp_path / "longer.py"
+    longer.write_text(
+        f"_base_ = {UPERNET!r}\ntrain_dataloader = dict(batch_size=2)\n"
+        "train_cfg = dict(max_iters=1400)\n"
+    )
+    asked = options(tmp_path, configs=(DEMO, str(longer)), script=script)
+    compare(asked)
+    table = (tmp_path / "comparison.md").read_text()
+    assert "- longer: batch 2, but 4 in maskformer_tiny_scenes\n" in table
+    assert "- longer: iterations 1400, but 1500 in" in table
+
+
+def test_the_same_budget_is_given_to_all():
+    budgets = []
+    for path in (DEMO, UPERNET):
+        config = read_config(path)
+        prepare(config, seed=3, iterations=90)
+        budgets.append((config.train_cfg.max_iters, config.param_scheduler[1].end))
+        assert config.randomness.seed == 3
+    assert budgets == [(90, 91), (90, 91)]

@@ -1,0 +1,148 @@
+"""What one segmentor of a config costs: parameters, FLOPs, time and memory."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.config import Config
+from mmengine.dataset import pseudo_collate
+from mmengine.device import get_device
+from mmengine.model import revert_sync_batchnorm
+from mmengine.registry import DATASETS, MODELS, init_default_scope
+from mmengine.structures import PixelData
+from mmseg.structures import SegDataSample
+from torch import Tensor, nn
+
+from mmseg_maskformer.engine.comparison.config import crop_size
+from mmseg_maskformer.engine.comparison.jobs import read_job, store_part
+from mmseg_maskformer.engine.complexity import measure_complexity
+from mmseg_maskformer.engine.progress import quiet_host
+
+from . import measure
+from .inputs import Settings, label_maps
+
+REPEATS = 7
+SEGMENTS = 9  # of a training image: about the mean of ADE20K
+PRECISIONS = {
+    "AmpOptimWrapper": torch.float16,
+    "BFloat16OptimWrapper": torch.bfloat16,
+}
+
+
+def run_costs(folder: Path) -> None:
+    """Measure the config of a job's folder; its result gets the part "costs"."""
+    with quiet_host():
+        found = measure_costs(Config.fromfile(folder / "config.py"), REPEATS)
+    store_part(folder, read_job(folder), "costs", found)
+
+
+def measure_costs(config: Config, repeats: int) -> dict[str, Any]:
+    """Measure a config's model with random weights on the device of this process."""
+    init_default_scope("mmseg")
+    device = torch.device(get_device())
+    model = build(config).to(device)
+    crop = crop_size(config)
+    complexity = measure_complexity(model, crop)
+    batch = test_batch(config, crop)
+    inference = measure.Variant("inference", lambda: infer(model, batch))
+    times = measure.alternate([inference], repeats, device, warmup=2)
+    precision = training_precision(config)
+    step = training_step(model, training_batch(config, crop), device, precision)
+    return dict(
+        parameters=complexity.parameters,
+        multiply_adds=complexity.total,
+        seconds=[wall for wall, _ in times["inference"]],
+        inference_bytes=measure.memory(inference, device)["peak"],
+        training_bytes=measure.memory(step, device)["peak"],
+        test_size=list(batch["inputs"][0].shape[-2:]),
+        machine=machine(device),
+        precision=f", in {precision}".replace("torch.", "") if precision else "",
+    )
+
+
+def build(config: Config) -> nn.Module:
+    """The model of a config with random weights, nothing downloaded."""
+    settings = config.model
+    settings.backbone.init_cfg = None
+    for owner, key in ((settings, "pretrained"), (settings.backbone, "pretrained")):
+        if key in owner:
+            owner[key] = None if owner is settings else False
+    torch.manual_seed(0)
+    return revert_sync_batchnorm(MODELS.build(settings))
+
+
+def infer(model: nn.Module, batch: dict[str, list]) -> Tensor:
+    """Label map of the first image, as an evaluation makes it."""
+    with torch.no_grad():
+        samples = model.eval().test_step(dict(batch))
+    return samples[0].pred_sem_seg.data
+
+
+def training_step(
+    model: nn.Module,
+    batch: dict[str, list],
+    device: torch.device,
+    precision: torch.dtype | None,
+) -> measure.Variant:
+    """The sum of a config's losses, to be differentiated."""
+
+    def loss() -> Tensor:
+        data = model.train().data_preprocessor(dict(batch), True)
+        low = precision or torch.bfloat16
+        with torch.autocast(device.type, dtype=low, enabled=precision is not None):
+            return model.parse_losses(model(**data, mode="loss"))[0]
+
+    return measure.Variant("training step", loss, leaves=list(model.parameters()))
+
+
+def training_precision(config: Config) -> torch.dtype | None:
+    """What the config trains in; None is float32."""
+    kind = config.optim_wrapper.get("type", "OptimWrapper")
+    return PRECISIONS.get(kind.rpartition(".")[2])
+
+
+def test_batch(config: Config, crop: tuple[int, int]) -> dict[str, list]:
+    """The first validation image, or noise of the crop's size without the data."""
+    try:
+        dataset = DATASETS.build(config.val_dataloader.dataset)
+    except FileNotFoundError:
+        return pseudo_collate([_sample(crop, torch.zeros(crop, dtype=torch.long))])
+    return pseudo_collate([dataset[0]])
+
+
+def training_batch(config: Config, crop: tuple[int, int]) -> dict[str, list]:
+    """Noise with label maps of nine regions, the same for every method."""
+    classes = config.model.decode_head.num_classes
+    settings = Settings(
+        size=crop,
+        batch=config.train_dataloader.batch_size,
+        classes=classes,
+        segments=min(SEGMENTS, classes),
+        queries=0,
+        layers=0,
+        device=torch.device("cpu"),
+        amp=None,
+        seed=0,
+        kept=0,
+    )
+    return pseudo_collate([_sample(crop, labels) for labels in label_maps(settings)])
+
+
+def _sample(size: tuple[int, int], labels: Tensor) -> dict[str, Any]:
+    """What a pipeline packs."""
+    image = torch.randint(256, (3, *size), dtype=torch.uint8)
+    meta = dict(img_shape=size, ori_shape=size, pad_shape=size, img_path="noise")
+    sample = SegDataSample(metainfo=meta)
+    sample.gt_sem_seg = PixelData(data=labels[None])
+    return dict(inputs=image, data_samples=sample)
+
+
+def machine(device: torch.device) -> str:
+    """Device, threads and PyTorch."""
+    name = f"{torch.get_num_threads()} of {os.cpu_count()} CPU cores"
+    if device.type == "cuda":
+        name = torch.cuda.get_device_name(device)
+    return f"{name}, PyTorch {torch.__version__.partition('+')[0]}"

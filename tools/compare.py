@@ -1,0 +1,112 @@
+"""Compare segmentors on one data set: quality, size, speed and memory.
+
+    python tools/compare.py CONFIG CONFIG ... --train --iterations 4000 --seeds 0 1
+
+Configs are those of this package or of MMSegmentation. Writes comparison.md,
+comparison.csv and comparison.png into --out. What --out already holds is not done
+again, and a training goes on where it stopped. docs/comparison.md says more.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+from pathlib import Path
+
+os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # the profiler announces itself
+
+import mmseg_maskformer  # noqa: E402, F401  (hosts without compiled operators)
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    from mmengine.config import DictAction
+
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("configs", nargs="+", metavar="CONFIG")
+    parser.add_argument("--out", type=Path, default=Path("work_dirs/comparison"))
+    parser.add_argument(
+        "--train", action="store_true", help="train what has no weights yet"
+    )
+    parser.add_argument(
+        "--checkpoints", nargs="+", default=[], help="weights, one file for each config"
+    )
+    parser.add_argument(
+        "--iterations", type=int, help="of each training; default: the config's"
+    )
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument(
+        "--multi-scale", action="store_true", help="score with scales and flips too"
+    )
+    parser.add_argument("--amp", action="store_true", help="train in mixed precision")
+    parser.add_argument(
+        "--device", choices=["cpu", "cuda"], help="default: a GPU if any"
+    )
+    parser.add_argument(
+        "--cfg-options",
+        nargs="+",
+        action=DictAction,
+        default={},
+        metavar="KEY=VALUE",
+        help="settings that override every config",
+    )
+    return parser.parse_args()
+
+
+def choose_device(device: str | None) -> None:
+    """Hide GPUs from this process and its jobs, or insist on one."""
+    if device == "cpu":
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""  # before the hosts look for a GPU
+    if device == "cuda":
+        import torch
+
+        if not torch.cuda.is_available():
+            raise SystemExit("--device cuda: PyTorch finds no GPU; leave it out.")
+
+
+def run_job(folder: Path) -> None:
+    """Do one job of a comparison; this process was started for it."""
+    from benchmark_lib.segmentor_costs import run_costs
+    from mmseg_maskformer.engine.comparison.jobs import read_job
+    from mmseg_maskformer.engine.comparison.run import run_scores
+
+    run = run_costs if read_job(folder).kind == "costs" else run_scores
+    run(folder)
+
+
+def main() -> None:
+    """Compare, or do one job of it."""
+    if sys.argv[1:2] == ["--job"]:
+        run_job(Path(sys.argv[2]))
+        return
+    args = parse_args()
+    choose_device(args.device)
+    from mmseg_maskformer.engine.comparison.compare import Options, compare
+
+    # a stopped comparison stops its job, too
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("Stopped."))
+    options = Options(
+        configs=tuple(args.configs),
+        out=args.out,
+        script=Path(__file__).resolve(),
+        train=args.train,
+        checkpoints=tuple(args.checkpoints),
+        iterations=args.iterations,
+        seeds=tuple(args.seeds),
+        multi_scale=args.multi_scale,
+        amp=args.amp,
+        overrides=args.cfg_options,
+    )
+    try:
+        good = compare(options)
+    except KeyboardInterrupt:
+        sys.exit("\nStopped. The same command goes on from the last checkpoint.")
+    sys.exit(0 if good else 1)
+
+
+if __name__ == "__main__":
+    main()
