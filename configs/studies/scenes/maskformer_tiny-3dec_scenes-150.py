@@ -1,0 +1,8 @@
+"""MaskFormer with 3 decoder layers: paper Table VIII, on scenes.
+
+python tools/train.py configs/studies/scenes/maskformer_tiny-3dec_scenes-150.py
+"""
+
+_base_ = "maskformer_tiny_scenes-150.py"
+
+model = dict(decode_head=dict(transformer_decoder=dict(num_layers=3)))

@@ -1,0 +1,9 @@
+"""Panoptic, six decoder layers without self-attention: paper Table VIII, on scenes.
+
+python tools/train.py \
+    configs/studies/scenes/maskformer_tiny-6dec-noself_scenes-panoptic.py
+"""
+
+_base_ = "maskformer_tiny-6dec_scenes-panoptic.py"
+
+model = dict(transformer_decoder=dict(self_attention=False))

@@ -1,0 +1,15 @@
+"""Panoptic MaskFormer matched by boxes: paper Table 5, on scenes.
+
+A box head as in DETR, whose weights the losses have; matching does not see masks.
+
+python tools/train.py configs/studies/scenes/maskformer_tiny-boxes_scenes-panoptic.py
+"""
+
+_base_ = "../../demo/maskformer_tiny_scenes-panoptic.py"
+
+model = dict(
+    criterion=dict(
+        loss_bbox=dict(type="BoxL1Loss", weight=5.0),
+        loss_giou=dict(type="GIoULoss", weight=2.0),
+    ),
+)

@@ -1,0 +1,13 @@
+"""MaskFormer, query k for class k, on scenes of 150 classes: paper Table 4.
+
+python tools/train.py configs/studies/scenes/maskformer_tiny-fixed_scenes-150.py
+"""
+
+_base_ = "maskformer_tiny_scenes-150.py"
+
+model = dict(
+    decode_head=dict(
+        transformer_decoder=dict(num_queries=None),  # one for each class
+        criterion=dict(assigner=dict(type="FixedAssigner")),
+    ),
+)

@@ -1,0 +1,13 @@
+"""PerPixelBaseline on scenes of 20 classes: paper Table 2, on scenes.
+
+python tools/train.py configs/studies/scenes/per_pixel_baseline_tiny_scenes-20.py
+"""
+
+_base_ = "maskformer_tiny_scenes-20.py"
+
+model = dict(
+    decode_head=dict(
+        transformer_decoder=None,
+        criterion=dict(_delete_=True, type="PixelCriterion"),
+    ),
+)

@@ -1,0 +1,1 @@
+"""What the queries of a trained model do; tools/analysis/queries.py starts it."""

@@ -1,0 +1,88 @@
+"""The tool that looks at queries, end to end with weights as they are drawn."""
+
+from __future__ import annotations
+
+import csv
+import subprocess
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.registry import MODELS, init_default_scope
+from PIL import Image
+
+import mmseg_maskformer  # noqa: F401  (stands in for operators that mmcv may lack)
+from tests.conftest import REPOSITORY
+from tests.tools.test_demo import run
+
+TOOL = "tools/analysis/queries.py"
+DEMO = REPOSITORY / "configs/demo"
+
+
+def few_scenes(path, folder, **model):
+    """A config of a few scenes with big things, and random weights for it."""
+    scene = dict(num_things=1, num_stuff=11, size=(64, 64))
+    loader = dict(dataset=dict(num_images=6, scene=scene))
+    config = Config(dict(_base_=str(path), val_dataloader=loader, model=model))
+    file, weights = folder / path.name, folder / f"{path.stem}.pth"
+    file.write_text(config.pretty_text)
+    config = Config.fromfile(file)
+    init_default_scope(config.default_scope)
+    torch.manual_seed(0)
+    torch.save(dict(state_dict=MODELS.build(config.model).state_dict()), weights)
+    return file, weights
+
+
+@pytest.fixture(scope="module")
+def semantic(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("semantic")
+    return few_scenes(DEMO / "maskformer_tiny_scenes.py", folder)
+
+
+@pytest.fixture(scope="module")
+def panoptic(tmp_path_factory):
+    pytest.importorskip("mmdet")
+    folder = tmp_path_factory.mktemp("panoptic")
+    numbers = dict(num_things_classes=1, num_stuff_classes=11)
+    return few_scenes(DEMO / "maskformer_tiny_scenes-panoptic.py", folder, **numbers)
+
+
+def rows(path):
+    with path.open(encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_tables_and_pictures_of_a_semantic_model(semantic, tmp_path):
+    command = ("--out", tmp_path, "--num", 2, "--width", 64)
+    process = run(TOOL, *semantic, *command)
+    assert process.stdout.splitlines()[-1] == f"Queries of 6 images: {tmp_path}"
+    queries, classes = rows(tmp_path / "queries.csv"), rows(tmp_path / "classes.csv")
+    assert sorted(int(row["query"]) for row in queries) == list(range(20))
+    unique = [int(row["unique_classes"]) for row in queries]
+    assert unique == sorted(unique, reverse=True)
+    assert len(classes) == 12
+    # the same predictions, counted either way
+    total = sum(int(row["predictions"]) for row in classes)
+    assert sum(int(row["images"]) for row in queries) == total > 0
+    with Image.open(tmp_path / "overlays.png") as picture:
+        assert picture.size == (2 * 64 + 4, 2 * (64 + 14) + 4)  # two queries
+    with Image.open(tmp_path / "queries.png") as picture:
+        assert picture.size == (600, 250)
+
+
+@pytest.mark.mmdet
+def test_semantic_against_panoptic_queries(semantic, panoptic, tmp_path):
+    run(TOOL, *semantic, "--out", tmp_path, "--width", 64, "--against", *panoptic)
+    found = rows(tmp_path / "against.csv")
+    assert sum(int(row["cases"]) for row in found) > 0
+    assert all(int(row["things"]) >= 2 for row in found)
+    with Image.open(tmp_path / "against.png") as picture:
+        assert picture.size == (4 * 68 - 4, 64 + 14)  # one thing class, one row
+
+
+def test_a_per_pixel_model_is_refused_with_a_sentence(tmp_path):
+    path = REPOSITORY / "configs/studies/scenes/per_pixel_baseline_tiny_scenes-20.py"
+    with pytest.raises(subprocess.CalledProcessError) as caught:
+        run(TOOL, *few_scenes(path, tmp_path), "--out", tmp_path)
+    assert "query k answers for class k" in caught.value.stderr
+    assert "Traceback" not in caught.value.stderr

@@ -1,0 +1,147 @@
+"""Which classes the queries of a model predict, and where (paper section 4.4).
+
+python tools/analysis/queries.py CONFIG CHECKPOINT --out queries
+
+writes queries.csv (classes per query), classes.csv (queries per class), queries.png
+(the paper's figure) and overlays.png (masks of the most used queries). With a panoptic
+model of the same images, --against CONFIG CHECKPOINT, against.csv and against.png show
+how many queries share the things of a class (paper Figure I).
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import matplotlib.pyplot as plt
+import torch
+from mmengine.config import Config
+from mmengine.device import get_device
+from mmengine.model import revert_sync_batchnorm
+from mmengine.registry import DATASETS, MODELS, init_default_scope
+from mmengine.runner import load_checkpoint
+
+from mmseg_maskformer.engine.launch import require_file
+from mmseg_maskformer.engine.queries.analysis import (
+    QueryError,
+    QueryRecord,
+    class_table,
+    examples,
+    most_used,
+    query_predictions,
+    query_table,
+    write_csv,
+)
+from mmseg_maskformer.engine.queries.comparison import compare, comparison_table
+from mmseg_maskformer.engine.queries.drawing import comparison_tiles, query_tile, sheet
+
+
+class Trained(NamedTuple):
+    """A model and the images that it is evaluated on."""
+
+    model: torch.nn.Module
+    dataset: Any
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("config", help="config file")
+    parser.add_argument("checkpoint", help="checkpoint file")
+    parser.add_argument("--out", type=Path, default=Path("queries"), help="folder")
+    parser.add_argument("--queries", type=int, nargs="+", help="to paint; most used")
+    parser.add_argument(
+        "--num", type=int, default=6, help="queries and images to paint"
+    )
+    parser.add_argument("--width", type=int, default=192, help="of a tile, in pixels")
+    parser.add_argument("--min-score", type=float, default=0.0, help="of a prediction")
+    parser.add_argument(
+        "--against",
+        nargs=2,
+        metavar=("CONFIG", "CHECKPOINT"),
+        help="panoptic model of the same images",
+    )
+    return parser.parse_args()
+
+
+def load(config_file: str, checkpoint: str) -> Trained:
+    """The trained model of a config of either host, and its validation set."""
+    for path, kind in ((config_file, "config"), (checkpoint, "checkpoint")):
+        require_file(path, kind)
+    config = Config.fromfile(config_file)
+    init_default_scope(config.default_scope)
+    model = MODELS.build(config.model)
+    load_checkpoint(model, checkpoint, map_location="cpu")
+    if get_device() == "cpu":
+        model = revert_sync_batchnorm(model)
+    dataset = DATASETS.build(config.val_dataloader.dataset)
+    return Trained(model.to(get_device()), dataset)
+
+
+def save_chart(rows: list[dict], path: Path) -> None:
+    """Bars of the unique classes of each query, in descending order."""
+    figure, axes = plt.subplots(figsize=(6, 2.5), layout="constrained")
+    axes.bar(range(len(rows)), [row["unique_classes"] for row in rows], width=1)
+    axes.set(xlabel="query, sorted", ylabel="unique classes")
+    axes.locator_params(integer=True)
+    figure.savefig(path, dpi=100)
+
+
+def save_overlays(trained: Trained, record: QueryRecord, args: Any) -> None:
+    """A row of images for each chosen query, for each of its classes one first."""
+    meta = trained.dataset.metainfo
+    rows = []
+    for query in args.queries or most_used(record.labels, args.num):
+        chosen = examples(record.labels[:, query], args.num)
+        found = query_predictions(*trained, chosen, args.min_score)
+        painting = (query, meta["classes"], meta["palette"], args.width)
+        rows.append([query_tile(image, *painting) for image in found])
+    rows = [row for row in rows if row]
+    if not rows:
+        print("No picture: the chosen queries predict no class in any image.")
+        return
+    sheet(rows).save(args.out / "overlays.png")
+
+
+def save_comparison(trained: Trained, args: Any) -> None:
+    """The table and the sheet of two models."""
+    other = load(*args.against)
+    pairs = [query_predictions(*x, None, args.min_score) for x in (trained, other)]
+    cases, shown = [], {}
+    for found in compare(*pairs):
+        cases.append(found.case())
+        if len(shown) < args.num:
+            shown.setdefault(found.label, found)
+    if not cases:
+        print("No comparison: no image holds two things of one class.")
+        return
+    write_csv(args.out / "against.csv", comparison_table(cases))
+    classes = trained.dataset.metainfo["classes"]
+    rows = [comparison_tiles(x, classes, args.width) for x in shown.values()]
+    sheet(rows).save(args.out / "against.png")
+
+
+def main() -> None:
+    """Count, write and paint."""
+    args = parse_args()
+    args.out.mkdir(parents=True, exist_ok=True)
+    trained = load(args.config, args.checkpoint)
+    classes = trained.dataset.metainfo["classes"]
+    try:
+        found = query_predictions(*trained, min_score=args.min_score)
+        record = QueryRecord.of(found)
+        rows = query_table(record, classes)
+        write_csv(args.out / "queries.csv", rows)
+        write_csv(args.out / "classes.csv", class_table(record, classes))
+        save_chart(rows, args.out / "queries.png")
+        save_overlays(trained, record, args)
+        if args.against:
+            save_comparison(trained, args)
+    except QueryError as error:
+        raise SystemExit(str(error)) from error
+    print(f"Queries of {len(record.labels)} images: {args.out}")
+
+
+if __name__ == "__main__":
+    main()
