@@ -12,14 +12,15 @@ _base_ = [
 
 randomness = dict(seed=0, deterministic=True)
 # Images are small: strides 4, 8, 8, 8 leave the queries 16 x 16 cells to attend to.
-backbone = dict(base_channels=16, stem_channels=32, strides=(1, 2, 1, 1))
-attention = dict(num_layers=2, embed_dim=64, num_heads=4, ffn_dim=256, dropout=0.0)
+backbone = dict(base_channels=16, strides=(1, 2, 1, 1))
+attention = dict(num_layers=2, num_heads=4, ffn_dim=256)
 model = dict(
     backbone=backbone,
     in_channels=[16, 32, 64, 128],
     num_things_classes=6,
     num_stuff_classes=6,
-    pixel_decoder=dict(out_channels=64, mask_channels=64, encoder=attention),
+    pixel_decoder=dict(encoder=attention),
     transformer_decoder=dict(num_queries=20, **attention),
+    criterion=dict(loss_dice=dict(weight=1.0)),
     test_cfg=dict(instance_on=False),  # no metric here looks at instances
 )

@@ -9,15 +9,14 @@ transforms, which hand the host its masks: its own loading needs panopticapi.
 _base_ = "../maskformer/maskformer_r18-6enc_1xb4-5k_dsb2018-panoptic.py"
 
 classes = dict(num_things_classes=1, num_stuff_classes=1)
-attention = dict(embed_dims=128, num_heads=8, dropout=0.1, batch_first=True)
+attention = dict(embed_dims=64, num_heads=8, batch_first=True)
 feed_forward = dict(
-    embed_dims=128,
-    feedforward_channels=1024,
+    embed_dims=64,
+    feedforward_channels=512,
     num_fcs=2,
-    ffn_drop=0.1,
     act_cfg=dict(type="ReLU", inplace=True),
 )
-positions = dict(num_feats=64, normalize=True)
+positions = dict(num_feats=32, normalize=True)
 model = dict(
     _delete_=True,
     type="MaskFormer",
@@ -32,8 +31,8 @@ model = dict(
     panoptic_head=dict(
         type="MaskFormerHead",
         in_channels=_base_.model.in_channels,
-        feat_channels=128,
-        out_channels=128,
+        feat_channels=64,
+        out_channels=64,
         **classes,
         num_queries=100,
         pixel_decoder=dict(
@@ -50,7 +49,7 @@ model = dict(
         positional_encoding=positions,
         transformer_decoder=dict(
             return_intermediate=True,
-            num_layers=6,
+            num_layers=3,
             layer_cfg=dict(
                 self_attn_cfg=attention, cross_attn_cfg=attention, ffn_cfg=feed_forward
             ),
@@ -77,7 +76,7 @@ model = dict(
             reduction="mean",
             naive_dice=True,
             eps=1.0,
-            loss_weight=1.0,
+            loss_weight=5.0,
         ),
     ),
     panoptic_fusion_head=dict(type="MaskFormerFusionHead", **classes),
@@ -87,7 +86,7 @@ model = dict(
             match_costs=[
                 dict(type="ClassificationCost", weight=2.0),
                 dict(type="FocalLossCost", weight=20.0, binary_input=True),
-                dict(type="DiceCost", weight=1.0, pred_act=True, eps=1.0),
+                dict(type="DiceCost", weight=5.0, pred_act=True, eps=1.0),
             ],
         ),
         sampler=dict(type="MaskPseudoSampler"),
