@@ -94,9 +94,7 @@ model = dict(
     test_cfg=dict(
         panoptic_on=True,
         instance_on=True,
-        max_per_image=100,
-        object_mask_thr=0.8,
-        iou_thr=0.8,
+        **_base_.model.test_cfg,
     ),
 )
 train_pipeline = [

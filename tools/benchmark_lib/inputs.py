@@ -38,7 +38,10 @@ class Settings(NamedTuple):
 
 
 def label_maps(settings: Settings) -> Tensor:
-    """Label maps (B, H, W): `segments` regions of distinct classes and one void one."""
+    """Label maps (B, H, W): `segments` regions of distinct classes and one void one.
+
+    With more classes than 255 there is no void: that region has the first class.
+    """
     generator = torch.Generator().manual_seed(settings.seed)
     rows = (torch.arange(settings.size[0]) + 0.5) / settings.size[0]
     cols = (torch.arange(settings.size[1]) + 0.5) / settings.size[1]
@@ -47,7 +50,8 @@ def label_maps(settings: Settings) -> Tensor:
     for _ in range(settings.batch):
         centres = torch.rand(settings.segments + 1, 2, generator=generator)
         labels = torch.randperm(min(settings.classes, VOID), generator=generator)
-        labels = torch.cat([labels[: settings.segments], torch.tensor([VOID])])
+        rest = VOID if settings.classes <= VOID else 0
+        labels = torch.cat([labels[: settings.segments], torch.tensor([rest])])
         nearest = torch.cdist(grid.flatten(0, 1), centres).argmin(1)
         maps.append(labels[nearest].view(settings.size))
     return torch.stack(maps).to(settings.device)

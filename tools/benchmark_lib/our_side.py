@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from mmengine.config import Config
 from mmengine.structures import PixelData
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
-from torch import Tensor
+from torch import Tensor, nn
 
 from benchmark_lib import inputs
 from benchmark_lib.inputs import Outputs, Settings
@@ -44,6 +45,11 @@ def criterion(settings: Settings, outputs: Outputs) -> Variant:
 
 def train_step(settings: Settings) -> Variant:
     """Forward of the whole model, losses, backward."""
+    return model_step(NAME, settings, segmentor(settings))
+
+
+def segmentor(settings: Settings, **head: Any) -> nn.Module:
+    """The R50 model; `head` replaces settings of its head."""
     config = Config.fromfile(BASE).model
     # the peer's configuration trains the batch norms' weights; the same here
     norm = dict(type="BN", requires_grad=True)
@@ -51,10 +57,18 @@ def train_step(settings: Settings) -> Variant:
     config.backbone.update(init_cfg=None, norm_cfg=norm)
     config.decode_head.num_classes = settings.classes
     config.decode_head.transformer_decoder.num_queries = settings.queries
+    if settings.classes > inputs.VOID:
+        config.decode_head.ignore_index = config.decode_head.num_classes
+    for name, value in head.items():
+        config.decode_head[name] = value
     torch.manual_seed(settings.seed)
     model = MODELS.build(config).to(settings.device)
     model.init_weights()
-    model.train()
+    return model.train()
+
+
+def model_step(name: str, settings: Settings, model: nn.Module) -> Variant:
+    """A training step of a model of MMSegmentation's."""
     images, samples = inputs.images(settings), _samples(settings)
 
     def forward() -> Tensor:
@@ -63,7 +77,7 @@ def train_step(settings: Settings) -> Variant:
         return sum(v for k, v in losses.items() if "loss" in k)
 
     leaves = [x for x in model.parameters() if x.requires_grad]
-    return Variant(NAME, forward, [images, *leaves], leaves)
+    return Variant(name, forward, [images, *leaves], leaves)
 
 
 def _samples(settings: Settings) -> list[SegDataSample]:

@@ -22,7 +22,7 @@ train_pipeline = [
 ]
 test_pipeline = [
     _base_.test_pipeline[0],
-    dict(type="Resize", scale=_base_.scale, keep_ratio=True),
+    dict(type="Resize", scale=_base_.test_scale, keep_ratio=True),
     dict(type="PackDetInputs"),
 ]
 dataset = dict(

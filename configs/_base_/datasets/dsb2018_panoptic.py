@@ -1,7 +1,8 @@
 """Nuclei of the Data Science Bowl 2018, panoptic: one thing class and background.
 
-Random 256 x 256 crops of images whose shorter side is about 384; whole images of that
-size in evaluation. The folder is found at MASKFORMER_DATA/dsb2018, by default
+Random 256 x 256 crops of images whose shorter side is about 384; whole images in
+evaluation, their shorter side 256: queries learn where things are in an input, so its
+size must not change. The folder is found at MASKFORMER_DATA/dsb2018, by default
 data/dsb2018.
 """
 
@@ -10,6 +11,7 @@ _base_ = "coco_panoptic.py"
 data_root = "{{$MASKFORMER_DATA:data}}/dsb2018"
 crop_size = (256, 256)
 scale = (512, 384)
+test_scale = (352, 256)
 train_pipeline = [
     dict(type="mmseg_maskformer.LoadImage"),
     dict(type="mmseg_maskformer.LoadPanopticMap"),
@@ -30,7 +32,7 @@ train_pipeline = [
     dict(type="mmseg_maskformer.PackPanopticInputs", keep_empty=False),
 ]
 test_pipeline = _base_.test_pipeline
-test_pipeline[1].update(scale=scale)
+test_pipeline[1].update(scale=test_scale)
 dataset = dict(
     data_root=data_root,
     metainfo=dict(
