@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from pathlib import Path
-from typing import Any
 
 from mmengine.config import Config
 from mmengine.runner import Runner
@@ -24,29 +23,13 @@ _SCORES = {
 }
 
 
-class ComparisonProgress(ProgressHook):
-    """Shows the test loop beside training and evaluation."""
-
-    def after_test_iter(
-        self,
-        runner: Runner,
-        batch_idx: int,
-        data_batch: Any = None,
-        outputs: Any = None,
-    ) -> None:
-        """Renew the line during the test."""
-        done, total = batch_idx + 1, len(runner.test_dataloader)
-        last = done == total
-        self._show(f"evaluating {done}/{total}", milestone=last, last=last)
-
-
 def run_scores(folder: Path) -> None:
     """Train where it is asked for and not done yet, then evaluate what is missing.
 
     Args:
         folder: of a job of kind "scores"; gets the parts "single" and "multi".
     """
-    job, progress = read_job(folder), ComparisonProgress()
+    job, progress = read_job(folder), ProgressHook()
     with quiet_host():
         config = Config.fromfile(folder / "config.py")
         checkpoint = job.checkpoint or train(config, folder, progress)
