@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from mmseg_maskformer.core.criterion import SetCriterion
+from mmseg_maskformer.core.fixed_assigner import FixedAssigner, check_fixed
 from mmseg_maskformer.core.maskformer import MaskFormer
 from mmseg_maskformer.core.per_pixel import PerPixelBaseline
 from mmseg_maskformer.core.pixel_criterion import PixelCriterion
@@ -55,7 +56,7 @@ def build_network(
         criterion: trains masks, masks and boxes, or pixels.
 
     Raises:
-        ValueError: The criterion needs queries and there are none.
+        ValueError: The criterion needs queries and there are none, or others.
     """
     pixels = build_part(pixel_decoder, in_channels=in_channels)
     queries = None
@@ -71,6 +72,8 @@ def build_network(
             "SetCriterion matches queries, and transformer_decoder=None has none; set "
             "criterion.type='mmseg_maskformer.PixelCriterion' for PerPixelBaseline."
         )
+    if isinstance(criterion.assigner, FixedAssigner):
+        check_fixed(queries.query_embed.num_embeddings, num_classes)
     return MaskFormer(pixels, queries, num_classes, with_boxes=criterion.with_boxes)
 
 

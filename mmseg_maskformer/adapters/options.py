@@ -57,11 +57,15 @@ class PredictionOptions:
     def __post_init__(self) -> None:
         _check_choice("mode", self.mode, ("whole", "slide"))
         _check_choice("semantic_rule", self.semantic_rule, RULES)
+        if not isinstance(self.layer, int):
+            raise ValueError(
+                f"test_cfg.layer={self.layer!r} is no number; -1 is the last layer."
+            )
         for name in ("object_mask_thr", "iou_thr"):
-            if not 0 <= getattr(self, name) <= 1:
+            value = getattr(self, name)
+            if not isinstance(value, int | float) or not 0 <= value <= 1:
                 raise ValueError(
-                    f"test_cfg.{name}={getattr(self, name)} is no share; set it "
-                    "between 0 and 1."
+                    f"test_cfg.{name}={value!r} is no share; set it between 0 and 1."
                 )
         self._check_exclusive()
         if self.mode == "slide":

@@ -121,17 +121,19 @@ class MaskFormerSegmentor(EncoderDecoder):
                 "scores that could be averaged; set it to 'semantic'."
             )
         size, metas = _size(inputs), [sample.metainfo for sample in data_samples]
-        upsampled = size
         windows: list[Covering]
         if options.mode == "slide":
             windows = [self._sliding(image, options) for image in inputs]
         else:
-            upsampled = self.decode_head.upsampled_size(size)
+            large = self.decode_head.upsampled_size(size)
             images = self._answer(inputs, metas, options.layer).images()
-            windows = [everywhere(Window.of(*image, upsampled)) for image in images]
+            windows = [
+                everywhere(Window.of(*image, size, upsampled_size=large))
+                for image in images
+            ]
         maps = []
         for covering, meta in zip(windows, metas, strict=True):
-            frame = image_frame(meta, size, upsampled)
+            frame = image_frame(meta, size)
             scores = WindowScores(frame, covering, no_object=options.uncertainty)
             maps.append(unflipped_map(scores, meta))
         return maps
@@ -168,7 +170,8 @@ class MaskFormerSegmentor(EncoderDecoder):
             metas = [dict(img_shape=size)] * len(places)
             answer = self._answer(torch.stack(parts), metas, options.layer)
             found = zip(answer.images(), places, strict=True)
-            return [Window.of(*part, size, place) for part, place in found]
+            large = self.decode_head.upsampled_size(size)
+            return [Window.of(*part, size, place, large) for part, place in found]
 
         return SlidingWindows(
             size=_size(image),

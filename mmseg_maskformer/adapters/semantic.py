@@ -154,7 +154,8 @@ class MaskFormerHead(PredictionHead):
         images = self.answer(inputs, batch_img_metas, size, options.layer).images()
         labels = []
         for image, meta in zip(images, batch_img_metas, strict=True):
-            frame = image_frame(meta, size, self.upsampled_size(size))
+            frame = image_frame(meta, size)
+            frame = frame._replace(size=self.upsampled_size(size))
             found = self._labels(*image, frame, options)
             labels.append(unflipped(found, meta))
         return labels
@@ -209,11 +210,9 @@ def _check_labels(num_classes: int, ignore_index: int) -> None:
         )
 
 
-def image_frame(
-    meta: dict, size: tuple[int, int], upsampled_size: tuple[int, int]
-) -> Frame:
-    """Where the image lies within the padded input of that size."""
+def image_frame(meta: dict, size: tuple[int, int]) -> Frame:
+    """Where the image lies within the padded input."""
     padding = meta.get("img_padding_size", meta.get("padding_size", (0, 0, 0, 0)))
     left, right, top, bottom = padding
     crop = (top, size[0] - bottom, left, size[1] - right)
-    return Frame(upsampled_size, crop, tuple(meta["ori_shape"][:2]))
+    return Frame(size, crop, tuple(meta["ori_shape"][:2]))

@@ -172,7 +172,7 @@ class HungarianAssigner:
                 "Boxes are to be matched, but the network predicts none; give "
                 "SetCriterion its loss_bbox and loss_giou, which bring a box head."
             )
-        given = target.boxes()
+        given = target.boxes
         for cost in self.box_costs:
             for layer, boxes in zip(total, predictions.boxes[:, image], strict=True):
                 layer += cost.weight * cost.pairwise(boxes, given)

@@ -150,7 +150,9 @@ def _box_term(
     for image, (match, target) in enumerate(zip(matches, targets, strict=True)):
         layers = torch.arange(len(total), device=total.device)[:, None]
         boxes = predictions.boxes[:, image][layers, match.queries]  # (L, n, 4)
-        total = total + loss(boxes, target.boxes()[match.segments]).sum(dim=1)
+        given = target.boxes[match.segments]
+        seen = given[..., 2] > 0  # a segment without a pixel has no box
+        total = total + (loss(boxes, given) * seen).sum(dim=1)
     return total
 
 

@@ -27,12 +27,7 @@ class FixedAssigner:
                 segments.
         """
         num_layers, _, num_queries, outputs = predictions.class_logits.shape
-        if num_queries != outputs - 1:
-            raise ValueError(
-                f"FixedAssigner pairs query k with class k, but there are {num_queries}"
-                f" queries and {outputs - 1} classes; set transformer_decoder."
-                "num_queries=None."
-            )
+        check_fixed(num_queries, num_classes=outputs - 1)
         for target in targets:
             if len(target.labels.unique()) < len(target):
                 raise ValueError(
@@ -48,3 +43,17 @@ class FixedAssigner:
             )
             for target in targets
         ]
+
+
+def check_fixed(num_queries: int, num_classes: int) -> None:
+    """Raise a sentence if there is not one query per class.
+
+    Raises:
+        ValueError: See above.
+    """
+    if num_queries != num_classes:
+        raise ValueError(
+            f"FixedAssigner pairs query k with class k, but there are {num_queries} "
+            f"queries and {num_classes} classes; set transformer_decoder."
+            "num_queries=None."
+        )

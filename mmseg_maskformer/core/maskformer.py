@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from .layers import MLP, check_positive
 from .pixel_decoders import FPNPixelDecoder
-from .structures import Predictions
+from .structures import Predictions, at_least_float32
 from .transformer_decoder import TransformerDecoder
 
 
@@ -51,5 +51,11 @@ class MaskFormer(nn.Module):
             class_logits=self.class_head(queries),
             mask_embed=self.mask_head(queries),
             mask_features=mask_features,
-            boxes=None if self.box_head is None else self.box_head(queries).sigmoid(),
+            boxes=self._boxes(queries),
         )
+
+    def _boxes(self, queries: Tensor) -> Tensor | None:
+        """(L, B, Q, 4) in float32: half precision is too coarse for 0..1."""
+        if self.box_head is None:
+            return None
+        return at_least_float32(self.box_head(queries)).sigmoid()

@@ -96,12 +96,25 @@ def resize_rows_transposed(
     Returns:
         (N, h, w), zero where no row reaches.
     """
-    low, high, fraction = _taps(size_in[0], size[0], rows)
-    weights = torch.zeros(len(low), size_in[0])
+    weights = _row_weights(size_in[0], size[0], rows, x.dtype, x.device)
+    narrow = _transposed_columns(x.flatten(0, 1), size_in[1])
+    return weights @ narrow.view(*x.shape[:2], size_in[1])
+
+
+@lru_cache(maxsize=256)
+def _row_weights(
+    n_in: int,
+    n_out: int,
+    rows: tuple[int, int],
+    dtype: torch.dtype,
+    device: torch.device,
+) -> Tensor:
+    """(n_in, rows) share of every input row in some rows of the result."""
+    low, high, fraction = _taps(n_in, n_out, rows)
+    weights = torch.zeros(len(low), n_in)
     weights.scatter_add_(1, low[:, None], 1 - fraction[:, None])
     weights.scatter_add_(1, high[:, None], fraction[:, None])
-    narrow = _transposed_columns(x.flatten(0, 1), size_in[1])
-    return weights.T.to(x) @ narrow.view(*x.shape[:2], size_in[1])
+    return weights.T.to(device=device, dtype=dtype)
 
 
 def source_rows(n_in: int, n_out: int, rows: tuple[int, int]) -> tuple[int, int]:

@@ -44,6 +44,7 @@ class Window(NamedTuple):
     mask_logits: Tensor  # (Q, h, w)
     place: tuple[int, int]  # top and left of the part, in pixels of the input
     size: tuple[int, int]  # height and width of the part
+    upsampled_size: tuple[int, int]  # of the masks, before they are cut to the part
 
     @classmethod
     def of(
@@ -52,11 +53,13 @@ class Window(NamedTuple):
         mask_logits: Tensor,
         size: tuple[int, int],
         place: tuple[int, int] = (0, 0),
+        upsampled_size: tuple[int, int] | None = None,
     ) -> Window:
         """From class logits (Q, K + 1), or None, and mask logits (Q, h, w)."""
         if class_logits is not None:
             class_logits = at_least_float32(class_logits).softmax(dim=-1)
-        return cls(class_logits, at_least_float32(mask_logits), place, size)
+        masks = at_least_float32(mask_logits)
+        return cls(class_logits, masks, place, size, upsampled_size or size)
 
     def scores(self, rows: tuple[int, int], no_object: bool = False) -> Tensor:
         """Scores (K, rows, w) of some rows of the part; one map more if asked for.
@@ -64,7 +67,8 @@ class Window(NamedTuple):
         That is the probability that no query claims a pixel, were they independent:
         the product over queries of 1 - p(object) p(mask).
         """
-        masks = resize_rows(self.mask_logits, self.size, rows)
+        masks = resize_rows(self.mask_logits, self.upsampled_size, rows)
+        masks = masks[..., : self.size[1]]
         if self.probs is None:
             nothing = masks.new_zeros(int(no_object), *masks.shape[1:])
             return torch.cat([masks, nothing])

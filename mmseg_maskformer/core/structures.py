@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import torch
@@ -142,29 +143,46 @@ class SegmentTargets:
 
         Of overlapping segments the last one counts.
         """
-        if not len(self):
-            return self.labels.new_full(self.size, -1)
-        segment_map, ids = self.segment_map, self.ids
-        if segment_map.dim() == 3:
-            ids = torch.arange(1, len(self) + 1, device=segment_map.device)
-            segment_map = (segment_map * ids[:, None, None]).amax(dim=0)
-        largest = int(torch.cat([segment_map.flatten(), ids]).max())
-        table = self.labels.new_full((largest + 2,), -1)  # its last row is for id -1
-        table[ids.long()] = self.labels
-        return table[segment_map.long()]
+        labels = torch.cat([self.labels, self.labels.new_tensor([-1])])
+        if self.segment_map.dim() == 2:
+            return labels[self._numbers()]
+        numbers = torch.arange(1, len(self) + 1, device=labels.device)
+        covered = self.segment_map * numbers[:, None, None]
+        empty = covered.new_zeros(1, *self.size)
+        return labels[torch.cat([empty, covered]).amax(dim=0) - 1]
 
+    @cached_property
     def boxes(self) -> Tensor:
         """(G, 4) centre x, y, width and height of the segments, in parts of the map.
 
         A box reaches from the first to one past the last pixel of its segment; that
         of a segment without a pixel is zero.
         """
-        masks = self.masks(torch.arange(len(self), device=self.labels.device))
-        spans = [_span(masks.any(dim=dim)) for dim in (1, 2)]  # columns, rows
-        (left, right), (top, bottom) = spans
+        left, right = _span(self._occupied(dim=1))
+        top, bottom = _span(self._occupied(dim=0))
         return torch.stack(
             [(left + right) / 2, (top + bottom) / 2, right - left, bottom - top], dim=1
         )
+
+    def _numbers(self) -> Tensor:
+        """(H, W) number of each pixel's segment in an id map, -1 where none."""
+        flat = self.segment_map.flatten().long()
+        largest = int(torch.cat([flat, self.ids.long()]).max())
+        table = flat.new_full((largest + 2,), -1)  # its last row is for id -1
+        table[self.ids.long()] = torch.arange(len(self), device=flat.device)
+        return table[flat].view(self.size)
+
+    def _occupied(self, dim: int) -> Tensor:
+        """Which rows (``dim`` 0) or columns (1) hold pixels of each segment, (G, n)."""
+        if self.segment_map.dim() == 3:
+            return self.segment_map.bool().any(dim=2 - dim)
+        numbers = self._numbers()
+        place = torch.arange(self.size[dim], device=numbers.device)
+        place = place[:, None] if dim == 0 else place
+        # the last row is for pixels of no segment
+        occupied = numbers.new_zeros(len(self) + 1, self.size[dim], dtype=torch.bool)
+        occupied[numbers, place.expand(self.size)] = True
+        return occupied[:-1]
 
     def resized(self, size: tuple[int, int]) -> SegmentTargets:
         """The same segments on another grid, nearest neighbour."""

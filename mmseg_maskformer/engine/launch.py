@@ -75,15 +75,26 @@ def enable_amp(config: Config) -> None:
 
 def enable_tta(config: Config) -> None:
     """Evaluate the mean over the scaled and mirrored views of every image."""
-    missing = [key for key in ("tta_model", "tta_pipeline") if not config.get(key)]
-    if missing:
+    if not config.get("tta_pipeline"):
         raise SystemExit(
-            f"--tta needs {' and '.join(missing)} in {config.filename}: a wrapper of "
-            "the model, mmseg_maskformer.MaskFormerTTA, and a pipeline with "
+            f"--tta needs tta_pipeline in {config.filename}, a pipeline with "
             "TestTimeAug (docs/inference.md)."
         )
     config.test_dataloader.dataset.pipeline = config.tta_pipeline
-    config.model = dict(config.tta_model, module=config.model)
+    config.model = averaging_model(config)
+
+
+def averaging_model(config: Config) -> dict:
+    """The config of the wrapper that averages a model's predictions of views.
+
+    It is the config's ``tta_model``; a model of the host gets the host's own, for
+    MaskFormerTTA takes segmentors and detectors of this package only.
+    """
+    ours = "mmseg_maskformer."
+    wrapper = config.get("tta_model") or dict(type=f"{ours}MaskFormerTTA")
+    if wrapper["type"].startswith(ours) and not config.model.type.startswith(ours):
+        wrapper = dict(type="SegTTAModel")
+    return dict(wrapper, module=config.model)
 
 
 def enable_auto_scale_lr(config: Config) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -61,7 +62,8 @@ class CalibrationError(BaseMetric):
                 raise KeyError(
                     "CalibrationError needs pred_confidence in every data sample, but "
                     f"{sample.get('img_path', 'an unnamed image')} has "
-                    f"{sorted(sample)}. Set model.test_cfg.uncertainty=True."
+                    f"{sorted(sample)}. Use MaskFormerSegmentor, and set "
+                    "model.test_cfg.uncertainty=True."
                 )
             truth = _flat(sample["gt_sem_seg"])
             counted = truth != self.ignore_index
@@ -76,6 +78,8 @@ class CalibrationError(BaseMetric):
         self.counts = np.sum(results, axis=0)
         print_log(f"reliability:\n{_table(self.counts)}", logger="current")
         pixels, confidence, right = self.counts.sum(axis=0)
+        if not pixels:
+            return dict.fromkeys(("ECE", "mean_confidence", "right_pixels"), math.nan)
         return {
             "ECE": 100 * calibration_error(self.counts),
             "mean_confidence": 100 * float(confidence / pixels),

@@ -134,7 +134,7 @@ def test_class_map_without_a_segment_has_no_class(dense):
     if dense:
         targets = SegmentTargets.from_masks(labels, torch.zeros(0, 2, 3).bool())
     assert targets.class_map().tolist() == [[-1] * 3] * 2
-    assert targets.boxes().shape == (0, 4)
+    assert targets.boxes.shape == (0, 4)
 
 
 @pytest.mark.parametrize("ignore_void", [False, True])
@@ -160,12 +160,12 @@ def test_boxes_in_closed_form():
         [[0.45, 0.5, 0.5, 0.5], [0.95, 0.875, 0.1, 0.25], [0.0, 0.0, 0.0, 0.0]]
     )
     compact = SegmentTargets(labels, segment_map, ids)
-    torch.testing.assert_close(compact.boxes(), expected)
+    torch.testing.assert_close(compact.boxes, expected)
     masks = segment_map == ids[:, None, None]
     masks[1] |= masks[0]  # overlapping: from row 1 and column 2 to the last pixel
     expected[1] = torch.tensor([0.6, 0.625, 0.8, 0.75])
     dense = SegmentTargets.from_masks(labels, masks)
-    torch.testing.assert_close(dense.boxes(), expected)
+    torch.testing.assert_close(dense.boxes, expected)
 
 
 def test_pixel_logits_are_the_product_and_the_bias():

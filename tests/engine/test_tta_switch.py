@@ -26,6 +26,13 @@ def test_the_model_is_wrapped_and_the_pipeline_replaced():
     assert config.val_dataloader.dataset.pipeline != pipeline
 
 
+def test_a_model_of_the_host_gets_the_wrapper_of_the_host():
+    config = Config.fromfile(REPOSITORY / "configs/peers/mmseg-upernet_tiny_scenes.py")
+    enable_tta(config)
+    assert config.model.type == "SegTTAModel"
+    assert config.model.module.decode_head.type == "UPerHead"
+
+
 def test_a_config_without_views_is_a_sentence():
     config = Config.fromfile(
         REPOSITORY / "configs/demo/maskformer_tiny_scenes-panoptic.py"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -88,3 +90,8 @@ def test_what_is_missing_is_a_sentence():
         CalibrationError().process(None, [one])
     with pytest.raises(ValueError, match="bins must be positive, got 0"):
         CalibrationError(bins=0)
+
+
+def test_an_image_of_void_alone_has_no_percentages():
+    _, found = evaluated(sample([0.9], [1], [255]))
+    assert [math.isnan(value) for value in found.values()] == [True] * 3

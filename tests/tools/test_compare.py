@@ -97,6 +97,11 @@ def options(out, **changes):
         (dict(checkpoints=(DEMO,), train=True), "Give --train or --checkpoints"),
         (dict(checkpoints=(DEMO,)), "1 files for 2 configs; give one for each"),
         (dict(checkpoints=("a", "b")), "There is no checkpoint file a"),
+        (dict(seeds=(1, 1)), r"--seeds \(1, 1\) names one twice"),
+        (
+            dict(checkpoints=(DEMO, DEMO), amp=True, train=False),
+            "--checkpoints trains nothing",
+        ),
         (dict(iterations=0), "--iterations 0: give 1 or more"),
         (dict(configs=(DEMO, CAMVID), overrides={}), "A comparison needs one data set"),
         (dict(configs=("none.py",)), "There is no config file none.py"),

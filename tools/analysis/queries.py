@@ -22,6 +22,7 @@ from mmengine.model import revert_sync_batchnorm
 from mmengine.registry import DATASETS, MODELS, init_default_scope
 from mmengine.runner import load_checkpoint
 
+from mmseg_maskformer.adapters.head import PredictionHead
 from mmseg_maskformer.engine.launch import require_file
 from mmseg_maskformer.engine.queries.analysis import (
     QueryError,
@@ -72,6 +73,12 @@ def load(config_file: str, checkpoint: str) -> Trained:
     config = Config.fromfile(config_file)
     init_default_scope(config.default_scope)
     model = MODELS.build(config.model)
+    if not isinstance(getattr(model, "decode_head", None), PredictionHead):
+        raise SystemExit(
+            f"{type(model).__name__} of {config_file} has no head of this package, "
+            "whose queries could be looked at; give a config of MaskFormerSegmentor or "
+            "MaskFormerDetector."
+        )
     load_checkpoint(model, checkpoint, map_location="cpu")
     if get_device() == "cpu":
         model = revert_sync_batchnorm(model)
@@ -91,6 +98,10 @@ def save_chart(rows: list[dict], path: Path) -> None:
 def save_overlays(trained: Trained, record: QueryRecord, args: Any) -> None:
     """A row of images for each chosen query, for each of its classes one first."""
     meta = trained.dataset.metainfo
+    count = record.labels.shape[1]
+    wrong = [query for query in args.queries or [] if not 0 <= query < count]
+    if wrong:
+        raise QueryError(f"--queries {wrong}: the model has queries 0 to {count - 1}.")
     rows = []
     for query in args.queries or most_used(record.labels, args.num):
         chosen = examples(record.labels[:, query], args.num)

@@ -67,9 +67,10 @@ def build(config: Config) -> nn.Module:
     """The model of a config with random weights, nothing downloaded."""
     settings = config.model
     settings.backbone.init_cfg = None
-    for owner, key in ((settings, "pretrained"), (settings.backbone, "pretrained")):
-        if key in owner:
-            owner[key] = None if owner is settings else False
+    settings.pretrained = None
+    if "pretrained" in settings.backbone:  # timm's is a switch, the host's a path
+        switch = isinstance(settings.backbone.pretrained, bool)
+        settings.backbone.pretrained = False if switch else None
     torch.manual_seed(0)
     return revert_sync_batchnorm(MODELS.build(settings))
 

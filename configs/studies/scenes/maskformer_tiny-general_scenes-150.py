@@ -1,4 +1,4 @@
-"""General inference, masks below 0.3 left out: paper Table VII, on scenes.
+"""General inference, queries surer than 0.3: paper Table VII, on scenes.
 
 The rule is one of inference: weights are those of the base, and train as there.
 

@@ -111,6 +111,13 @@ def _check(options: Options) -> None:
             f"--checkpoints has {len(options.checkpoints)} files for "
             f"{len(options.configs)} configs; give one for each, in their order."
         )
+    if options.checkpoints and (options.iterations or options.amp):
+        raise SystemExit(
+            "--iterations and --amp are about training, and --checkpoints trains "
+            "nothing; leave them out."
+        )
+    if len(set(options.seeds)) < len(options.seeds):
+        raise SystemExit(f"--seeds {options.seeds} names one twice; a seed is a run.")
     for path in options.checkpoints:
         require_file(path, "checkpoint")
     if options.iterations is not None and options.iterations < 1:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from mmengine.config import Config
 
-from mmseg_maskformer.engine.launch import enable_amp, require_file
+from mmseg_maskformer.engine.launch import averaging_model, enable_amp, require_file
 
 from .schedule import scale_schedule
 
@@ -60,6 +60,16 @@ def read_config(path: str, options: dict[str, Any] | None = None) -> Config:
             f"{path} is no semantic config of MMSegmentation (default_scope='mmseg' "
             "and model.decode_head), which alone can be compared here."
         )
+    if not isinstance(config.model.decode_head, dict):
+        raise SystemExit(
+            f"{path} has a cascade of heads, {len(config.model.decode_head)} in "
+            "model.decode_head; only models with one head can be compared."
+        )
+    if "max_iters" not in (config.get("train_cfg") or {}):
+        raise SystemExit(
+            f"{path} has no train_cfg.max_iters; schedules that count epochs cannot be "
+            "compared by iterations. Give it an IterBasedTrainLoop."
+        )
     return config
 
 
@@ -105,7 +115,7 @@ def evaluators(config: Config) -> list[dict]:
     Raises:
         SystemExit: There is no IoUMetric among them.
     """
-    given = config.val_evaluator
+    given = config.get("val_evaluator") or []
     given = [given] if isinstance(given, dict) else list(given)
     (iou, *_) = [x for x in given if _class_name(x) == "IoUMetric"] or [None]
     if iou is None:
@@ -125,12 +135,10 @@ def multi_scale(config: Config) -> Config | None:
     The segmentors of this package give scores that are merged as they are; those of
     the host's heads go through a softmax first.
     """
-    if "tta_pipeline" not in config:
+    if not config.get("tta_pipeline"):
         return None
-    ours = config.model.type.startswith(_OURS)
-    kind = f"{_OURS}MaskFormerTTA" if ours else "SegTTAModel"
     changed = copy.deepcopy(config)
-    changed.model = dict(type=kind, module=config.model)
+    changed.model = averaging_model(config)
     changed.val_dataloader.dataset.pipeline = config.tta_pipeline
     return changed
 
@@ -151,11 +159,10 @@ def _method(head: dict) -> str:
     name = _class_name(head)
     if not head["type"].startswith(_OURS):
         return _METHODS.get(name, name.removesuffix("Head"))
-    if head.get("transformer_decoder") is None:
-        return "PerPixelBaseline"
-    if _class_name(head.get("criterion") or {}) == "PixelCriterion":
-        return "PerPixelBaseline+"
-    return name.removesuffix("Head")
+    if _class_name(head.get("criterion", {})) != "PixelCriterion":
+        return name.removesuffix("Head")
+    queries = head.get("transformer_decoder", {})  # absent means the default one
+    return "PerPixelBaseline" if queries is None else "PerPixelBaseline+"
 
 
 def _backbone(backbone: dict) -> str:

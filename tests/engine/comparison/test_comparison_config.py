@@ -78,17 +78,18 @@ def test_config_is_described(path, expected):
     assert found == (path.stem, *expected)
 
 
+OURS = "mmseg_maskformer.MaskFormerHead"
+PIXELS = dict(type="PixelCriterion")
+
+
 @pytest.mark.parametrize(
     ("head", "expected"),
     [
-        (dict(type="mmseg_maskformer.PixelHead"), "PerPixelBaseline"),
+        (dict(type=OURS), "MaskFormer"),
+        (dict(type=OURS, criterion=PIXELS), "PerPixelBaseline+"),
         (
-            dict(
-                type="mmseg_maskformer.PixelHead",
-                transformer_decoder=dict(),
-                criterion=dict(type="PixelCriterion"),
-            ),
-            "PerPixelBaseline+",
+            dict(type=OURS, criterion=PIXELS, transformer_decoder=None),
+            "PerPixelBaseline",
         ),
         (dict(type="UPerHead"), "UperNet"),
         (dict(type="SETRUPHead"), "SETRUP"),
@@ -205,3 +206,22 @@ def test_what_trainings_and_evaluations_depend_on():
         for case in cases
     ]
     assert same == [(False, False), (False, True), (True, False), (True, True)]
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"model.decode_head": [dict(), dict()]}, r"cascade of heads, 2 in"),
+        ({"train_cfg": dict(_delete_=True, max_epochs=3)}, r"no train_cfg\.max_iters"),
+    ],
+)
+def test_configs_that_cannot_be_compared_are_sentences(changes, sentence):
+    with pytest.raises(SystemExit, match=sentence):
+        settings.read_config(str(DEMO), changes)
+
+
+def test_a_config_without_evaluators_is_a_sentence():
+    config = read("demo/maskformer_tiny_scenes")
+    config.val_evaluator = None
+    with pytest.raises(SystemExit, match="has no IoUMetric"):
+        settings.evaluators(config)
