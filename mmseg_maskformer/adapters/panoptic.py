@@ -33,7 +33,7 @@ from mmseg_maskformer.core.score_maps import (
     Window,
     best_labels,
 )
-from mmseg_maskformer.core.structures import Predictions
+from mmseg_maskformer.core.structures import Predictions, map_size
 
 from .geometry import unflipped_map
 from .head import PredictionHead, fast_layout
@@ -124,7 +124,7 @@ class MaskFormerDetector(BaseDetector):
             ValueError: A label is no class of the model, or there is no target of a
                 kind that the model needs.
         """
-        size = (batch_inputs.shape[-2], batch_inputs.shape[-1])
+        size = map_size(batch_inputs)
         numbers = (self.num_things_classes, self.num_stuff_classes)
         targets = segment_targets(batch_data_samples, size, *numbers)
         predictions = self._forward(batch_inputs, batch_data_samples)
@@ -147,7 +147,7 @@ class MaskFormerDetector(BaseDetector):
             batch_data_samples: one per image.
             rescale: give results at the images' original sizes.
         """
-        size = (batch_inputs.shape[-2], batch_inputs.shape[-1])
+        size = map_size(batch_inputs)
         if batch_data_samples is None:
             meta = dict(ori_shape=size, img_shape=size)
             batch_data_samples = [DetDataSample(metainfo=meta) for _ in batch_inputs]
@@ -163,7 +163,7 @@ class MaskFormerDetector(BaseDetector):
         self, batch_inputs: Tensor, batch_data_samples: list[DetDataSample]
     ) -> list[ScoreMap]:
         """Semantic scores of each image at its original size, for averaging."""
-        size = (batch_inputs.shape[-2], batch_inputs.shape[-1])
+        size = map_size(batch_inputs)
         answer = self._forward(batch_inputs, batch_data_samples).answer()
         metas = [sample.metainfo for sample in batch_data_samples]
         maps = []
@@ -183,7 +183,7 @@ class MaskFormerDetector(BaseDetector):
     ) -> Predictions:
         """Predictions of every layer."""
         metas = batch_data_samples and [x.metainfo for x in batch_data_samples]
-        size = (batch_inputs.shape[-2], batch_inputs.shape[-1])
+        size = map_size(batch_inputs)
         return self.decode_head(self.extract_feat(batch_inputs), metas or None, size)
 
     def _add_results(

@@ -21,7 +21,7 @@ from mmseg_maskformer.core.score_maps import (
     everywhere,
 )
 from mmseg_maskformer.core.sliding import SlidingWindows
-from mmseg_maskformer.core.structures import Answer
+from mmseg_maskformer.core.structures import Answer, map_size
 from mmseg_maskformer.core.uncertainty import semantic_maps
 
 from .geometry import unflipped_map
@@ -90,7 +90,7 @@ class MaskFormerSegmentor(EncoderDecoder):
         options = self.prediction_options()
         if options.seg_logits:
             return super().predict(inputs, data_samples)
-        size = _size(inputs)
+        size = map_size(inputs)
         if data_samples is None:
             meta = dict(ori_shape=size, img_shape=size)
             data_samples = [SegDataSample(metainfo=meta) for _ in inputs]
@@ -120,7 +120,7 @@ class MaskFormerSegmentor(EncoderDecoder):
                 f"test_cfg.semantic_rule={options.semantic_rule!r} gives labels and no "
                 "scores that could be averaged; set it to 'semantic'."
             )
-        size, metas = _size(inputs), [sample.metainfo for sample in data_samples]
+        size, metas = map_size(inputs), [sample.metainfo for sample in data_samples]
         windows: list[Covering]
         if options.mode == "slide":
             windows = [self._sliding(image, options) for image in inputs]
@@ -157,7 +157,7 @@ class MaskFormerSegmentor(EncoderDecoder):
     def _answer(self, inputs: Tensor, metas: list[dict], layer: int) -> Answer:
         """What a layer says about images (B, 3, H, W)."""
         features = self.extract_feat(inputs)
-        return self.decode_head.answer(features, metas, _size(inputs), layer)
+        return self.decode_head.answer(features, metas, map_size(inputs), layer)
 
     def _sliding(self, image: Tensor, options: PredictionOptions) -> SlidingWindows:
         """The windows of an image (3, H, W)."""
@@ -174,13 +174,8 @@ class MaskFormerSegmentor(EncoderDecoder):
             return [Window.of(*part, size, place, large) for part, place in found]
 
         return SlidingWindows(
-            size=_size(image),
+            size=map_size(image),
             crop_size=options.crop_size,
             stride=options.stride,
             predict=predict,
         )
-
-
-def _size(images: Tensor) -> tuple[int, int]:
-    """Height and width of (..., H, W)."""
-    return images.shape[-2], images.shape[-1]

@@ -22,7 +22,7 @@ from mmseg_maskformer.core.inference import (
     semantic_labels,
     semantic_scores,
 )
-from mmseg_maskformer.core.structures import Answer, semantic_targets
+from mmseg_maskformer.core.structures import Answer, map_size, semantic_targets
 
 from .geometry import STRIDE, fits, input_size, unflipped
 from .head import PredictionHead
@@ -88,8 +88,7 @@ class MaskFormerHead(PredictionHead):
             ignore_void=self.ignore_void,
             names=[_name(meta, index) for index, meta in enumerate(metas)],
         )
-        size = (labels.shape[-2], labels.shape[-1])
-        return self.criterion(self(inputs, metas, size), targets)
+        return self.criterion(self(inputs, metas, map_size(labels)), targets)
 
     def answer(
         self,

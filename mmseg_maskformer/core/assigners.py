@@ -21,7 +21,7 @@ from .match_costs import (
     MaskCost,
     MatchCost,
 )
-from .structures import Predictions, SegmentTargets
+from .structures import Predictions, SegmentTargets, map_size
 
 logger = logging.getLogger(__name__)
 
@@ -75,7 +75,7 @@ class HungarianAssigner:
         check_positive(max_bad_steps=max_bad_steps)
         known = (ClassificationCost, MaskCost, BoxCost)
         self.other_costs: list[Callable] = [
-            cost for cost in costs if callable(cost) and not isinstance(cost, known)
+            cost for cost in costs if not isinstance(cost, known)
         ]
         self.max_bad_steps = max_bad_steps
         self.num_replaced = 0  # non-finite costs replaced so far
@@ -117,8 +117,8 @@ class HungarianAssigner:
             img_meta: what the costs want to know.
         """
         labels, scores = gt_instances.labels, pred_instances.scores
-        gt_inds, assigned = labels.new_full((2, len(scores)), -1)
-        gt_inds += 1
+        gt_inds = labels.new_zeros(len(scores))
+        assigned = labels.new_full((len(scores),), -1)
         costs = self.class_costs + self.mask_costs + self.box_costs + self.other_costs
         if len(labels):
             with torch.autocast(device_type=scores.device.type, enabled=False):
@@ -257,7 +257,7 @@ class HungarianAssigner:
 
 def _columns(features: Tensor, target: SegmentTargets) -> tuple[Tensor, Tensor]:
     """Features (C, P) and masks (G, P) of the cells that take part in matching."""
-    small = target.resized((features.shape[-2], features.shape[-1]))
+    small = target.resized(map_size(features))
     masks = small.masks(torch.arange(len(small), device=features.device))
     features, masks = features.flatten(1), masks.flatten(1).to(features.dtype)
     if small.valid is None:

@@ -12,7 +12,7 @@ from .assigners import HungarianAssigner, Match
 from .box_losses import BoxLoss
 from .fixed_assigner import FixedAssigner
 from .losses import ClassificationLoss, DiceLoss, FocalMaskLoss, MaskLoss, mask_losses
-from .structures import Predictions, SegmentTargets
+from .structures import Predictions, SegmentTargets, loss_name
 
 
 class SetCriterion(nn.Module):
@@ -83,10 +83,10 @@ class SetCriterion(nn.Module):
         for name, loss in self._box_losses().items():
             box_term = _box_term(loss, predictions, matches, targets) / count
             terms[name] = loss.weight * box_term
-        last = len(class_term) - 1
+        num_layers = len(class_term)
         return {
-            name if layer == last else f"d{layer}.{name}": values[layer]
-            for layer in range(last + 1)
+            loss_name(name, layer, num_layers): values[layer]
+            for layer in range(num_layers)
             for name, values in terms.items()
         }
 

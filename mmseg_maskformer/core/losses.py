@@ -21,7 +21,7 @@ from torch.autograd.function import once_differentiable
 from .layers import check_not_negative, check_positive, softplus
 from .match_costs import BCECost, ClassificationCost, DiceCost, FocalCost, MatchCost
 from .resize import resize, resize_transposed
-from .structures import SegmentTargets, at_least_float32
+from .structures import SegmentTargets, at_least_float32, map_size
 
 # Elements of one streamed chunk: what fits the cache of a CPU, or fills a GPU.
 _CHUNK = {"cpu": 1 << 19, "cuda": 1 << 25}
@@ -221,7 +221,7 @@ class _StreamedMaskLosses(torch.autograd.Function):
         values = logits.new_empty(len(losses), *logits.shape[:2])
         training = ctx.needs_input_grad[0]
         grads = logits.new_empty(len(losses), *logits.shape) if training else None
-        grid = (logits.shape[-2], logits.shape[-1])
+        grid = map_size(logits)
         for rows, layers, signed in _chunks(logits, segments, targets, chunk):
             for index, loss in enumerate(losses):
                 value, grad = loss.value_and_grad(signed)

@@ -29,6 +29,12 @@ class MatchCost:
         check_not_negative(weight=weight)
         self.weight = weight
 
+    def __call__(
+        self, pred_instances: Any, gt_instances: Any, img_meta: dict | None = None
+    ) -> Tensor:
+        """Weighted costs (n, G), MMDetection's signature."""
+        raise NotImplementedError
+
 
 class ClassificationCost(MatchCost):
     """Minus the probability of the segment's class."""

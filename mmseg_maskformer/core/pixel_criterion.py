@@ -17,7 +17,7 @@ from .bands import tile_size
 from .layers import check_not_negative
 from .losses import MaskLoss, mask_losses
 from .resize import resize_rows, resize_rows_transposed
-from .structures import PixelPredictions, SegmentTargets
+from .structures import PixelPredictions, SegmentTargets, loss_name, map_size
 
 
 class PixelCriterion(nn.Module):
@@ -70,9 +70,9 @@ class PixelCriterion(nn.Module):
         num_layers = len(predictions.class_embed)
         losses = {}
         for layer in range(num_layers):
-            prefix = "" if layer == num_layers - 1 else f"d{layer}."
             terms = self._terms(predictions.class_logits(layer), label_maps, valid)
-            losses.update({f"{prefix}{name}": x for name, x in terms.items()})
+            for name, term in terms.items():
+                losses[loss_name(name, layer, num_layers)] = term
         return losses
 
     def _terms(
@@ -132,8 +132,7 @@ class _StreamedCrossEntropy(torch.autograd.Function):
         """The sum of the cross-entropies of all pixels."""
         total = logits.new_zeros(())
         grads = torch.zeros_like(logits) if ctx.needs_input_grad[0] else None
-        size = (label_maps.shape[-2], label_maps.shape[-1])
-        grid = (logits.shape[-2], logits.shape[-1])
+        size, grid = map_size(label_maps), map_size(logits)
         step = max(1, tile // (logits.shape[1] * size[1]))
         for image, labels in enumerate(label_maps):
             for start in range(0, size[0], step):

@@ -17,6 +17,16 @@ def at_least_float32(x: Tensor) -> Tensor:
     return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
+def map_size(maps: Tensor) -> tuple[int, int]:
+    """Height and width of maps (..., H, W)."""
+    return maps.shape[-2], maps.shape[-1]
+
+
+def loss_name(name: str, layer: int, num_layers: int) -> str:
+    """A loss of one layer by the hosts' convention: ``d{layer}.`` before the last."""
+    return name if layer == num_layers - 1 else f"d{layer}.{name}"
+
+
 class Answer(NamedTuple):
     """What one layer says about a batch; what inference needs."""
 
@@ -130,7 +140,7 @@ class SegmentTargets:
     @property
     def size(self) -> tuple[int, int]:
         """Height and width in pixels."""
-        return self.segment_map.shape[-2], self.segment_map.shape[-1]
+        return map_size(self.segment_map)
 
     def masks(self, segments: Tensor) -> Tensor:
         """Boolean masks (n, H, W) of the ``segments`` (n,) of 0..G-1."""
@@ -158,8 +168,8 @@ class SegmentTargets:
         A box reaches from the first to one past the last pixel of its segment; that
         of a segment without a pixel is zero.
         """
-        left, right = _span(self._occupied(dim=1))
-        top, bottom = _span(self._occupied(dim=0))
+        rows, columns = self._occupied()
+        (left, right), (top, bottom) = _span(columns), _span(rows)
         return torch.stack(
             [(left + right) / 2, (top + bottom) / 2, right - left, bottom - top], dim=1
         )
@@ -172,17 +182,21 @@ class SegmentTargets:
         table[self.ids.long()] = torch.arange(len(self), device=flat.device)
         return table[flat].view(self.size)
 
-    def _occupied(self, dim: int) -> Tensor:
-        """Which rows (``dim`` 0) or columns (1) hold pixels of each segment, (G, n)."""
+    def _occupied(self) -> tuple[Tensor, Tensor]:
+        """Which rows (G, H) and columns (G, W) hold pixels of each segment."""
         if self.segment_map.dim() == 3:
-            return self.segment_map.bool().any(dim=2 - dim)
+            masks = self.segment_map.bool()
+            return masks.any(dim=2), masks.any(dim=1)
         numbers = self._numbers()
-        place = torch.arange(self.size[dim], device=numbers.device)
-        place = place[:, None] if dim == 0 else place
-        # the last row is for pixels of no segment
-        occupied = numbers.new_zeros(len(self) + 1, self.size[dim], dtype=torch.bool)
-        occupied[numbers, place.expand(self.size)] = True
-        return occupied[:-1]
+        found = []
+        for dim, length in enumerate(self.size):
+            place = torch.arange(length, device=numbers.device)
+            place = place[:, None] if dim == 0 else place
+            # the last row is for pixels of no segment
+            occupied = numbers.new_zeros(len(self) + 1, length, dtype=torch.bool)
+            occupied[numbers, place.expand(self.size)] = True
+            found.append(occupied[:-1])
+        return found[0], found[1]
 
     def resized(self, size: tuple[int, int]) -> SegmentTargets:
         """The same segments on another grid, nearest neighbour."""

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING
 import torch
 from mmengine.config import Config, DictAction
 from mmengine.device import get_device
+from mmengine.model import revert_sync_batchnorm
+from mmengine.registry import MODELS, init_default_scope
+from mmengine.runner import load_checkpoint
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -71,6 +74,17 @@ def enable_amp(config: Config) -> None:
     else:
         wrapper.type = "AmpOptimWrapper"
         wrapper.loss_scale = "dynamic"
+
+
+def trained_model(config: Config, checkpoint: str) -> torch.nn.Module:
+    """The model of a config of either host with its weights, on the device at hand."""
+    require_file(checkpoint, "checkpoint")
+    init_default_scope(config.default_scope)
+    model = MODELS.build(config.model)
+    load_checkpoint(model, checkpoint, map_location="cpu")
+    if get_device() == "cpu":
+        model = revert_sync_batchnorm(model)
+    return model.to(get_device())
 
 
 def enable_tta(config: Config) -> None:

@@ -63,35 +63,24 @@ class ProgressHook(Hook):
             last=done == total,
         )
 
-    def after_val_iter(
+    def _after_iter(
         self,
         runner: Runner,
         batch_idx: int,
         data_batch: Any = None,
         outputs: Any = None,
+        mode: str = "val",
     ) -> None:
-        """Renew the line during evaluation."""
-        self._show_evaluation(batch_idx + 1, len(runner.val_dataloader))
-
-    def after_test_iter(
-        self,
-        runner: Runner,
-        batch_idx: int,
-        data_batch: Any = None,
-        outputs: Any = None,
-    ) -> None:
-        """Renew the line during a test."""
-        self._show_evaluation(batch_idx + 1, len(runner.test_dataloader))
+        """Renew the line during evaluation; the host calls it for "val" and "test"."""
+        done, total = batch_idx + 1, len(getattr(runner, f"{mode}_dataloader"))
+        last = done == total
+        self._show(f"evaluating {done}/{total}", milestone=last, last=last)
 
     def after_val_epoch(self, runner: Runner, metrics: dict | None = None) -> None:
         """Say the result so far."""
         self.metrics = dict(metrics or {})
         figures = "  ".join(f"{key} {value:.2f}" for key, value in self.metrics.items())
         self._show(f"after {runner.iter} iterations: {figures}", True, last=True)
-
-    def _show_evaluation(self, done: int, total: int) -> None:
-        last = done == total
-        self._show(f"evaluating {done}/{total}", milestone=last, last=last)
 
     def _show(self, text: str, milestone: bool, last: bool) -> None:
         if self.stream.isatty():

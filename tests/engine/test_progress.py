@@ -61,13 +61,17 @@ def test_loss_is_smoothed(clock):
 
 def test_evaluation_is_reported():
     hook = ProgressHook(io.StringIO())
-    runner = SimpleNamespace(iter=30, val_dataloader=range(3))
+    loaders = dict(val_dataloader=range(3), test_dataloader=range(2))
+    runner = SimpleNamespace(iter=30, **loaders)
     for batch in range(3):
         hook.after_val_iter(runner, batch)
     hook.after_val_epoch(runner, dict(mIoU=61.234))
     expected = "evaluating 3/3\nafter 30 iterations: mIoU 61.23\n"
     assert hook.stream.getvalue() == expected
     assert hook.metrics == {"mIoU": 61.234}
+    for batch in range(2):
+        hook.after_test_iter(runner, batch)
+    assert hook.stream.getvalue() == f"{expected}evaluating 2/2\n"
 
 
 def test_last_table_is_kept_and_other_records_are_not():

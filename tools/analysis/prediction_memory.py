@@ -7,14 +7,12 @@ all threads and libraries included::
     python tools/analysis/prediction_memory.py CONFIG --size 4096x4096 --cfg-options \
         model.test_cfg.mode=slide model.test_cfg.crop_size="(512, 512)" \
         model.test_cfg.stride="(341, 341)"
-
-One run measures one prediction: the high-water mark of a process never falls.
 """
 
 from __future__ import annotations
 
 import argparse
-import resource
+import sys
 import time
 from pathlib import Path
 
@@ -23,7 +21,10 @@ from mmengine.config import Config, DictAction
 from mmengine.registry import MODELS, init_default_scope
 from mmseg.structures import SegDataSample
 
-from mmseg_maskformer.engine.launch import require_file
+sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
+
+from benchmark_lib.measure import resident_peak  # noqa: E402
+from mmseg_maskformer.engine.launch import require_file  # noqa: E402
 
 
 def parse_args() -> argparse.Namespace:
@@ -48,12 +49,6 @@ def build(args: argparse.Namespace) -> torch.nn.Module:
     return MODELS.build(config.model).eval()
 
 
-def resident() -> int:
-    """Bytes of the process that are in memory now."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * resource.getpagesize()
-
-
 @torch.no_grad()
 def main() -> None:
     """Build, predict, report."""
@@ -65,15 +60,14 @@ def main() -> None:
     size = tuple(int(side) for side in args.size.split("x"))
     image = torch.randint(256, (3, *size), dtype=torch.uint8)
     sample = SegDataSample(metainfo=dict(img_shape=size, ori_shape=size))
-    before, start, computed = resident(), time.perf_counter(), time.process_time()
-    model.test_step(dict(inputs=[image], data_samples=[sample]))
+    start, computed = time.perf_counter(), time.process_time()
+    with resident_peak() as growth:
+        model.test_step(dict(inputs=[image], data_samples=[sample]))
     seconds = time.perf_counter() - start
     computed = time.process_time() - computed
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     print(
-        f"{args.size}: {(peak - before) / 2**20:,.0f} MiB above {before / 2**20:,.0f} "
-        f"MiB, {seconds:.0f} s, {computed:.0f} CPU s, "
-        f"{torch.get_num_threads()} thread(s)"
+        f"{args.size}: {growth[0] / 2**20:,.0f} MiB, {seconds:.0f} s, "
+        f"{computed:.0f} CPU s, {torch.get_num_threads()} thread(s)"
     )
 
 

@@ -9,14 +9,10 @@ from __future__ import annotations
 
 import argparse
 
-import torch
 from mmengine.config import Config, DictAction
-from mmengine.device import get_device
-from mmengine.model import revert_sync_batchnorm
-from mmengine.registry import DATASETS, MODELS, init_default_scope
-from mmengine.runner import load_checkpoint
+from mmengine.registry import DATASETS
 
-from mmseg_maskformer.engine.launch import require_file
+from mmseg_maskformer.engine.launch import require_file, trained_model
 from mmseg_maskformer.engine.sheet import predict_rows, prediction_sheet
 
 
@@ -35,25 +31,13 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def load_model(config: Config, checkpoint: str) -> torch.nn.Module:
-    """The trained model of a config of either host."""
-    model = MODELS.build(config.model)
-    load_checkpoint(model, checkpoint, map_location="cpu")
-    device = get_device()
-    if device == "cpu":
-        model = revert_sync_batchnorm(model)
-    return model.to(device)
-
-
 def main() -> None:
     """Predict and paint."""
     args = parse_args()
-    for path, kind in ((args.config, "config"), (args.checkpoint, "checkpoint")):
-        require_file(path, kind)
+    require_file(args.config, "config")
     config = Config.fromfile(args.config)
     config.merge_from_dict(args.cfg_options)
-    init_default_scope(config.default_scope)
-    model = load_model(config, args.checkpoint)
+    model = trained_model(config, args.checkpoint)
     dataset = DATASETS.build(config[f"{args.split}_dataloader"].dataset)
     rows = predict_rows(model, dataset, args.num)
     meta = dataset.metainfo

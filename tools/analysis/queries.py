@@ -17,13 +17,10 @@ from typing import Any, NamedTuple
 import matplotlib.pyplot as plt
 import torch
 from mmengine.config import Config
-from mmengine.device import get_device
-from mmengine.model import revert_sync_batchnorm
-from mmengine.registry import DATASETS, MODELS, init_default_scope
-from mmengine.runner import load_checkpoint
+from mmengine.registry import DATASETS
 
 from mmseg_maskformer.adapters.head import PredictionHead
-from mmseg_maskformer.engine.launch import require_file
+from mmseg_maskformer.engine.launch import require_file, trained_model
 from mmseg_maskformer.engine.queries.analysis import (
     QueryError,
     QueryRecord,
@@ -68,22 +65,16 @@ def parse_args() -> argparse.Namespace:
 
 def load(config_file: str, checkpoint: str) -> Trained:
     """The trained model of a config of either host, and its validation set."""
-    for path, kind in ((config_file, "config"), (checkpoint, "checkpoint")):
-        require_file(path, kind)
+    require_file(config_file, "config")
     config = Config.fromfile(config_file)
-    init_default_scope(config.default_scope)
-    model = MODELS.build(config.model)
+    model = trained_model(config, checkpoint)
     if not isinstance(getattr(model, "decode_head", None), PredictionHead):
         raise SystemExit(
             f"{type(model).__name__} of {config_file} has no head of this package, "
             "whose queries could be looked at; give a config of MaskFormerSegmentor or "
             "MaskFormerDetector."
         )
-    load_checkpoint(model, checkpoint, map_location="cpu")
-    if get_device() == "cpu":
-        model = revert_sync_batchnorm(model)
-    dataset = DATASETS.build(config.val_dataloader.dataset)
-    return Trained(model.to(get_device()), dataset)
+    return Trained(model, DATASETS.build(config.val_dataloader.dataset))
 
 
 def save_chart(rows: list[dict], path: Path) -> None:

@@ -108,7 +108,7 @@ def _cuda_memory(variant: Variant) -> dict[str, int]:
 
 
 def _cpu_memory(variant: Variant) -> dict[str, int]:
-    with _resident_peak() as resident:
+    with resident_peak() as resident:
         variant.step()
     variant.clear()
     activities = [torch.profiler.ProfilerActivity.CPU]
@@ -129,7 +129,7 @@ def _cpu_memory(variant: Variant) -> dict[str, int]:
 
 
 @contextmanager
-def _resident_peak() -> Iterator[list[int]]:
+def resident_peak() -> Iterator[list[int]]:
     """Growth of the resident set's high-water mark in bytes; -1 where not known."""
     clear, status = Path("/proc/self/clear_refs"), Path("/proc/self/status")
     found = [-1]

@@ -5,9 +5,8 @@ and the rates are 6, 12 and 18. Widths and the auxiliary head of weight 0.4 are 
 MMSegmentation's recipes for ResNet-18.
 """
 
-_base_ = "maskformer_r18.py"
+_base_ = ["maskformer_r18.py", "fcn_auxiliary.py"]
 
-norm = dict(type="BN", requires_grad=True)
 model = dict(
     type="EncoderDecoder",
     backbone=dict(strides=(1, 2, 2, 1), dilations=(1, 1, 1, 2)),
@@ -22,21 +21,9 @@ model = dict(
         c1_channels=12,
         dropout_ratio=0.1,
         num_classes=150,
-        norm_cfg=norm,
+        norm_cfg=dict(type="BN", requires_grad=True),
         align_corners=False,
         loss_decode=dict(type="CrossEntropyLoss", loss_weight=1.0),
     ),
-    auxiliary_head=dict(
-        type="FCNHead",
-        in_channels=256,
-        in_index=2,
-        channels=64,
-        num_convs=1,
-        concat_input=False,
-        dropout_ratio=0.1,
-        num_classes=150,
-        norm_cfg=norm,
-        align_corners=False,
-        loss_decode=dict(type="CrossEntropyLoss", loss_weight=0.4),
-    ),
+    auxiliary_head=_base_.auxiliary_head,
 )

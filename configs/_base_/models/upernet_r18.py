@@ -5,9 +5,8 @@ the parameters are then about as many as MaskFormer's. The auxiliary head of wei
 is that of the recipes.
 """
 
-_base_ = "maskformer_r18.py"
+_base_ = ["maskformer_r18.py", "fcn_auxiliary.py"]
 
-norm = dict(type="BN", requires_grad=True)
 model = dict(
     type="EncoderDecoder",
     decode_head=dict(
@@ -19,21 +18,9 @@ model = dict(
         channels=256,
         dropout_ratio=0.1,
         num_classes=150,
-        norm_cfg=norm,
+        norm_cfg=dict(type="BN", requires_grad=True),
         align_corners=False,
         loss_decode=dict(type="CrossEntropyLoss", loss_weight=1.0),
     ),
-    auxiliary_head=dict(
-        type="FCNHead",
-        in_channels=256,
-        in_index=2,
-        channels=256,
-        num_convs=1,
-        concat_input=False,
-        dropout_ratio=0.1,
-        num_classes=150,
-        norm_cfg=norm,
-        align_corners=False,
-        loss_decode=dict(type="CrossEntropyLoss", loss_weight=0.4),
-    ),
+    auxiliary_head=dict(_base_.auxiliary_head, channels=256),
 )
