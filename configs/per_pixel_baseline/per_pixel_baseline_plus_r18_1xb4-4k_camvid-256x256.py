@@ -1,0 +1,17 @@
+"""PerPixelBaseline+ with ResNet-18 on CamVid, beside our MaskFormer: only the head differs.
+
+One side of the comparison in docs/comparison.md.
+    python tools/train.py \
+        configs/per_pixel_baseline/per_pixel_baseline_plus_r18_1xb4-4k_camvid-256x256.py
+"""
+
+_base_ = "../maskformer/maskformer_r18_1xb4-4k_camvid-256x256.py"
+
+data_preprocessor = dict(size_divisor=1, test_cfg=dict(size_divisor=1))
+model = dict(
+    data_preprocessor=data_preprocessor,
+    decode_head=dict(
+        transformer_decoder=dict(num_queries=None),  # one for each class
+        criterion=dict(_delete_=True, type="PixelCriterion"),
+    ),
+)
