@@ -1,4 +1,4 @@
-"""PerPixelBaseline+ with ResNet-18 on CamVid, beside our MaskFormer: only the head differs.
+"""PerPixelBaseline+ with ResNet-18 on CamVid beside our MaskFormer: only heads differ.
 
 One side of the comparison in docs/comparison.md.
     python tools/train.py \

@@ -76,8 +76,8 @@ class MaskFormerHead(PredictionHead):
         """Weighted losses by name.
 
         Raises:
-            ValueError: A label is neither a class nor void, or a label map has not the
-                size of its image.
+            ValueError: A label is neither a class nor void, or a label map is missing
+                or has not the size of its image.
         """
         metas = [sample.metainfo for sample in batch_data_samples]
         labels = _label_maps(batch_data_samples, inputs[0].shape[-2:])
@@ -181,6 +181,13 @@ def _name(meta: dict, index: int) -> str:
 
 def _label_maps(samples: list[SegDataSample], grid: Sequence[int]) -> Tensor:
     """(B, H, W) labels, each of the size of the network's input."""
+    for index, sample in enumerate(samples):
+        if "gt_sem_seg" not in sample:
+            raise ValueError(
+                f"{_name(sample.metainfo, index)} has no label map. Set "
+                "data_prefix.seg_map_path of the data set, and load it in the pipeline "
+                "with mmseg_maskformer.LoadLabelMap."
+            )
     maps = [sample.gt_sem_seg.data for sample in samples]
     for index, (sample, labels) in enumerate(zip(samples, maps, strict=True)):
         if not fits(labels.shape[-2:], grid) or labels.shape != maps[0].shape:

@@ -17,7 +17,8 @@ class LoadLabelMap(LoadAnnotations):
 
     Maps of more than 8 bits keep their labels. ``reduce_zero_label`` and the data set's
     choice of classes work as in the host; what they drop becomes 255 in 8-bit maps and
-    65535 in wider ones. Takes the host's arguments.
+    65535 in wider ones. An image that comes without ``seg_map_path``, as in inference,
+    goes on as it is. Takes the host's arguments.
 
     Raises:
         OSError: The file is missing, incomplete or no image.
@@ -26,7 +27,9 @@ class LoadLabelMap(LoadAnnotations):
 
     def _load_seg_map(self, results: dict) -> None:
         """Add ``gt_seg_map`` (H, W), uint8 or int32."""
-        path = results["seg_map_path"]
+        path = results.get("seg_map_path")
+        if path is None:
+            return
         with naming("label map", path):
             content = fileio.get(path, backend_args=self.backend_args)
             labels = mmcv.imfrombytes(

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import math
 
+import mmcv
 import pytest
 import torch
+from mmengine.config import Config
+from mmseg.apis import inference_model
 
 from mmseg_maskformer.core.structures import PixelPredictions, Predictions
 from tests import reference
@@ -18,6 +21,7 @@ from tests.adapters.test_semantic import (
     images,
     samples,
 )
+from tests.conftest import REPOSITORY
 
 PER_PIXEL = dict(
     transformer_decoder=None, criterion=dict(type="PixelCriterion"), num_classes=CLASSES
@@ -221,6 +225,23 @@ def test_a_layer_that_does_not_exist_is_a_sentence():
         message = f"test_cfg.layer={layer} is none of the model's 2 layers"
         with pytest.raises(ValueError, match=message):
             model.predict(images((64, 96)), samples((64, 96)))
+
+
+def test_one_image_by_its_path_or_its_pixels(shared_data, monkeypatch):
+    monkeypatch.setenv("MASKFORMER_DATA", str(shared_data))
+    leaf = "maskformer/maskformer_r18_1xb4-4k_camvid-256x256.py"
+    config = Config.fromfile(REPOSITORY / "configs" / leaf)
+    model = build_tiled(data_preprocessor=config.model.data_preprocessor)
+    model.decode_head.network = Masks()
+    model.cfg = config
+    path = min((shared_data / "camvid/images/val").iterdir())
+    pixels = mmcv.imread(path, backend="pillow")
+    # by its path first: for pixels the host changes the pipeline of the config
+    by_path, by_pixels = (inference_model(model, x) for x in (str(path), pixels))
+    found = by_path.pred_sem_seg.data
+    assert found.shape == (1, 360, 480)
+    assert torch.equal(by_pixels.pred_sem_seg.data, found)
+    assert len(found.unique()) > 1
 
 
 @pytest.mark.parametrize(

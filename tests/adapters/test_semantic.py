@@ -316,6 +316,13 @@ def test_label_map_of_another_size_names_the_image():
         build().loss(images((64, 96)), samples((64, 96), labels=labels))
 
 
+def test_missing_label_map_names_the_image():
+    batch = samples((64, 96), labels=label_maps((64, 96)))
+    del batch[1].gt_sem_seg
+    with pytest.raises(ValueError, match=r"street_1.png has no label map\. Set data"):
+        build().loss(images((64, 96)), batch)
+
+
 def test_label_maps_of_unequal_size_name_the_image():
     batch = samples((64, 96), labels=label_maps((64, 96)))
     batch[1].gt_sem_seg = PixelData(data=label_maps((64, 95))[:1])

@@ -139,6 +139,11 @@ def test_choice_of_classes_renumbers(tmp_path):
     assert loaded.tolist() == [[1, 255, 0, 255]]
 
 
+def test_image_without_label_map_goes_on_as_it_is():
+    given = dict(img_path="a.jpg", reduce_zero_label=False, seg_fields=[])
+    assert LoadLabelMap()(dict(given)) == given
+
+
 def test_missing_label_map_is_named(tmp_path):
     path = tmp_path / "none.png"
     with pytest.raises(OSError, match=f"label map {re.escape(str(path))} cannot be"):
