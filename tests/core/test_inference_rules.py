@@ -144,6 +144,8 @@ def test_void_where_nobody_competes_or_everybody_leaves():
     sure = torch.tensor([[0.9, 0.05, 0.05]]).expand(4, 3).log()
     image = (masks, Frame.whole((4, 1)), 65535)
     assert iterative_labels(sure, *image).flatten().tolist() == [65535] * 4
+    everybody = iterative_labels(sure, *image, overlap_threshold=0.25)
+    assert everybody.flatten().tolist() == [0] * 4
     assert general_labels(sure, *image).flatten().tolist() == [0] * 4
     nothing = sure.flip(1)  # "no object" has 0.9
     assert general_labels(nothing, *image).flatten().tolist() == [65535] * 4
