@@ -48,3 +48,41 @@ def test_memory_of_a_prediction(monkeypatch, capsys):
     (found,) = re.findall(pattern, capsys.readouterr().out)
     # not less than the float image, 48 MiB, and its labels, 32 MiB
     assert int(found.replace(",", "")) >= 80
+
+
+HEADER = "method,seeds,miou,miou_half_range,pq_st,pq_st_half_range"
+
+
+def comparison(path, *rows):
+    path.write_text("\n".join([HEADER, *rows]) + "\n")
+    return path
+
+
+def test_scores_by_classes(monkeypatch, tmp_path, capsys):
+    pytest.importorskip("matplotlib").use("Agg")
+    few = comparison(
+        tmp_path / "few.csv", "Baseline,2,60.0,1.5,40.0,0.25", "Masks,1,61.125,0.0,45,0"
+    )
+    many = comparison(  # one method has failed, and one is here alone
+        tmp_path / "many.csv", "Baseline,1,12,0,6,0", "Masks,0,,,,", "Other,1,9,0,3,0"
+    )
+    picture = tmp_path / "scores.png"
+    tool = "analysis/scores_by_classes.py"
+    run_script(monkeypatch, tool, f"847={many}", f"20={few}", "--plot", picture)
+    table = """|  | mIoU, K = 20 | mIoU, K = 847 | PQ-St, K = 20 | PQ-St, K = 847 |
+| --- | --: | --: | --: | --: |
+| Baseline | 60.00 ± 1.50 | 12.00 | 40.00 ± 0.25 | 6.00 |
+| Masks | 61.12 | - | 45.00 | - |
+| Other | - | 9.00 | - | 3.00 |
+| Masks - Baseline | +1.12 | - | +5.00 | - |
+| Other - Baseline | - | -3.00 | - | -3.00 |
+"""
+    assert capsys.readouterr().out == table
+    with Image.open(picture) as opened:
+        assert opened.size == (1080, 408)
+
+
+@pytest.mark.parametrize("argument", ["comparison.csv", "20=none.csv"])
+def test_tables_without_classes_or_file_are_named(monkeypatch, argument):
+    with pytest.raises(SystemExit, match=f"^{argument} is no number of classes with"):
+        run_script(monkeypatch, "analysis/scores_by_classes.py", argument)

@@ -159,8 +159,10 @@ def _method(head: dict) -> str:
     name = _class_name(head)
     if not head["type"].startswith(_OURS):
         return _METHODS.get(name, name.removesuffix("Head"))
-    if _class_name(head.get("criterion", {})) != "PixelCriterion":
-        return name.removesuffix("Head")
+    criterion = head.get("criterion", {})
+    if _class_name(criterion) != "PixelCriterion":
+        fixed = _class_name(criterion.get("assigner", {})) == "FixedAssigner"
+        return name.removesuffix("Head") + ("-fixed" if fixed else "")
     queries = head.get("transformer_decoder", {})  # absent means the default one
     return "PerPixelBaseline" if queries is None else "PerPixelBaseline+"
 

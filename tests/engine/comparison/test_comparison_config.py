@@ -86,6 +86,10 @@ PIXELS = dict(type="PixelCriterion")
     ("head", "expected"),
     [
         (dict(type=OURS), "MaskFormer"),
+        (
+            dict(type=OURS, criterion=dict(assigner=dict(type="FixedAssigner"))),
+            "MaskFormer-fixed",
+        ),
         (dict(type=OURS, criterion=PIXELS), "PerPixelBaseline+"),
         (
             dict(type=OURS, criterion=PIXELS, transformer_decoder=None),

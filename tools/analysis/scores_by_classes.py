@@ -1,0 +1,137 @@
+r"""Scores of the same methods against the number of classes, from several comparisons.
+
+    python tools/analysis/scores_by_classes.py 20=work_dirs/scenes-20/comparison.csv \
+        150=work_dirs/scenes-150/comparison.csv --plot scores.png
+
+Prints a Markdown table: mIoU and PQ-St of every method and number of classes, with the
+spread over seeds, and each method's distance to the first one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+from pathlib import Path
+from typing import NamedTuple
+
+import matplotlib.pyplot as plt
+
+METRICS = {"miou": "mIoU", "pq_st": "PQ-St"}
+
+
+class Score(NamedTuple):
+    """A score over seeds."""
+
+    mean: float
+    half_range: float
+    seeds: int
+
+    def __str__(self) -> str:
+        return f"{self.mean:.2f}" + (
+            f" ± {self.half_range:.2f}" if self.seeds > 1 else ""
+        )
+
+
+Scores = dict[int, dict[str, Score]]  # by number of classes, then by method
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "tables",
+        nargs="+",
+        metavar="CLASSES=comparison.csv",
+        help="of tools/compare.py",
+    )
+    parser.add_argument("--plot", type=Path, help="paint this picture")
+    return parser.parse_args()
+
+
+def read_tables(tables: list[str], metric: str) -> Scores:
+    """One score of every table; methods without it are left out.
+
+    Raises:
+        SystemExit: An argument is no number of classes with a file.
+    """
+    found: Scores = {}
+    for table in tables:
+        classes, _, path = table.partition("=")
+        if not classes.isdigit() or not Path(path).is_file():
+            raise SystemExit(
+                f"{table} is no number of classes with the comparison.csv of "
+                "tools/compare.py; write for example 20=work_dirs/scenes/comparison.csv"
+            )
+        with open(path, encoding="utf-8") as file:
+            rows = [row for row in csv.DictReader(file) if row[metric]]
+        found[int(classes)] = {
+            row["method"]: Score(
+                float(row[metric]),
+                float(row[f"{metric}_half_range"]),
+                int(row["seeds"]),
+            )
+            for row in rows
+        }
+    return dict(sorted(found.items()))
+
+
+def methods(scores: Scores) -> list[str]:
+    """All methods, in the order in which they appear."""
+    return list(dict.fromkeys(name for row in scores.values() for name in row))
+
+
+def markdown(scores: dict[str, Scores]) -> str:
+    """Rows of methods, columns of metrics and numbers of classes."""
+    columns = [(metric, k) for metric in scores for k in scores[metric]]
+    lines = [
+        ["", *(f"{METRICS[metric]}, K = {k}" for metric, k in columns)],
+        ["---", *("--:" for _ in columns)],
+    ]
+    first, *others = methods(scores["miou"])
+    for name in (first, *others):
+        cells = [scores[metric][k].get(name, "-") for metric, k in columns]
+        lines.append([name, *map(str, cells)])
+    for name in others:
+        gains = [_gain(scores[metric][k], name, first) for metric, k in columns]
+        lines.append([f"{name} - {first}", *gains])
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _gain(scores: dict[str, Score], name: str, first: str) -> str:
+    if not {name, first} <= set(scores):
+        return "-"
+    return f"{scores[name].mean - scores[first].mean:+.2f}"
+
+
+def plot(scores: dict[str, Scores], path: Path) -> None:
+    """A panel for each metric, a line with error bars for each method."""
+    figure, panels = plt.subplots(
+        1, len(scores), figsize=(9, 3.4), layout="constrained", squeeze=False
+    )
+    for axes, (metric, tables) in zip(panels[0], scores.items(), strict=True):
+        for name in methods(tables):
+            held = {k: row[name] for k, row in tables.items() if name in row}
+            means = [score.mean for score in held.values()]
+            spread = [score.half_range for score in held.values()]
+            axes.errorbar(
+                list(held), means, spread, fmt="o-", label=name, markersize=4, capsize=3
+            )
+        axes.set(xscale="log", xlabel="classes", ylabel=METRICS[metric])
+        axes.set_xticks(list(tables), labels=list(map(str, tables)), minor=False)
+        axes.minorticks_off()
+        axes.grid(alpha=0.3)
+    panels[0][0].legend(fontsize=8)
+    figure.savefig(path, dpi=120)
+
+
+def main() -> None:
+    """Read, print, paint."""
+    args = parse_args()
+    scores = {metric: read_tables(args.tables, metric) for metric in METRICS}
+    print(markdown(scores))
+    if args.plot:
+        plot(scores, args.plot)
+
+
+if __name__ == "__main__":
+    main()
