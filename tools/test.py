@@ -12,11 +12,14 @@ from mmseg_maskformer.engine.launch import (
     enable_tta,
     leave_processes,
     load_config,
-    require_file,
+    require_checkpoint,
 )
 
 if TYPE_CHECKING:
     from mmengine.config import Config
+
+
+_CLASSES_OF_A_MAP = 256
 
 
 def parse_args() -> argparse.Namespace:
@@ -55,7 +58,8 @@ def write_label_maps(config: Config, folder: str) -> None:
     """Make the evaluator write the predicted label maps.
 
     Raises:
-        SystemExit: The config evaluates with a metric that cannot write them.
+        SystemExit: The config evaluates with a metric that cannot write them, or the
+            model has more classes than the host's 8-bit maps hold.
     """
     evaluators = config.test_evaluator
     evaluators = evaluators if isinstance(evaluators, list) else [evaluators]
@@ -66,6 +70,12 @@ def write_label_maps(config: Config, folder: str) -> None:
             f"--out needs an IoUMetric in test_evaluator, but {config.filename} has "
             f"{names}, which write no label maps; --show-dir paints pictures."
         )
+    classes = config.model.decode_head.num_classes
+    if classes > _CLASSES_OF_A_MAP:
+        raise SystemExit(
+            f"--out writes 8-bit maps by IoUMetric, and {config.filename} has "
+            f"{classes} classes; take pred_sem_seg of inference_model."
+        )
     writers[0]["output_dir"] = folder
 
 
@@ -73,7 +83,7 @@ def main() -> None:
     """Build the runner and evaluate."""
     args = parse_args()
     config = load_config(args)
-    require_file(args.checkpoint, "checkpoint")
+    require_checkpoint(args.checkpoint)
     config.load_from = args.checkpoint
     config.resume = False
     if args.tta:

@@ -28,12 +28,13 @@ class FixedAssigner:
         """
         num_layers, _, num_queries, outputs = predictions.class_logits.shape
         check_fixed(num_queries, num_classes=outputs - 1)
-        for target in targets:
-            if len(target.labels.unique()) < len(target):
-                raise ValueError(
-                    f"{target.name} has several segments of one class, and "
-                    "FixedAssigner one query per class; use HungarianAssigner."
-                )
+        ordered = [target.labels.sort().values for target in targets]
+        repeated = torch.stack([(x[1:] == x[:-1]).any() for x in ordered]).tolist()
+        if any(repeated):
+            raise ValueError(
+                f"{targets[repeated.index(True)].name} has several segments of one "
+                "class, and FixedAssigner one query per class; use HungarianAssigner."
+            )
         return [
             Match(
                 target.labels.expand(num_layers, -1),

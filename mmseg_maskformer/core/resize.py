@@ -74,12 +74,25 @@ def resize_rows(
     Returns:
         (N, rows, W).
     """
-    low, high, fraction = _taps(height or x.shape[1], size[0], rows)
+    used, low, high, fraction = _mixture(height or x.shape[1], size[0], rows, x.device)
     # widths first: few source rows are stretched, and every row is mixed of two of them
+    wide = F.interpolate(x.index_select(1, used - first), size[1], mode="linear")
+    mixed = wide.index_select(1, low), wide.index_select(1, high)
+    return torch.lerp(*mixed, fraction.to(x.dtype))
+
+
+@lru_cache(maxsize=1024)
+def _mixture(
+    n_in: int, n_out: int, rows: tuple[int, int], device: torch.device
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Source rows that target rows need, which two of these each one needs, the share.
+
+    Kept, since making and sending them would stop a GPU at every band.
+    """
+    low, high, fraction = _taps(n_in, n_out, rows)
     used, place = torch.cat([low, high]).unique(return_inverse=True)
-    wide = F.interpolate(x[:, (used - first).to(x.device)], size[1], mode="linear")
-    low, high = place.to(x.device).chunk(2)
-    return torch.lerp(wide[:, low], wide[:, high], fraction[:, None].to(x))
+    low, high = place.to(device).chunk(2)
+    return used.to(device), low, high, fraction[:, None].to(device)
 
 
 def resize_rows_transposed(

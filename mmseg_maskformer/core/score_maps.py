@@ -70,8 +70,8 @@ class Window(NamedTuple):
         masks = resize_rows(self.mask_logits, self.upsampled_size, rows)
         masks = masks[..., : self.size[1]]
         if self.probs is None:
-            nothing = masks.new_zeros(int(no_object), *masks.shape[1:])
-            return torch.cat([masks, nothing])
+            scores, free = masks, masks.new_zeros(1, *masks.shape[1:])
+            return torch.cat([scores, free]) if no_object else scores
         scores = _combined(self.probs, masks.sigmoid_())
         if not no_object:
             return scores
@@ -136,8 +136,13 @@ class WindowScores:
     def _at_input(self, rows: tuple[int, int]) -> Tensor:
         """Scores (n, rows, W) of the part of the input that is not padding."""
         start, stop = rows
+        windows = self.covering(start, stop)
+        if len(windows) == 1:  # it covers all of these rows
+            (top, _), columns = windows[0].place, slice(*self.frame.crop[2:])
+            scores = windows[0].scores((start - top, stop - top), self.no_object)
+            return scores[..., columns]
         total = count = torch.zeros(())
-        for window in self.covering(start, stop):
+        for window in windows:
             top, left = window.place
             low, high = max(start, top), min(stop, top + window.size[0])
             scores = window.scores((low - top, high - top), self.no_object)

@@ -176,11 +176,12 @@ class SegmentTargets:
 
     def _numbers(self) -> Tensor:
         """(H, W) number of each pixel's segment in an id map, -1 where none."""
-        flat = self.segment_map.flatten().long()
-        largest = int(torch.cat([flat, self.ids.long()]).max())
-        table = flat.new_full((largest + 2,), -1)  # its last row is for id -1
-        table[self.ids.long()] = torch.arange(len(self), device=flat.device)
-        return table[flat].view(self.size)
+        found = self.segment_map.long()
+        if not len(self):
+            return torch.full_like(found, -1)
+        ids, order = self.ids.long().sort()
+        place = torch.searchsorted(ids, found).clamp_(max=len(self) - 1)
+        return torch.where(ids[place] == found, order[place], -1)
 
     def _occupied(self) -> tuple[Tensor, Tensor]:
         """Which rows (G, H) and columns (G, W) hold pixels of each segment."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -58,6 +59,12 @@ def require_file(path: str, kind: str) -> None:
         raise SystemExit(f"There is no {kind} file {path} (looked from {Path.cwd()}).")
 
 
+def require_checkpoint(path: str) -> None:
+    """Stop with a sentence when ``path`` is neither a file nor an address."""
+    if "://" not in path:
+        require_file(path, "checkpoint")
+
+
 def enable_amp(config: Config) -> None:
     """Switch to mixed precision: float16 on an accelerator, bfloat16 on the CPU."""
     wrapper = config.optim_wrapper
@@ -76,14 +83,20 @@ def enable_amp(config: Config) -> None:
         wrapper.loss_scale = "dynamic"
 
 
+def untrained_model(config: Config) -> torch.nn.Module:
+    """The model of a config of either host; nothing is downloaded."""
+    init_default_scope(config.get("default_scope", "mmseg"))
+    settings = copy.deepcopy(config.model)
+    if settings.backbone.get("pretrained") is True:  # timm would download
+        settings.backbone.pretrained = False
+    return revert_sync_batchnorm(MODELS.build(settings))
+
+
 def trained_model(config: Config, checkpoint: str) -> torch.nn.Module:
     """The model of a config of either host with its weights, on the device at hand."""
-    require_file(checkpoint, "checkpoint")
-    init_default_scope(config.default_scope)
-    model = MODELS.build(config.model)
+    require_checkpoint(checkpoint)
+    model = untrained_model(config)
     load_checkpoint(model, checkpoint, map_location="cpu")
-    if get_device() == "cpu":
-        model = revert_sync_batchnorm(model)
     return model.to(get_device())
 
 
@@ -103,10 +116,20 @@ def averaging_model(config: Config) -> dict:
 
     It is the config's ``tta_model``; a model of the host gets the host's own, for
     MaskFormerTTA takes segmentors and detectors of this package only.
+
+    Raises:
+        SystemExit: The host's wrapper would take a softmax of scores that are none.
     """
     ours = "mmseg_maskformer."
     wrapper = config.get("tta_model") or dict(type=f"{ours}MaskFormerTTA")
     if wrapper["type"].startswith(ours) and not config.model.type.startswith(ours):
+        head = config.model.get("decode_head", {})
+        if isinstance(head, dict) and head["type"].startswith(ours):
+            raise SystemExit(
+                f"{config.filename} has {head['type']} in {config.model.type}, whose "
+                "scores of several views cannot be averaged; set model.type to "
+                f"{ours}MaskFormerSegmentor."
+            )
         wrapper = dict(type="SegTTAModel")
     return dict(wrapper, module=config.model)
 

@@ -10,6 +10,7 @@ import torch
 from mmseg_maskformer.core.bands import Frame
 from mmseg_maskformer.core.box_losses import BoxL1Loss, GIoULoss
 from mmseg_maskformer.core.criterion import SetCriterion
+from mmseg_maskformer.core.fixed_assigner import FixedAssigner
 from mmseg_maskformer.core.inference import semantic_labels, semantic_scores
 from mmseg_maskformer.core.instances import instances
 from mmseg_maskformer.core.losses import DiceLoss, FocalMaskLoss
@@ -75,17 +76,22 @@ def test_gradients_are_reproducible():
     assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
 
 
-def test_one_copy_to_the_host_per_step():
-    predictions, targets = problem()
-    moved = Predictions(*(x.cuda() for x in predictions[:3]))
-    targets = [on_gpu(x) for x in targets]
-    SetCriterion()(moved, targets)
+def copies_to_the_host(criterion, predictions, targets):
+    """How many there are in a step that is not the first."""
+    moved = predictions._replace(
+        **{name: x.cuda() for name, x in predictions._asdict().items() if x is not None}
+    )
+    criterion(moved, [on_gpu(x) for x in targets])
+    targets = [on_gpu(x) for x in targets]  # without what the first step has kept
     activities = [torch.profiler.ProfilerActivity.CUDA]
     with torch.profiler.profile(activities=activities) as profile:
-        SetCriterion()(moved, targets)
+        criterion(moved, targets)
         torch.cuda.synchronize()
-    copies = [e for e in profile.events() if "Memcpy DtoH" in e.name]
-    assert len(copies) == 1
+    return sum("Memcpy DtoH" in event.name for event in profile.events())
+
+
+def test_one_copy_to_the_host_per_step():
+    assert copies_to_the_host(SetCriterion(), *problem()) == 1
 
 
 def run_variant(criterion, predictions, targets, device):
@@ -99,7 +105,7 @@ def run_variant(criterion, predictions, targets, device):
 
 
 def variants():
-    """Criteria, predictions and targets of boxes and of pixels."""
+    """Criteria, predictions and targets of boxes, of fixed matching and of pixels."""
     predictions, targets = problem()
     generator = torch.Generator().manual_seed(1)
     boxes = torch.rand(2, 3, 25, 4, generator=generator).clamp(min=0.05)
@@ -108,11 +114,16 @@ def variants():
         torch.randn(2, 3, 30, 16, generator=generator), predictions.mask_features
     )
     classes = semantic_targets(labels.where(labels < 30, 255), num_classes=30)
+    per_class = Predictions(
+        torch.randn(2, 3, 30, 31, generator=generator),
+        *(pixels.class_embed, predictions.mask_features),
+    )
     return {
         "boxes": (
             SetCriterion(loss_bbox=BoxL1Loss(), loss_giou=GIoULoss()),
             *(predictions._replace(boxes=boxes), targets),
         ),
+        "fixed": (SetCriterion(assigner=FixedAssigner()), per_class, classes),
         "pixels": (PixelCriterion(), pixels, classes),
         "class masks": (
             PixelCriterion(1, FocalMaskLoss(), DiceLoss()),
@@ -122,7 +133,15 @@ def variants():
     }
 
 
-@pytest.mark.parametrize("name", ["boxes", "pixels", "class masks"])
+COPIES = {"boxes": 1, "fixed": 1, "pixels": 0, "class masks": 0}
+
+
+@pytest.mark.parametrize("name", COPIES)
+def test_variants_copy_to_the_host_for_the_matching_alone(name):
+    assert copies_to_the_host(*variants()[name]) == COPIES[name]
+
+
+@pytest.mark.parametrize("name", COPIES)
 def test_variants_equal_those_of_the_cpu_and_are_reproducible(name):
     criterion, predictions, targets = variants()[name]
     wanted, wanted_grads = run_variant(criterion, predictions, targets, "cpu")

@@ -6,8 +6,10 @@ from argparse import ArgumentParser
 
 import pytest
 from mmengine.config import Config
+from torch.nn import Identity
 
 from mmseg_maskformer.engine import launch
+from tests.conftest import REPOSITORY
 
 
 def parse(*argv: str):
@@ -53,6 +55,23 @@ def test_both_spellings_of_local_rank(config_file, spelling, monkeypatch):
 def test_missing_config_is_a_sentence():
     with pytest.raises(SystemExit, match=r"There is no config file nowhere\.py"):
         launch.load_config(parse("nowhere.py"))
+
+
+def test_missing_checkpoint_is_a_sentence_and_an_address_none():
+    with pytest.raises(SystemExit, match=r"There is no checkpoint file nowhere\.pth"):
+        launch.require_checkpoint("nowhere.pth")
+    launch.require_checkpoint("maskformer://ade20k-150/maskformer_R50_bs16_160k")
+
+
+def test_a_switch_of_timm_downloads_nothing(monkeypatch):
+    name = "maskformer_timm-convnext-t_8xb2-160k_ade20k-512x512"
+    config = Config.fromfile(REPOSITORY / f"configs/maskformer/{name}.py")
+    built = []
+    monkeypatch.setattr(launch.MODELS, "build", lambda x: built.append(x) or Identity())
+    launch.untrained_model(config)
+    assert built[0].backbone.pretrained is False
+    assert config.model.backbone.pretrained is True
+    assert built[0].decode_head == config.model.decode_head
 
 
 @pytest.mark.parametrize(

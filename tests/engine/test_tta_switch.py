@@ -33,6 +33,14 @@ def test_a_model_of_the_host_gets_the_wrapper_of_the_host():
     assert config.model.module.decode_head.type == "UPerHead"
 
 
+def test_our_head_in_a_segmentor_of_the_host_is_a_sentence():
+    config = Config.fromfile(LEAF)
+    config.model.type = "EncoderDecoder"
+    message = r"MaskFormerHead in EncoderDecoder.*set model\.type to .*Segmentor\."
+    with pytest.raises(SystemExit, match=message):
+        enable_tta(config)
+
+
 def test_a_config_without_views_is_a_sentence():
     config = Config.fromfile(
         REPOSITORY / "configs/demo/maskformer_tiny_scenes-panoptic.py"

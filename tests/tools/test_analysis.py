@@ -12,6 +12,7 @@ from PIL import Image
 
 from tests.conftest import REPOSITORY
 from tests.scripts import run_script
+from tests.tools.test_demo import run
 
 LEAF = REPOSITORY / "configs/demo/maskformer_tiny_scenes.py"
 
@@ -40,14 +41,21 @@ def test_calibration_of_scenes(monkeypatch, tmp_path, capsys):
         assert opened.size == (900, 360)
 
 
-def test_memory_of_a_prediction(monkeypatch, capsys):
-    run_script(
-        monkeypatch, "analysis/prediction_memory.py", LEAF, "--size", "2048x2048"
-    )
-    pattern = r"2048x2048: ([\d,]+) MiB, \d+ s, \d+ CPU s, \d+ thread"
-    (found,) = re.findall(pattern, capsys.readouterr().out)
-    # not less than the float image, 48 MiB, and its labels, 32 MiB
-    assert int(found.replace(",", "")) >= 80
+def test_calibration_of_a_panoptic_model_is_a_sentence(monkeypatch, tmp_path):
+    (tmp_path / "weights.pth").touch()
+    panoptic = LEAF.with_name("maskformer_tiny_scenes-panoptic.py")
+    command = ("analysis/calibration.py", panoptic, tmp_path / "weights.pth")
+    with pytest.raises(SystemExit, match=r"MaskFormerDetector of .* gives no maps"):
+        run_script(monkeypatch, *command)
+
+
+def test_memory_of_a_prediction():
+    # a process of its own has no memory left over from other tests
+    process = run("tools/analysis/prediction_memory.py", LEAF, "--size", "1024x1024")
+    pattern = r"1024x1024: ([\d,]+) MiB, \d+ s, \d+ CPU s, \d+ thread"
+    (found,) = re.findall(pattern, process.stdout)
+    # not less than the float image, 12 MiB, and its labels, 8 MiB
+    assert int(found.replace(",", "")) >= 20
 
 
 HEADER = "method,seeds,miou,miou_half_range,pq_st,pq_st_half_range"
@@ -80,6 +88,20 @@ def test_scores_by_classes(monkeypatch, tmp_path, capsys):
     assert capsys.readouterr().out == table
     with Image.open(picture) as opened:
         assert opened.size == (1080, 408)
+
+
+@pytest.mark.parametrize(
+    ("rows", "times", "message"),
+    [
+        (["Masks,1,9,0,3,0"], 2, r"20=.*is the second table for 20 classes"),
+        (["Masks,0,,,,"], 1, r"a\.csv has no scores"),
+        (["Masks,1,9,0,3,0"] * 2, 1, r"a\.csv has .* two configs of one method"),
+    ],
+)
+def test_tables_that_say_nothing_clear(monkeypatch, tmp_path, rows, times, message):
+    tables = [f"20={comparison(tmp_path / 'a.csv', *rows)}"] * times
+    with pytest.raises(SystemExit, match=message):
+        run_script(monkeypatch, "analysis/scores_by_classes.py", *tables)
 
 
 @pytest.mark.parametrize("argument", ["comparison.csv", "20=none.csv"])

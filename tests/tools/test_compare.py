@@ -102,6 +102,10 @@ def options(out, **changes):
             dict(checkpoints=(DEMO, DEMO), amp=True, train=False),
             "--checkpoints trains nothing",
         ),
+        (
+            dict(checkpoints=(DEMO, DEMO), seeds=(0, 1), train=False),
+            "--checkpoints trains nothing",
+        ),
         (dict(iterations=0), "--iterations 0: give 1 or more"),
         (dict(configs=(DEMO, CAMVID), overrides={}), "A comparison needs one data set"),
         (dict(configs=("none.py",)), "There is no config file none.py"),

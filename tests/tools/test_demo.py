@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 
 from tests.conftest import REPOSITORY
+from tests.scripts import run_script
 
 SMALL = (
     "train_cfg.max_iters=3",
@@ -157,6 +158,16 @@ def test_label_maps_of_a_panoptic_model_are_refused(panoptic_demo, tmp_path):
         run(*command)
     assert "--out needs an IoUMetric in test_evaluator" in caught.value.stderr
     assert "Traceback" not in caught.value.stderr
+
+
+def test_label_maps_of_more_classes_than_a_byte_holds_are_refused(
+    monkeypatch, tmp_path
+):
+    config = REPOSITORY / "configs/studies/scenes/maskformer_tiny_scenes-847.py"
+    (tmp_path / "weights.pth").touch()
+    command = (config, tmp_path / "weights.pth", "--out", tmp_path)
+    with pytest.raises(SystemExit, match="8-bit maps by IoUMetric, and .* has 847 cl"):
+        run_script(monkeypatch, "test.py", *command)
 
 
 def test_curve_of_no_training_is_a_sentence(tmp_path):

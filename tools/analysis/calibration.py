@@ -9,13 +9,14 @@ import argparse
 
 import matplotlib.pyplot as plt
 import numpy as np
+from mmengine.dist import is_main_process
 from mmengine.runner import Runner
 
 from mmseg_maskformer.engine.launch import (
     add_common_arguments,
     leave_processes,
     load_config,
-    require_file,
+    require_checkpoint,
 )
 
 
@@ -33,7 +34,12 @@ def parse_args() -> argparse.Namespace:
 def evaluate(args: argparse.Namespace) -> tuple[np.ndarray, dict[str, float]]:
     """Counts of every bin, and the metrics."""
     config = load_config(args)
-    require_file(args.checkpoint, "checkpoint")
+    require_checkpoint(args.checkpoint)
+    if "decode_head" not in config.model:
+        raise SystemExit(
+            f"{config.model.type} of {args.config} gives no maps of its confidence; "
+            "give a config of MaskFormerSegmentor."
+        )
     config.load_from = args.checkpoint
     config.resume = False
     config.model.test_cfg.uncertainty = True
@@ -73,10 +79,11 @@ def main() -> None:
     """Evaluate and plot."""
     args = parse_args()
     counts, found = evaluate(args)
-    with np.errstate(invalid="ignore"):  # empty bins
-        plot(counts, found, args.out)
-    print("  ".join(f"{name} {value:.2f} %" for name, value in found.items()))
-    print(f"Reliability: {args.out}")
+    if is_main_process():  # it alone has the counts of all images
+        with np.errstate(invalid="ignore"):  # empty bins
+            plot(counts, found, args.out)
+        print("  ".join(f"{name} {value:.2f} %" for name, value in found.items()))
+        print(f"Reliability: {args.out}")
     leave_processes()
 
 

@@ -11,10 +11,9 @@ from __future__ import annotations
 import argparse
 
 from mmengine.config import Config
-from mmengine.registry import MODELS, init_default_scope
 
 from mmseg_maskformer.engine.complexity import measure_complexity
-from mmseg_maskformer.engine.launch import require_file
+from mmseg_maskformer.engine.launch import require_file, untrained_model
 
 
 def parse_args() -> argparse.Namespace:
@@ -41,11 +40,8 @@ def main() -> None:
     for path in args.configs:
         require_file(path, "config")
         config = Config.fromfile(path)
-        init_default_scope(config.get("default_scope", "mmseg"))
-        if "pretrained" in config.model.backbone:
-            config.model.backbone.pretrained = False
         size = tuple(args.size or input_square(config, path))
-        found = measure_complexity(MODELS.build(config.model), size)
+        found = measure_complexity(untrained_model(config), size)
         print(
             f"{path}: {found.parameters:,} parameters, {found.total / 1e9:.1f} G at "
             f"{size[0]} x {size[1]}"

@@ -18,13 +18,12 @@ from pathlib import Path
 
 import torch
 from mmengine.config import Config, DictAction
-from mmengine.registry import MODELS, init_default_scope
 from mmseg.structures import SegDataSample
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
 
 from benchmark_lib.measure import resident_peak  # noqa: E402
-from mmseg_maskformer.engine.launch import require_file  # noqa: E402
+from mmseg_maskformer.engine.launch import require_file, untrained_model  # noqa: E402
 
 
 def parse_args() -> argparse.Namespace:
@@ -44,9 +43,7 @@ def build(args: argparse.Namespace) -> torch.nn.Module:
     require_file(args.config, "config")
     config = Config.fromfile(args.config)
     config.merge_from_dict(args.cfg_options)
-    init_default_scope(config.default_scope)
-    config.model.backbone.init_cfg = None
-    return MODELS.build(config.model).eval()
+    return untrained_model(config).eval()
 
 
 @torch.no_grad()

@@ -52,7 +52,8 @@ def read_tables(tables: list[str], metric: str) -> Scores:
     """One score of every table; methods without it are left out.
 
     Raises:
-        SystemExit: An argument is no number of classes with a file.
+        SystemExit: An argument is no number of classes with a file, or comes twice; a
+            table has a method twice, or no scores at all.
     """
     found: Scores = {}
     for table in tables:
@@ -64,6 +65,13 @@ def read_tables(tables: list[str], metric: str) -> Scores:
             )
         with open(path, encoding="utf-8") as file:
             rows = [row for row in csv.DictReader(file) if row[metric]]
+        if int(classes) in found:
+            raise SystemExit(f"{table} is the second table for {classes} classes.")
+        if not rows or len({row["method"] for row in rows}) < len(rows):
+            raise SystemExit(
+                f"{path} has no scores, or two configs of one method; compare one of "
+                "each, with --train or --checkpoints."
+            )
         found[int(classes)] = {
             row["method"]: Score(
                 float(row[metric]),

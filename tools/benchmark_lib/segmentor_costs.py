@@ -10,8 +10,7 @@ import torch
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.device import get_device
-from mmengine.model import revert_sync_batchnorm
-from mmengine.registry import DATASETS, MODELS, init_default_scope
+from mmengine.registry import DATASETS
 from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
 from torch import Tensor, nn
@@ -19,6 +18,7 @@ from torch import Tensor, nn
 from mmseg_maskformer.engine.comparison.config import crop_size
 from mmseg_maskformer.engine.comparison.jobs import read_job, store_part
 from mmseg_maskformer.engine.complexity import measure_complexity
+from mmseg_maskformer.engine.launch import untrained_model
 from mmseg_maskformer.engine.progress import quiet_host
 
 from . import measure
@@ -41,9 +41,9 @@ def run_costs(folder: Path) -> None:
 
 def measure_costs(config: Config, repeats: int) -> dict[str, Any]:
     """Measure a config's model with random weights on the device of this process."""
-    init_default_scope("mmseg")
     device = torch.device(get_device())
-    model = build(config).to(device)
+    torch.manual_seed(0)
+    model = untrained_model(config).to(device)
     crop = crop_size(config)
     complexity = measure_complexity(model, crop)
     batch = test_batch(config, crop)
@@ -61,18 +61,6 @@ def measure_costs(config: Config, repeats: int) -> dict[str, Any]:
         machine=machine(device),
         precision=f", in {precision}".replace("torch.", "") if precision else "",
     )
-
-
-def build(config: Config) -> nn.Module:
-    """The model of a config with random weights, nothing downloaded."""
-    settings = config.model
-    settings.backbone.init_cfg = None
-    settings.pretrained = None
-    if "pretrained" in settings.backbone:  # timm's is a switch, the host's a path
-        switch = isinstance(settings.backbone.pretrained, bool)
-        settings.backbone.pretrained = False if switch else None
-    torch.manual_seed(0)
-    return revert_sync_batchnorm(MODELS.build(settings))
 
 
 def infer(model: nn.Module, batch: dict[str, list]) -> Tensor:

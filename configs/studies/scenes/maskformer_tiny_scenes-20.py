@@ -10,7 +10,7 @@ _base_ = [
     "../../_base_/default_runtime.py",
 ]
 
-randomness = dict(seed=0, deterministic=True)
+randomness = dict(seed=0)
 model = dict(
     decode_head=dict(
         num_classes=_base_.num_classes,

@@ -10,7 +10,7 @@ _base_ = [
     "../../_base_/default_runtime.py",
 ]
 
-randomness = dict(seed=0, deterministic=True)
+randomness = dict(seed=0)
 model = dict(
     data_preprocessor=dict(seg_pad_val=65535),
     decode_head=dict(

@@ -85,7 +85,7 @@ def compare(options: Options) -> bool:
 
 
 def write(rows: list[Row], options: Options) -> None:
-    """Table, CSV and picture, with what is known so far."""
+    """Table and CSV, with what is known so far."""
     text = markdown(rows, "Comparison", preface(rows, _weights(rows, options)))
     (options.out / "comparison.md").write_text(text)
     (options.out / "comparison.csv").write_text(table_csv(rows))
@@ -111,10 +111,12 @@ def _check(options: Options) -> None:
             f"--checkpoints has {len(options.checkpoints)} files for "
             f"{len(options.configs)} configs; give one for each, in their order."
         )
-    if options.checkpoints and (options.iterations or options.amp):
+    if options.checkpoints and (
+        options.iterations or options.amp or options.seeds != (0,)
+    ):
         raise SystemExit(
-            "--iterations and --amp are about training, and --checkpoints trains "
-            "nothing; leave them out."
+            "--iterations, --seeds and --amp are about training, and --checkpoints "
+            "trains nothing; leave them out."
         )
     if len(set(options.seeds)) < len(options.seeds):
         raise SystemExit(f"--seeds {options.seeds} names one twice; a seed is a run.")
@@ -153,11 +155,11 @@ def _scores_tasks(
     row: Row, config: Config, index: int, options: Options
 ) -> Iterator[Task]:
     """One task a seed, or one for the given checkpoint."""
-    multi = settings.multi_scale(config) if options.multi_scale else None
-    if options.multi_scale and multi is None:
-        row.notes.append("no multi-scale score, as its config has no tta_pipeline")
     parts = {"single": settings.evaluation_fingerprint(config)}
-    if multi is not None:
+    if options.multi_scale and (reason := settings.no_multi_scale(config)):
+        row.notes.append(f"no multi-scale score, as {reason}")
+    elif options.multi_scale:
+        multi = settings.multi_scale(config)
         parts["multi"] = settings.evaluation_fingerprint(multi)
     folder = options.out / row.about.name
     if options.checkpoints:

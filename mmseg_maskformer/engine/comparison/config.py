@@ -129,14 +129,20 @@ def evaluators(config: Config) -> list[dict]:
     return [*given, dict(type=f"{_OURS}PanopticQuality", ignore_index=void)]
 
 
-def multi_scale(config: Config) -> Config | None:
-    """The config that evaluates with scales and flips; None without ``tta_pipeline``.
+def no_multi_scale(config: Config) -> str | None:
+    """Why a config cannot be evaluated with scales and flips; None if it can."""
+    rule = (config.model.get("test_cfg") or {}).get("semantic_rule", "semantic")
+    if not config.get("tta_pipeline"):
+        return "its config has no tta_pipeline"
+    return None if rule == "semantic" else f"the {rule} rule has no scores to average"
+
+
+def multi_scale(config: Config) -> Config:
+    """The config that evaluates with scales and flips.
 
     The segmentors of this package give scores that are merged as they are; those of
     the host's heads go through a softmax first.
     """
-    if not config.get("tta_pipeline"):
-        return None
     changed = copy.deepcopy(config)
     changed.model = averaging_model(config)
     changed.val_dataloader.dataset.pipeline = config.tta_pipeline
@@ -223,16 +229,18 @@ def check_same_data(configs: list[Config]) -> None:
                 )
 
 
-def fingerprint(config: Config, keys: tuple[str, ...]) -> str:
-    """A hash of some keys of a config, without the places of files."""
-    chosen = {key: _placeless(config.get(key)) for key in keys}
+def fingerprint(
+    config: Config, keys: tuple[str, ...], without: tuple[str, ...] = _PLACES
+) -> str:
+    """A hash of some keys of a config, at any depth ``without`` others."""
+    chosen = {key: _without(config.get(key), without) for key in keys}
     text = json.dumps(chosen, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def training_fingerprint(config: Config) -> str:
     """What a training depends on."""
-    return fingerprint(config, _TRAINING)
+    return fingerprint(config, _TRAINING, (*_PLACES, "test_cfg"))
 
 
 def evaluation_fingerprint(config: Config) -> str:
@@ -246,9 +254,10 @@ def costs_fingerprint(config: Config, device: str) -> str:
     return f"{fingerprint(config, keys)}-{device}"
 
 
-def _placeless(value: Any) -> Any:
-    """The same value without keys that say where files stand."""
+def _without(value: Any, names: tuple[str, ...]) -> Any:
+    """The same value without some keys, whatever their depth."""
     if isinstance(value, dict):
-        kept = {key: x for key, x in value.items() if key not in _PLACES}
-        return {key: _placeless(x) for key, x in kept.items()}
-    return [_placeless(x) for x in value] if isinstance(value, list | tuple) else value
+        return {key: _without(x, names) for key, x in value.items() if key not in names}
+    if isinstance(value, list | tuple):
+        return [_without(x, names) for x in value]
+    return value

@@ -16,8 +16,11 @@ from .comparison import ClassQueries, Comparison
 _GAP = 4  # pixels between tiles
 _LINE = 14  # height of a line of text
 _STRENGTH = 0.65  # of a mask's colour
-# red, blue, yellow, green, purple, turquoise: queries or things of one class
-COLOURS = [(230, 40, 40), (40, 90, 240), (240, 200, 30), (30, 170, 70), (160, 60, 200)]
+# of queries or things of one class: red, blue, yellow, green, purple, turquoise
+COLOURS = [
+    *((230, 40, 40), (40, 90, 240), (240, 200, 30)),
+    *((30, 170, 70), (160, 60, 200), (40, 200, 210)),
+]
 
 
 class Tile(NamedTuple):

@@ -170,7 +170,15 @@ def test_views_are_merged_by_the_rule_of_the_segmentor():
 def test_without_views_there_is_no_multi_scale():
     config = read("demo/maskformer_tiny_scenes")
     config.pop("tta_pipeline", None)
-    assert settings.multi_scale(config) is None
+    assert settings.no_multi_scale(config) == "its config has no tta_pipeline"
+
+
+def test_a_rule_without_scores_has_no_multi_scale():
+    config = Config.fromfile(CONFIGS / "demo/maskformer_tiny_scenes.py")
+    assert settings.no_multi_scale(config) is None
+    config.model.test_cfg.semantic_rule = "general"
+    reason = "the general rule has no scores to average"
+    assert settings.no_multi_scale(config) == reason
 
 
 def test_data_of_two_configs_must_be_the_same():
@@ -201,15 +209,18 @@ def test_what_trainings_and_evaluations_depend_on():
     of_both = changed(config, "model.decode_head.channels", 128)
     of_training = changed(config, "randomness.seed", 1)
     of_evaluation = changed(config, "val_dataloader.dataset.data_prefix.img_path", "x")
+    of_inference = changed(config, "model.data_preprocessor.test_cfg.size", (32, 32))
+    of_inference = changed(of_inference, "model.test_cfg.mode", "slide")
     of_none = changed(config, "train_dataloader.dataset.data_root", "moved")
     of_none = changed(of_none, "val_dataloader.dataset.data_root", "moved")
     of_none = changed(of_none, "default_hooks.logger.interval", 1)
-    cases = (of_both, of_training, of_evaluation, of_none)
+    cases = (of_both, of_training, of_evaluation, of_inference, of_none)
     same = [
         tuple(rule(config) == rule(case) for rule in (training, evaluation))
         for case in cases
     ]
-    assert same == [(False, False), (False, True), (True, False), (True, True)]
+    of_one = [(False, True), (True, False), (True, False)]
+    assert same == [(False, False), *of_one, (True, True)]
 
 
 @pytest.mark.parametrize(
