@@ -80,6 +80,20 @@ def test_costs_equal_those_of_mmdet():
         )
 
 
+def test_the_focal_cost_has_no_cap_where_mmdets_has_one():
+    pytest.importorskip("mmdet")
+    from mmdet.models.task_modules.assigners import match_cost as peer
+    from mmengine.structures import InstanceData
+
+    predicted = InstanceData(masks=torch.full((1, 8, 8), 100.0))
+    truth = InstanceData(masks=torch.zeros(1, 8, 8, dtype=torch.long))
+    # 1 - alpha = 0.75; softplus(100) = 100, as in the authors' code; mmdet takes the
+    # logarithm of 1 - p + 1e-12, which is -27.63 at most
+    assert float(FocalCost(1.0)(predicted, truth)) == pytest.approx(75.0)
+    theirs = peer.FocalLossCost(weight=1.0, binary_input=True)(predicted, truth)
+    assert float(theirs) == pytest.approx(0.75 * 27.631, rel=1e-4)
+
+
 def test_half_precision_inputs_are_compared_in_float32():
     # 4096 pixels x softplus(40) = 163,840 overflows float16 (65,504)
     logits = torch.full((1, 64, 64), 40.0)
