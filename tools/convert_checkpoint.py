@@ -14,14 +14,13 @@ from pathlib import Path
 
 import torch
 from mmengine.config import Config
-from mmengine.registry import MODELS, init_default_scope
 from mmengine.runner import CheckpointLoader
 from torch import Tensor
 
 from mmseg_maskformer.checkpoints.convert import detect_layout, to_ours
 from mmseg_maskformer.checkpoints.export import export_to_huggingface
 from mmseg_maskformer.checkpoints.files import read_checkpoint, tensors_by_name
-from mmseg_maskformer.engine.launch import require_file
+from mmseg_maskformer.engine.launch import require_file, untrained_model
 
 SCHEMES = ("maskformer://", "hf://", "http://", "https://")
 
@@ -81,8 +80,7 @@ def main() -> None:
     args = parse_args()
     require_file(args.config, "config")
     config = Config.fromfile(args.config)
-    init_default_scope(config.get("default_scope", "mmseg"))
-    model = MODELS.build(config.model)
+    model = untrained_model(config)
     try:
         converted = convert(read(args.input), model.state_dict(), args.input)
         if args.to == "huggingface":

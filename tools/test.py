@@ -42,7 +42,13 @@ def parse_args() -> argparse.Namespace:
 
 def paint_predictions(config: Config, args: argparse.Namespace) -> None:
     """Make the runner paint or show every prediction, by the hook of its host."""
-    host = {"mmseg": "Seg", "mmdet": "Det"}[config.default_scope]
+    hosts = {"mmseg": "Seg", "mmdet": "Det"}
+    host = hosts.get(config.get("default_scope"))
+    if host is None:
+        raise SystemExit(
+            f"--show and --show-dir need default_scope 'mmseg' or 'mmdet' in "
+            f"{config.filename}, which has {config.get('default_scope')!r}."
+        )
     config.default_hooks.visualization = {
         "type": f"{host}VisualizationHook",
         "draw": True,

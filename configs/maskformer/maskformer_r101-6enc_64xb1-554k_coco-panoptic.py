@@ -2,8 +2,8 @@
 
 52.5 on things, 40.3 on stuff.
 
-bash tools/dist_train.sh \
-    configs/maskformer/maskformer_r101-6enc_64xb1-554k_coco-panoptic.py 64
+NNODES=8 NODE_RANK=... MASTER_ADDR=... bash tools/dist_train.sh \
+    configs/maskformer/maskformer_r101-6enc_64xb1-554k_coco-panoptic.py 8
 """
 
 _base_ = [

@@ -3,8 +3,8 @@
 51.0 on things, 39.8 on stuff. The paper says that training follows DETR; its code
 clips gradients to a norm of 0.01 and does not decay norms and embeddings.
 
-bash tools/dist_train.sh \
-    configs/maskformer/maskformer_r50-6enc_64xb1-554k_coco-panoptic.py 64
+NNODES=8 NODE_RANK=... MASTER_ADDR=... bash tools/dist_train.sh \
+    configs/maskformer/maskformer_r50-6enc_64xb1-554k_coco-panoptic.py 8
 """
 
 _base_ = [

@@ -3,8 +3,8 @@
 58.5 on things, 44.0 on stuff. Training images have long sides of at most 1,000
 pixels, which the paper's code says and the paper does not.
 
-bash tools/dist_train.sh \
-    configs/maskformer/maskformer_swin-l-in22k_64xb1-554k_coco-panoptic.py 64
+NNODES=8 NODE_RANK=... MASTER_ADDR=... bash tools/dist_train.sh \
+    configs/maskformer/maskformer_swin-l-in22k_64xb1-554k_coco-panoptic.py 8
 """
 
 _base_ = [

@@ -2,8 +2,8 @@
 
 54.4 on things, 42.6 on stuff.
 
-bash tools/dist_train.sh \
-    configs/maskformer/maskformer_swin-s_64xb1-554k_coco-panoptic.py 64
+NNODES=8 NODE_RANK=... MASTER_ADDR=... bash tools/dist_train.sh \
+    configs/maskformer/maskformer_swin-s_64xb1-554k_coco-panoptic.py 8
 """
 
 _base_ = [

@@ -4,8 +4,8 @@
 without further encoder layers. The paper mentions neither the warm-up nor the drop path
 of 0.3; its code has both.
 
-bash tools/dist_train.sh \
-    configs/maskformer/maskformer_swin-t_64xb1-554k_coco-panoptic.py 64
+NNODES=8 NODE_RANK=... MASTER_ADDR=... bash tools/dist_train.sh \
+    configs/maskformer/maskformer_swin-t_64xb1-554k_coco-panoptic.py 8
 """
 
 _base_ = [

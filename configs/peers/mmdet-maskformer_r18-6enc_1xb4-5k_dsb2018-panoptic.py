@@ -95,6 +95,7 @@ model = dict(
     test_cfg=dict(
         panoptic_on=True,
         instance_on=True,
+        max_per_image=100,
         **_base_.model.test_cfg,
     ),
 )

@@ -55,18 +55,14 @@ class PredictionOptions:
         return cls(**(test_cfg or {}))
 
     def __post_init__(self) -> None:
-        _check_choice("mode", self.mode, ("whole", "slide"))
-        _check_choice("semantic_rule", self.semantic_rule, RULES)
+        check_choice("mode", self.mode, ("whole", "slide"))
+        check_choice("semantic_rule", self.semantic_rule, RULES)
         if not isinstance(self.layer, int):
             raise ValueError(
                 f"test_cfg.layer={self.layer!r} is no number; -1 is the last layer."
             )
         for name in ("object_mask_thr", "iou_thr"):
-            value = getattr(self, name)
-            if not isinstance(value, int | float) or not 0 <= value <= 1:
-                raise ValueError(
-                    f"test_cfg.{name}={value!r} is no share; set it between 0 and 1."
-                )
+            check_share(name, getattr(self, name))
         self._check_exclusive()
         if self.mode == "slide":
             self._check_windows()
@@ -106,9 +102,18 @@ class PredictionOptions:
             )
 
 
-def _check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
+def check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
+    """Raise a sentence if a value of ``test_cfg`` is none of the choices."""
     if value not in choices:
         raise ValueError(f"test_cfg.{name}={value!r} is none of {choices}.")
+
+
+def check_share(name: str, value: Any) -> None:
+    """Raise a sentence if a value of ``test_cfg`` is not between 0 and 1."""
+    if not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise ValueError(
+            f"test_cfg.{name}={value!r} is no share; set it between 0 and 1."
+        )
 
 
 def _is_pair(value: Any) -> bool:

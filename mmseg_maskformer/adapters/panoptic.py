@@ -37,6 +37,7 @@ from mmseg_maskformer.core.structures import Predictions, map_size
 
 from .geometry import unflipped_map
 from .head import PredictionHead, fast_layout
+from .options import check_choice, check_share
 from .segment_targets import segment_targets
 
 _TEST_CFG = dict(
@@ -44,10 +45,10 @@ _TEST_CFG = dict(
     instance_on=True,
     semantic_on=True,
     panoptic_rule="maskformer",
-    object_mask_thr=0.8,
     iou_thr=0.8,
     max_per_image=100,
 )
+_MASK_THR = dict(maskformer=0.8, detr=0.85)  # object_mask_thr of each panoptic_rule
 register_schemes()
 
 
@@ -67,13 +68,14 @@ class MaskFormerDetector(BaseDetector):
         test_cfg: which results to make (``panoptic_on``, ``instance_on``,
             ``semantic_on``, all True) and how: ``panoptic_rule`` ("maskformer", or
             "detr" for that of DETR, which has no ``iou_thr``), its ``object_mask_thr``
-            (0.8) and ``iou_thr`` (0.8), ``max_per_image`` (100) instances.
+            (0.8, of DETR 0.85) and ``iou_thr`` (0.8), ``max_per_image`` (100)
+            instances.
         data_preprocessor: config of the host's ``DetDataPreprocessor``.
         init_cfg: as in every host module.
         kwargs: parts of the model, as in ``PredictionHead``.
 
     Raises:
-        ValueError: ``test_cfg`` has a key or a rule that is not in the list, or there
+        ValueError: ``test_cfg`` has a key or a value that is not in the list, or there
             are too many classes for the host's encoding.
     """
 
@@ -91,7 +93,7 @@ class MaskFormerDetector(BaseDetector):
         super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
         self.num_things_classes = num_things_classes
         self.num_stuff_classes = num_stuff_classes
-        self.test_cfg = _complete(test_cfg or {})
+        self.test_cfg = complete(test_cfg or {})
         if self.num_classes >= INSTANCE_OFFSET and self.test_cfg["panoptic_on"]:
             raise ValueError(
                 f"{self.num_classes} classes do not fit into MMDetection's encoding, "
@@ -126,8 +128,9 @@ class MaskFormerDetector(BaseDetector):
         """
         size = map_size(batch_inputs)
         numbers = (self.num_things_classes, self.num_stuff_classes)
-        targets = segment_targets(batch_data_samples, size, *numbers)
         predictions = self._forward(batch_inputs, batch_data_samples)
+        # afterwards: what waits for the GPU here does so while the network runs
+        targets = segment_targets(batch_data_samples, size, *numbers)
         return self.decode_head.criterion(predictions, targets)
 
     def predict(
@@ -234,18 +237,27 @@ def host_map(segments: PanopticSegments, num_things: int, num_classes: int) -> T
     return table.to(segments.segment_map.device)[segments.segment_map.long()]
 
 
-def _complete(test_cfg: dict[str, Any]) -> dict[str, Any]:
-    unknown = sorted(set(test_cfg) - set(_TEST_CFG))
+def complete(test_cfg: dict[str, Any]) -> dict[str, Any]:
+    """``test_cfg`` of a detector with its defaults.
+
+    Raises:
+        ValueError: See :class:`MaskFormerDetector`.
+    """
+    known = sorted({*_TEST_CFG, "object_mask_thr"})
+    unknown = sorted(set(test_cfg) - set(known))
     if unknown:
         raise ValueError(
-            f"test_cfg has unknown keys {unknown}; MaskFormerDetector knows "
-            f"{sorted(_TEST_CFG)}."
+            f"test_cfg has unknown keys {unknown}; MaskFormerDetector knows {known}."
         )
     config = {**_TEST_CFG, **test_cfg}
-    if config["panoptic_rule"] not in ("maskformer", "detr"):
+    check_choice("panoptic_rule", config["panoptic_rule"], tuple(_MASK_THR))
+    config.setdefault("object_mask_thr", _MASK_THR[config["panoptic_rule"]])
+    for name in ("object_mask_thr", "iou_thr"):
+        check_share(name, config[name])
+    most = config["max_per_image"]
+    if not isinstance(most, int) or most < 1:
         raise ValueError(
-            f"test_cfg.panoptic_rule={config['panoptic_rule']!r} is neither "
-            "'maskformer' nor 'detr'."
+            f"test_cfg.max_per_image={most!r} is no number of instances; set 1 or more."
         )
     return config
 

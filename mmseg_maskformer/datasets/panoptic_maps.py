@@ -46,7 +46,7 @@ class LoadPanopticMap(BaseTransform):
 
     def transform(self, results: dict) -> dict:
         """Add the map and the list of its segments."""
-        if "segments_info" not in results and "seg_map_path" not in results:
+        if not (results.get("seg_map_path") or _is_labelled(results)):
             return results
         _check_panoptic(results)
         path = results["seg_map_path"]
@@ -139,6 +139,12 @@ def _numbers(ids: np.ndarray, listed: np.ndarray, path: str) -> np.ndarray:
     table = np.array([places[x] for x in found.tolist()])
     lengths = np.diff(starts, append=ids.size)
     return np.repeat(table[inverse], lengths).reshape(ids.shape)
+
+
+def _is_labelled(results: dict) -> bool:
+    """Whether the data set has annotations, be they of the right kind or not."""
+    given = {"segments_info", "seg_map_path"} & set(results)
+    return bool(given) and results.get("segments_info") != []
 
 
 def _check_panoptic(results: dict) -> None:

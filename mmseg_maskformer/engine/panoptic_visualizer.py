@@ -46,14 +46,14 @@ class PanopticVisualizer(DetLocalVisualizer):
         **kwargs: Any,
     ) -> None:
         """Draw a sample and show or store the picture, with the host's arguments."""
+        if data_sample is not None and "img_path" in data_sample:
+            name = f"{name}_{PurePosixPath(data_sample.img_path).stem}"
         drawn = {"pred_panoptic_seg", "gt_segment_map"}
         if data_sample is None or not drawn & set(data_sample.keys()):
             super().add_datasample(
                 name, image, data_sample, draw_gt, draw_pred, **kwargs
             )
             return
-        if "img_path" in data_sample:
-            name = f"{name}_{PurePosixPath(data_sample.img_path).stem}"
         panoptic = DetDataSample()
         draw_pred = draw_pred and "pred_panoptic_seg" in data_sample
         if draw_pred:

@@ -95,6 +95,13 @@ def _row(image: np.ndarray, sample: Any, num_classes: int) -> Row:
         truth = encoded_truth(sample, num_classes)
         prediction = sample.pred_panoptic_seg.sem_seg[0].cpu().numpy()
         return PanopticRow(image, truth, prediction)
+    missing = {"gt_sem_seg", "pred_sem_seg"} - set(sample.keys())
+    if missing:
+        raise ValueError(
+            "A sheet shows truth and prediction, and the samples have no "
+            f"{' and no '.join(sorted(missing))}: it needs a semantic or panoptic "
+            "model and labelled images."
+        )
     fields = (sample.gt_sem_seg, sample.pred_sem_seg)
     return Row(image, *(field.data[0].cpu().numpy() for field in fields))
 

@@ -16,6 +16,7 @@ from mmdet.registry import DATASETS, MODELS
 from mmdet.structures import DetDataSample
 from mmdet.structures.mask import BitmapMasks
 
+from mmseg_maskformer.adapters.panoptic import complete
 from tests import cases
 from tests.checkpoints import models
 
@@ -266,9 +267,26 @@ def test_the_panoptic_rule_is_that_of_test_cfg(rule):
     assert sample.pred_panoptic_seg.sem_seg.unique().tolist() == [1]
 
 
-def test_a_wrong_rule_is_a_sentence():
-    with pytest.raises(ValueError, match=r"panoptic_rule='v3' is neither"):
-        detector(test_cfg=dict(panoptic_rule="v3"))
+def test_the_mask_threshold_is_that_of_the_rule():
+    # paper section 3.4: 0.8; DETR's code: 0.85
+    assert complete({})["object_mask_thr"] == 0.8
+    assert complete(dict(panoptic_rule="detr"))["object_mask_thr"] == 0.85
+    given = dict(panoptic_rule="detr", object_mask_thr=0.4)
+    assert complete(given)["object_mask_thr"] == 0.4
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        (dict(panoptic_rule="v3"), r"panoptic_rule='v3' is none of"),
+        (dict(iou_thr=80), "iou_thr=80 is no share"),
+        (dict(object_mask_thr="0.5"), "object_mask_thr='0.5' is no share"),
+        (dict(max_per_image=-1), "max_per_image=-1 is no number of instances"),
+    ],
+)
+def test_wrong_values_of_test_cfg_are_sentences(config, message):
+    with pytest.raises(ValueError, match=message):
+        detector(test_cfg=config)
 
 
 def test_a_wrong_key_of_test_cfg_is_a_sentence():

@@ -150,8 +150,9 @@ def test_host_transforms_keep_map_and_image_together(tmp_path, chain, number):
     np.testing.assert_array_equal(image[..., 0] + 256 * image[..., 1], numbers)
 
 
-def test_an_image_without_annotation_goes_on():
-    results = dict(img=np.zeros((4, 6, 3), np.uint8), img_path="a.jpg")
+@pytest.mark.parametrize("given", [{}, dict(segments_info=[], seg_map_path=None)])
+def test_an_image_without_annotation_goes_on(given):
+    results = dict(img=np.zeros((4, 6, 3), np.uint8), img_path="a.jpg", **given)
     assert LoadPanopticMap().transform(results) is results
     sample = PackPanopticInputs().transform(results)["data_samples"]
     assert "gt_segment_map" not in sample

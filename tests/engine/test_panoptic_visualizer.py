@@ -103,6 +103,14 @@ def test_pictures_are_named_after_their_images(visualizer, tmp_path):
     assert path.name == "test_img_street_3.png"
 
 
+def test_pictures_of_instances_are_named_after_their_images_too(visualizer, tmp_path):
+    image, *_ = example()
+    sample = DetDataSample(metainfo=dict(img_path="data/street.jpg"))
+    visualizer.add_datasample("test_img", image, sample, step=3)
+    (path,) = tmp_path.rglob("*.png")
+    assert path.name == "test_img_street_3.png"
+
+
 def test_samples_without_panoptic_result_are_drawn_by_the_host(visualizer):
     image, *_ = example()
     sample = DetDataSample()

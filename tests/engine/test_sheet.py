@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 from mmengine.structures import BaseDataElement, InstanceData, PixelData
 
@@ -78,6 +79,17 @@ def test_rows_are_spread_over_the_data_set_and_rgb():
     assert [int(r.prediction[0, 0]) for r in rows] == [1, 5, 10]
     assert rows[0].image[0, 0].tolist() == [3, 2, 1]
     assert len(predict_rows(Model(), Samples(range(10)), count=30)) == 10
+
+
+def test_samples_without_truth_are_a_sentence():
+    class Unlabelled(Model):
+        def test_step(self, batch):
+            (sample,) = super().test_step(batch)
+            del sample.gt_sem_seg
+            return [sample]
+
+    with pytest.raises(ValueError, match=r"the samples have no gt_sem_seg: it needs"):
+        predict_rows(Unlabelled(), Samples(range(1)), count=1)
 
 
 def test_panoptic_rows_hold_encoded_maps():

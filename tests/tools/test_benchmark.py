@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from tests.conftest import REPOSITORY
+from tests.scripts import run_script
 
 
 @pytest.fixture
@@ -112,3 +113,9 @@ def test_every_mode_runs_and_the_sides_agree(
         assert "loss and gradients differ by at most" in report["check"]
     if mode.endswith("inference"):
         assert report["check"] == f"0 of {2 * 64 * 64} labels differ"
+
+
+def test_sides_that_a_mode_does_not_have_are_a_sentence(monkeypatch):
+    command = ("benchmark.py", "panoptic-inference", "--sides", "mmseg")
+    with pytest.raises(SystemExit, match="mmseg: panoptic-inference has ours, mmdet"):
+        run_script(monkeypatch, *command)

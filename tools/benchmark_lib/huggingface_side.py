@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn import BatchNorm2d
 from transformers import (
     MaskFormerConfig,
     MaskFormerForInstanceSegmentation,
@@ -27,7 +28,11 @@ def _model(settings: Settings) -> MaskFormerForInstanceSegmentation:
     )
     torch.manual_seed(settings.seed)
     model = MaskFormerForInstanceSegmentation(config).to(settings.device)
-    return model.train()
+    model.train()
+    for module in model.modules():
+        if isinstance(module, BatchNorm2d):
+            module.eval()  # as on the other sides
+    return model
 
 
 def _targets(settings: Settings) -> tuple[list[Tensor], list[Tensor]]:

@@ -11,6 +11,7 @@ import torch
 from mmdet.models.losses import FocalLoss
 from mmdet.models.losses.focal_loss import py_sigmoid_focal_loss
 from mmengine.config import Config
+from mmengine.registry import init_default_scope
 from mmengine.structures import InstanceData, PixelData
 from mmseg.models.segmentors.base import BaseSegmentor
 from mmseg.registry import MODELS
@@ -28,6 +29,7 @@ FOCAL_NOTE = "FocalLoss runs its own py_sigmoid_focal_loss, as it does on the CP
 
 def _config(settings: Settings) -> Config:
     """Mmseg's R50 configuration for `settings.classes` classes, no pretrained file."""
+    init_default_scope("mmseg")
     config = Config.fromfile(Path(mmseg.__file__).parent / ".mim" / CONFIG).model
     config.backbone.update(norm_cfg=dict(type="BN", requires_grad=True), init_cfg=None)
     config.decode_head.num_classes = settings.classes

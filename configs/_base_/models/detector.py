@@ -14,5 +14,4 @@ detector = dict(
     ),
     num_things_classes=80,
     num_stuff_classes=53,
-    test_cfg=dict(object_mask_thr=0.8, iou_thr=0.8, max_per_image=100),
 )

@@ -2,8 +2,8 @@
 
 A box head as in DETR, whose weights the losses have; matching does not see masks.
 
-bash tools/dist_train.sh \
-    configs/studies/others/maskformer_r50-6enc-boxes_64xb1-554k_coco-panoptic.py 64
+NNODES=8 NODE_RANK=... MASTER_ADDR=... bash tools/dist_train.sh \
+    configs/studies/others/maskformer_r50-6enc-boxes_64xb1-554k_coco-panoptic.py 8
 """
 
 _base_ = "../../maskformer/maskformer_r50-6enc_64xb1-554k_coco-panoptic.py"
