@@ -8,7 +8,6 @@ import mmcv
 import pytest
 import torch
 from mmengine.config import Config
-from mmseg.apis import inference_model
 
 from mmseg_maskformer.core.structures import PixelPredictions, Predictions
 from tests import reference
@@ -228,6 +227,8 @@ def test_a_layer_that_does_not_exist_is_a_sentence():
 
 
 def test_one_image_by_its_path_or_its_pixels(shared_data, monkeypatch):
+    from mmseg.apis import inference_model
+
     monkeypatch.setenv("MASKFORMER_DATA", str(shared_data))
     leaf = "maskformer/maskformer_r18_1xb4-4k_camvid-256x256.py"
     config = Config.fromfile(REPOSITORY / "configs" / leaf)
