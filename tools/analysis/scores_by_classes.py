@@ -12,27 +12,15 @@ from __future__ import annotations
 import argparse
 import csv
 from pathlib import Path
-from typing import NamedTuple
 
 import matplotlib.pyplot as plt
+
+from mmseg_maskformer.engine.comparison.table import Spread
 
 METRICS = {"miou": "mIoU", "pq_st": "PQ-St"}
 
 
-class Score(NamedTuple):
-    """A score over seeds."""
-
-    mean: float
-    half_range: float
-    seeds: int
-
-    def __str__(self) -> str:
-        return f"{self.mean:.2f}" + (
-            f" ± {self.half_range:.2f}" if self.seeds > 1 else ""
-        )
-
-
-Scores = dict[int, dict[str, Score]]  # by number of classes, then by method
+Scores = dict[int, dict[str, Spread]]  # by number of classes, then by method
 
 
 def parse_args() -> argparse.Namespace:
@@ -73,7 +61,7 @@ def read_tables(tables: list[str], metric: str) -> Scores:
                 "each, with --train or --checkpoints."
             )
         found[int(classes)] = {
-            row["method"]: Score(
+            row["method"]: Spread(
                 float(row[metric]),
                 float(row[f"{metric}_half_range"]),
                 int(row["seeds"]),
@@ -105,7 +93,7 @@ def markdown(scores: dict[str, Scores]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def _gain(scores: dict[str, Score], name: str, first: str) -> str:
+def _gain(scores: dict[str, Spread], name: str, first: str) -> str:
     if not {name, first} <= set(scores):
         return "-"
     return f"{scores[name].mean - scores[first].mean:+.2f}"

@@ -28,6 +28,10 @@ class Spread(NamedTuple):
             return None
         return cls(mean(values), (max(values) - min(values)) / 2, len(values))
 
+    def __str__(self) -> str:
+        tail = f" ± {self.half_range:.2f}" if self.seeds > 1 else ""
+        return f"{self.mean:.2f}{tail}"
+
 
 @dataclass
 class Row:
@@ -59,19 +63,12 @@ class Row:
         return 1 / median(self.costs["seconds"]) if "seconds" in self.costs else None
 
 
-def _spread(value: Spread | None) -> str:
-    if value is None:
-        return "-"
-    tail = f" ± {value.half_range:.2f}" if value.seeds > 1 else ""
-    return f"{value.mean:.2f}{tail}"
-
-
 def _scaled(value: float | None, unit: float, digits: int, name: str = "") -> str:
     return "-" if value is None else f"{value / unit:.{digits}f}{name}"
 
 
 def _scores_of(name: str) -> Callable[[Row], str]:
-    return lambda row: _spread(row.score(name))
+    return lambda row: str(row.score(name) or "-")
 
 
 def _cost_of(key: str, unit: float, digits: int, name: str = "") -> Callable:
