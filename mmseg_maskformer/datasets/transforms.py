@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from mmcv.transforms import LoadImageFromFile, Resize
-from PIL import UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 
 class LoadImage(LoadImageFromFile):
@@ -33,9 +33,11 @@ class LoadImage(LoadImageFromFile):
 class ResizeWithLabels(Resize):
     """The host's resizing by the rules of the paper's code.
 
-    Pillow resizes the image, which averages when it shrinks. Label maps of any type
-    keep their type and values: pixel i takes source pixel floor(i * source / target),
-    in rows and in columns. Takes the host's arguments, alone or through
+    Pillow resizes the image, which averages when it shrinks. Labels keep their type
+    and values: pixel i of a map of classes takes source pixel
+    floor(i * source / target), in rows and in columns; a map of panoptic segments
+    (``LoadPanopticMap``) takes the pixels that Pillow finds nearest,
+    floor((i + 1/2) * source / target). Takes the host's arguments, alone or through
     ``RandomChoiceResize(resize_type="mmseg_maskformer.ResizeWithLabels", ...)``; with
     ``keep_ratio`` a side v becomes int(factor * v + 0.5).
     """
@@ -45,12 +47,19 @@ class ResizeWithLabels(Resize):
 
     def _resize_seg(self, results: dict) -> None:
         """Bring label maps (H, W) to the new size of the image."""
+        nearest = _nearest_centre if "segments" in results else _nearest_corner
         for key in {"gt_seg_map", *results.get("seg_fields", ())}:
             if results.get(key) is not None:
-                results[key] = _nearest(results[key], size=results["img_shape"])
+                results[key] = nearest(results[key], size=results["img_shape"])
 
 
-def _nearest(labels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+def _nearest_centre(labels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Labels (height, width) of the pixels at the centre, as Pillow finds them."""
+    found = Image.fromarray(labels).resize(size[::-1], Image.Resampling.NEAREST)
+    return np.array(found)
+
+
+def _nearest_corner(labels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """Labels (height, width) of the pixels at the upper left, integer arithmetic."""
     rows, columns = (
         np.arange(target) * source // target

@@ -176,10 +176,10 @@ def test_scales_of_ade20k_are_those_of_the_paper():
     assert resized["img"].shape == (410, 2048, 3)
 
 
-def resized(image, labels, **kwargs):
+def resized(image, labels, loaded=(), **kwargs):
     """Image and labels after `ResizeWithLabels` as a config names it."""
     config = dict(type="mmseg_maskformer.ResizeWithLabels", **kwargs)
-    results = dict(img=image, gt_seg_map=labels, seg_fields=["gt_seg_map"])
+    results = dict(loaded, img=image, gt_seg_map=labels, seg_fields=["gt_seg_map"])
     with DefaultScope.overwrite_default_scope("mmseg"):
         results = TRANSFORMS.build(config)(results)
     return results["img"], results["gt_seg_map"]
@@ -205,6 +205,29 @@ def test_labels_are_those_of_torch_nearest(size):
         torch.from_numpy(labels).double()[None, None], size=size, mode="nearest"
     )
     assert np.array_equal(found, peer[0, 0].numpy())
+
+
+PANOPTIC = dict(segments=[(1, 0, True)])  # of LoadPanopticMap
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.int32])
+def test_panoptic_maps_are_those_of_pillow(kind):
+    """The paper's code resizes the PNG, whose three bytes are the id, with Pillow."""
+    rng = np.random.default_rng(3)
+    for height, width, *size in rng.integers(5, 90, (40, 4)).tolist():
+        numbers = rng.integers(0, 256 if kind == np.uint8 else 400, (height, width))
+        image = np.stack([numbers % 256, numbers // 256, 0 * numbers], -1).astype("u1")
+        peer = Image.fromarray(image).resize(size, Image.Resampling.NEAREST)
+        _, found = resized(image, numbers.astype(kind), PANOPTIC, scale=tuple(size))
+        assert found.dtype == kind
+        assert np.array_equal(found, np.asarray(peer) @ [1, 256, 65536])
+
+
+def test_panoptic_maps_are_those_of_the_centre():
+    line, image = np.arange(4, dtype=np.uint8)[None], np.zeros((1, 4, 3), np.uint8)
+    # floor((i + 1/2) 4 / 2), i < 2, is 1 3; floor(4 i / 2) is 0 2.
+    assert resized(image, line, PANOPTIC, scale=(2, 1))[1].tolist() == [[1, 3]]
+    assert resized(image, line, scale=(2, 1))[1].tolist() == [[0, 2]]
 
 
 @pytest.mark.parametrize(("options", "value"), [({}, 127.5), ({"backend": "cv2"}, 0)])
