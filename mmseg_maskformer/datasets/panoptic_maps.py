@@ -30,8 +30,10 @@ class LoadPanopticMap(BaseTransform):
     Needs ``seg_map_path`` and ``segments_info`` of a panoptic data set of the host; an
     image that comes without either, as in inference, goes on as it is. Adds
     ``gt_seg_map`` (H, W), 1..G in the order of the list and 0 where void, and
-    ``segments``, a list of (number, class, is_thing). Only ``PackPanopticInputs`` can
-    pack these; transforms that fill in pixels must fill in 0.
+    ``segments``, a list of (number, class, is_thing). A listed segment without a pixel
+    stays in the list: the authors' preparation of ADE20K lists stuff that objects cover
+    altogether. Only ``PackPanopticInputs`` can pack these; transforms that fill in
+    pixels must fill in 0.
 
     Args:
         backend_args: of the file's storage, as in the host's loading.
@@ -168,7 +170,7 @@ def _check_listed_once(listed: np.ndarray, path: str) -> None:
 
 
 def _check_same_ids(found: set[int], places: set[int], path: str) -> None:
-    unlisted, missing = sorted(found - places), sorted(places - found - {0})
+    unlisted, listed = sorted(found - places), sorted(places - {0})
     if unlisted:
         raise ValueError(
             f"Pixels of {path} have the id(s) {shown(unlisted)}, which its entry in "
@@ -176,11 +178,10 @@ def _check_same_ids(found: set[int], places: set[int], path: str) -> None:
             "dropped as too small. List them in segments_info and take "
             "mmseg_maskformer.CocoPanopticDataset, or paint the pixels black (void)."
         )
-    if missing:
+    if listed and not found & set(listed):
         raise ValueError(
-            f"The annotation file lists the segment id(s) {shown(missing)} of {path}, "
-            "but no pixel has them. Remove them from segments_info; check that the two "
-            "belong together."
+            f"The annotation file lists the segment id(s) {shown(listed)} of {path}, "
+            "but no pixel has any of them. Check that the two belong together."
         )
 
 

@@ -81,6 +81,15 @@ def test_a_crop_of_void_has_no_segment(dataset):
     assert found.gt_sem_seg.sem_seg.tolist() == [[[255]]]
 
 
+def test_a_listed_segment_without_pixels_stays(tmp_path):
+    write_set(tmp_path)
+    painted([[0, 0, 0, GREEN], [BLUE, 0, 0, 0]])(tmp_path)  # red is covered
+    found = packed(loaded(build(tmp_path)), with_host_targets=True)
+    assert found.gt_segments.labels.tolist() == [2, 1, 0]
+    assert found.gt_segment_map.data.tolist() == [[[0, 0, 0, 2], [1, 0, 0, 0]]]
+    assert found.gt_instances.masks.masks.sum() == 0
+
+
 def test_targets_of_the_host(dataset):
     found = packed(loaded(dataset), with_host_targets=True)
     objects = found.gt_instances  # one cell; the crowd of fibres is no object
@@ -192,10 +201,10 @@ WRONG_MAPS = {
         ValueError,
         r"Pixels of .*first\.png have the id.s. 77, 999, .*List them in segments_info",
     ),
-    "listed ids without pixels": (
-        painted([[0, 0, 0, GREEN], [BLUE, 0, 0, 0]]),
+    "no listed id has pixels": (
+        painted([[0, 0, 0, 0], [0, 0, 0, 0]]),
         ValueError,
-        r"lists the segment id.s. 5 of .*first\.png, but no pixel .*Remove them",
+        r"lists the segment id.s. 5, .* of .*first\.png, but no pixel .*Check that",
     ),
     "another size": (
         painted([[RED, GREEN, BLUE]]),
