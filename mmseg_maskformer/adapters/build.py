@@ -23,9 +23,15 @@ def build_part(config: Any, **known: Any) -> Any:
     Raises:
         KeyError: No registered class has that name.
         TypeError: The class does not take an argument of the config.
+        ValueError: A dictionary has no ``type``.
     """
-    if not _is_config(config):
+    if not isinstance(config, dict):
         return config
+    if "type" not in config:
+        raise ValueError(
+            f"{dict(config)} names no part: it has no type. A dictionary takes the "
+            f"place of a default and is not merged with it. Types are {_known()}."
+        )
     arguments = {name: _build_nested(value) for name, value in config.items()}
     name = arguments.pop("type")
     part = _find(name) if isinstance(name, str) else name
@@ -77,23 +83,21 @@ def build_network(
     return MaskFormer(pixels, queries, num_classes, with_boxes=criterion.with_boxes)
 
 
-def _is_config(value: Any) -> bool:
-    return isinstance(value, dict) and "type" in value
-
-
 def _build_nested(value: Any) -> Any:
-    if isinstance(value, (list, tuple)) and any(map(_is_config, value)):
+    if isinstance(value, (list, tuple)):
         return [build_part(item) for item in value]
     return build_part(value)
+
+
+def _known() -> str:
+    return ", ".join(sorted([*MODELS.catalog, *TASK_UTILS.catalog]))
 
 
 def _find(name: str) -> type:
     part = MODELS.get(name) or TASK_UTILS.get(name)
     if part is None:
-        known = sorted([*MODELS.catalog, *TASK_UTILS.catalog])
         raise KeyError(
-            f"No part is registered as {name!r}. mmseg_maskformer has "
-            f"{', '.join(known)}; parts of other packages need their scope, as in "
-            "'mmdet.DiceCost'."
+            f"No part is registered as {name!r}. mmseg_maskformer has {_known()}; "
+            "parts of other packages need their scope, as in 'mmdet.DiceCost'."
         )
     return part

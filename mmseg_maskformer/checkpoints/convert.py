@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from torch import Tensor
@@ -16,6 +16,8 @@ from .openmmlab import OPENMMLAB
 LAYOUTS = (FACEBOOKRESEARCH, HUGGINGFACE, OPENMMLAB, DETECTRON2_RESNET)
 # Our buffers that some layouts lack: they hold no learned values.
 _REBUILT = re.compile(r".*\.(num_batches_tracked|relative_position_index)")
+# Embeddings of levels, which Mask2Former has under all its names, MaskFormer nowhere.
+_MASK2FORMER = re.compile(r".*\.(level_embed|level_encoding)(\.weight)?")
 
 
 @dataclass
@@ -66,11 +68,26 @@ class Report:
 
 
 def detect_layout(names: Mapping[str, Tensor]) -> Layout | None:
-    """The foreign layout of these names; None if they are ours or nobody's."""
+    """The foreign layout of these names; None if they are ours or nobody's.
+
+    Raises:
+        ValueError: The names are those of a Mask2Former.
+    """
     for layout in LAYOUTS:
         if any(re.match(layout.mark, name) for name in names):
+            _refuse_mask2former(names)
             return layout
     return None
+
+
+def _refuse_mask2former(names: Iterable[str]) -> None:
+    """Its names are partly MaskFormer's; a model would keep most of its values."""
+    found = next(filter(_MASK2FORMER.fullmatch, names), None)
+    if found:
+        raise ValueError(
+            f"The file has {found!r} and so holds a Mask2Former, for which there is no "
+            "model here. Take the file of a MaskFormer (docs/checkpoints.md)."
+        )
 
 
 def to_ours(

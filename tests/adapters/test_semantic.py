@@ -268,6 +268,14 @@ def test_label_that_is_no_class_names_image_values_and_remedies():
         (dict(in_channels=[8]), "in_channels must list"),
         (dict(pixel_decoder=dict(type="FPN")), "No part is registered as 'FPN'"),
         (
+            dict(transformer_decoder=dict(num_queries=20)),
+            "{'num_queries': 20} names no part: it has no type.*TransformerDecoder",
+        ),
+        (
+            dict(criterion=dict(type="SetCriterion", loss_cls=dict(weight=2.0))),
+            "{'weight': 2.0} names no part: it has no type.*ClassificationLoss",
+        ),
+        (
             dict(pixel_decoder={**PIXEL_DECODER, "out_channels": 18}),
             "out_channels=18 must be divisible by num_groups=4",
         ),

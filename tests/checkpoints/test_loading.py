@@ -14,6 +14,7 @@ from mmengine.runner import CheckpointLoader, checkpoint, load_checkpoint
 
 import mmseg_maskformer.adapters.semantic  # noqa: F401  (registers the schemes)
 from mmseg_maskformer.checkpoints import zoo
+from mmseg_maskformer.checkpoints.convert import detect_layout
 
 load = CheckpointLoader.load_checkpoint
 
@@ -61,6 +62,27 @@ def test_the_log_names_the_loader(monkeypatch, tmp_path):
     words = [text.split()[:4] for text in said]
     loaders = [["Loads", "checkpoint", "by", x] for x in ("maskformer", "hf")]
     assert words == [*loaders, *([*loaders[0][:3], x] for x in ("http", "file"))]
+
+
+MASK2FORMER = {  # names that its files share with a MaskFormer's, and one they do not
+    "authors": ("sem_seg_head.predictor.query_embed.weight", "level_embed.weight"),
+    "OpenMMLab": (
+        "decode_head.pixel_decoder.mask_feature.bias",
+        "level_encoding.weight",
+    ),
+    "Hugging Face": ("model.pixel_level_module.encoder.x", "decoder.level_embed"),
+}
+
+
+@pytest.mark.parametrize(("shared", "own"), MASK2FORMER.values(), ids=MASK2FORMER)
+def test_a_mask2former_is_not_taken_for_a_maskformer(shared, own):
+    names = {shared: torch.zeros(1)}
+    assert detect_layout(names) is not None
+    own = f"{shared.rpartition('.')[0]}.{own}"
+    with pytest.raises(
+        ValueError, match=rf"{own}.*Mask2Former.*Take the file of a Mask"
+    ):
+        detect_layout(names | {own: torch.zeros(1)})
 
 
 class Attack:
