@@ -76,7 +76,8 @@ def write_label_maps(config: Config, folder: str) -> None:
             f"--out needs an IoUMetric in test_evaluator, but {config.filename} has "
             f"{names}, which write no label maps; --show-dir paints pictures."
         )
-    classes = config.model.decode_head.num_classes
+    heads = config.model.decode_head
+    classes = (heads[-1] if isinstance(heads, list) else heads).num_classes
     if classes > _CLASSES_OF_A_MAP:
         raise SystemExit(
             f"--out writes 8-bit maps by IoUMetric, and {config.filename} has "
@@ -92,12 +93,12 @@ def main() -> None:
     require_checkpoint(args.checkpoint)
     config.load_from = args.checkpoint
     config.resume = False
-    if args.tta:
-        enable_tta(config)
-    if args.show or args.show_dir:
-        paint_predictions(config, args)
     if args.out:
         write_label_maps(config, args.out)
+    if args.show or args.show_dir:
+        paint_predictions(config, args)
+    if args.tta:
+        enable_tta(config)
     Runner.from_cfg(config).test()
     leave_processes()
 
