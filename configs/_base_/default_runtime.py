@@ -17,6 +17,7 @@ default_hooks = dict(
     ),
     sampler_seed=dict(type="DistSamplerSeedHook"),
 )
+custom_hooks = [dict(type="mmseg_maskformer.CheckClassesHook")]
 log_processor = dict(by_epoch=False)
 log_level = "INFO"
 tta_model = dict(type="mmseg_maskformer.MaskFormerTTA")

@@ -5,4 +5,3 @@ _base_ = "default_runtime.py"
 default_scope = "mmdet"
 visualizer = dict(type="mmseg_maskformer.PanopticVisualizer")
 env_cfg = dict(cudnn_benchmark=False)  # inputs have many sizes
-custom_hooks = [dict(type="mmseg_maskformer.CheckClassesHook")]

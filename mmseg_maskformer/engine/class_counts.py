@@ -5,15 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
+from torch.nn import ModuleList
 
 
 class CheckClassesHook(Hook):
-    """Compares a model's numbers of things and stuff with its data sets'.
+    """Compares a model's number of classes with its data sets'.
 
-    Models without ``num_things_classes`` are left alone. All classes of a data set
-    that does not tell things from stuff are things.
+    A panoptic model (``num_things_classes``) has as many things and as much stuff; all
+    classes of a data set that does not tell them apart are things. The last head of a
+    segmentor has as many ``num_classes``. Data sets without ``metainfo["classes"]``
+    and other models are left alone.
 
     Raises:
         ValueError: The numbers differ, in training or in evaluation.
@@ -35,27 +37,49 @@ class CheckClassesHook(Hook):
 
 
 def _check(runner: Runner, dataset: Any, split: str) -> None:
-    model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-    if not hasattr(model, "num_things_classes"):
+    if not (getattr(dataset, "metainfo", None) or {}).get("classes"):
         return
+    model = runner.model
+    while hasattr(model, "module"):  # of several processes, of several views
+        model = model.module
+    if hasattr(model, "num_things_classes"):
+        _check_panoptic(model, dataset, split)
+    elif hasattr(model, "decode_head"):
+        _check_semantic(model, dataset, split)
+
+
+def _check_panoptic(model: Any, dataset: Any, split: str) -> None:
     things = dataset.metainfo.get("thing_classes", dataset.metainfo["classes"])
     stuff = dataset.metainfo.get("stuff_classes", ())
     given = (model.num_things_classes, model.num_stuff_classes)
     if given != (len(things), len(stuff)):
-        name = _name(dataset)
         raise ValueError(
             f"The model has num_things_classes={given[0]} and num_stuff_classes="
-            f"{given[1]}, but metainfo of the {split} data set {name} has "
+            f"{given[1]}, but metainfo of the {split} data set {_name(dataset)} has "
             f"{len(things)} things and {len(stuff)} stuff classes. Write "
             f"model=dict(num_things_classes={len(things)}, num_stuff_classes="
             f"{len(stuff)}), or correct thing_classes and stuff_classes of metainfo."
         )
 
 
+def _check_semantic(model: Any, dataset: Any, split: str) -> None:
+    heads = model.decode_head
+    given = (heads[-1] if isinstance(heads, ModuleList) else heads).num_classes
+    classes = len(dataset.metainfo["classes"])
+    if given != classes:
+        raise ValueError(
+            f"decode_head has num_classes={given}, but metainfo of the {split} data "
+            f"set {_name(dataset)} has {classes} classes. Write model=dict("
+            f"decode_head=dict(num_classes={classes})), or correct classes of metainfo."
+        )
+
+
 def _name(dataset: Any) -> str:
-    """The annotation file of a data set, of the first one where several are wrapped."""
+    """File or folder of a data set's labels, of the first where several are wrapped."""
     while inner := getattr(dataset, "dataset", None) or getattr(
         dataset, "datasets", None
     ):
         dataset = inner[0] if isinstance(inner, list) else inner
-    return getattr(dataset, "ann_file", "") or type(dataset).__name__
+    folders = getattr(dataset, "data_prefix", None) or {}
+    file = getattr(dataset, "ann_file", "")
+    return file or folders.get("seg_map_path") or type(dataset).__name__

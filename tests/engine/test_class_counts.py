@@ -28,6 +28,15 @@ class Model(nn.Module):
         self.num_things_classes, self.num_stuff_classes = things, stuff
 
 
+class Semantic(nn.Module):
+    def __init__(self, *num_classes):
+        super().__init__()
+        heads = [nn.Identity() for _ in num_classes]
+        for head, number in zip(heads, num_classes, strict=True):
+            head.num_classes = number
+        self.decode_head = nn.ModuleList(heads) if len(heads) > 1 else heads[0]
+
+
 class Wrapped(nn.Module):
     """Like DistributedDataParallel, whose attributes are not the model's."""
 
@@ -111,11 +120,44 @@ def test_other_models_are_left_alone():
     hook().before_train(runner(nn.Identity()))
 
 
-def test_wrapped_models_are_checked(monkeypatch):
-    name = "mmseg_maskformer.engine.class_counts.is_model_wrapper"
-    monkeypatch.setattr(name, lambda model: isinstance(model, Wrapped))
+def test_data_sets_that_name_no_classes_are_left_alone():
+    for metainfo in ({}, dict(classes=None), None):
+        hook().before_train(runner(Semantic(5), metainfo, metainfo))
+
+
+@pytest.mark.parametrize("wrap", [lambda model: model, Wrapped])
+def test_wrapped_models_are_checked(wrap):
     with pytest.raises(ValueError, match="num_things_classes=4"):
-        hook().before_train(runner(Wrapped(Model(4, 1))))
+        hook().before_train(runner(wrap(Model(4, 1))))
+    with pytest.raises(ValueError, match="num_classes=4"):
+        hook().before_train(runner(wrap(Semantic(4))))
+
+
+def test_the_last_head_of_a_segmentor_has_as_many_classes_as_its_data():
+    for right in (Semantic(3), Semantic(7, 3)):  # a cascade's first may be another
+        hook().before_train(runner(right))
+    for wrong in (Semantic(2), Semantic(3, 2)):
+        given = runner(wrong)
+        message = (
+            r"^decode_head has num_classes=2, but .* of the test data set x\.json has "
+            r"3 classes\. Write model=dict\(decode_head=dict\(num_classes=3\)\), or"
+        )
+        with pytest.raises(ValueError, match=message):
+            hook().before_test(given)
+
+
+def test_folders_of_label_maps_stand_for_a_file():
+    wrong = runner(Semantic(5))
+    wrong.train_dataloader.dataset.ann_file = ""
+    wrong.train_dataloader.dataset.data_prefix = dict(seg_map_path="my/labels")
+    with pytest.raises(ValueError, match="of the train data set my/labels has 3"):
+        hook().before_train(wrong)
+
+
+def test_every_config_has_the_hook():
+    for leaf in ("demo/maskformer_tiny_scenes", "demo/maskformer_tiny_scenes-panoptic"):
+        hooks = Config.fromfile(CONFIGS / f"{leaf}.py").custom_hooks
+        assert [x.type for x in hooks] == ["mmseg_maskformer.CheckClassesHook"]
 
 
 @pytest.mark.mmdet
