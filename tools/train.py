@@ -13,6 +13,7 @@ from mmseg_maskformer.engine.launch import (
     leave_processes,
     load_config,
 )
+from mmseg_maskformer.engine.schedule import scale_schedule
 
 
 def parse_args() -> argparse.Namespace:
@@ -21,6 +22,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("config", help="config file")
     parser.add_argument(
         "--resume", action="store_true", help="go on from the newest checkpoint"
+    )
+    parser.add_argument(
+        "--iterations", type=int, help="length of the training, learning rate included"
     )
     parser.add_argument("--amp", action="store_true", help="train in mixed precision")
     parser.add_argument(
@@ -34,6 +38,8 @@ def main() -> None:
     """Build the runner and train."""
     args = parse_args()
     config = load_config(args)
+    for note in scale_schedule(config, args.iterations) if args.iterations else ():
+        print(f"--iterations {args.iterations}: {note}.")
     if args.amp:
         enable_amp(config)
     if args.auto_scale_lr:

@@ -1,4 +1,4 @@
-"""What every config shares: scope, environment, hooks, log and pictures."""
+"""What every config shares: scope, environment, checks, log and pictures."""
 
 default_scope = "mmseg"
 # Lets the hosts' own tools import their models where mmcv has no compiled operators.
@@ -7,15 +7,6 @@ env_cfg = dict(
     cudnn_benchmark=True,
     mp_cfg=dict(mp_start_method="fork", opencv_num_threads=0),
     dist_cfg=dict(backend="nccl"),
-)
-default_hooks = dict(
-    timer=dict(type="IterTimerHook"),
-    logger=dict(type="LoggerHook", interval=50, log_metric_by_epoch=False),
-    param_scheduler=dict(type="ParamSchedulerHook"),
-    checkpoint=dict(
-        type="CheckpointHook", by_epoch=False, interval=5000, max_keep_ckpts=3
-    ),
-    sampler_seed=dict(type="DistSamplerSeedHook"),
 )
 custom_hooks = [dict(type="mmseg_maskformer.CheckClassesHook")]
 log_processor = dict(by_epoch=False)

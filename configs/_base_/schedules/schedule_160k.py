@@ -11,11 +11,20 @@ optim_wrapper = dict(
     optimizer=dict(type="AdamW", lr=1e-4, weight_decay=1e-4, fused=True),
     clip_grad=dict(max_norm=0.01, norm_type=2),
 )
-# PolyLR reaches eta_min one step before `end`, hence max_iters + 1.
-param_scheduler = [
-    dict(type="PolyLR", power=0.9, eta_min=0.0, begin=0, end=160001, by_epoch=False)
-]
-train_cfg = dict(type="IterBasedTrainLoop", max_iters=160000, val_interval=5000)
+iterations = 160000
+poly = dict(type="PolyLR", power=0.9, eta_min=0.0, begin=0, by_epoch=False)
+# PolyLR reaches eta_min one step before `end`.
+param_scheduler = [dict(**poly, end=iterations + 1)]
+train_cfg = dict(type="IterBasedTrainLoop", max_iters=iterations, val_interval=5000)
 val_cfg = dict(type="ValLoop")
 test_cfg = dict(type="TestLoop")
+default_hooks = dict(
+    timer=dict(type="IterTimerHook"),
+    logger=dict(type="LoggerHook", interval=50, log_metric_by_epoch=False),
+    param_scheduler=dict(type="ParamSchedulerHook"),
+    checkpoint=dict(
+        type="CheckpointHook", by_epoch=False, interval=5000, max_keep_ckpts=3
+    ),
+    sampler_seed=dict(type="DistSamplerSeedHook"),
+)
 auto_scale_lr = dict(enable=False, base_batch_size=16)

@@ -2,7 +2,6 @@
 
 _base_ = "schedule_160k.py"
 
-param_scheduler = [
-    dict(type="PolyLR", power=0.9, eta_min=0.0, begin=0, end=200001, by_epoch=False)
-]
-train_cfg = dict(max_iters=200000)
+iterations = 200000
+param_scheduler = [dict(**_base_.poly, end=iterations + 1)]
+train_cfg = dict(max_iters=iterations)

@@ -2,8 +2,9 @@
 
 _base_ = "schedule_1500.py"
 
+iterations = 3000
 param_scheduler = [
     _base_.param_scheduler[0],  # warm-up
-    dict(type="PolyLR", power=0.9, eta_min=0.0, begin=0, end=3001, by_epoch=False),
+    dict(**_base_.poly, end=iterations + 1),
 ]
-train_cfg = dict(max_iters=3000, val_interval=1000)
+train_cfg = dict(max_iters=iterations, val_interval=1000)

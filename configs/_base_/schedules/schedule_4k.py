@@ -11,8 +11,8 @@ optim_wrapper = dict(
     optimizer=dict(lr=3e-4),
     clip_grad=dict(max_norm=1.0),
 )
-param_scheduler = [
-    dict(type="PolyLR", power=0.9, eta_min=0.0, begin=0, end=4001, by_epoch=False)
-]
-train_cfg = dict(max_iters=4000, val_interval=500)
+iterations = 4000
+param_scheduler = [dict(**_base_.poly, end=iterations + 1)]
+train_cfg = dict(max_iters=iterations, val_interval=500)
+default_hooks = dict(checkpoint=dict(interval=500))
 auto_scale_lr = dict(base_batch_size=4)

@@ -7,8 +7,9 @@ Queries collapse into one at 4e-4.
 _base_ = "schedule_4k.py"
 
 optim_wrapper = dict(optimizer=dict(lr=2e-4))
+iterations = 5000
 param_scheduler = [
     dict(type="LinearLR", start_factor=0.01, begin=0, end=100, by_epoch=False),
-    dict(type="PolyLR", power=0.9, eta_min=0.0, begin=0, end=5001, by_epoch=False),
+    dict(**_base_.poly, end=iterations + 1),
 ]
-train_cfg = dict(max_iters=5000, val_interval=1000)
+train_cfg = dict(max_iters=iterations, val_interval=1000)

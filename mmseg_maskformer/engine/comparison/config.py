@@ -11,8 +11,7 @@ from typing import Any, NamedTuple
 from mmengine.config import Config
 
 from mmseg_maskformer.engine.launch import averaging_model, enable_amp, require_file
-
-from .schedule import scale_schedule
+from mmseg_maskformer.engine.schedule import scale_schedule
 
 _OURS = "mmseg_maskformer."
 # Names of the papers; another head has the name of its class.

@@ -10,7 +10,7 @@ import torch
 from mmengine.config import Config
 from mmengine.registry import PARAM_SCHEDULERS
 
-FOLDER = Path(__file__).parents[2] / "configs/_base_/schedules"
+FOLDER = Path(__file__).parents[1] / "configs/_base_/schedules"
 STEPPED = ["schedule_4k", "schedule_160k_swin"]
 POLY = sorted(x for x in FOLDER.glob("*.py") if "554k" not in x.stem)  # that of DETR
 

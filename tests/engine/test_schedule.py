@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
+
 import mmengine.optim  # noqa: F401  (fills the registry)
 import pytest
 import torch
 from mmengine.config import Config
 from mmengine.registry import PARAM_SCHEDULERS
 
-from mmseg_maskformer.engine.comparison.schedule import scale_schedule
+from mmseg_maskformer.engine.schedule import scale_schedule
 from tests.conftest import REPOSITORY
+from tests.scripts import run_script
 
 SCHEDULES = REPOSITORY / "configs/_base_/schedules"
 POLY = dict(type="PolyLR", power=0.9, eta_min=1e-4, end=40000, by_epoch=False)
@@ -123,3 +126,21 @@ def test_one_scheduler_or_none_is_a_schedule_too(config, given):
 def test_a_schedule_that_is_not_understood_is_a_sentence(config, changes, message):
     with pytest.raises(SystemExit, match=message):
         scale_schedule(config(**changes), 100)
+
+
+def test_training_of_another_length_by_the_command_line(monkeypatch, tmp_path, capsys):
+    leaf = REPOSITORY / "configs/demo/maskformer_tiny_scenes.py"
+    small = [
+        *(f"{x}_dataloader.dataset.scene.size=(64, 64)" for x in ("train", "val")),
+        *("val_dataloader.dataset.num_images=2", "default_hooks.logger.interval=1"),
+    ]
+    command = (leaf, "--iterations", 2, "--work-dir", tmp_path, "--cfg-options", *small)
+    run_script(monkeypatch, "train.py", *command)
+    said = "--iterations 2: its warm-up of 50 iterations does not end within 2.\n"
+    assert said in capsys.readouterr().out
+    (scalars,) = tmp_path.glob("*/vis_data/scalars.json")
+    lines = [json.loads(line) for line in scalars.read_text().splitlines()]
+    # 5e-4 of 0.01, then of (1 - 1 / 2) ** 0.9 = 0.5359 and 0.01 + 0.99 / 49 = 0.0302
+    assert [x["lr"] for x in lines[:2]] == pytest.approx([5e-6, 8.093e-6], rel=1e-3)
+    assert len(lines) == 3  # two steps and the evaluation
+    assert (tmp_path / "iter_2.pth").is_file()

@@ -1,4 +1,4 @@
-"""The same number of iterations for every config of a comparison."""
+"""Another number of iterations for a config."""
 
 from __future__ import annotations
 
