@@ -40,6 +40,7 @@ sys.path[:0] = [str(Path(__file__).resolve().parent.parent)]
 import mmseg_maskformer  # noqa: E402, F401  (hosts without compiled operators)
 from benchmark_lib import measure  # noqa: E402
 from benchmark_lib.inputs import Outputs, Settings  # noqa: E402
+from mmseg_maskformer.engine.arguments import image_size, output_file  # noqa: E402
 
 MODES = ("criterion", "train-step", "semantic-inference", "panoptic-inference")
 PACKAGES = (
@@ -67,7 +68,9 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("mode", choices=MODES)
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
-    parser.add_argument("--size", default="512", help="S or HxW of the network input")
+    parser.add_argument(
+        "--size", type=image_size, default="512", help="S or HxW of the network input"
+    )
     parser.add_argument("--batch", type=int, default=2, help="images")
     parser.add_argument("--classes", type=int, default=150)
     parser.add_argument("--segments", type=int, default=9, help="segments of an image")
@@ -82,18 +85,18 @@ def parse_args() -> argparse.Namespace:
         "--sides", nargs="+", help="only these: ours mmseg mmdet transformers"
     )
     parser.add_argument("--check", action="store_true", help="results must agree")
-    parser.add_argument("--json", type=Path, help="write everything to this file")
+    parser.add_argument(
+        "--json", type=output_file, help="write everything to this file"
+    )
     return parser.parse_args()
 
 
 def settings_of(args: argparse.Namespace) -> Settings:
     """The problem that the arguments describe."""
-    parts = [int(part) for part in args.size.split("x")]
-    size = (parts[0], parts[-1])
     device = torch.device(args.device)
     amp = AMP[args.amp] if args.amp else None
     return Settings(
-        size,
+        args.size,
         args.batch,
         args.classes,
         args.segments,

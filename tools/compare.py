@@ -22,7 +22,7 @@ import mmseg_maskformer  # noqa: E402, F401  (hosts without compiled operators)
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    from mmengine.config import DictAction
+    from mmseg_maskformer.engine.arguments import add_cfg_options
 
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -46,14 +46,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         "--device", choices=["cpu", "cuda"], help="default: a GPU if any"
     )
-    parser.add_argument(
-        "--cfg-options",
-        nargs="+",
-        action=DictAction,
-        default={},
-        metavar="KEY=VALUE",
-        help="settings that override every config",
-    )
+    add_cfg_options(parser)
     return parser.parse_args()
 
 

@@ -63,6 +63,8 @@ class PredictionOptions:
             )
         for name in ("object_mask_thr", "iou_thr"):
             check_share(name, getattr(self, name))
+        for name in ("uncertainty", "seg_logits"):
+            check_switch(name, getattr(self, name))
         self._check_exclusive()
         if self.mode == "slide":
             self._check_windows()
@@ -114,6 +116,12 @@ def check_share(name: str, value: Any) -> None:
         raise ValueError(
             f"test_cfg.{name}={value!r} is no share; set it between 0 and 1."
         )
+
+
+def check_switch(name: str, value: Any) -> None:
+    """Raise a sentence if a value of ``test_cfg`` is neither True nor False."""
+    if not isinstance(value, bool):
+        raise ValueError(f"test_cfg.{name}={value!r} is neither True nor False.")
 
 
 def _is_pair(value: Any) -> bool:

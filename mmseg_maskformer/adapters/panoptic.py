@@ -37,7 +37,7 @@ from mmseg_maskformer.core.structures import Predictions, map_size
 
 from .geometry import unflipped_map
 from .head import PredictionHead, fast_layout
-from .options import check_choice, check_share
+from .options import check_choice, check_share, check_switch
 from .segment_targets import segment_targets
 
 _TEST_CFG = dict(
@@ -254,6 +254,8 @@ def complete(test_cfg: dict[str, Any]) -> dict[str, Any]:
     config.setdefault("object_mask_thr", _MASK_THR[config["panoptic_rule"]])
     for name in ("object_mask_thr", "iou_thr"):
         check_share(name, config[name])
+    for name in ("panoptic_on", "instance_on", "semantic_on"):
+        check_switch(name, config[name])
     most = config["max_per_image"]
     if not isinstance(most, int) or most < 1:
         raise ValueError(

@@ -97,7 +97,8 @@ def model_config(
             f"{len(names)} class names were given, but the model has num_classes="
             f"{num_classes}."
         )
-    queries = head["transformer_decoder"] or {}
+    queries = head.get("transformer_decoder") or {}
+    pixels = head.get("pixel_decoder", {})
     criterion = build_part(head.get("criterion") or dict(type="SetCriterion"))
     self_attention = queries.get("self_attention", True)
     if criterion.per_pixel or criterion.with_boxes or not self_attention:
@@ -119,8 +120,8 @@ def model_config(
             dropout=queries.get("dropout", 0.1),
             num_queries=queries.get("num_queries", 100) or num_classes,
         ),
-        fpn_feature_size=head["pixel_decoder"].get("out_channels", 256),
-        mask_feature_size=head["pixel_decoder"].get("mask_channels", 256),
+        fpn_feature_size=pixels.get("out_channels", 256),
+        mask_feature_size=pixels.get("mask_channels", 256),
         no_object_weight=criterion.loss_cls.no_object_weight,
         cross_entropy_weight=criterion.loss_cls.weight,
         mask_weight=criterion.loss_mask.weight,

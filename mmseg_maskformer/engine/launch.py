@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from mmengine.device import get_device
 from mmengine.model import revert_sync_batchnorm
 from mmengine.registry import MODELS, init_default_scope
 from mmengine.runner import load_checkpoint
+
+from .arguments import add_cfg_options
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -21,13 +23,7 @@ if TYPE_CHECKING:
 def add_common_arguments(parser: ArgumentParser) -> None:
     """Add the arguments that training and testing share."""
     parser.add_argument("--work-dir", help="folder of logs and checkpoints")
-    parser.add_argument(
-        "--cfg-options",
-        nargs="+",
-        action=DictAction,
-        metavar="KEY=VALUE",
-        help="settings that override the config, e.g. train_dataloader.batch_size=4",
-    )
+    add_cfg_options(parser)
     parser.add_argument(
         "--launcher",
         choices=["none", "pytorch", "slurm", "mpi"],
@@ -40,16 +36,21 @@ def add_common_arguments(parser: ArgumentParser) -> None:
 
 def load_config(args: Namespace) -> Config:
     """Read the config of a command line and apply what the command line overrides."""
-    require_file(args.config, "config")
-    config = Config.fromfile(args.config)
-    if args.cfg_options:
-        config.merge_from_dict(args.cfg_options)
+    config = read_config(args.config, args.cfg_options)
     config.launcher = args.launcher
     default_work_dir = config.get("work_dir") or f"work_dirs/{Path(args.config).stem}"
     config.work_dir = args.work_dir or default_work_dir
     os.environ.setdefault("LOCAL_RANK", str(args.local_rank))
     if args.launcher != "none" and get_device() == "cpu":
         _use_cpu_processes(config)
+    return config
+
+
+def read_config(path: str, overrides: dict) -> Config:
+    """The config of a file, with the settings that override it."""
+    require_file(path, "config")
+    config = Config.fromfile(path)
+    config.merge_from_dict(overrides)
     return config
 
 

@@ -284,6 +284,7 @@ def test_the_mask_threshold_is_that_of_the_rule():
         (dict(iou_thr=80), "iou_thr=80 is no share"),
         (dict(object_mask_thr="0.5"), "object_mask_thr='0.5' is no share"),
         (dict(max_per_image=-1), "max_per_image=-1 is no number of instances"),
+        (dict(instance_on="yes"), "instance_on='yes' is neither True nor False"),
     ],
 )
 def test_wrong_values_of_test_cfg_are_sentences(config, message):

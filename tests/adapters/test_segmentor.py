@@ -8,6 +8,8 @@ import mmcv
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.registry import DATASETS, MODELS, init_default_scope
+from PIL import Image
 
 from mmseg_maskformer.core.structures import PixelPredictions, Predictions
 from tests import reference
@@ -245,6 +247,22 @@ def test_one_image_by_its_path_or_its_pixels(shared_data, monkeypatch):
     assert len(found.unique()) > 1
 
 
+def test_a_picture_in_a_file_with_the_config_of_the_demo(tmp_path):
+    from mmseg.apis import inference_model
+
+    config = Config.fromfile(REPOSITORY / "configs/demo/maskformer_tiny_scenes.py")
+    init_default_scope("mmseg")
+    (scene,) = DATASETS.build(dict(config.val_dataloader.dataset, num_images=1))
+    pixels = scene["inputs"].permute(1, 2, 0).numpy()
+    Image.fromarray(pixels[..., ::-1]).save(tmp_path / "scene.png")  # BGR to RGB
+    model = MODELS.build(config.model).eval()
+    model.cfg = config
+    batch = dict(inputs=[scene["inputs"]], data_samples=[scene["data_samples"]])
+    expected = model.test_step(batch)[0].pred_sem_seg.data
+    found = inference_model(model, str(tmp_path / "scene.png")).pred_sem_seg.data
+    assert torch.equal(found, expected)
+
+
 @pytest.mark.parametrize(
     ("config", "message"),
     [
@@ -255,6 +273,8 @@ def test_one_image_by_its_path_or_its_pixels(shared_data, monkeypatch):
         (dict(mode="slides"), "mode='slides' is none of"),
         (dict(semantic_rule="argmax"), "semantic_rule='argmax' is none of"),
         (dict(iou_thr=30), "iou_thr=30 is no share"),
+        (dict(uncertainty="no"), "uncertainty='no' is neither True nor False"),
+        (dict(seg_logits=1), "seg_logits=1 is neither True nor False"),
         (dict(object_mask_thr=-0.1), "object_mask_thr=-0.1 is no share"),
         (dict(mode="slide"), r"crop_size=\(0, 0\) is needed by mode='slide'"),
         (dict(SLIDE, crop_size=512), "crop_size=512 is needed .* as height and width"),

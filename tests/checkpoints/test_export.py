@@ -105,6 +105,14 @@ def test_settings_that_both_have_are_written():
     assert backbone(stem_channels=32)["embedding_size"] == 32
 
 
+def test_parts_that_a_config_leaves_to_the_head_have_its_defaults():
+    model = settings(ADE).model
+    stated = model_config(model)
+    for part in ("pixel_decoder", "transformer_decoder", "criterion"):
+        model.decode_head.pop(part, None)
+    assert model_config(model) == stated  # those of ADE20K are the defaults
+
+
 @pytest.mark.parametrize(
     "setting",
     [

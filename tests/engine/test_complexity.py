@@ -159,5 +159,5 @@ def test_tool_counts_the_demo_at_the_size_of_its_scenes(monkeypatch, capsys):
 def test_a_config_without_a_size_is_a_sentence(monkeypatch, tmp_path):
     config = tmp_path / "bare.py"
     config.write_text("model = dict(backbone=dict())")
-    with pytest.raises(SystemExit, match=r"bare\.py .* add --size HEIGHT WIDTH"):
+    with pytest.raises(SystemExit, match=r"bare\.py .* add --size HxW"):
         run_script(monkeypatch, "analysis/complexity.py", config)

@@ -12,6 +12,7 @@ import numpy as np
 from mmengine.dist import is_main_process
 from mmengine.runner import Runner
 
+from mmseg_maskformer.engine.arguments import output_file
 from mmseg_maskformer.engine.launch import (
     add_common_arguments,
     leave_processes,
@@ -25,7 +26,9 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("config", help="config file")
     parser.add_argument("checkpoint", help="checkpoint file")
-    parser.add_argument("--out", default="reliability.png", help="file to write")
+    parser.add_argument(
+        "--out", type=output_file, default="reliability.png", help="file to write"
+    )
     parser.add_argument("--bins", type=int, default=15, help="of confidence")
     add_common_arguments(parser)
     return parser.parse_args()
@@ -80,9 +83,9 @@ def main() -> None:
     args = parse_args()
     counts, found = evaluate(args)
     if is_main_process():  # it alone has the counts of all images
+        print("  ".join(f"{name} {value:.2f} %" for name, value in found.items()))
         with np.errstate(invalid="ignore"):  # empty bins
             plot(counts, found, args.out)
-        print("  ".join(f"{name} {value:.2f} %" for name, value in found.items()))
         print(f"Reliability: {args.out}")
     leave_processes()
 

@@ -12,8 +12,9 @@ import argparse
 
 from mmengine.config import Config
 
+from mmseg_maskformer.engine.arguments import add_cfg_options, image_size
 from mmseg_maskformer.engine.complexity import measure_complexity
-from mmseg_maskformer.engine.launch import require_file, untrained_model
+from mmseg_maskformer.engine.launch import read_config, untrained_model
 
 
 def parse_args() -> argparse.Namespace:
@@ -22,7 +23,8 @@ def parse_args() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("configs", nargs="+")
-    parser.add_argument("--size", type=int, nargs=2, metavar=("HEIGHT", "WIDTH"))
+    parser.add_argument("--size", type=image_size, help="S or HxW of the image")
+    add_cfg_options(parser)
     return parser.parse_args()
 
 
@@ -30,7 +32,7 @@ def input_square(config: Config, path: str) -> tuple[int, int]:
     """Height of the crop, or of the rendered scene, on both sides."""
     size = config.get("crop_size") or config.get("scene", {}).get("size")
     if size is None:
-        raise SystemExit(f"{path} has no crop_size; add --size HEIGHT WIDTH.")
+        raise SystemExit(f"{path} has no crop_size; add --size HxW.")
     return size[0], size[0]
 
 
@@ -38,9 +40,8 @@ def main() -> None:
     """Print one row a config, and the parts below it."""
     args = parse_args()
     for path in args.configs:
-        require_file(path, "config")
-        config = Config.fromfile(path)
-        size = tuple(args.size or input_square(config, path))
+        config = read_config(path, args.cfg_options)
+        size = args.size or input_square(config, path)
         found = measure_complexity(untrained_model(config), size)
         print(
             f"{path}: {found.parameters:,} parameters, {found.total / 1e9:.1f} G at "

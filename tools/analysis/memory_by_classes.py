@@ -30,6 +30,7 @@ import mmseg_maskformer  # noqa: E402, F401  (hosts without compiled operators)
 from benchmark import environment  # noqa: E402
 from benchmark_lib import measure, mmseg_side, our_side, per_pixel_side  # noqa: E402
 from benchmark_lib.inputs import Settings  # noqa: E402
+from mmseg_maskformer.engine.arguments import image_size, output_file  # noqa: E402
 
 METHODS: dict[str, Callable[[Settings], measure.Variant]] = {
     "PerPixelBaseline+, dense loss": per_pixel_side.dense_train_step,
@@ -43,20 +44,24 @@ def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--classes", type=int, nargs="+", default=[19, 150, 847])
-    parser.add_argument("--size", type=int, default=256, help="of square inputs")
+    parser.add_argument(
+        "--size", type=image_size, default="256", help="S or HxW of the inputs"
+    )
     parser.add_argument("--batch", type=int, default=2, help="images")
     parser.add_argument("--segments", type=int, default=9, help="of an image")
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--json", type=Path, help="write everything to this file")
-    parser.add_argument("--plot", type=Path, help="paint this picture")
+    parser.add_argument(
+        "--json", type=output_file, help="write everything to this file"
+    )
+    parser.add_argument("--plot", type=output_file, help="paint this picture")
     return parser.parse_args()
 
 
 def peak_mib(method: str, classes: int, args: argparse.Namespace) -> float:
     """Peak of one step in MiB."""
     settings = Settings(
-        size=(args.size, args.size),
+        size=args.size,
         batch=args.batch,
         classes=classes,
         segments=args.segments,

@@ -17,32 +17,30 @@ import time
 from pathlib import Path
 
 import torch
-from mmengine.config import Config, DictAction
 from mmseg.structures import SegDataSample
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
 
 from benchmark_lib.measure import resident_peak  # noqa: E402
-from mmseg_maskformer.engine.launch import require_file, untrained_model  # noqa: E402
+from mmseg_maskformer.engine.arguments import add_cfg_options, image_size  # noqa: E402
+from mmseg_maskformer.engine.launch import read_config, untrained_model  # noqa: E402
 
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("config", help="config file of a segmentor")
-    parser.add_argument("--size", default="4096x4096", help="HxW of the image")
-    parser.add_argument("--threads", type=int, help="threads of PyTorch")
     parser.add_argument(
-        "--cfg-options", nargs="+", action=DictAction, default={}, metavar="KEY=VALUE"
+        "--size", type=image_size, default="4096", help="S or HxW of the image"
     )
+    parser.add_argument("--threads", type=int, help="threads of PyTorch")
+    add_cfg_options(parser)
     return parser.parse_args()
 
 
 def build(args: argparse.Namespace) -> torch.nn.Module:
     """The model of the config without trained weights."""
-    require_file(args.config, "config")
-    config = Config.fromfile(args.config)
-    config.merge_from_dict(args.cfg_options)
+    config = read_config(args.config, args.cfg_options)
     return untrained_model(config).eval()
 
 
@@ -54,16 +52,16 @@ def main() -> None:
         torch.set_num_threads(args.threads)
     torch.manual_seed(0)
     model = build(args)
-    size = tuple(int(side) for side in args.size.split("x"))
-    image = torch.randint(256, (3, *size), dtype=torch.uint8)
-    sample = SegDataSample(metainfo=dict(img_shape=size, ori_shape=size))
+    image = torch.randint(256, (3, *args.size), dtype=torch.uint8)
+    sample = SegDataSample(metainfo=dict(img_shape=args.size, ori_shape=args.size))
     start, computed = time.perf_counter(), time.process_time()
     with resident_peak() as growth:
         model.test_step(dict(inputs=[image], data_samples=[sample]))
     seconds = time.perf_counter() - start
     computed = time.process_time() - computed
+    height, width = args.size
     print(
-        f"{args.size}: {growth[0] / 2**20:,.0f} MiB, {seconds:.0f} s, "
+        f"{height}x{width}: {growth[0] / 2**20:,.0f} MiB, {seconds:.0f} s, "
         f"{computed:.0f} CPU s, {torch.get_num_threads()} thread(s)"
     )
 

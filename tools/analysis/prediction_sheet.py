@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import argparse
 
-from mmengine.config import Config, DictAction
 from mmengine.registry import DATASETS
 
-from mmseg_maskformer.engine.launch import require_file, trained_model
+from mmseg_maskformer.engine.arguments import add_cfg_options, output_file
+from mmseg_maskformer.engine.launch import read_config, trained_model
 from mmseg_maskformer.engine.sheet import predict_rows, prediction_sheet
 
 
@@ -21,22 +21,20 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("config", help="config file")
     parser.add_argument("checkpoint", help="checkpoint file")
-    parser.add_argument("--out", default="predictions.png", help="file to write")
+    parser.add_argument(
+        "--out", type=output_file, default="predictions.png", help="file to write"
+    )
     parser.add_argument("--num", type=int, default=6, help="number of samples")
     parser.add_argument("--width", type=int, default=256, help="of a tile, in pixels")
     parser.add_argument("--split", choices=["train", "val", "test"], default="val")
-    parser.add_argument(
-        "--cfg-options", nargs="+", action=DictAction, default={}, metavar="KEY=VALUE"
-    )
+    add_cfg_options(parser)
     return parser.parse_args()
 
 
 def main() -> None:
     """Predict and paint."""
     args = parse_args()
-    require_file(args.config, "config")
-    config = Config.fromfile(args.config)
-    config.merge_from_dict(args.cfg_options)
+    config = read_config(args.config, args.cfg_options)
     model = trained_model(config, args.checkpoint)
     dataset = DATASETS.build(config[f"{args.split}_dataloader"].dataset)
     rows = predict_rows(model, dataset, args.num)

@@ -16,11 +16,11 @@ from typing import Any, NamedTuple
 
 import matplotlib.pyplot as plt
 import torch
-from mmengine.config import Config
 from mmengine.registry import DATASETS
 
 from mmseg_maskformer.adapters.head import PredictionHead
-from mmseg_maskformer.engine.launch import require_file, trained_model
+from mmseg_maskformer.engine.arguments import add_cfg_options
+from mmseg_maskformer.engine.launch import read_config, trained_model
 from mmseg_maskformer.engine.queries.analysis import (
     QueryError,
     QueryRecord,
@@ -60,13 +60,13 @@ def parse_args() -> argparse.Namespace:
         metavar=("CONFIG", "CHECKPOINT"),
         help="panoptic model of the same images",
     )
+    add_cfg_options(parser)
     return parser.parse_args()
 
 
-def load(config_file: str, checkpoint: str) -> Trained:
+def load(config_file: str, checkpoint: str, overrides: dict) -> Trained:
     """The trained model of a config of either host, and its validation set."""
-    require_file(config_file, "config")
-    config = Config.fromfile(config_file)
+    config = read_config(config_file, overrides)
     model = trained_model(config, checkpoint)
     if not isinstance(getattr(model, "decode_head", None), PredictionHead):
         raise SystemExit(
@@ -108,7 +108,7 @@ def save_overlays(trained: Trained, record: QueryRecord, args: Any) -> None:
 
 def save_comparison(trained: Trained, args: Any) -> None:
     """The table and the sheet of two models."""
-    other = load(*args.against)
+    other = load(*args.against, args.cfg_options)
     pairs = [query_predictions(*x, None, args.min_score) for x in (trained, other)]
     cases, shown = [], {}
     for found in compare(*pairs):
@@ -128,7 +128,7 @@ def main() -> None:
     """Count, write and paint."""
     args = parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
-    trained = load(args.config, args.checkpoint)
+    trained = load(args.config, args.checkpoint, args.cfg_options)
     classes = trained.dataset.metainfo["classes"]
     try:
         found = query_predictions(*trained, min_score=args.min_score)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 
+from mmseg_maskformer.engine.arguments import output_file
 from mmseg_maskformer.engine.comparison.table import Spread
 
 METRICS = {"miou": "mIoU", "pq_st": "PQ-St"}
@@ -32,7 +33,7 @@ def parse_args() -> argparse.Namespace:
         metavar="CLASSES=comparison.csv",
         help="of tools/compare.py",
     )
-    parser.add_argument("--plot", type=Path, help="paint this picture")
+    parser.add_argument("--plot", type=output_file, help="paint this picture")
     return parser.parse_args()
 
 

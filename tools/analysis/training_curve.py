@@ -12,12 +12,16 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 
+from mmseg_maskformer.engine.arguments import output_file
+
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("work_dir", nargs="+", help="of one training, or of several")
-    parser.add_argument("--out", default="curve.png", help="file to write")
+    parser.add_argument(
+        "--out", type=output_file, default="curve.png", help="file to write"
+    )
     parser.add_argument("--metric", default="mIoU", help="score to plot")
     parser.add_argument("--labels", nargs="+", help="names, one for each work_dir")
     args = parser.parse_args()

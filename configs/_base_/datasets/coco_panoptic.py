@@ -30,7 +30,7 @@ train_pipeline = [
     dict(**resize, scales=[(1333, side) for side in range(480, 801, 32)]),
     dict(type="mmseg_maskformer.PackPanopticInputs"),
 ]
-test_pipeline = [  # the host's inference looks for this name
+test_pipeline = [  # the host's inference looks for its LoadImageFromFile
     dict(type="LoadImageFromFile", imdecode_backend="pillow"),
     dict(type="mmseg_maskformer.ResizeWithLabels", scale=(1333, 800), keep_ratio=True),
     dict(type="mmseg_maskformer.LoadPanopticMap"),

@@ -2,6 +2,10 @@
 
 scene = dict(num_things=6, num_stuff=6, size=(128, 128), noise=0.03)
 pipeline = [dict(type="PackSegInputs")]
+test_pipeline = [  # of a picture in a file; the host's inference looks for this name
+    dict(type="LoadImageFromFile", imdecode_backend="pillow"),
+    dict(type="PackSegInputs"),
+]
 tta_resize = dict(type="mmseg_maskformer.ResizeWithLabels", keep_ratio=True)
 tta_pipeline = [
     dict(

@@ -1,0 +1,44 @@
+"""Arguments that several scripts have, and what their text means."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from pathlib import Path
+
+from mmengine.config import DictAction
+
+
+def add_cfg_options(parser: argparse.ArgumentParser) -> None:
+    """Add settings that override a config."""
+    parser.add_argument(
+        "--cfg-options",
+        nargs="+",
+        action=DictAction,
+        default={},
+        metavar="KEY=VALUE",
+        help="settings that override the config, e.g. train_dataloader.batch_size=4",
+    )
+
+
+def image_size(text: str) -> tuple[int, int]:
+    """Height and width in pixels from "HxW", or from one number for both.
+
+    Raises:
+        argparse.ArgumentTypeError: The text is neither.
+    """
+    found = re.fullmatch(r"([1-9]\d*)(?:x([1-9]\d*))?", text)
+    if not found:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no size; write height and width in pixels as in 512x1024, or "
+            "one number for a square."
+        )
+    height, width = found.groups()
+    return int(height), int(width or height)
+
+
+def output_file(text: str) -> Path:
+    """A file to be written; its folder is made now, before the work."""
+    path = Path(text)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path

@@ -1,0 +1,50 @@
+"""What arguments of the scripts mean."""
+
+from __future__ import annotations
+
+import argparse
+
+import pytest
+
+from mmseg_maskformer.engine.arguments import (
+    add_cfg_options,
+    image_size,
+    output_file,
+)
+
+
+@pytest.fixture
+def parser():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--size", type=image_size, default="4096")
+    parser.add_argument("--out", type=output_file, default="x.png")
+    add_cfg_options(parser)
+    return parser
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [("512x1024", (512, 1024)), ("80", (80, 80)), (None, (4096, 4096))],
+)
+def test_sizes_are_height_and_width(parser, text, size):
+    assert parser.parse_args(["--size", text] if text else []).size == size
+
+
+@pytest.mark.parametrize("text", ["0", "12x", "x12", "1x2x3", "512,512", "-4", "1e3"])
+def test_what_is_no_size_is_a_sentence(parser, text, capsys):
+    with pytest.raises(SystemExit):
+        parser.parse_args([f"--size={text}"])
+    assert f"{text!r} is no size; write height and width" in capsys.readouterr().err
+
+
+def test_folders_of_outputs_are_made_before_the_work(parser, tmp_path):
+    path = tmp_path / "new" / "folder" / "x.png"
+    assert parser.parse_args(["--out", str(path)]).out == path
+    assert path.parent.is_dir()
+    assert not path.exists()
+
+
+def test_overrides_are_values_and_none_is_empty(parser):
+    given = ["--cfg-options", "a.b=3", "c=(1, 2)"]
+    assert parser.parse_args(given).cfg_options == {"a.b": 3, "c": (1, 2)}
+    assert parser.parse_args([]).cfg_options == {}
