@@ -56,7 +56,10 @@ CATALOG: dict[str, dict[str, tuple[str, ...]]] = {
         "metrics.calibration": ("CalibrationError",),
         "metrics.panoptic_quality": ("PanopticQuality",),
     },
-    "HOOKS": {"engine.class_counts": ("CheckClassesHook",)},
+    "HOOKS": {
+        "engine.class_counts": ("CheckClassesHook",),
+        "engine.finite_loss": ("CheckLossHook",),
+    },
     "OPTIM_WRAPPERS": {"engine.amp": ("BFloat16OptimWrapper",)},
     "VISUALIZERS": {"engine.panoptic_visualizer": ("PanopticVisualizer",)},
     "OPTIM_WRAPPER_CONSTRUCTORS": {

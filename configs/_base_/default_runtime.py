@@ -8,7 +8,10 @@ env_cfg = dict(
     mp_cfg=dict(mp_start_method="fork", opencv_num_threads=0),
     dist_cfg=dict(backend="nccl"),
 )
-custom_hooks = [dict(type="mmseg_maskformer.CheckClassesHook")]
+custom_hooks = [
+    dict(type="mmseg_maskformer.CheckClassesHook"),
+    dict(type="mmseg_maskformer.CheckLossHook"),
+]
 log_processor = dict(by_epoch=False)
 log_level = "INFO"
 tta_model = dict(type="mmseg_maskformer.MaskFormerTTA")

@@ -47,6 +47,8 @@ _TEST_CFG = dict(
     panoptic_rule="maskformer",
     iou_thr=0.8,
     max_per_image=100,
+    score_thr=0.0,
+    one_per_query=False,
 )
 _MASK_THR = dict(maskformer=0.8, detr=0.85)  # object_mask_thr of each panoptic_rule
 register_schemes()
@@ -69,7 +71,8 @@ class MaskFormerDetector(BaseDetector):
             ``semantic_on``, all True) and how: ``panoptic_rule`` ("maskformer", or
             "detr" for that of DETR, which has no ``iou_thr``), its ``object_mask_thr``
             (0.8, of DETR 0.85) and ``iou_thr`` (0.8), ``max_per_image`` (100)
-            instances.
+            instances with a score of ``score_thr`` (0) or more, with
+            ``one_per_query`` (False) of a query's best class only.
         data_preprocessor: config of the host's ``DetDataPreprocessor``.
         init_cfg: as in every host module.
         kwargs: parts of the model, as in ``PredictionHead``.
@@ -204,9 +207,9 @@ class MaskFormerDetector(BaseDetector):
             panoptic = host_map(segments, self.num_things_classes, self.num_classes)
             sample.pred_panoptic_seg = PixelData(sem_seg=panoptic[None])
         if config["instance_on"]:
-            found = instances(
-                *image, self.num_things_classes, max_per_image=config["max_per_image"]
-            )
+            names = ("max_per_image", "score_thr", "one_per_query")
+            settings = {name: config[name] for name in names}
+            found = instances(*image, self.num_things_classes, **settings)
             sample.pred_instances = InstanceData(
                 bboxes=found.boxes,
                 labels=found.labels,
@@ -252,9 +255,9 @@ def complete(test_cfg: dict[str, Any]) -> dict[str, Any]:
     config = {**_TEST_CFG, **test_cfg}
     check_choice("panoptic_rule", config["panoptic_rule"], tuple(_MASK_THR))
     config.setdefault("object_mask_thr", _MASK_THR[config["panoptic_rule"]])
-    for name in ("object_mask_thr", "iou_thr"):
+    for name in ("object_mask_thr", "iou_thr", "score_thr"):
         check_share(name, config[name])
-    for name in ("panoptic_on", "instance_on", "semantic_on"):
+    for name in ("panoptic_on", "instance_on", "semantic_on", "one_per_query"):
         check_switch(name, config[name])
     most = config["max_per_image"]
     if not isinstance(most, int) or most < 1:

@@ -26,13 +26,14 @@ def instances(
     frame: Frame,
     num_things: int,
     max_per_image: int = 100,
+    score_thr: float = 0.0,
+    one_per_query: bool = False,
     tile: int | None = None,
 ) -> Instances:
     """The most probable objects of one image.
 
     Pairs of a query and a class are ranked by class probability; of the best
-    ``max_per_image``, or of all there are, those of things are returned. A query may
-    appear with several classes.
+    ``max_per_image``, or of all there are, those of things are returned.
 
     Args:
         class_logits: (Q, K + 1).
@@ -40,15 +41,19 @@ def instances(
         frame: the image's place in the input, and the size of the result.
         num_things: classes 0..num_things-1 are things.
         max_per_image: how many pairs are looked at.
+        score_thr: lowest score of an object that is returned.
+        one_per_query: only the best class of a query; else it may appear with several,
+            as in the paper's code.
         tile: elements of an intermediate result, at least one row; default by device.
     """
     probs = class_probs(class_logits)  # (Q, K)
     num_classes = probs.shape[1]
     top = probs.flatten().topk(min(max_per_image, probs.numel()))
-    labels = top.indices % num_classes
-    thing = labels < num_things
-    labels, scores = labels[thing], top.values[thing]
-    queries = (top.indices // num_classes)[thing]
+    labels, queries = top.indices % num_classes, top.indices // num_classes
+    wanted = labels < num_things
+    if one_per_query:
+        wanted &= labels == probs.argmax(dim=1)[queries]
+    labels, queries, scores = labels[wanted], queries[wanted], top.values[wanted]
     used, place = queries.unique(return_inverse=True)
     masks = mask_logits.new_empty(len(used), *frame.out_size, dtype=torch.bool)
     total = probs.new_zeros(len(used))
@@ -57,7 +62,10 @@ def instances(
         masks[:, rows] = band
         total += (logits.sigmoid_() * band).flatten(1).sum(dim=1)
     mean = total / (masks.flatten(1).sum(dim=1) + 1e-6)
-    return Instances(labels, scores * mean[place], masks[place], _boxes(masks)[place])
+    scores = scores * mean[place]
+    sure = scores >= score_thr
+    place = place[sure]
+    return Instances(labels[sure], scores[sure], masks[place], _boxes(masks)[place])
 
 
 def _boxes(masks: Tensor) -> Tensor:

@@ -285,6 +285,8 @@ def test_the_mask_threshold_is_that_of_the_rule():
         (dict(object_mask_thr="0.5"), "object_mask_thr='0.5' is no share"),
         (dict(max_per_image=-1), "max_per_image=-1 is no number of instances"),
         (dict(instance_on="yes"), "instance_on='yes' is neither True nor False"),
+        (dict(one_per_query=1), "one_per_query=1 is neither True nor False"),
+        (dict(score_thr=-1), "score_thr=-1 is no share"),
     ],
 )
 def test_wrong_values_of_test_cfg_are_sentences(config, message):

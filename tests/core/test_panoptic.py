@@ -245,6 +245,24 @@ def test_instances_in_closed_form():
     assert found.masks[0, 1:3, 2:5].all()
 
 
+def test_instances_that_are_sure_and_of_the_best_class():
+    class_logits = torch.tensor([[0.6, 0.3, 0.1], [0.2, 0.5, 0.3]]).log()
+    masks = torch.full((2, 4, 6), BIG)  # certain: the score is the class probability
+
+    def found(**settings):
+        result = instances(class_logits, masks, Frame.whole((4, 6)), 2, **settings)
+        assert len(result.masks) == len(result.boxes) == len(result.scores)
+        return result.labels.tolist(), result.scores.tolist()
+
+    everything = ([0, 1, 1, 0], pytest.approx([0.6, 0.5, 0.3, 0.2]))
+    assert found() == everything
+    assert found(score_thr=0.25) == ([0, 1, 1], pytest.approx([0.6, 0.5, 0.3]))
+    assert found(one_per_query=True) == ([0, 1], pytest.approx([0.6, 0.5]))
+    both = found(score_thr=0.55, one_per_query=True)
+    assert both == ([0], pytest.approx([0.6]))
+    assert found(score_thr=1.0) == ([], [])
+
+
 def test_instances_are_things_and_as_many_as_there_are():
     class_logits = torch.tensor([[0.6, 0.3, 0.1], [0.2, 0.5, 0.3]]).log()
     masks = torch.full((2, 4, 6), BIG)
