@@ -1,6 +1,6 @@
 r"""Panoptic MaskFormer with ResNet-18 on nuclei, from scratch, on a CPU: PQ 58.1.
 
-MASKFORMER_DATA=/path/to/data python tools/train.py \
+MASKFORMER_DATA=/path/to/data python tools/train.py --amp \
         configs/maskformer/maskformer_r18-6enc_1xb4-5k_dsb2018-panoptic.py
 """
 

@@ -1,8 +1,8 @@
 r"""MaskFormer with ResNet-18 on CamVid, from scratch, small enough for two CPU cores.
 
-57.55 val mIoU after 4,000 iterations with --amp (docs/camvid.md).
+57.55 val mIoU after 4,000 iterations (docs/camvid.md).
 
-MASKFORMER_DATA=/path/to/data python tools/train.py \
+MASKFORMER_DATA=/path/to/data python tools/train.py --amp \
         configs/maskformer/maskformer_r18_1xb4-4k_camvid-256x256.py
 """
 

@@ -1,6 +1,6 @@
 """The hosts' protocols on top of the core: one module per host.
 
-Warnings of the core, which knows no host, go to the log of the run.
+What the parts that know no host have to say goes to the log of the run.
 """
 
 import logging
@@ -15,4 +15,6 @@ class _HostLog(logging.Handler):
         print_log(record.getMessage(), logger="current", level=record.levelno)
 
 
-logging.getLogger("mmseg_maskformer").addHandler(_HostLog())
+_logger = logging.getLogger("mmseg_maskformer")
+_logger.addHandler(_HostLog())
+_logger.setLevel(logging.INFO)

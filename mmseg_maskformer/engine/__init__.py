@@ -1,1 +1,1 @@
-"""What training needs around the model: optimizer groups, CPU autocast, launching."""
+"""What stands around a model: optimizer, hooks, command lines, comparison, pictures."""

@@ -14,6 +14,7 @@ pytest.importorskip("mmdet")
 
 from mmdet.registry import MODELS
 
+from mmseg_maskformer import adapters
 from mmseg_maskformer.checkpoints.convert import from_ours, to_ours
 from mmseg_maskformer.checkpoints.export import model_config
 from mmseg_maskformer.checkpoints.facebookresearch import FACEBOOKRESEARCH
@@ -47,7 +48,11 @@ def detector(name, seed=0):
         (ADE, "mine.pkl", False),
     ],
 )
-def test_the_authors_file_fills_a_detector(name, file, reordered, tmp_path):
+def test_the_authors_file_fills_a_detector(
+    name, file, reordered, tmp_path, monkeypatch
+):
+    said = []
+    monkeypatch.setattr(adapters, "print_log", lambda text, **_: said.append(text))
     source, target = detector(name, seed=0), detector(name, seed=1)
     theirs = from_ours(source.state_dict(), FACEBOOKRESEARCH)
     arrays = {  # their frozen norms count no batches
@@ -58,6 +63,8 @@ def test_the_authors_file_fills_a_detector(name, file, reordered, tmp_path):
     assert len(arrays) == 265 + 216  # R50, and the head with the encoder
     (tmp_path / file).write_bytes(pickle.dumps(dict(model=arrays)))
     load_checkpoint(target, str(tmp_path / file), strict=True)
+    order = f"The classes of {file} are put in our order, things before stuff."
+    assert said == [order] * reordered
     head = "decode_head.network.class_head"
     expected, found = source.state_dict(), target.state_dict()
     for key, tensor in expected.items():

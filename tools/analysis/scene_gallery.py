@@ -60,7 +60,7 @@ def same_class(renderer: SceneRenderer, seed: int, label: int, num: int) -> np.n
 
 
 def main() -> None:
-    """Render and save, with 128 colours so that the files stay small."""
+    """Render and save, with 96 colours so that the files stay small."""
     args = parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     few = SceneRenderer(num_things=6, num_stuff=6, void_width=1.5)
