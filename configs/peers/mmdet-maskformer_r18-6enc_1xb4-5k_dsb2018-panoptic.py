@@ -9,7 +9,10 @@ its focal loss needs a compiled operator of mmcv.
 
 _base_ = "../maskformer/maskformer_r18-6enc_1xb4-5k_dsb2018-panoptic.py"
 
-classes = dict(num_things_classes=1, num_stuff_classes=1)
+ours = _base_.model
+classes = dict(
+    num_things_classes=ours.num_things_classes, num_stuff_classes=ours.num_stuff_classes
+)
 attention = dict(embed_dims=64, num_heads=8, batch_first=True)
 feed_forward = dict(
     embed_dims=64,
@@ -28,14 +31,14 @@ model = dict(
         pad_seg=True,
         seg_pad_value=255,
     ),
-    backbone=_base_.model.backbone,
+    backbone=ours.backbone,
     panoptic_head=dict(
         type="MaskFormerHead",
-        in_channels=_base_.model.in_channels,
+        in_channels=ours.in_channels,
         feat_channels=64,
         out_channels=64,
         **classes,
-        num_queries=100,
+        num_queries=ours.transformer_decoder.num_queries,
         pixel_decoder=dict(
             type="TransformerEncoderPixelDecoder",
             norm_cfg=dict(type="GN", num_groups=32),
@@ -60,7 +63,7 @@ model = dict(
             use_sigmoid=False,
             loss_weight=2.0,
             reduction="mean",
-            class_weight=[1.0, 1.0, 0.1],
+            class_weight=[1.0] * sum(classes.values()) + [0.1],
         ),
         loss_mask=dict(
             type="FocalLoss",

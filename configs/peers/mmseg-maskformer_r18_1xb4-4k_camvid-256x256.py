@@ -7,6 +7,7 @@ loss, a compiled operator of mmcv.
 
 _base_ = "../maskformer/maskformer_r18_1xb4-4k_camvid-256x256.py"
 
+ours = _base_.model.decode_head
 attention = dict(
     embed_dims=256,
     num_heads=8,
@@ -24,12 +25,12 @@ model = dict(
     decode_head=dict(
         _delete_=True,
         type="MaskFormerHead",
-        in_channels=[64, 128, 256, 512],
+        in_channels=ours.in_channels,
         in_index=[0, 1, 2, 3],
         feat_channels=256,
         out_channels=256,
-        num_classes=11,
-        num_queries=50,
+        num_classes=ours.num_classes,
+        num_queries=ours.transformer_decoder.num_queries,
         pixel_decoder=dict(
             type="mmdet.PixelDecoder",
             norm_cfg=dict(type="GN", num_groups=32),
@@ -60,7 +61,7 @@ model = dict(
             use_sigmoid=False,
             loss_weight=1.0,
             reduction="mean",
-            class_weight=[1.0] * 11 + [0.1],
+            class_weight=[1.0] * ours.num_classes + [0.1],
         ),
         loss_mask=dict(
             type="mmdet.FocalLoss",

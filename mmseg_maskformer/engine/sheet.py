@@ -12,8 +12,8 @@ from PIL import Image, ImageDraw
 
 from .panoptic_drawing import OFFSET, Palette, encoded_truth, overlay
 
-_GAP = 4  # pixels between tiles
-_LINE = 14  # height of a line of text
+GAP = 4  # pixels between tiles
+LINE = 14  # height of a line of text
 _VOID_COLOUR = (0, 0, 0)
 
 
@@ -147,17 +147,17 @@ def _resized(
 def _strip(tiles: Sequence[Image.Image]) -> Image.Image:
     """Tiles of one size beside each other."""
     width, height = tiles[0].size
-    strip = Image.new("RGB", (len(tiles) * (width + _GAP) - _GAP, height), "white")
+    strip = Image.new("RGB", (len(tiles) * (width + GAP) - GAP, height), "white")
     for column, tile in enumerate(tiles):
-        strip.paste(tile, (column * (width + _GAP), 0))
+        strip.paste(tile, (column * (width + GAP), 0))
     return strip
 
 
 def _header(total: int, width: int) -> Image.Image:
-    header = Image.new("RGB", (total, _LINE), "white")
+    header = Image.new("RGB", (total, LINE), "white")
     draw = ImageDraw.Draw(header)
     for column, text in enumerate(("image", "truth", "prediction")):
-        draw.text((column * (width + _GAP) + 2, 0), text, fill="black")
+        draw.text((column * (width + GAP) + 2, 0), text, fill="black")
     return header
 
 
@@ -170,23 +170,23 @@ def _legend(
     """Colour and name of each label, in columns as wide as the longest name."""
     probe = ImageDraw.Draw(Image.new("RGB", (1, 1)))
     longest = max((probe.textlength(classes[label]) for label in labels), default=0)
-    cell = int(longest) + _LINE + 12
+    cell = int(longest) + LINE + 12
     columns = max(1, total // cell)
     lines = -(-len(labels) // columns)
-    legend = Image.new("RGB", (total, lines * (_LINE + 2)), "white")
+    legend = Image.new("RGB", (total, lines * (LINE + 2)), "white")
     draw = ImageDraw.Draw(legend)
     for place, label in enumerate(labels):
-        x, y = place % columns * cell, place // columns * (_LINE + 2)
+        x, y = place % columns * cell, place // columns * (LINE + 2)
         draw.rectangle((x + 2, y + 2, x + 12, y + 12), fill=tuple(palette[label]))
-        draw.text((x + _LINE + 2, y + 1), classes[label], fill="black")
+        draw.text((x + LINE + 2, y + 1), classes[label], fill="black")
     return legend
 
 
 def _stacked(parts: Sequence[Image.Image]) -> Image.Image:
-    height = sum(part.height + _GAP for part in parts) - _GAP
+    height = sum(part.height + GAP for part in parts) - GAP
     sheet = Image.new("RGB", (parts[0].width, height), "white")
     top = 0
     for part in parts:
         sheet.paste(part, (0, top))
-        top += part.height + _GAP
+        top += part.height + GAP
     return sheet

@@ -9,12 +9,11 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from mmseg_maskformer.engine.panoptic_drawing import Palette
+from mmseg_maskformer.engine.sheet import GAP, LINE
 
 from .analysis import NOTHING, ImageQueries
 from .comparison import ClassQueries, Comparison
 
-_GAP = 4  # pixels between tiles
-_LINE = 14  # height of a line of text
 _STRENGTH = 0.65  # of a mask's colour
 # of queries or things of one class: red, blue, yellow, green, purple, turquoise
 COLOURS = [
@@ -90,10 +89,10 @@ def _colours(number: int) -> Palette:
 def sheet(rows: Sequence[Sequence[Tile]]) -> Image.Image:
     """Rows of tiles of one width, each with its text below; at least one tile."""
     tiles = [tile for row in rows for tile in row]
-    width = max(tile.image.shape[1] for tile in tiles) + _GAP
-    heights = [max(x.image.shape[0] for x in row) + _LINE + _GAP for row in rows]
+    width = max(tile.image.shape[1] for tile in tiles) + GAP
+    heights = [max(x.image.shape[0] for x in row) + LINE + GAP for row in rows]
     columns = max(map(len, rows))
-    canvas = Image.new("RGB", (columns * width - _GAP, sum(heights) - _GAP), "white")
+    canvas = Image.new("RGB", (columns * width - GAP, sum(heights) - GAP), "white")
     draw = ImageDraw.Draw(canvas)
     tops = np.cumsum([0, *heights])
     for top, row in zip(tops.tolist(), rows, strict=False):
