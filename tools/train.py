@@ -13,7 +13,7 @@ from mmseg_maskformer.engine.launch import (
     leave_processes,
     load_config,
 )
-from mmseg_maskformer.engine.schedule import scale_schedule
+from mmseg_maskformer.engine.schedule import check_resumed_length, scale_schedule
 
 
 def parse_args() -> argparse.Namespace:
@@ -38,8 +38,11 @@ def main() -> None:
     """Build the runner and train."""
     args = parse_args()
     config = load_config(args)
-    for note in scale_schedule(config, args.iterations) if args.iterations else ():
-        print(f"--iterations {args.iterations}: {note}.")
+    if args.iterations is not None:
+        for note in scale_schedule(config, args.iterations):
+            print(f"--iterations {args.iterations}: {note}.")
+        if args.resume:
+            check_resumed_length(config)
     if args.amp:
         enable_amp(config)
     if args.auto_scale_lr:

@@ -32,9 +32,13 @@ def build_part(config: Any, **known: Any) -> Any:
             f"{dict(config)} names no part: it has no type. A dictionary takes the "
             f"place of a default and is not merged with it. Types are {_known()}."
         )
-    arguments = {name: _build_nested(value) for name, value in config.items()}
+    arguments = dict(config)
     name = arguments.pop("type")
     part = _find(name) if isinstance(name, str) else name
+    ours = part.__module__.startswith("mmseg_maskformer.")
+    for key, value in arguments.items():
+        if ours or _holds_config(value):  # parts of others may take any dictionary
+            arguments[key] = _build_nested(value)
     repeated = sorted(known.keys() & arguments)
     if repeated:
         raise TypeError(f"{name} takes {repeated} from the head; remove it there.")
@@ -83,9 +87,15 @@ def build_network(
     return MaskFormer(pixels, queries, num_classes, with_boxes=criterion.with_boxes)
 
 
+def _holds_config(value: Any) -> bool:
+    if isinstance(value, (list, tuple)):
+        return any(map(_holds_config, value))
+    return isinstance(value, dict) and "type" in value
+
+
 def _build_nested(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
-        return [build_part(item) for item in value]
+        return type(value)(map(build_part, value))
     return build_part(value)
 
 

@@ -16,8 +16,11 @@ from .openmmlab import OPENMMLAB
 LAYOUTS = (FACEBOOKRESEARCH, HUGGINGFACE, OPENMMLAB, DETECTRON2_RESNET)
 # Our buffers that some layouts lack: they hold no learned values.
 _REBUILT = re.compile(r".*\.(num_batches_tracked|relative_position_index)")
-# Embeddings of levels, which Mask2Former has under all its names, MaskFormer nowhere.
-_MASK2FORMER = re.compile(r".*\.(level_embed|level_encoding)(\.weight)?")
+# Embeddings of levels: Mask2Former's heads have them in all layouts, MaskFormer's none.
+_MASK2FORMER = re.compile(
+    r"(sem_seg_head|(decode|panoptic)_head|model\.transformer_module"
+    r"|model\.pixel_level_module\.decoder)\..*(level_embed|level_encoding)(\.weight)?"
+)
 
 
 @dataclass

@@ -47,12 +47,14 @@ def instances(
         tile: elements of an intermediate result, at least one row; default by device.
     """
     probs = class_probs(class_logits)  # (Q, K)
-    num_classes = probs.shape[1]
-    top = probs.flatten().topk(min(max_per_image, probs.numel()))
+    num_pairs, num_classes = probs.numel(), probs.shape[1]
+    if one_per_query:
+        best = probs.max(dim=1, keepdim=True)
+        probs = torch.full_like(probs, -1.0).scatter_(1, best.indices, best.values)
+        num_pairs = len(probs)
+    top = probs.flatten().topk(min(max_per_image, num_pairs))
     labels, queries = top.indices % num_classes, top.indices // num_classes
     wanted = labels < num_things
-    if one_per_query:
-        wanted &= labels == probs.argmax(dim=1)[queries]
     labels, queries, scores = labels[wanted], queries[wanted], top.values[wanted]
     used, place = queries.unique(return_inverse=True)
     masks = mask_logits.new_empty(len(used), *frame.out_size, dtype=torch.bool)

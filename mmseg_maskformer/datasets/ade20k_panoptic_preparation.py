@@ -1,9 +1,9 @@
 """ADE20K panoptic from the semantic and the instance maps of ADEChallengeData2016.
 
 Every stuff class of the semantic map is a segment, every object of the instance map is
-another one and lies above the stuff; thing classes without an object are void. Areas
-and boxes in the JSON files are of whole segments, covered parts included, as in the
-paper's code; segments without a visible pixel are left out, which it does not.
+another one and lies above the stuff; thing classes without an object are void. As in
+the paper's code, areas and boxes in the JSON files are of whole segments, covered parts
+included, and segments that are covered altogether are listed, too.
 """
 
 from __future__ import annotations
@@ -168,14 +168,14 @@ def painted(
         **_measured(stuff),
         **{NUM_CLASSES + x: size for x, size in _measured(objects).items()},
     }
-    visible = [x for x in np.unique(values).tolist() if x > 0]
-    classes = [labels[x - NUM_CLASSES] if x > NUM_CLASSES else x - 1 for x in visible]
+    numbers = sorted(found)
+    classes = [labels[x - NUM_CLASSES] if x > NUM_CLASSES else x - 1 for x in numbers]
     colours = _distinct([_colour_of(categories)[label] for label in classes])
     table = np.zeros((NUM_CLASSES + 256, 3), np.uint8)  # black is void
-    table[visible] = np.reshape(colours, (-1, 3))
+    table[numbers] = np.reshape(colours, (-1, 3))
     segments = [
         dict(id=_id(colour), category_id=label, iscrowd=0, **found[value])
-        for value, label, colour in zip(visible, classes, colours, strict=True)
+        for value, label, colour in zip(numbers, classes, colours, strict=True)
     ]
     return table[values], segments
 

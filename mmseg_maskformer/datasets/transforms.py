@@ -47,25 +47,23 @@ class ResizeWithLabels(Resize):
 
     def _resize_seg(self, results: dict) -> None:
         """Bring label maps (H, W) to the new size of the image."""
-        nearest = _nearest_centre if "segments" in results else _nearest_corner
+        place = _centre if "segments" in results else _upper_left
         for key in {"gt_seg_map", *results.get("seg_fields", ())}:
-            if results.get(key) is not None:
-                results[key] = nearest(results[key], size=results["img_shape"])
+            labels = results.get(key)
+            if labels is not None:
+                rows, columns = map(place, labels.shape, results["img_shape"])
+                results[key] = labels[rows][:, columns]
 
 
-def _nearest_centre(labels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Labels (height, width) of the pixels at the centre, as Pillow finds them."""
-    found = Image.fromarray(labels).resize(size[::-1], Image.Resampling.NEAREST)
-    return np.array(found)
+def _upper_left(source: int, target: int) -> np.ndarray:
+    """(target,) places of the source pixels at the upper left, integer arithmetic."""
+    return np.arange(target) * source // target
 
 
-def _nearest_corner(labels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Labels (height, width) of the pixels at the upper left, integer arithmetic."""
-    rows, columns = (
-        np.arange(target) * source // target
-        for source, target in zip(labels.shape, size, strict=True)
-    )
-    return labels[rows][:, columns]
+def _centre(source: int, target: int) -> np.ndarray:
+    """(target,) places of the source pixels that Pillow finds nearest."""
+    line = Image.fromarray(np.arange(source, dtype=np.int32)[None])
+    return np.asarray(line.resize((target, 1), Image.Resampling.NEAREST))[0]
 
 
 @contextmanager

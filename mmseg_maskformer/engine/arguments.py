@@ -38,7 +38,18 @@ def image_size(text: str) -> tuple[int, int]:
 
 
 def output_file(text: str) -> Path:
-    """A file to be written; its folder is made now, before the work."""
+    """A file to be written; its folder is made now, before the work.
+
+    Raises:
+        argparse.ArgumentTypeError: The file is a folder, or its folder cannot be made.
+    """
     path = Path(text)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    if text.endswith("/") or path.is_dir():
+        raise argparse.ArgumentTypeError(f"{text} is a folder; name a file in it.")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise argparse.ArgumentTypeError(
+            f"the folder of {text} cannot be made ({error.strerror}); name another."
+        ) from error
     return path

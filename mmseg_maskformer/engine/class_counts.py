@@ -14,8 +14,8 @@ class CheckClassesHook(Hook):
 
     A panoptic model (``num_things_classes``) has as many things and as much stuff; all
     classes of a data set that does not tell them apart are things. The last head of a
-    segmentor has as many ``num_classes``. Data sets without ``metainfo["classes"]``
-    and other models are left alone.
+    segmentor has as many ``num_classes``, if more than one. Data sets without
+    ``metainfo["classes"]`` and other models are left alone.
 
     Raises:
         ValueError: The numbers differ, in training or in evaluation.
@@ -64,9 +64,10 @@ def _check_panoptic(model: Any, dataset: Any, split: str) -> None:
 
 def _check_semantic(model: Any, dataset: Any, split: str) -> None:
     heads = model.decode_head
-    given = (heads[-1] if isinstance(heads, ModuleList) else heads).num_classes
+    head = heads[-1] if isinstance(heads, ModuleList) else heads
+    given = getattr(head, "num_classes", 1)  # 1: of depths, or foreground alone
     classes = len(dataset.metainfo["classes"])
-    if given != classes:
+    if given not in (1, classes):
         raise ValueError(
             f"decode_head has num_classes={given}, but metainfo of the {split} data "
             f"set {_name(dataset)} has {classes} classes. Write model=dict("

@@ -1,33 +1,44 @@
-"""Training that has diverged ends, before it overwrites good checkpoints."""
+"""Training that has diverged ends, and its checkpoints stay usable."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import torch
+from mmengine.dist import all_gather_object
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch import Tensor
 
 
+class Seen(NamedTuple):
+    """A loss that nobody has looked at yet."""
+
+    iteration: int
+    loss: Tensor
+    images: list[str]
+
+
 class CheckLossHook(Hook):
     """Stops at a loss that is infinite or not a number, and names its images.
 
-    Losses are looked at together, every ``interval`` iterations, so that no iteration
-    waits for the device; the first wrong one is reported. Checkpoints are written after
-    the look where ``interval`` divides theirs.
+    Losses are looked at together, every ``interval`` iterations and before a checkpoint
+    is written, so that no iteration waits for the device. Weights that are not finite
+    are not written.
 
     Args:
         interval: iterations between two looks.
 
     Raises:
-        FloatingPointError: A loss was not finite.
+        FloatingPointError: A loss or a weight was not finite.
     """
 
     def __init__(self, interval: int = 50) -> None:
+        if interval < 1:
+            raise ValueError(f"CheckLossHook.interval={interval}: give 1 or more.")
         self.interval = interval
-        self._seen: list[tuple[int, Tensor, list[str]]] = []
+        self._seen: list[Seen] = []
 
     def after_train_iter(
         self,
@@ -36,29 +47,58 @@ class CheckLossHook(Hook):
         data_batch: Any = None,
         outputs: dict | None = None,
     ) -> None:
-        """Remember the loss; look at all of them when it is time."""
+        """Remember the loss; look at all of them, of all processes, when it is time."""
         loss = (outputs or {}).get("loss")
         if isinstance(loss, Tensor):
-            images = _images((data_batch or {}).get("data_samples", ()))
-            self._seen.append((runner.iter + 1, loss.detach(), images))
+            images = _images(data_batch)
+            self._seen.append(Seen(runner.iter + 1, loss.detach(), images))
         last = runner.iter + 1 >= runner.max_iters
-        if self._seen and (last or self.every_n_train_iters(runner, self.interval)):
-            self._look(runner)
+        if last or self.every_n_train_iters(runner, self.interval):
+            found = [x for x in all_gather_object(self._first_wrong()) if x]
+            if found:  # gradients carry it from one process to all others
+                raise _error(min(found))
 
-    def _look(self, runner: Runner) -> None:
-        losses = torch.stack([loss for _, loss, _ in self._seen])
-        wrong = (~losses.isfinite()).nonzero().flatten().tolist()
-        if wrong:
-            iteration, loss, images = self._seen[wrong[0]]
-            raise FloatingPointError(
-                f"The loss of iteration {iteration} is {loss.item()}; its images are "
-                f"{', '.join(images)}. Look at their labels; lower the learning rate, "
-                "lengthen the warm-up, or give optim_wrapper.clip_grad a smaller "
-                f"max_norm, and --resume from a checkpoint in {runner.work_dir}."
-            )
-        self._seen.clear()
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Look at this process's losses, and at the weights that are to be saved."""
+        found = self._first_wrong()
+        if found:
+            raise _error(found)
+        for name, weight in checkpoint["state_dict"].items():
+            if weight.is_floating_point() and not weight.isfinite().all():
+                raise FloatingPointError(
+                    f"{name} is not finite after iteration {runner.iter + 1}, though "
+                    f"the losses before were. No checkpoint is written. {_REMEDY}"
+                )
+
+    def _first_wrong(self) -> tuple[int, float, list[str]] | None:
+        """Iteration, loss and images of the first that is not finite."""
+        seen, self._seen = self._seen, []
+        if not seen:
+            return None
+        wrong = (~torch.stack([x.loss for x in seen]).isfinite()).nonzero()
+        if not len(wrong):
+            return None
+        first = seen[int(wrong[0])]
+        return first.iteration, first.loss.item(), first.images
 
 
-def _images(samples: Sequence[Any]) -> list[str]:
-    """Paths of a batch's images, as far as they have any."""
-    return [x.metainfo.get("img_path", "an unnamed image") for x in samples]
+_REMEDY = (
+    "Correct labels and a smaller optim_wrapper.clip_grad.max_norm take effect with "
+    "--resume; another learning rate or warm-up needs a new training, which load_from "
+    "lets start from a checkpoint of this one."
+)
+
+
+def _error(found: tuple[int, float, list[str]]) -> FloatingPointError:
+    iteration, loss, images = found
+    return FloatingPointError(
+        f"The loss of iteration {iteration} is {loss}; its images are "
+        f"{', '.join(images) or 'not known'}. {_REMEDY}"
+    )
+
+
+def _images(batch: Any) -> list[str]:
+    """Paths of a batch's images, as far as it has any."""
+    samples = batch.get("data_samples") if isinstance(batch, Mapping) else None
+    metas = [getattr(sample, "metainfo", {}) for sample in samples or ()]
+    return [meta["img_path"] for meta in metas if "img_path" in meta]

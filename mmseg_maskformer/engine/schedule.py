@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
@@ -25,6 +26,8 @@ def scale_schedule(config: Config, iterations: int) -> list[str]:
     Raises:
         SystemExit: The schedule is of a kind that is not known here.
     """
+    if iterations < 1:
+        raise SystemExit(f"--iterations {iterations}: give 1 or more.")
     name, loop = config.filename, config.train_cfg
     if loop.get("type") != "IterBasedTrainLoop" or loop.get("by_epoch"):
         raise SystemExit(
@@ -42,6 +45,26 @@ def scale_schedule(config: Config, iterations: int) -> list[str]:
     loop.max_iters = iterations
     loop.val_interval = min(loop.get("val_interval", 1000), iterations)
     return notes
+
+
+def check_resumed_length(config: Config) -> None:
+    """Stop where the training to be resumed has another length.
+
+    Its schedule comes back from the checkpoint, and would end where it ended.
+
+    Raises:
+        SystemExit: The config that lies beside the checkpoints has other ``max_iters``.
+    """
+    beside = Path(config.work_dir) / Path(config.filename).name
+    if not beside.is_file():
+        return
+    old = Config.fromfile(beside).train_cfg.get("max_iters")
+    if old != config.train_cfg.max_iters:
+        raise SystemExit(
+            f"The training in {config.work_dir} is one of {old} iterations, and its "
+            f"checkpoints hold that schedule. Resume it with --iterations {old}, or "
+            "train anew in another --work-dir."
+        )
 
 
 def _listed(schedulers: Any) -> list[dict]:

@@ -64,25 +64,40 @@ def test_the_log_names_the_loader(monkeypatch, tmp_path):
     assert words == [*loaders, *([*loaders[0][:3], x] for x in ("http", "file"))]
 
 
-MASK2FORMER = {  # names that its files share with a MaskFormer's, and one they do not
-    "authors": ("sem_seg_head.predictor.query_embed.weight", "level_embed.weight"),
-    "OpenMMLab": (
-        "decode_head.pixel_decoder.mask_feature.bias",
-        "level_encoding.weight",
+MASK2FORMER = {  # names that its files share with a MaskFormer's, and two they do not
+    "authors": (
+        "sem_seg_head.pixel_decoder.mask_features.weight",
+        "sem_seg_head.pixel_decoder.transformer.level_embed",
+        "sem_seg_head.predictor.level_embed.weight",
     ),
-    "Hugging Face": ("model.pixel_level_module.encoder.x", "decoder.level_embed"),
+    "OpenMMLab": (
+        "decode_head.query_embed.weight",
+        "decode_head.pixel_decoder.level_encoding.weight",
+        "decode_head.level_embed.weight",
+    ),
+    "OpenMMLab, panoptic": (
+        "panoptic_head.query_embed.weight",
+        "panoptic_head.pixel_decoder.level_encoding.weight",
+        "panoptic_head.level_embed.weight",
+    ),
+    "Hugging Face": (
+        "model.pixel_level_module.encoder.embeddings.norm.weight",
+        "model.pixel_level_module.decoder.level_embed",
+        "model.transformer_module.level_embed.weight",
+    ),
 }
 
 
-@pytest.mark.parametrize(("shared", "own"), MASK2FORMER.values(), ids=MASK2FORMER)
-def test_a_mask2former_is_not_taken_for_a_maskformer(shared, own):
-    names = {shared: torch.zeros(1)}
-    assert detect_layout(names) is not None
-    own = f"{shared.rpartition('.')[0]}.{own}"
-    with pytest.raises(
-        ValueError, match=rf"{own}.*Mask2Former.*Take the file of a Mask"
-    ):
-        detect_layout(names | {own: torch.zeros(1)})
+@pytest.mark.parametrize("names", MASK2FORMER.values(), ids=MASK2FORMER)
+def test_a_mask2former_is_not_taken_for_a_maskformer(names):
+    shared, *own = names
+    known = {shared: torch.zeros(1)}
+    of_a_backbone = {"backbone.level_embed": torch.zeros(1)}
+    assert detect_layout(known | of_a_backbone) is not None
+    for name in own:
+        message = rf"has '{name}' .*Mask2Former.*Take the file of a MaskFormer"
+        with pytest.raises(ValueError, match=message):
+            detect_layout(known | {name: torch.zeros(1)})
 
 
 class Attack:

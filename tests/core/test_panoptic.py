@@ -258,6 +258,10 @@ def test_instances_that_are_sure_and_of_the_best_class():
     assert found() == everything
     assert found(score_thr=0.25) == ([0, 1, 1], pytest.approx([0.6, 0.5, 0.3]))
     assert found(one_per_query=True) == ([0, 1], pytest.approx([0.6, 0.5]))
+    # the next best class of a query takes the place of none
+    close = torch.tensor([[0.5, 0.45, 0.05], [0.3, 0.1, 0.6]]).log()
+    two = instances(close, masks, Frame.whole((4, 6)), 2, 2, one_per_query=True)
+    assert two.labels.tolist() == [0, 0]
     both = found(score_thr=0.55, one_per_query=True)
     assert both == ([0], pytest.approx([0.6]))
     assert found(score_thr=1.0) == ([], [])

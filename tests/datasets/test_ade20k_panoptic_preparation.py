@@ -86,18 +86,18 @@ def test_release_becomes_samples_of_the_data_set(root, monkeypatch, capsys):
     run_script(monkeypatch, TOOL, root, "--workers", 2)
     printed = capsys.readouterr().out
     assert "training: converting 2 images, 0 are finished" in printed
-    assert "5 segments of 4 of the 150 classes." in printed  # wall, sky, bed, person
+    assert "6 segments of 5 of the 150" in printed  # wall, sky, ceiling, bed, person
     assert "2 segments of 2 of the 150 classes." in printed
     first, second = dataset(root, "train", "training")
     sample = first["data_samples"]
-    # Of the 100 things, bed is 0 and person 3; wall is stuff 0 and sky stuff 2.
-    assert sample.gt_segments.labels.tolist() == [100, 102, 0, 0, 3]
-    assert sample.gt_segments.is_thing.tolist() == [False, False, True, True, True]
+    # Of the 100 things, bed is 0 and person 3; wall is stuff 0, sky 2, ceiling 5.
+    assert sample.gt_segments.labels.tolist() == [100, 102, 105, 0, 0, 3]
+    assert sample.gt_segments.is_thing.tolist() == [False] * 3 + [True] * 3
     assert sample.gt_segment_map.data[0].tolist() == [
-        [1, 1, 1, 3, 3, 3],  # the object hides the ceiling
-        [1, 1, 4, 3, 3, 0],  # the bed without an object is void
-        [2, 2, 0, 5, 5, 0],
-        [2, 2, 0, 5, 5, 0],
+        [1, 1, 1, 4, 4, 4],  # the object hides the ceiling, segment 3
+        [1, 1, 5, 4, 4, 0],  # the bed without an object is void
+        [2, 2, 0, 6, 6, 0],
+        [2, 2, 0, 6, 6, 0],
     ]
     boxes = sample.gt_instances.bboxes.tolist()
     assert boxes == [[3, 0, 6, 2], [2, 1, 3, 2], [3, 2, 5, 4]]
@@ -118,11 +118,12 @@ def test_annotations_measure_whole_segments(root):
     assert found == [
         (0, 6, [0, 0, 3, 2]),  # one pixel of the wall is behind a bed
         (2, 4, [0, 2, 2, 2]),
+        (5, 1, [5, 0, 1, 1]),  # all of it is behind a bed
         (7, 5, [3, 0, 3, 2]),
         (7, 1, [2, 1, 1, 1]),
         (12, 4, [3, 2, 2, 2]),
     ]
-    assert [x["iscrowd"] for x in annotation["segments_info"]] == [0] * 5
+    assert [x["iscrowd"] for x in annotation["segments_info"]] == [0] * 6
 
 
 def test_colours_are_those_of_the_classes_and_distinct(root):
@@ -175,7 +176,7 @@ def test_categories_of_other_tools_may_have_any_order(root):
     content["categories"].sort(key=lambda category: category["id"])
     path.write_text(json.dumps(content))
     sample = dataset(root, "train", "training")[0]["data_samples"]
-    assert sample.gt_segments.labels.tolist() == [100, 102, 0, 0, 3]
+    assert sample.gt_segments.labels.tolist() == [100, 102, 105, 0, 0, 3]
 
 
 def test_a_map_that_is_not_the_tools_is_refused(root):

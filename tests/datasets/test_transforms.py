@@ -210,7 +210,7 @@ def test_labels_are_those_of_torch_nearest(size):
 PANOPTIC = dict(segments=[(1, 0, True)])  # of LoadPanopticMap
 
 
-@pytest.mark.parametrize("kind", [np.uint8, np.int32])
+@pytest.mark.parametrize("kind", [np.uint8, np.int32, np.int64])
 def test_panoptic_maps_are_those_of_pillow(kind):
     """The paper's code resizes the PNG, whose three bytes are the id, with Pillow."""
     rng = np.random.default_rng(3)

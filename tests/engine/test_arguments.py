@@ -44,6 +44,18 @@ def test_folders_of_outputs_are_made_before_the_work(parser, tmp_path):
     assert not path.exists()
 
 
+def test_what_cannot_be_a_file_is_a_sentence(parser, tmp_path, capsys):
+    (tmp_path / "file").touch()
+    for text, said in (
+        (f"{tmp_path}/file/x.png", "cannot be made (File exists); name another"),
+        (tmp_path, f"{tmp_path} is a folder; name a file in it"),
+        (f"{tmp_path}/new/", "new/ is a folder; name a file in it"),
+    ):
+        with pytest.raises(SystemExit):
+            parser.parse_args(["--out", str(text)])
+        assert said in capsys.readouterr().err
+
+
 def test_overrides_are_values_and_none_is_empty(parser):
     given = ["--cfg-options", "a.b=3", "c=(1, 2)"]
     assert parser.parse_args(given).cfg_options == {"a.b": 3, "c": (1, 2)}

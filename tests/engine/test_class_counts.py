@@ -134,7 +134,8 @@ def test_wrapped_models_are_checked(wrap):
 
 
 def test_the_last_head_of_a_segmentor_has_as_many_classes_as_its_data():
-    for right in (Semantic(3), Semantic(7, 3)):  # a cascade's first may be another
+    # a cascade's first may have another number, a head of depths has one
+    for right in (Semantic(3), Semantic(7, 3), Semantic(1)):
         hook().before_train(runner(right))
     for wrong in (Semantic(2), Semantic(3, 2)):
         given = runner(wrong)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 
 import mmengine.optim  # noqa: F401  (fills the registry)
 import pytest
@@ -12,7 +13,7 @@ from mmengine.registry import PARAM_SCHEDULERS
 
 from mmseg_maskformer.engine.schedule import scale_schedule
 from tests.conftest import REPOSITORY
-from tests.scripts import run_script
+from tests.tools.test_demo import run
 
 SCHEDULES = REPOSITORY / "configs/_base_/schedules"
 POLY = dict(type="PolyLR", power=0.9, eta_min=1e-4, end=40000, by_epoch=False)
@@ -128,19 +129,30 @@ def test_a_schedule_that_is_not_understood_is_a_sentence(config, changes, messag
         scale_schedule(config(**changes), 100)
 
 
-def test_training_of_another_length_by_the_command_line(monkeypatch, tmp_path, capsys):
+def test_training_of_another_length_by_the_command_line(tmp_path):
     leaf = REPOSITORY / "configs/demo/maskformer_tiny_scenes.py"
     small = [
         *(f"{x}_dataloader.dataset.scene.size=(64, 64)" for x in ("train", "val")),
         *("val_dataloader.dataset.num_images=2", "default_hooks.logger.interval=1"),
     ]
     command = (leaf, "--iterations", 2, "--work-dir", tmp_path, "--cfg-options", *small)
-    run_script(monkeypatch, "train.py", *command)
-    said = "--iterations 2: its warm-up of 50 iterations does not end within 2.\n"
-    assert said in capsys.readouterr().out
+    said = run("tools/train.py", *command).stdout
+    assert (
+        "--iterations 2: its warm-up of 50 iterations does not end within 2.\n" in said
+    )
     (scalars,) = tmp_path.glob("*/vis_data/scalars.json")
     lines = [json.loads(line) for line in scalars.read_text().splitlines()]
     # 5e-4 of 0.01, then of (1 - 1 / 2) ** 0.9 = 0.5359 and 0.01 + 0.99 / 49 = 0.0302
     assert [x["lr"] for x in lines[:2]] == pytest.approx([5e-6, 8.093e-6], rel=1e-3)
     assert len(lines) == 3  # two steps and the evaluation
     assert (tmp_path / "iter_2.pth").is_file()
+    longer = (leaf, "--iterations", 3, "--work-dir", tmp_path, "--resume")
+    with pytest.raises(subprocess.CalledProcessError) as caught:
+        run("tools/train.py", *longer)
+    assert "Resume it with --iterations 2, or" in caught.value.stderr
+
+
+def test_a_length_of_nothing_is_a_sentence(config):
+    for wrong in (0, -5):
+        with pytest.raises(SystemExit, match=f"--iterations {wrong}: give 1 or more"):
+            scale_schedule(config(), wrong)

@@ -2,7 +2,7 @@
 
 _base_ = "scenes.py"
 
-tta_pipeline = None  # of semantic maps only
+test_pipeline = tta_pipeline = None  # of semantic maps only
 pipeline = [dict(type="mmseg_maskformer.PackPanopticInputs")]
 train_dataloader = dict(
     dataset=dict(type="mmseg_maskformer.PanopticScenesDataset", pipeline=pipeline)

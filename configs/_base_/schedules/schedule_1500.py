@@ -6,9 +6,8 @@ lr(t) = 5e-4 * (1 - t / 1500) ** 0.9, times a linear warm-up over the first 50 s
 _base_ = "schedule_4k.py"
 
 optim_wrapper = dict(optimizer=dict(lr=5e-4))
-iterations = 1500
+train_cfg = dict(max_iters=1500)
 param_scheduler = [
     dict(type="LinearLR", start_factor=0.01, begin=0, end=50, by_epoch=False),
-    dict(**_base_.poly, end=iterations + 1),
+    dict(_base_.param_scheduler[-1], end=train_cfg["max_iters"] + 1),
 ]
-train_cfg = dict(max_iters=iterations)

@@ -11,11 +11,17 @@ optim_wrapper = dict(
     optimizer=dict(type="AdamW", lr=1e-4, weight_decay=1e-4, fused=True),
     clip_grad=dict(max_norm=0.01, norm_type=2),
 )
-iterations = 160000
-poly = dict(type="PolyLR", power=0.9, eta_min=0.0, begin=0, by_epoch=False)
-# PolyLR reaches eta_min one step before `end`.
-param_scheduler = [dict(**poly, end=iterations + 1)]
-train_cfg = dict(type="IterBasedTrainLoop", max_iters=iterations, val_interval=5000)
+train_cfg = dict(type="IterBasedTrainLoop", max_iters=160000, val_interval=5000)
+param_scheduler = [  # PolyLR reaches eta_min one step before `end`
+    dict(
+        type="PolyLR",
+        power=0.9,
+        eta_min=0.0,
+        begin=0,
+        end=train_cfg["max_iters"] + 1,
+        by_epoch=False,
+    )
+]
 val_cfg = dict(type="ValLoop")
 test_cfg = dict(type="TestLoop")
 default_hooks = dict(

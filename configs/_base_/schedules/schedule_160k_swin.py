@@ -11,5 +11,5 @@ optim_wrapper = dict(
 )
 param_scheduler = [
     dict(type="LinearLR", start_factor=1e-6, begin=0, end=1501, by_epoch=False),
-    dict(**_base_.poly, end=_base_.iterations + 1),
+    _base_.param_scheduler[0],
 ]

@@ -2,6 +2,5 @@
 
 _base_ = "schedule_160k.py"
 
-iterations = 300000
-param_scheduler = [dict(**_base_.poly, end=iterations + 1)]
-train_cfg = dict(max_iters=iterations)
+train_cfg = dict(max_iters=300000)
+param_scheduler = [dict(_base_.param_scheduler[-1], end=train_cfg["max_iters"] + 1)]

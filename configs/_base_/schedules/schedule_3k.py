@@ -2,9 +2,8 @@
 
 _base_ = "schedule_1500.py"
 
-iterations = 3000
+train_cfg = dict(max_iters=3000, val_interval=1000)
 param_scheduler = [
     _base_.param_scheduler[0],  # warm-up
-    dict(**_base_.poly, end=iterations + 1),
+    dict(_base_.param_scheduler[-1], end=train_cfg["max_iters"] + 1),
 ]
-train_cfg = dict(max_iters=iterations, val_interval=1000)

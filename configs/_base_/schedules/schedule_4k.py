@@ -11,8 +11,7 @@ optim_wrapper = dict(
     optimizer=dict(lr=3e-4),
     clip_grad=dict(max_norm=1.0),
 )
-iterations = 4000
-param_scheduler = [dict(**_base_.poly, end=iterations + 1)]
-train_cfg = dict(max_iters=iterations, val_interval=500)
+train_cfg = dict(max_iters=4000, val_interval=500)
+param_scheduler = [dict(_base_.param_scheduler[-1], end=train_cfg["max_iters"] + 1)]
 default_hooks = dict(checkpoint=dict(interval=500))
 auto_scale_lr = dict(base_batch_size=4)

@@ -5,15 +5,14 @@ About 300 epochs, as DETR; a tenth of the learning rate from iteration 369,600 o
 
 _base_ = "schedule_160k.py"
 
-iterations = 554400
+train_cfg = dict(max_iters=554400)
 param_scheduler = [
     dict(
         type="MultiStepLR",
         milestones=[369600],
         gamma=0.1,
-        end=iterations,
+        end=train_cfg["max_iters"],
         by_epoch=False,
     )
 ]
-train_cfg = dict(max_iters=iterations)
 auto_scale_lr = dict(base_batch_size=64)

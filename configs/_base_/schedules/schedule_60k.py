@@ -2,7 +2,6 @@
 
 _base_ = "schedule_160k.py"
 
-iterations = 60000
-param_scheduler = [dict(**_base_.poly, end=iterations + 1)]
-train_cfg = dict(max_iters=iterations)
+train_cfg = dict(max_iters=60000)
+param_scheduler = [dict(_base_.param_scheduler[-1], end=train_cfg["max_iters"] + 1)]
 auto_scale_lr = dict(base_batch_size=32)

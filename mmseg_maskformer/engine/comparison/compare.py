@@ -122,8 +122,6 @@ def _check(options: Options) -> None:
         raise SystemExit(f"--seeds {options.seeds} names one twice; a seed is a run.")
     for path in options.checkpoints:
         require_file(path, "checkpoint")
-    if options.iterations is not None and options.iterations < 1:
-        raise SystemExit(f"--iterations {options.iterations}: give 1 or more.")
 
 
 def _tasks(options: Options) -> list[Task]:
