@@ -100,7 +100,10 @@ train_cfg = dict(
 )
 val_cfg = dict(type="ValLoop")
 test_cfg = dict(type="TestLoop")
-default_hooks = dict(checkpoint=dict(interval={SAVED}), logger=dict(interval=1))
+default_hooks = dict(
+    checkpoint=dict(type="CheckpointHook", by_epoch=False, interval={SAVED}),
+    logger=dict(type="LoggerHook", interval=1, log_metric_by_epoch=False),
+)
 log_processor = dict(window_size=1)
 randomness = dict(seed=0)
 """
