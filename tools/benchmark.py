@@ -88,7 +88,10 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         "--json", type=output_file, help="write everything to this file"
     )
-    return parser.parse_args()
+    args = parser.parse_args()
+    if args.check and args.mode == "train-step":
+        parser.error("--check: a training step has dropout; check the criterion.")
+    return args
 
 
 def settings_of(args: argparse.Namespace) -> Settings:
@@ -168,7 +171,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     MMLogger.get_instance("benchmark").setLevel("ERROR")  # hosts report every init
     variants = variants_of(args, settings)
     report: dict[str, Any] = {"environment": environment(args), "results": {}}
-    if args.check and args.mode != "train-step" and len(variants) > 1:
+    if args.check and len(variants) > 1:
         report["check"] = check(variants, args.mode)
     times = measure.alternate(variants, args.repeats, settings.device)
     for variant in variants:

@@ -3,7 +3,7 @@
 The other side of the comparison in docs/panoptic.md. Panoptic maps are loaded by our
 transforms, which hand the host its masks: its own loading needs panopticapi. On a GPU
 its focal loss needs a compiled operator of mmcv.
-    python tools/train.py \
+    python tools/train.py --amp \
         configs/peers/mmdet-maskformer_r18-6enc_1xb4-5k_dsb2018-panoptic.py
 """
 

@@ -3,7 +3,7 @@ r"""MMSegmentation's DeepLabV3+ beside our MaskFormer on CamVid.
 Data, schedule and backbone are the same; its last stage has stride 16 instead of 32.
 
 One side of the comparison in docs/comparison.md.
-    python tools/train.py \
+    python tools/train.py --amp \
         configs/peers/mmseg-deeplabv3plus_r18_1xb4-4k_camvid-256x256.py
 """
 

@@ -2,7 +2,8 @@
 
 The other side of the comparison in docs/camvid.md; needs mmdet, and on a GPU its focal
 loss, a compiled operator of mmcv.
-    python tools/train.py configs/peers/mmseg-maskformer_r18_1xb4-4k_camvid-256x256.py
+    python tools/train.py --amp \
+        configs/peers/mmseg-maskformer_r18_1xb4-4k_camvid-256x256.py
 """
 
 _base_ = "../maskformer/maskformer_r18_1xb4-4k_camvid-256x256.py"

@@ -1,7 +1,8 @@
 """MMSegmentation's UperNet beside our MaskFormer on CamVid: only the head differs.
 
 One side of the comparison in docs/comparison.md.
-    python tools/train.py configs/peers/mmseg-upernet_r18_1xb4-4k_camvid-256x256.py
+    python tools/train.py --amp \
+        configs/peers/mmseg-upernet_r18_1xb4-4k_camvid-256x256.py
 """
 
 _base_ = [

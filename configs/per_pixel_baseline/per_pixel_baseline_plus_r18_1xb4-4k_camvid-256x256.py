@@ -1,7 +1,7 @@
 """PerPixelBaseline+ with ResNet-18 on CamVid beside our MaskFormer: only heads differ.
 
 One side of the comparison in docs/comparison.md.
-    python tools/train.py \
+    python tools/train.py --amp \
         configs/per_pixel_baseline/per_pixel_baseline_plus_r18_1xb4-4k_camvid-256x256.py
 """
 

@@ -1,4 +1,4 @@
-"""MaskFormer with 3 decoder layers: paper Table VIII, on scenes.
+"""MaskFormer with 3 decoder layers: between rows of paper Table VIII.
 
 python tools/train.py configs/studies/scenes/maskformer_tiny-3dec_scenes-150.py
 """

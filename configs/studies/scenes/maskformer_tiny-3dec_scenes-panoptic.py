@@ -1,4 +1,4 @@
-"""Panoptic MaskFormer with 3 decoder layers: paper Table VIII, on scenes.
+"""Panoptic MaskFormer with 3 decoder layers: between rows of paper Table VIII.
 
 python tools/train.py configs/studies/scenes/maskformer_tiny-3dec_scenes-panoptic.py
 """
