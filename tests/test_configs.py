@@ -140,6 +140,14 @@ def assert_groups(model, groups, wrapper):
     }
 
 
+def test_preprocessor_stands_in_the_model_alone():
+    """One beside the model would take its place under the hosts' own ``--tta``."""
+    leaves = [path for path in CONFIGS.rglob("*.py") if "_base_" not in path.parts]
+    assert len(leaves) > len(LEAVES)
+    for path in leaves:
+        assert "data_preprocessor" not in Config.fromfile(path), path
+
+
 def test_parameters_of_r50_are_split_as_in_the_paper():
     model = build(ADE.copy())
     assert trainable(model.backbone) == 23_454_912

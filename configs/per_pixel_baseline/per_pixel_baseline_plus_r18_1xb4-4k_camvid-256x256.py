@@ -7,9 +7,8 @@ One side of the comparison in docs/comparison.md.
 
 _base_ = "../maskformer/maskformer_r18_1xb4-4k_camvid-256x256.py"
 
-data_preprocessor = dict(size_divisor=1, test_cfg=dict(size_divisor=1))
 model = dict(
-    data_preprocessor=data_preprocessor,
+    data_preprocessor=dict(size_divisor=1, test_cfg=dict(size_divisor=1)),
     decode_head=dict(
         transformer_decoder=dict(num_queries=None),  # one for each class
         criterion=dict(_delete_=True, type="PixelCriterion"),

@@ -132,7 +132,9 @@ def averaging_model(config: Config) -> dict:
                 f"{ours}MaskFormerSegmentor."
             )
         wrapper = dict(type="SegTTAModel")
-    return dict(wrapper, module=config.model)
+    # A wrapper without one gets the config's own from the runner, in the model's place.
+    inner = config.model.get("data_preprocessor") or config.get("data_preprocessor")
+    return {"data_preprocessor": inner, **wrapper, "module": config.model}
 
 
 def enable_auto_scale_lr(config: Config) -> None:

@@ -9,6 +9,7 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmengine.registry import DATASETS, MODELS, init_default_scope
+from mmengine.runner import Runner
 from PIL import Image
 
 from mmseg_maskformer.engine.launch import enable_tta
@@ -33,6 +34,21 @@ def test_a_model_of_the_host_gets_the_wrapper_of_the_host():
     enable_tta(config)
     assert config.model.type == "SegTTAModel"
     assert config.model.module.decode_head.type == "UPerHead"
+
+
+def test_the_runner_leaves_the_model_its_preprocessor(tmp_path):
+    leaf = REPOSITORY / "configs/studies/scenes/maskformer_tiny_scenes-847.py"
+    config = Config.fromfile(leaf)
+    own = config.model.data_preprocessor
+    # The hosts' recipes have one beside the model, which the runner offers to both.
+    config.data_preprocessor = dict(own, seg_pad_val=255, size_divisor=64)
+    config.work_dir = str(tmp_path)
+    config.pop("visualizer")  # one for each process
+    enable_tta(config)
+    model = Runner.from_cfg(config).model.module
+    assert own.seg_pad_val == 65535
+    assert model.data_preprocessor.seg_pad_val == own.seg_pad_val
+    assert model.data_preprocessor.size_divisor == own.size_divisor
 
 
 def test_our_head_in_a_segmentor_of_the_host_is_a_sentence():

@@ -2,7 +2,6 @@
 
 _base_ = ["maskformer_r50.py", "detector.py"]
 
-data_preprocessor = dict(_delete_=True, **_base_.detector.data_preprocessor)
 model = dict(
     _delete_=True,
     **_base_.detector,

@@ -3,19 +3,18 @@
 Frozen batch norms, as in every ResNet configuration of the paper's code.
 """
 
-data_preprocessor = dict(
-    type="SegDataPreProcessor",
-    mean=[123.675, 116.28, 103.53],
-    std=[58.395, 57.12, 57.375],
-    bgr_to_rgb=True,
-    pad_val=0,
-    seg_pad_val=255,
-    size_divisor=32,
-    test_cfg=dict(size_divisor=32),
-)
 model = dict(
     type="mmseg_maskformer.MaskFormerSegmentor",
-    data_preprocessor=data_preprocessor,
+    data_preprocessor=dict(
+        type="SegDataPreProcessor",
+        mean=[123.675, 116.28, 103.53],
+        std=[58.395, 57.12, 57.375],
+        bgr_to_rgb=True,
+        pad_val=0,
+        seg_pad_val=255,
+        size_divisor=32,
+        test_cfg=dict(size_divisor=32),
+    ),
     backbone=dict(
         type="ResNet",
         depth=50,

@@ -5,7 +5,6 @@ The backbone is MMSegmentation's: MMDetection's does not load the same weights.
 
 _base_ = ["maskformer_swin-t.py", "detector.py"]
 
-data_preprocessor = dict(_delete_=True, **_base_.detector.data_preprocessor)
 model = dict(
     _delete_=True,
     **_base_.detector,

@@ -6,9 +6,8 @@ MaskFormer only.
 
 _base_ = "maskformer_r50.py"
 
-data_preprocessor = dict(size_divisor=1, test_cfg=dict(size_divisor=1))
 model = dict(
-    data_preprocessor=data_preprocessor,
+    data_preprocessor=dict(size_divisor=1, test_cfg=dict(size_divisor=1)),
     decode_head=dict(
         transformer_decoder=None,
         criterion=dict(_delete_=True, type="PixelCriterion"),
