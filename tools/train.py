@@ -41,13 +41,13 @@ def main() -> None:
     if args.iterations is not None:
         for note in scale_schedule(config, args.iterations):
             print(f"--iterations {args.iterations}: {note}.")
-        if args.resume:
-            check_resumed_length(config)
     if args.amp:
         enable_amp(config)
     if args.auto_scale_lr:
         enable_auto_scale_lr(config)
     config.resume = args.resume or config.get("resume", False)
+    if config.resume:
+        check_resumed_length(config)
     Runner.from_cfg(config).train()
     leave_processes()
 

@@ -14,8 +14,14 @@ STRIDE = 4  # of the finest feature map
 
 
 def fits(size: Sequence[int], grid: Sequence[int]) -> bool:
-    """Whether an input of that size has that stride-4 grid."""
-    return [-(-n // STRIDE) for n in size] == list(grid)
+    """Whether an input of that size has that stride-4 grid.
+
+    ResNets and Swin pad what is left of a stride, ConvNeXt drops it.
+    """
+    return all(
+        n // STRIDE <= cells <= -(-n // STRIDE)
+        for n, cells in zip(size, grid, strict=True)
+    )
 
 
 def input_size(meta: dict, grid: Sequence[int]) -> tuple[int, int]:

@@ -38,7 +38,7 @@ class MaskFormerHead(PredictionHead):
     Args:
         in_channels: widths of the backbone's maps at strides 4 to 32.
         num_classes: K, two or more without "no object"; the only place that says it.
-        ignore_index: label of void pixels. 255 is void beside it.
+        ignore_index: label of void pixels. Of up to 255 classes 255 is void beside it.
         ignore_void: leave void and padded pixels out of matching and mask losses. By
             default they are background of every segment, as in the paper's code.
         kwargs: parts of the model, as in ``PredictionHead``.

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from mmseg.datasets import BaseSegDataset
 
 from mmseg_maskformer.datasets.ade20k_full_classes import CLASSES, IGNORED
 from mmseg_maskformer.datasets.scene_classes import class_palette
+
+_HOST_VOID = 255  # what the host writes for a class that was not chosen
 
 
 class ADE20KFullDataset(BaseSegDataset):
@@ -17,7 +20,11 @@ class ADE20KFullDataset(BaseSegDataset):
     ``annotations_detectron2/{training,validation}/*.tif`` (uint16, the value is the
     class, 65535 is ignored). Label maps need ``mmseg_maskformer.LoadLabelMap``, and
     ``ignore_index=65535`` must be told to head and metric and be ``pad_val`` of the
-    label maps. Arguments are those of the host's ``BaseSegDataset``.
+    label maps. Arguments are those of the host's ``BaseSegDataset``; its choice of
+    classes by ``metainfo`` marks those left out by 255, so that it chooses 255 at most.
+
+    Raises:
+        ValueError: ``metainfo`` chooses more classes than that.
     """
 
     METAINFO = dict(
@@ -29,3 +36,20 @@ class ADE20KFullDataset(BaseSegDataset):
         super().__init__(
             img_suffix=".jpg", seg_map_suffix=".tif", ignore_index=IGNORED, **kwargs
         )
+
+    @classmethod
+    def get_label_map(cls, new_classes: Sequence[str] | None = None) -> dict | None:
+        """New label of every class, 255 of those left out; None where all are chosen.
+
+        Raises:
+            ValueError: More than 255 are chosen, of which one would have the label 255.
+        """
+        label_map = super().get_label_map(new_classes)
+        if label_map and len(new_classes) > _HOST_VOID:
+            raise ValueError(
+                f"metainfo['classes'] chooses {len(new_classes)} classes of "
+                f"ADE20K-Full. The host marks what is left out by {_HOST_VOID}, so "
+                f"choose {_HOST_VOID} at most, or leave classes out of metainfo for "
+                f"all {len(CLASSES)}."
+            )
+        return label_map

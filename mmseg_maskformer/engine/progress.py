@@ -11,6 +11,7 @@ from contextlib import contextmanager, redirect_stdout
 from typing import Any, TextIO
 
 from mmengine.hooks import Hook
+from mmengine.logging import MMLogger
 from mmengine.runner import Runner
 
 
@@ -104,18 +105,30 @@ class LastTable(logging.Handler):
             self.text = edge + rest
 
 
+class _LogFiles(logging.Handler):
+    """Hands records on to the files of the host's log."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        for handler in MMLogger.get_current_instance().handlers:
+            if isinstance(handler, logging.FileHandler):
+                handler.handle(record)
+
+
 @contextmanager
 def quiet_host() -> Iterator[None]:
-    """Keep what the host prints and warns off the screen; its log files have it.
+    """Keep the host off the screen; its log files have what it logs and warns.
 
     Build and use the runner inside.
     """
+    warned, files = logging.getLogger("py.warnings"), _LogFiles()
+    warned.addHandler(files)
     logging.captureWarnings(True)
     try:
         with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):
             yield
     finally:
         logging.captureWarnings(False)
+        warned.removeHandler(files)
 
 
 def _clock(seconds: float) -> str:

@@ -48,22 +48,27 @@ def scale_schedule(config: Config, iterations: int) -> list[str]:
 
 
 def check_resumed_length(config: Config) -> None:
-    """Stop where the training to be resumed has another length.
+    """Stop where the training to be resumed has another length and decays to its end.
 
     Its schedule comes back from the checkpoint, and would end where it ended.
 
     Raises:
-        SystemExit: The config that lies beside the checkpoints has other ``max_iters``.
+        SystemExit: The config that lies beside the checkpoints has other ``max_iters``,
+            and a schedule that ends with them.
     """
     beside = Path(config.work_dir) / Path(config.filename).name
     if not beside.is_file():
         return
-    old = Config.fromfile(beside).train_cfg.get("max_iters")
-    if old != config.train_cfg.max_iters:
+    begun = Config.fromfile(beside)
+    old, new = ((x.get("train_cfg") or {}).get("max_iters") for x in (begun, config))
+    if None in (old, new) or old == new:
+        return
+    ends = [x.get("end") for x in _listed(begun.get("param_scheduler"))]
+    if any(end is not None and abs(end - old) <= 1 for end in ends):
         raise SystemExit(
-            f"The training in {config.work_dir} is one of {old} iterations, and its "
-            f"checkpoints hold that schedule. Resume it with --iterations {old}, or "
-            "train anew in another --work-dir."
+            f"The training in {config.work_dir} is one of {old} iterations, not {new}, "
+            "and its checkpoints hold that schedule. Resume it with --iterations "
+            f"{old}, or train anew in another --work-dir."
         )
 
 

@@ -75,7 +75,7 @@ class CalibrationError(BaseMetric):
 
     def compute_metrics(self, results: list[np.ndarray]) -> dict[str, float]:
         """Percentages of the summed counts."""
-        self.counts = np.sum(results, axis=0)
+        self.counts = sum(results, np.zeros((self.bins, 3)))
         print_log(f"reliability:\n{_table(self.counts)}", logger="current")
         pixels, confidence, right = self.counts.sum(axis=0)
         if not pixels:

@@ -172,6 +172,8 @@ def test_the_hosts_slide_mode_averages_windows_of_any_size(segmentor):
         # 66 = ceil(262 / 4): the padded size fits the grid, the image does not
         (dict(pad_shape=(262, 96), img_shape=(250, 96)), (66, 24), (262, 96)),
         (dict(img_shape=(250, 96)), (63, 24), (250, 96)),
+        # a backbone that drops what is left of a stride: 127 = floor(510 / 4)
+        (dict(img_shape=(510, 96)), (127, 24), (510, 96)),
         # slide mode: the window is a torch.Size, the rest belongs to the whole image
         (
             dict(pad_shape=(63, 96), img_shape=torch.Size((61, 96))),

@@ -112,6 +112,15 @@ def test_choice_of_classes_leaves_the_others_to_65535(root):
     assert np.array_equal(labels, expected[:, None].repeat(12, axis=1))
 
 
+def test_choice_of_more_classes_than_the_host_can_mark_is_a_sentence(root):
+    names = ADE20KFullDataset.METAINFO["classes"]
+    most = dataset(root, pipeline=LOAD, metainfo=dict(classes=names[-255:]))
+    # 846 is the last of 255, label 254; 300 and the ignored row are left out.
+    assert most[0]["gt_seg_map"][:, 0].tolist() == [65535] * 4 + [254] * 3 + [65535]
+    with pytest.raises(ValueError, match="chooses 256 classes.*choose 255 at most"):
+        dataset(root, pipeline=LOAD, metainfo=dict(classes=names[-256:]))
+
+
 def test_host_metric_counts_wide_labels():
     with DefaultScope.overwrite_default_scope("mmseg"):
         metric = METRICS.build(dict(type="IoUMetric", ignore_index=65535))

@@ -6,9 +6,11 @@ import io
 import logging
 import sys
 import warnings
+from collections import OrderedDict
 from types import SimpleNamespace
 
 import pytest
+from mmengine.logging import MMLogger
 
 from mmseg_maskformer.engine import progress
 from mmseg_maskformer.engine.progress import LastTable, ProgressHook, quiet_host
@@ -89,3 +91,12 @@ def test_host_is_quiet_inside_only(capsys):
     print("ours")
     assert handler.stream is not sys.stdout
     assert capsys.readouterr() == ("ours\n", "")
+
+
+def test_warnings_go_into_the_log_file(monkeypatch, tmp_path):
+    monkeypatch.setattr(MMLogger, "_instance_dict", OrderedDict())
+    log = tmp_path / "host.log"
+    MMLogger.get_instance("host", log_file=str(log))
+    with quiet_host():
+        warnings.warn("an old file", stacklevel=1)
+    assert log.read_text().count("UserWarning: an old file") == 1

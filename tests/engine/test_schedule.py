@@ -11,7 +11,7 @@ import torch
 from mmengine.config import Config
 from mmengine.registry import PARAM_SCHEDULERS
 
-from mmseg_maskformer.engine.schedule import scale_schedule
+from mmseg_maskformer.engine.schedule import check_resumed_length, scale_schedule
 from tests.conftest import REPOSITORY
 from tests.tools.test_demo import run
 
@@ -146,10 +146,24 @@ def test_training_of_another_length_by_the_command_line(tmp_path):
     assert [x["lr"] for x in lines[:2]] == pytest.approx([5e-6, 8.093e-6], rel=1e-3)
     assert len(lines) == 3  # two steps and the evaluation
     assert (tmp_path / "iter_2.pth").is_file()
-    longer = (leaf, "--iterations", 3, "--work-dir", tmp_path, "--resume")
-    with pytest.raises(subprocess.CalledProcessError) as caught:
-        run("tools/train.py", *longer)
-    assert "Resume it with --iterations 2, or" in caught.value.stderr
+    for length in (("--iterations", 3), ()):  # another one, or that of the config
+        with pytest.raises(subprocess.CalledProcessError) as caught:
+            run("tools/train.py", leaf, *length, "--work-dir", tmp_path, "--resume")
+        assert "Resume it with --iterations 2, or" in caught.value.stderr
+
+
+def test_a_schedule_without_end_may_go_on(tmp_path):
+    beside = tmp_path / "leaf.py"
+    warm_up = dict(type="LinearLR", begin=0, end=50, by_epoch=False)
+    decay = dict(type="PolyLR", begin=50, end=100, by_epoch=False)
+    loop = dict(type="IterBasedTrainLoop", max_iters=100)
+    Config(dict(train_cfg=loop, param_scheduler=warm_up)).dump(str(beside))
+    longer = dict(work_dir=str(tmp_path), train_cfg=dict(loop, max_iters=200))
+    longer = Config(longer, filename=str(beside))
+    check_resumed_length(longer)
+    Config(dict(train_cfg=loop, param_scheduler=[warm_up, decay])).dump(str(beside))
+    with pytest.raises(SystemExit, match="one of 100 iterations, not 200"):
+        check_resumed_length(longer)
 
 
 def test_a_length_of_nothing_is_a_sentence(config):

@@ -28,6 +28,12 @@ def evaluated(*samples, **arguments):
     return metric, metric.compute_metrics(metric.results)
 
 
+def test_nothing_evaluated_is_no_number():
+    metric, found = evaluated(bins=2)
+    assert np.array_equal(metric.counts, np.zeros((2, 3)))
+    assert list(map(math.isnan, found.values())) == [True] * 3
+
+
 def test_closed_form_over_two_images():
     # bins (0, 0.5] and (0.5, 1]. First: 0.4 right, 0.5 wrong, 0.2 wrong: 1.1 against 1.
     # Second: 0.6 wrong, 0.9 right, 1.0 right, 0.7 wrong: 3.2 against 2.
