@@ -1,9 +1,10 @@
-"""Where the tests find data, and which of them need a GPU.
+"""Where the tests find data, and which of them see a GPU.
 
 Two folders are looked for beside the checkout and can be put elsewhere:
 `MASKFORMER_DATA` (default `../shared/data`) and `MASKFORMER_GOLDEN` (default: the
 folder `golden` beside the data). A test whose folder is absent is skipped with the
-name of the variable.
+name of the variable. Only `pytest -m gpu` sees a GPU: the other tests compare with
+numbers of the CPU, where the hosts would take the GPU of themselves.
 """
 
 from __future__ import annotations
@@ -49,11 +50,17 @@ def golden() -> Path:
     return _existing(golden_dir(), "MASKFORMER_GOLDEN")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Hide the GPU, from processes that tests start too."""
+    if config.getoption("markexpr") != "gpu":
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip the tests marked `gpu` on a machine without one."""
+    """Skip the tests marked `gpu` where there is none."""
     if torch.cuda.is_available():
         return
-    skip = pytest.mark.skip(reason="this machine has no CUDA device")
+    skip = pytest.mark.skip(reason="needs a CUDA device and `pytest -m gpu`")
     for item in items:
         if "gpu" in item.keywords:
             item.add_marker(skip)

@@ -81,6 +81,8 @@ class MaskFormerHead(PredictionHead):
         """
         metas = [sample.metainfo for sample in batch_data_samples]
         labels = _label_maps(batch_data_samples, inputs[0].shape[-2:])
+        predictions = self(inputs, metas, map_size(labels))
+        # afterwards: what waits for the GPU here does so while the network runs
         targets = semantic_targets(
             label_maps=labels,
             num_classes=self.num_classes,
@@ -88,7 +90,7 @@ class MaskFormerHead(PredictionHead):
             ignore_void=self.ignore_void,
             names=[_name(meta, index) for index, meta in enumerate(metas)],
         )
-        return self.criterion(self(inputs, metas, map_size(labels)), targets)
+        return self.criterion(predictions, targets)
 
     def answer(
         self,

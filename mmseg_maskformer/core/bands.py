@@ -12,7 +12,7 @@ from .resize import resize_rows, source_rows
 from .structures import at_least_float32
 
 # Elements of an intermediate result; sums of ones in float32 are exact up to 1 << 24.
-_TILE = {"cpu": 1 << 20, "cuda": 1 << 24}
+_TILE = {"cpu": 1 << 20, "cuda": 1 << 23}
 
 
 class Frame(NamedTuple):

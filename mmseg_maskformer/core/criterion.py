@@ -170,7 +170,7 @@ def _query_labels(
 
 def _averaged(count: int, device: torch.device) -> Tensor:
     """The count averaged over processes, at least 1."""
-    total = torch.tensor(float(count), device=device)
+    total = torch.full((), float(count), device=device)
     if dist.is_available() and dist.is_initialized():
         dist.all_reduce(total)
         total /= dist.get_world_size()

@@ -24,7 +24,7 @@ from .resize import resize, resize_transposed
 from .structures import SegmentTargets, at_least_float32, map_size
 
 # Elements of one streamed chunk: what fits the cache of a CPU, or fills a GPU.
-_CHUNK = {"cpu": 1 << 19, "cuda": 1 << 25}
+_CHUNK = {"cpu": 1 << 19, "cuda": 1 << 23}
 
 
 class SignedLogits:
@@ -237,7 +237,8 @@ class _StreamedMaskLosses(torch.autograd.Function):
     def backward(ctx: Any, grad_values: Tensor) -> tuple[Tensor | None, ...]:
         """Gradient by the logits, (S, R, h, w)."""
         (grads,) = ctx.saved_tensors
-        grad_logits = torch.einsum("tsr,tsrhw->srhw", grad_values, grads)
+        with torch.autocast(grads.device.type, enabled=False):
+            grad_logits = torch.einsum("tsr,tsrhw->srhw", grad_values, grads)
         return grad_logits, None, None, None, None
 
 
@@ -257,8 +258,10 @@ def _chunks(
         target = targets.masks(segments[rows])[:, None].to(logits.dtype)
         for layer in range(0, num_layers, layer_step):
             layers = slice(layer, layer + layer_step)
-            upsampled = resize(logits[rows, layers], targets.size)
-            yield rows, layers, SignedLogits(upsampled, target, valid)
+            signed = SignedLogits(
+                resize(logits[rows, layers], targets.size), target, valid
+            )
+            yield rows, layers, signed
 
 
 class ClassificationLoss(nn.Module):

@@ -76,9 +76,17 @@ def resize_rows(
     """
     used, low, high, fraction = _mixture(height or x.shape[1], size[0], rows, x.device)
     # widths first: few source rows are stretched, and every row is mixed of two of them
-    wide = F.interpolate(x.index_select(1, used - first), size[1], mode="linear")
+    wide = _widened(x.index_select(1, used - first), size[1])
     mixed = wide.index_select(1, low), wide.index_select(1, high)
     return torch.lerp(*mixed, fraction.to(x.dtype))
+
+
+def _widened(x: Tensor, width: int) -> Tensor:
+    """(N, rows, w) to (N, rows, W)."""
+    if x.device.type == "cpu":
+        return F.interpolate(x, width, mode="linear")
+    # equal numbers; the linear kernel of CUDA long had one thread for a whole column
+    return F.interpolate(x[None], (x.shape[1], width), mode="bilinear")[0]
 
 
 @lru_cache(maxsize=1024)

@@ -153,7 +153,7 @@ class SegmentTargets:
 
         Of overlapping segments the last one counts.
         """
-        labels = torch.cat([self.labels, self.labels.new_tensor([-1])])
+        labels = torch.cat([self.labels, self.labels.new_full((1,), -1)])
         if self.segment_map.dim() == 2:
             return labels[self._numbers()]
         numbers = torch.arange(1, len(self) + 1, device=labels.device)

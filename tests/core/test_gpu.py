@@ -77,17 +77,24 @@ def test_gradients_are_reproducible():
 
 
 def copies_to_the_host(criterion, predictions, targets):
-    """How many there are in a step that is not the first."""
-    moved = predictions._replace(
-        **{name: x.cuda() for name, x in predictions._asdict().items() if x is not None}
-    )
-    criterion(moved, [on_gpu(x) for x in targets])
+    """How many there are in a step that is not the first, backward included."""
+    given = {name: x for name, x in predictions._asdict().items() if x is not None}
+    leaves = {name: x.cuda().requires_grad_() for name, x in given.items()}
+    moved = predictions._replace(**leaves)
+
+    def step(targets):
+        losses = criterion(moved, targets)
+        torch.autograd.grad(sum(losses.values()), list(leaves.values()))
+
+    step([on_gpu(x) for x in targets])
     targets = [on_gpu(x) for x in targets]  # without what the first step has kept
     activities = [torch.profiler.ProfilerActivity.CUDA]
     with torch.profiler.profile(activities=activities) as profile:
-        criterion(moved, targets)
+        step(targets)
         torch.cuda.synchronize()
-    return sum("Memcpy DtoH" in event.name for event in profile.events())
+    events = profile.events()
+    assert any(event.device_type == torch.autograd.DeviceType.CUDA for event in events)
+    return sum("Memcpy DtoH" in event.name for event in events)
 
 
 def test_one_copy_to_the_host_per_step():

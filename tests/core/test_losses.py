@@ -253,6 +253,17 @@ def test_one_saved_tensor_per_image_and_no_full_size_one():
     assert sum(x.nbytes() for x in storages.values()) == 2 * 5 * 3 * 16 * 16 * 4
 
 
+def test_backward_inside_autocast_stays_in_float32():
+    logits, targets, _, _ = problem((5, 6), (18, 23), num_segments=3)
+    logits = logits.detach().float().requires_grad_()
+    losses = [FocalMaskLoss(), DiceLoss()]
+    total = mask_losses(logits, torch.arange(3), targets, losses).sum() * 1e5
+    (wanted,) = torch.autograd.grad(total, logits, retain_graph=True)
+    with torch.autocast("cpu", dtype=torch.float16):  # ends at 65504
+        (found,) = torch.autograd.grad(total, logits)
+    assert torch.equal(found, wanted)
+
+
 @pytest.mark.parametrize("bad", [[1.0, 0.1], None, -0.1])
 def test_no_object_weight_must_be_a_number(bad):
     with pytest.raises(ValueError, match="no_object_weight must be one number"):

@@ -71,6 +71,10 @@ def test_precision_of_training_is_stated(costs):
     assert costs.training_precision(config) is None
     config.optim_wrapper.type = "mmseg_maskformer.BFloat16OptimWrapper"
     assert costs.training_precision(config) == costs.torch.bfloat16
+    config.optim_wrapper.type = "AmpOptimWrapper"
+    assert costs.training_precision(config) == costs.torch.float16
+    config.optim_wrapper.dtype = "bfloat16"
+    assert costs.training_precision(config) == costs.torch.bfloat16
 
 
 def test_training_labels_are_nine_regions_or_as_many_as_classes(costs):

@@ -96,6 +96,8 @@ def memory(variant: Variant, device: torch.device) -> dict[str, int]:
 
 
 def _cuda_memory(variant: Variant) -> dict[str, int]:
+    variant.step()  # libraries take workspaces at their first call and keep them
+    variant.clear()
     torch.cuda.synchronize()
     torch.cuda.reset_peak_memory_stats()
     before = torch.cuda.memory_allocated()

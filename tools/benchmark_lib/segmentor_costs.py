@@ -26,10 +26,7 @@ from .inputs import Settings, label_maps
 
 REPEATS = 7
 SEGMENTS = 9  # of a training image: about the mean of ADE20K
-PRECISIONS = {
-    "AmpOptimWrapper": torch.float16,
-    "BFloat16OptimWrapper": torch.bfloat16,
-}
+PRECISIONS = {"AmpOptimWrapper": "float16", "BFloat16OptimWrapper": "bfloat16"}
 
 
 def run_costs(folder: Path) -> None:
@@ -89,8 +86,11 @@ def training_step(
 
 def training_precision(config: Config) -> torch.dtype | None:
     """What the config trains in; None is float32."""
-    kind = config.optim_wrapper.get("type", "OptimWrapper")
-    return PRECISIONS.get(kind.rpartition(".")[2])
+    wrapper = config.optim_wrapper
+    kind = wrapper.get("type", "OptimWrapper").rpartition(".")[2]
+    if kind not in PRECISIONS:
+        return None
+    return getattr(torch, wrapper.get("dtype") or PRECISIONS[kind])
 
 
 def test_batch(config: Config, crop: tuple[int, int]) -> dict[str, list]:
