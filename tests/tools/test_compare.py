@@ -62,8 +62,14 @@ def test_training_memory_grows_with_the_batch(costs):
 
 def test_the_size_is_the_crop_where_the_data_are_not(costs):
     missing = {"val_dataloader.dataset.data_root": "no/such/folder"}
-    batch = costs.test_batch(read_config(CAMVID, missing), (256, 320))
-    assert batch["inputs"][0].shape == (3, 256, 320)
+    config = read_config(CAMVID, missing)
+    for kind in (config.val_dataloader.dataset.type, "PascalVOCDataset"):
+        dataset = config.val_dataloader.dataset
+        dataset.type = kind
+        if kind == "PascalVOCDataset":  # which asserts that its list of files is there
+            dataset.ann_file = "val.txt"
+        batch = costs.test_batch(config, (256, 320))
+        assert batch["inputs"][0].shape == (3, 256, 320)
 
 
 def test_precision_of_training_is_stated(costs):
@@ -137,6 +143,39 @@ def test_failures_and_budgets_are_below_the_table(tmp_path, capsys):
     printed = capsys.readouterr().out
     assert f"[4/4] {name}: seed 0\n    failed: no memory left" in printed
     assert "No picture: no config has scores yet." in printed
+
+
+SCORES = """
+import pathlib, sys
+from mmseg_maskformer.engine.comparison import jobs
+folder = pathlib.Path(sys.argv[2])
+job = jobs.read_job(folder)
+about = dict(parameters=1, test_size=(64, 64), seconds=[1.0], machine="", precision="")
+for name in job.parts:
+    jobs.store_part(folder, job, name, about if name == "costs" else dict(miou=40.0))
+"""
+
+
+def test_a_call_that_stops_early_leaves_the_scores_of_earlier_ones(
+    tmp_path, monkeypatch
+):
+    script = tmp_path / "script.py"
+    script.write_text(SCORES)
+    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
+    asked = options(tmp_path, script=script, train=True)
+    assert compare(asked)
+    before = (tmp_path / "comparison.csv").read_text()
+    assert before.count(",1,40.0,0.0,") == 2  # seeds, mIoU and its spread
+
+    def stop(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("mmseg_maskformer.engine.comparison.compare.carry_out", stop)
+    with pytest.raises(KeyboardInterrupt):
+        compare(dataclasses.replace(asked, seeds=(0, 1)))
+    assert (tmp_path / "comparison.csv").read_text() == before
+    table = (tmp_path / "comparison.md").read_text()
+    assert table.count("scores of 1 of 2 seeds so far") == 2
 
 
 def run_tool(out, *arguments):

@@ -78,7 +78,8 @@ def compare(options: Options) -> bool:
     for number, task in enumerate(tasks, start=1):
         print(f"[{number}/{len(tasks)}] {task.row.about.name}: {task.what}", flush=True)
         good &= _carry_out(task, options)
-        _collect(task)
+        _report(task)
+        _collect(tasks)
         write(rows, options)
     print(finish(rows, options.out))
     return good
@@ -134,7 +135,8 @@ def _tasks(options: Options) -> list[Task]:
         notes = settings.prepare(
             config, options.seeds[0], options.iterations, options.amp
         )
-        row = Row(settings.describe(config), notes=notes)
+        seeds = 1 if options.checkpoints else len(options.seeds)
+        row = Row(settings.describe(config), seeds=seeds, notes=notes)
         costs.append(_costs_task(row, config, options))
         scores += _scores_tasks(row, config, index, options)
     _note_budgets([task.row for task in costs])
@@ -216,16 +218,23 @@ def _untrained(decision: str, folder: Path) -> str:
     return f"    {folder} is {state}; --train does it"
 
 
-def _collect(task: Task) -> None:
-    """Put what a task found into its row."""
-    found = valid_parts(task.folder, task.job)
-    task.row.costs = found.get("costs", task.row.costs)
-    task.row.single += [found["single"]] if "single" in found else []
-    task.row.multi += [found["multi"]] if "multi" in found else []
-    for part, values in found.items():
+def _report(task: Task) -> None:
+    """Print what is known of a task."""
+    for part, values in valid_parts(task.folder, task.job).items():
         numbers = {key: x for key, x in values.items() if isinstance(x, int | float)}
         figures = [f"{key} {round(value, 2):,}" for key, value in numbers.items()]
         print(f"    {part}: {', '.join(figures)}", flush=True)
+
+
+def _collect(tasks: list[Task]) -> None:
+    """Put into the rows what all folders hold, those of earlier calls too."""
+    for task in tasks:
+        task.row.costs, task.row.single, task.row.multi = {}, [], []
+    for task in tasks:
+        found = valid_parts(task.folder, task.job)
+        task.row.costs = found.get("costs", task.row.costs)
+        task.row.single += [found["single"]] if "single" in found else []
+        task.row.multi += [found["multi"]] if "multi" in found else []
 
 
 def _weights(rows: list[Row], options: Options) -> str:

@@ -25,6 +25,8 @@ _METHODS = {
     "SegformerHead": "SegFormer",
     "UPerHead": "UperNet",
 }
+# Papers' letters by width and blocks of the third stage.
+_SWIN = {(96, 6): "T", (96, 18): "S", (128, 18): "B", (192, 18): "L"}
 _TRAINING = (
     *("model", "train_dataloader", "train_cfg", "optim_wrapper", "param_scheduler"),
     *("randomness", "load_from", "custom_hooks"),
@@ -174,6 +176,10 @@ def _method(head: dict) -> str:
 
 def _backbone(backbone: dict) -> str:
     name = backbone.get("model_name") or _class_name(backbone)  # timm's
+    if name == "SwinTransformer":
+        depths = backbone.get("depths", (2, 2, 6, 2))
+        size = (backbone.get("embed_dims", 96), depths[2])
+        return f"Swin-{_SWIN.get(size, f'{size[0]}-{size[1]}')}"
     name += f"-{backbone['depth']}" if "depth" in backbone else ""
     width = backbone.get("base_channels", 64)
     return name if width == 64 else f"{name} ({width} channels)"

@@ -88,12 +88,13 @@ def decide(folder: Path, job: Job) -> Decision:
 
 
 def set_aside(folder: Path) -> Path | None:
-    """Make room: move a folder with weights to another name, delete one without.
+    """Make room: move a folder with weights or scores away, delete another one.
 
     Returns:
         The new name; None where nothing was worth keeping.
     """
-    if not any(folder.glob("*.pth")):
+    scores = "single" in read_json(folder / "result.json")
+    if not scores and not any(folder.glob("*.pth")):
         shutil.rmtree(folder)
         return None
     number = 1

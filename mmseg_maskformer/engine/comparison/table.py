@@ -42,6 +42,7 @@ class Row:
         costs: parameters, multiply-adds, seconds, bytes; empty where not measured.
         single: scores of every seed, by name.
         multi: the same with scales and flips.
+        seeds: how many scores there shall be.
         notes: sentences below the table.
     """
 
@@ -49,7 +50,14 @@ class Row:
     costs: dict[str, Any] = field(default_factory=dict)
     single: list[dict[str, float]] = field(default_factory=list)
     multi: list[dict[str, float]] = field(default_factory=list)
+    seeds: int = 1
     notes: list[str] = field(default_factory=list)
+
+    def remarks(self) -> list[str]:
+        """The notes, and what is missing of the seeds."""
+        done = len(self.single)
+        missing = [f"scores of {done} of {self.seeds} seeds so far"]
+        return self.notes + (missing if 0 < done < self.seeds else [])
 
     def score(self, name: str) -> Spread | None:
         """A score over the seeds; ``miou_ms`` is mIoU with scales and flips."""
@@ -109,7 +117,7 @@ def markdown(rows: list[Row], title: str, preface: Sequence[str] = ()) -> str:
     lines = [list(_COLUMNS), ["---"] * _LEFT + ["--:"] * (len(_COLUMNS) - _LEFT)]
     lines += [[cell(row) for cell in _COLUMNS.values()] for row in rows]
     table = "\n".join("| " + " | ".join(line) + " |" for line in lines)
-    notes = [f"- {row.about.name}: {note}" for row in rows for note in row.notes]
+    notes = [f"- {row.about.name}: {note}" for row in rows for note in row.remarks()]
     below = ["\n".join(notes)] if notes else []
     return "\n\n".join([f"# {title}", *preface, table, *below]) + "\n"
 

@@ -105,6 +105,24 @@ def test_method_of_a_head(head, expected):
     assert settings.describe(config).method == expected
 
 
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("swin-t_8xb2-160k_ade20k-512x512", "Swin-T"),
+        ("swin-s_8xb2-160k_ade20k-512x512", "Swin-S"),
+        ("swin-b-in22k_8xb2-160k_ade20k-640x640", "Swin-B"),
+        ("swin-l-in22k_8xb2-160k_ade20k-640x640", "Swin-L"),
+    ],
+)
+def test_sizes_of_swin_have_the_papers_letters(name, expected):
+    config = read(f"maskformer/maskformer_{name}")
+    assert settings.describe(config).backbone == expected
+    config.model.backbone.depths = (2, 2, 4, 2)
+    assert settings.describe(config).backbone == (
+        f"Swin-{config.model.backbone.embed_dims}-4"
+    )
+
+
 def test_crop_of_an_overridden_scene_is_that_of_the_data_set():
     overrides = {"train_dataloader.dataset.scene.size": (64, 96)}
     config = settings.read_config(str(DEMO), overrides)

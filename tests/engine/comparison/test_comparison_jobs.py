@@ -80,7 +80,14 @@ def test_old_weights_are_kept_under_another_name(folder):
         assert not folder.exists()
 
 
-def test_a_folder_without_weights_is_deleted(folder):
+def test_scores_are_kept_without_their_weights(folder):
+    begin(folder)
+    jobs.store_part(folder, JOB, "single", dict(miou=41.5))
+    kept = jobs.set_aside(folder)
+    assert jobs.valid_parts(kept, JOB) == dict(single=dict(miou=41.5))
+
+
+def test_a_folder_without_weights_and_scores_is_deleted(folder):
     begin(folder)
     assert jobs.set_aside(folder) is None
     assert list(folder.parent.iterdir()) == []

@@ -87,6 +87,12 @@ def test_markdown_states_every_figure():
     assert lines[-1] == "- maskformer_r50: late"
 
 
+def test_missing_seeds_are_said_below_the_table():
+    rows = [scored(seeds=3), row("full", single=[{}], seeds=1), row("none", seeds=3)]
+    notes = [x for x in markdown(rows, "Title").splitlines() if x.startswith("- ")]
+    assert notes == ["- maskformer_r50: scores of 2 of 3 seeds so far"]
+
+
 def test_one_seed_has_no_spread():
     found = row(single=[dict(miou=40.0)])
     text = markdown([found], "Title")
