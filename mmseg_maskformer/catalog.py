@@ -39,6 +39,7 @@ CATALOG: dict[str, dict[str, tuple[str, ...]]] = {
         "datasets.ade20k_full": ("ADE20KFullDataset",),
         "datasets.camvid": ("CamVidDataset",),
         "datasets.coco_panoptic": ("CocoInstanceDataset", "CocoPanopticDataset"),
+        "datasets.label_map_folders": ("LabelMapDataset",),
         "datasets.mapillary": ("MapillaryVistasDataset",),
         "datasets.panoptic_scenes": ("PanopticScenesDataset",),
         "datasets.panoptic_sets": (
@@ -59,6 +60,7 @@ CATALOG: dict[str, dict[str, tuple[str, ...]]] = {
     "HOOKS": {
         "engine.class_counts": ("CheckClassesHook",),
         "engine.finite_loss": ("CheckLossHook",),
+        "engine.seen_labels": ("SeenLabelsHook",),
     },
     "OPTIM_WRAPPERS": {"engine.amp": ("BFloat16OptimWrapper",)},
     "VISUALIZERS": {"engine.panoptic_visualizer": ("PanopticVisualizer",)},

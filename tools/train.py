@@ -13,6 +13,7 @@ from mmseg_maskformer.engine.launch import (
     leave_processes,
     load_config,
 )
+from mmseg_maskformer.engine.resuming import resume
 from mmseg_maskformer.engine.schedule import check_resumed_length, scale_schedule
 
 
@@ -45,8 +46,9 @@ def main() -> None:
         enable_amp(config)
     if args.auto_scale_lr:
         enable_auto_scale_lr(config)
-    config.resume = args.resume or config.get("resume", False)
-    if config.resume:
+    if args.resume:
+        resume(config)
+    elif config.get("resume"):
         check_resumed_length(config)
     Runner.from_cfg(config).train()
     leave_processes()

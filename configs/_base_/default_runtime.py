@@ -11,6 +11,7 @@ env_cfg = dict(
 custom_hooks = [
     dict(type="mmseg_maskformer.CheckClassesHook"),
     dict(type="mmseg_maskformer.CheckLossHook"),
+    dict(type="mmseg_maskformer.SeenLabelsHook"),
 ]
 log_processor = dict(by_epoch=False)
 log_level = "INFO"

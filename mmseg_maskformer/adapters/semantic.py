@@ -198,7 +198,8 @@ def _label_maps(samples: list[SegDataSample], grid: Sequence[int]) -> Tensor:
                 f"{tuple(labels.shape[-2:])} pixels, which is not the size of the "
                 "network's input. Give images and labels of a batch one size: size or "
                 "size_divisor of data_preprocessor, or RandomCrop and Pad in the "
-                "pipeline."
+                f"pipeline. The backbone's finest map, here {tuple(grid)}, must have "
+                f"stride {STRIDE}: check its out_indices."
             )
     return torch.cat(maps)
 

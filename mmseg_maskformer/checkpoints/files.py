@@ -61,7 +61,7 @@ def read_content(path: str | Path, map_location: Any = "cpu") -> Any:
         raise ValueError(
             f"{path} cannot be read as a checkpoint: {_reason(error)}. If it was "
             "downloaded, delete it and download it again; if it asks for code, do not "
-            "trust it."
+            "trust it, or if it is your own, save its state_dict alone."
         ) from error
 
 

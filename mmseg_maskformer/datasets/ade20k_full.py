@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from mmseg.datasets import BaseSegDataset
-
 from mmseg_maskformer.datasets.ade20k_full_classes import CLASSES, IGNORED
+from mmseg_maskformer.datasets.label_map_folders import LabelMapDataset
 from mmseg_maskformer.datasets.scene_classes import class_palette
 
 _HOST_VOID = 255  # what the host writes for a class that was not chosen
 
 
-class ADE20KFullDataset(BaseSegDataset):
+class ADE20KFullDataset(LabelMapDataset):
     """ADE20K-Full as ``dataset_converters/ade20k_full.py`` prepares it, 847 classes.
 
     Layout: ``images_detectron2/{training,validation}/*.jpg`` and
@@ -33,9 +32,8 @@ class ADE20KFullDataset(BaseSegDataset):
     )
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(
-            img_suffix=".jpg", seg_map_suffix=".tif", ignore_index=IGNORED, **kwargs
-        )
+        given = {"seg_map_suffix": ".tif", **kwargs}
+        super().__init__(ignore_index=IGNORED, **given)
 
     @classmethod
     def get_label_map(cls, new_classes: Sequence[str] | None = None) -> dict | None:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from mmseg.datasets import BaseSegDataset
+from mmseg_maskformer.datasets.label_map_folders import LabelMapDataset
 
 
-class CamVidDataset(BaseSegDataset):
+class CamVidDataset(LabelMapDataset):
     """CamVid: 367 train, 101 val and 233 test images of 480 x 360, 11 classes.
 
     Layout: ``images/{split}/*.jpg`` and ``annotations/{split}/*.png`` (uint8, the value
@@ -42,6 +40,3 @@ class CamVidDataset(BaseSegDataset):
             [0, 128, 192],
         ],
     )
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(img_suffix=".jpg", seg_map_suffix=".png", **kwargs)

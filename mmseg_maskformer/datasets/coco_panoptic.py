@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import posixpath
 from os import path as osp
 
 from mmdet import datasets as host
@@ -127,10 +128,13 @@ def _enlarge(segments: list[dict]) -> None:
 
 
 def _missing(folder: str, names: set[str]) -> list[str]:
-    """Which names are no files of the folder; its parts are listed, not asked."""
+    """Which names are no files of the folder; its parts are listed, not asked.
+
+    Names have slashes, on every system.
+    """
     present = set()
-    for part in sorted({osp.dirname(name) for name in names}):
+    for part in sorted({posixpath.dirname(name) for name in names}):
         with naming("folder of panoptic maps", osp.join(folder, part)):
             files = os.listdir(osp.join(folder, part))
-        present |= {osp.join(part, file) for file in files}
+        present |= {posixpath.join(part, file) for file in files}
     return sorted(names - present)

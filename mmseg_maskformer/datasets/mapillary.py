@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from mmseg.datasets import BaseSegDataset
-
 from mmseg_maskformer.datasets.classes import read_class_table
+from mmseg_maskformer.datasets.label_map_folders import LabelMapDataset
 
 IGNORED = 65  # "Unlabeled", the last row of the table
 CLASSES = read_class_table("mapillary_vistas_v1.2")[:IGNORED]
@@ -14,7 +13,7 @@ CLASSES = read_class_table("mapillary_vistas_v1.2")[:IGNORED]
 _HOST_VOID = 255  # what the host writes for a class that was not chosen
 
 
-class MapillaryVistasDataset(BaseSegDataset):
+class MapillaryVistasDataset(LabelMapDataset):
     """Mapillary Vistas 1.2: 65 classes, "Unlabeled" (65) is ignored.
 
     The host's ``MapillaryDataset_v1`` counts "Unlabeled" as a 66th class. Layout, as
@@ -31,9 +30,7 @@ class MapillaryVistasDataset(BaseSegDataset):
     )
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(
-            img_suffix=".jpg", seg_map_suffix=".png", ignore_index=IGNORED, **kwargs
-        )
+        super().__init__(ignore_index=IGNORED, **kwargs)
 
     def load_data_list(self) -> list[dict]:
         """Pair images and label maps by name; void stays one label, 65."""

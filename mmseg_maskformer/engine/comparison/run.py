@@ -9,6 +9,7 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 from mmseg_maskformer.engine.progress import ProgressHook, quiet_host
+from mmseg_maskformer.engine.resuming import newest_checkpoint
 
 from .config import multi_scale
 from .jobs import read_job, store_part, valid_parts
@@ -59,15 +60,6 @@ def train(config: Config, folder: Path, progress: ProgressHook) -> str:
     runner.register_hook(progress)
     runner.train()
     return str(last)
-
-
-def newest_checkpoint(folder: Path) -> Path | None:
-    """The checkpoint that was last completed, wherever the folder stands now."""
-    note = folder / "last_checkpoint"
-    if not note.is_file():
-        return None
-    path = folder / Path(note.read_text().strip()).name
-    return path if path.is_file() else None
 
 
 def evaluation_config(config: Config, checkpoint: str, folder: Path) -> Config:

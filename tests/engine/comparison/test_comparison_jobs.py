@@ -9,7 +9,6 @@ import pytest
 from mmengine.config import Config
 
 from mmseg_maskformer.engine.comparison import jobs as jobs
-from mmseg_maskformer.engine.comparison.run import newest_checkpoint
 
 JOB = jobs.Job("scores", "weights 1", {"single": "a"})
 SCRIPT = """
@@ -124,12 +123,3 @@ def test_parts_are_added_to_each_other(folder):
         single=dict(settings="a", values=dict(miou=1.0)),
         multi=dict(settings="b", values=dict(miou=2.0)),
     )
-
-
-def test_the_newest_checkpoint_is_found_where_the_folder_was_moved(folder):
-    begin(folder)
-    assert newest_checkpoint(folder) is None
-    (folder / "last_checkpoint").write_text("/before/seed0/iter_30.pth")
-    assert newest_checkpoint(folder) is None  # stopped before it was there
-    (folder / "iter_30.pth").touch()
-    assert newest_checkpoint(folder) == folder / "iter_30.pth"

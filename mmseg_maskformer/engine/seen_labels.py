@@ -1,0 +1,94 @@
+"""What the labels of the first training images hold, for the log."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import torch
+from mmengine.hooks import Hook
+from mmengine.logging import print_log
+from mmengine.runner import Runner
+from torch import Tensor
+
+
+class SeenLabelsHook(Hook):
+    """Says in the log which classes the first label maps have, and how much is void.
+
+    A warning if more than half of the pixels are void, or if one class alone occurs:
+    so it looks when masks of 0 and 255 are trained on, where 255 is void, or when
+    ``reduce_zero_label`` removes a class. Counts what the pipeline gives, in the first
+    process; samples without a semantic label map and data sets without
+    ``metainfo["classes"]`` are left alone.
+
+    Args:
+        images: how many to count.
+    """
+
+    def __init__(self, images: int = 200) -> None:
+        if images < 1:
+            raise ValueError(f"SeenLabelsHook.images={images}: give 1 or more.")
+        self.images = images
+        self._left = images
+        self._pixels: dict[int, int] = {}  # by label
+
+    def before_train_iter(
+        self, runner: Runner, batch_idx: int, data_batch: Any = None
+    ) -> None:
+        """Count a batch, and speak when it was the last one."""
+        if self._left <= 0:
+            return
+        for labels in _label_maps(data_batch):
+            self._left -= 1
+            found = (x.tolist() for x in labels.unique(return_counts=True))
+            for label, count in zip(*found, strict=True):
+                self._pixels[label] = self._pixels.get(label, 0) + count
+        if self._left <= 0 or runner.iter + 1 >= runner.max_iters:
+            self._speak(runner.train_dataloader.dataset)
+
+    def _speak(self, dataset: Any) -> None:
+        """Put a sentence into the log."""
+        counted, self._left = self.images - self._left, 0
+        classes = (getattr(dataset, "metainfo", None) or {}).get("classes")
+        if not counted or not classes:
+            return
+        text, suspicious = described(self._pixels, classes)
+        level = logging.WARNING if suspicious else logging.INFO
+        sentence = f"Labels of the first {counted} training images: {text}"
+        print_log(sentence, logger="current", level=level)
+
+
+def described(pixels: dict[int, int], classes: Iterable[str]) -> tuple[str, bool]:
+    """What counts by label say, and whether that is suspicious.
+
+    Args:
+        pixels: of every label; what is no class is void.
+        classes: names, by label.
+    """
+    names = list(classes)
+    counts = [pixels.get(label, 0) for label in range(len(names))]
+    unseen = [name for name, count in zip(names, counts, strict=True) if not count]
+    seen = len(names) - len(unseen)
+    share = 1 - sum(counts) / sum(pixels.values())
+    text = f"{seen} of {len(names)} classes occur, {share:.1%} of the pixels are void."
+    if unseen:
+        end = ", ..." if len(unseen) > 10 else "."
+        text += f" Not seen: {', '.join(unseen[:10])}{end}"
+    suspicious = share > 0.5 or (seen <= 1 < len(names))
+    if suspicious:
+        text += (
+            " Check the label maps: the value of a pixel is its class, from 0, and "
+            "255 is void, so masks of 0 and 255 must become 0 and 1; "
+            "reduce_zero_label=True makes 0 void and lowers the others by one."
+        )
+    return text, suspicious
+
+
+def _label_maps(data_batch: Any) -> Iterator[Tensor]:
+    """The semantic label maps of a batch as a loader gives it."""
+    samples = data_batch.get("data_samples") if isinstance(data_batch, dict) else None
+    for sample in samples or ():
+        labels = getattr(getattr(sample, "gt_sem_seg", None), "data", None)
+        if isinstance(labels, torch.Tensor):
+            yield labels

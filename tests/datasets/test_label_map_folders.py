@@ -1,0 +1,47 @@
+"""Folders of images and label maps: a sentence where nothing is found."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from mmseg_maskformer.datasets.camvid import CamVidDataset
+from mmseg_maskformer.datasets.label_map_folders import LabelMapDataset
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "sub").mkdir()
+    for name in ("a.JPG", "b.png", "sub/c.png"):
+        (tmp_path / name).touch()
+    return tmp_path
+
+
+def dataset(folder, kind=LabelMapDataset, **kwargs):
+    prefix = dict(img_path=str(folder), seg_map_path=str(folder))
+    return kind(data_prefix=prefix, **kwargs)
+
+
+@pytest.mark.parametrize("kind", [LabelMapDataset, CamVidDataset])
+def test_another_suffix_is_named(folder, kind):
+    message = f"There is no image {folder}/*.jpg; the folder holds files of .JPG, .png."
+    with pytest.raises(FileNotFoundError, match=re.escape(message)):
+        dataset(folder, kind)
+    found = dataset(folder, kind, img_suffix=".png")
+    assert [found.get_data_info(k)["img_path"] for k in range(len(found))] == [
+        f"{folder}/b.png",
+        f"{folder}/sub/c.png",
+    ]
+
+
+def test_an_empty_folder_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match="holds no file at all. Set data_root"):
+        dataset(tmp_path)
+
+
+def test_an_empty_list_of_images_is_named(folder):
+    names = folder / "val.txt"
+    names.touch()
+    with pytest.raises(FileNotFoundError, match=r"val\.txt names no image"):
+        dataset(folder, ann_file=str(names))
