@@ -56,6 +56,7 @@ CATALOG: dict[str, dict[str, tuple[str, ...]]] = {
     "METRICS": {
         "metrics.calibration": ("CalibrationError",),
         "metrics.panoptic_quality": ("PanopticQuality",),
+        "metrics.uncertainty": ("UncertaintySummary",),
     },
     "HOOKS": {
         "engine.class_counts": ("CheckClassesHook",),

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from mmseg_maskformer.core.criterion import SetCriterion
 from mmseg_maskformer.core.pixel_criterion import PixelCriterion
-from mmseg_maskformer.core.structures import PixelPredictions, Predictions
+from mmseg_maskformer.core.structures import Answer, PixelPredictions, Predictions
 
 from .build import build_network, build_part
 from .geometry import input_size, padding_mask
@@ -88,6 +88,27 @@ class PredictionHead(BaseModule):
             size = size or input_size(batch_img_metas[0], inputs[0].shape[-2:])
             blocked = padding_mask(batch_img_metas, size, inputs[-1])
         return self.network(inputs, blocked)
+
+    def answer(
+        self,
+        inputs: Sequence[Tensor],
+        batch_img_metas: list[dict] | None,
+        size: tuple[int, int],
+        layer: int = -1,
+    ) -> Answer:
+        """What one decoder layer says about a batch.
+
+        Raises:
+            ValueError: There is no such layer.
+        """
+        predictions = self(inputs, batch_img_metas, size)
+        layers = len(predictions[0])
+        if not -layers <= layer < layers:
+            raise ValueError(
+                f"test_cfg.layer={layer} is none of the model's {layers} layers; set "
+                f"it between 0 and {layers - 1}, or to -1 for the last."
+            )
+        return predictions.answer(layer)
 
 
 def fast_layout(images: Tensor) -> Tensor:

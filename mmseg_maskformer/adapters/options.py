@@ -57,10 +57,7 @@ class PredictionOptions:
     def __post_init__(self) -> None:
         check_choice("mode", self.mode, ("whole", "slide"))
         check_choice("semantic_rule", self.semantic_rule, RULES)
-        if not isinstance(self.layer, int):
-            raise ValueError(
-                f"test_cfg.layer={self.layer!r} is no number; -1 is the last layer."
-            )
+        check_layer(self.layer)
         for name in ("object_mask_thr", "iou_thr"):
             check_share(name, getattr(self, name))
         for name in ("uncertainty", "seg_logits"):
@@ -108,6 +105,12 @@ def check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
     """Raise a sentence if a value of ``test_cfg`` is none of the choices."""
     if value not in choices:
         raise ValueError(f"test_cfg.{name}={value!r} is none of {choices}.")
+
+
+def check_layer(value: Any) -> None:
+    """Raise a sentence if a value of ``test_cfg`` is no index of a layer."""
+    if not isinstance(value, int):
+        raise ValueError(f"test_cfg.layer={value!r} is no number; -1 is the last.")
 
 
 def check_share(name: str, value: Any) -> None:

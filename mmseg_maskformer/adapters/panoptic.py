@@ -7,7 +7,7 @@ turns them into as many kinds of results as ``test_cfg`` asks for.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -34,11 +34,13 @@ from mmseg_maskformer.core.score_maps import (
     best_labels,
 )
 from mmseg_maskformer.core.structures import Predictions, map_size
+from mmseg_maskformer.core.uncertainty import semantic_maps
 
 from .geometry import unflipped_map
 from .head import PredictionHead, fast_layout
-from .options import check_choice, check_share, check_switch
+from .options import check_choice, check_layer, check_share, check_switch
 from .segment_targets import segment_targets
+from .uncertainty import add_uncertainty
 
 _TEST_CFG = dict(
     panoptic_on=True,
@@ -49,6 +51,8 @@ _TEST_CFG = dict(
     max_per_image=100,
     score_thr=0.0,
     one_per_query=False,
+    layer=-1,
+    uncertainty=False,
 )
 _MASK_THR = dict(maskformer=0.8, detr=0.85)  # object_mask_thr of each panoptic_rule
 register_schemes()
@@ -72,7 +76,9 @@ class MaskFormerDetector(BaseDetector):
             "detr" for that of DETR, which has no ``iou_thr``), its ``object_mask_thr``
             (0.8, of DETR 0.85) and ``iou_thr`` (0.8), ``max_per_image`` (100)
             instances with a score of ``score_thr`` (0) or more, with
-            ``one_per_query`` (False) of a query's best class only.
+            ``one_per_query`` (False) of a query's best class only; ``layer`` (-1, the
+            last) of the decoder that answers, and ``uncertainty`` (False) for maps of
+            how sure the semantic result is.
         data_preprocessor: config of the host's ``DetDataPreprocessor``.
         init_cfg: as in every host module.
         kwargs: parts of the model, as in ``PredictionHead``.
@@ -146,7 +152,9 @@ class MaskFormerDetector(BaseDetector):
 
         ``pred_panoptic_seg.sem_seg`` (1, H, W) holds class + 1000 * object, stuff is
         object 0, void is class K; ``pred_instances`` has boxes, labels, scores and
-        masks; ``pred_sem_seg.sem_seg`` (1, H, W) holds classes.
+        masks; ``pred_sem_seg.sem_seg`` (1, H, W) holds classes, with
+        ``test_cfg.uncertainty`` beside ``pred_confidence``, ``pred_entropy`` and
+        ``pred_no_object``, (1, H, W) float32.
 
         Args:
             batch_inputs: (B, 3, H, W).
@@ -157,11 +165,8 @@ class MaskFormerDetector(BaseDetector):
         if batch_data_samples is None:
             meta = dict(ori_shape=size, img_shape=size)
             batch_data_samples = [DetDataSample(metainfo=meta) for _ in batch_inputs]
-        predictions = self._forward(batch_inputs, batch_data_samples)
-        logits = zip(
-            predictions.class_logits[-1], predictions.mask_logits(), strict=True
-        )
-        for sample, image in zip(batch_data_samples, logits, strict=True):
+        images = self._answers(batch_inputs, batch_data_samples)
+        for sample, image in zip(batch_data_samples, images, strict=True):
             self._add_results(sample, *image, _frame(sample.metainfo, size, rescale))
         return batch_data_samples
 
@@ -170,17 +175,22 @@ class MaskFormerDetector(BaseDetector):
     ) -> list[ScoreMap]:
         """Semantic scores of each image at its original size, for averaging."""
         size = map_size(batch_inputs)
-        answer = self._forward(batch_inputs, batch_data_samples).answer()
+        images = self._answers(batch_inputs, batch_data_samples)
         metas = [sample.metainfo for sample in batch_data_samples]
         maps = []
-        for image, meta in zip(answer.images(), metas, strict=True):
-            scores = MaskScores(Window.of(*image, size), _frame(meta, size, True))
+        for image, meta in zip(images, metas, strict=True):
+            scores = self._scores(*image, _frame(meta, size, True))
             maps.append(unflipped_map(scores, meta))
         return maps
 
     def add_result(self, sample: DetDataSample, scores: ScoreMap) -> None:
-        """Put the semantic labels of a score map into a sample."""
-        sample.pred_sem_seg = PixelData(sem_seg=best_labels(scores)[None])
+        """Put the labels of a score map, and their uncertainty, into a sample."""
+        if not self.test_cfg["uncertainty"]:
+            sample.pred_sem_seg = PixelData(sem_seg=best_labels(scores)[None])
+            return
+        maps = semantic_maps(scores, from_logits=False)
+        sample.pred_sem_seg = PixelData(sem_seg=maps.labels[None])
+        add_uncertainty(sample, maps)
 
     def _forward(
         self,
@@ -191,6 +201,24 @@ class MaskFormerDetector(BaseDetector):
         metas = batch_data_samples and [x.metainfo for x in batch_data_samples]
         size = map_size(batch_inputs)
         return self.decode_head(self.extract_feat(batch_inputs), metas or None, size)
+
+    def _answers(
+        self, batch_inputs: Tensor, batch_data_samples: list[DetDataSample]
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """What the chosen layer says: class and mask logits of each image."""
+        metas = [sample.metainfo for sample in batch_data_samples]
+        features, size = self.extract_feat(batch_inputs), map_size(batch_inputs)
+        layer = self.test_cfg["layer"]
+        answer = self.decode_head.answer(features, metas, size, layer)
+        assert answer.class_logits is not None  # it is no per-pixel model
+        return zip(answer.class_logits, answer.mask_logits, strict=True)
+
+    def _scores(
+        self, class_logits: Tensor, mask_logits: Tensor, frame: Frame
+    ) -> MaskScores:
+        """Semantic scores of an image."""
+        window = Window.of(class_logits, mask_logits, frame.size)
+        return MaskScores(window, frame, no_object=self.test_cfg["uncertainty"])
 
     def _add_results(
         self,
@@ -216,7 +244,9 @@ class MaskFormerDetector(BaseDetector):
                 scores=found.scores,
                 masks=found.masks,
             )
-        if config["semantic_on"]:
+        if config["uncertainty"]:
+            self.add_result(sample, self._scores(*image))
+        elif config["semantic_on"]:
             labels = semantic_labels(*image, resize_logits=True)
             sample.pred_sem_seg = PixelData(sem_seg=labels[None])
 
@@ -257,8 +287,15 @@ def complete(test_cfg: dict[str, Any]) -> dict[str, Any]:
     config.setdefault("object_mask_thr", _MASK_THR[config["panoptic_rule"]])
     for name in ("object_mask_thr", "iou_thr", "score_thr"):
         check_share(name, config[name])
-    for name in ("panoptic_on", "instance_on", "semantic_on", "one_per_query"):
-        check_switch(name, config[name])
+    for name, default in _TEST_CFG.items():
+        if isinstance(default, bool):
+            check_switch(name, config[name])
+    check_layer(config["layer"])
+    if config["uncertainty"] and not config["semantic_on"]:
+        raise ValueError(
+            "test_cfg.uncertainty=True says how sure the semantic result is, and "
+            "semantic_on=False leaves that out; set it to True."
+        )
     most = config["max_per_image"]
     if not isinstance(most, int) or most < 1:
         raise ValueError(

@@ -28,6 +28,7 @@ from .geometry import unflipped_map
 from .head import fast_layout
 from .options import PredictionOptions
 from .semantic import MaskFormerHead, image_frame
+from .uncertainty import add_uncertainty
 
 
 class MaskFormerSegmentor(EncoderDecoder):
@@ -145,9 +146,7 @@ class MaskFormerSegmentor(EncoderDecoder):
             return
         maps = semantic_maps(scores, from_logits=self._per_pixel)
         sample.pred_sem_seg = PixelData(data=maps.labels[None])
-        sample.pred_confidence = PixelData(data=maps.confidence[None])
-        sample.pred_entropy = PixelData(data=maps.entropy[None])
-        sample.pred_no_object = PixelData(data=maps.no_object[None])
+        add_uncertainty(sample, maps)
 
     @property
     def _per_pixel(self) -> bool:

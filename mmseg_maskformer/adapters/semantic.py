@@ -22,7 +22,7 @@ from mmseg_maskformer.core.inference import (
     semantic_labels,
     semantic_scores,
 )
-from mmseg_maskformer.core.structures import Answer, map_size, semantic_targets
+from mmseg_maskformer.core.structures import map_size, semantic_targets
 
 from .geometry import STRIDE, fits, input_size, unflipped
 from .head import PredictionHead
@@ -91,27 +91,6 @@ class MaskFormerHead(PredictionHead):
             names=[_name(meta, index) for index, meta in enumerate(metas)],
         )
         return self.criterion(predictions, targets)
-
-    def answer(
-        self,
-        inputs: Sequence[Tensor],
-        batch_img_metas: list[dict],
-        size: tuple[int, int],
-        layer: int = -1,
-    ) -> Answer:
-        """What one decoder layer says about a batch.
-
-        Raises:
-            ValueError: There is no such layer.
-        """
-        predictions = self(inputs, batch_img_metas, size)
-        layers = len(predictions[0])
-        if not -layers <= layer < layers:
-            raise ValueError(
-                f"test_cfg.layer={layer} is none of the model's {layers} layers; set "
-                f"it between 0 and {layers - 1}, or to -1 for the last."
-            )
-        return predictions.answer(layer)
 
     def predict(
         self,

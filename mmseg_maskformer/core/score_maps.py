@@ -64,20 +64,14 @@ class Window(NamedTuple):
     def scores(self, rows: tuple[int, int], no_object: bool = False) -> Tensor:
         """Scores (K, rows, w) of some rows of the part; one map more if asked for.
 
-        That is the probability that no query claims a pixel, were they independent:
-        the product over queries of 1 - p(object) p(mask).
+        That is the no-object mass, nothing of a per-pixel model.
         """
         masks = resize_rows(self.mask_logits, self.upsampled_size, rows)
         masks = masks[..., : self.size[1]]
         if self.probs is None:
             scores, free = masks, masks.new_zeros(1, *masks.shape[1:])
             return torch.cat([scores, free]) if no_object else scores
-        scores = _combined(self.probs, masks.sigmoid_())
-        if not no_object:
-            return scores
-        objects = 1 - self.probs[:, -1, None, None]
-        free = masks.mul_(objects).neg_().add_(1).prod(dim=0, keepdim=True)
-        return torch.cat([scores, free])
+        return _combined(self.probs, masks.sigmoid_(), no_object)
 
 
 Covering = Callable[[int, int], Sequence[Window]]
@@ -97,11 +91,20 @@ def _band_height(window: Window, frame: Frame, tile: int | None) -> int:
     return max(_ROWS, band_height(elements, frame, tile))
 
 
-def _combined(probs: Tensor, masks: Tensor) -> Tensor:
-    """Scores (K, rows, w) of class (Q, K + 1) and mask probabilities (Q, rows, w)."""
+def _combined(probs: Tensor, masks: Tensor, no_object: bool) -> Tensor:
+    """Scores (K, rows, w) of class (Q, K + 1) and mask probabilities (Q, rows, w).
+
+    With the no-object mass, one map more, ``masks`` are changed: it is the probability
+    that no query claims a pixel, were they independent, the product over queries of
+    1 - p(object) p(mask).
+    """
     with torch.autocast(device_type=masks.device.type, enabled=False):
-        scores = probs[:, :-1].T @ masks.flatten(1)
-    return scores.view(-1, *masks.shape[1:])
+        scores = (probs[:, :-1].T @ masks.flatten(1)).view(-1, *masks.shape[1:])
+    if not no_object:
+        return scores
+    objects = 1 - probs[:, -1, None, None]
+    free = masks.mul_(objects).neg_().add_(1).prod(dim=0, keepdim=True)
+    return torch.cat([scores, free])
 
 
 @dataclass
@@ -163,12 +166,14 @@ class MaskScores:
     So does the paper's code for panoptic models.
 
     Attributes:
-        window: the whole input.
+        window: the whole input, of a model with queries.
         frame: the image's place in the input, and the size of the result.
+        no_object: whether the no-object mass comes last.
     """
 
     window: Window
     frame: Frame
+    no_object: bool = False
 
     @property
     def size(self) -> tuple[int, int]:
@@ -176,10 +181,11 @@ class MaskScores:
         return self.frame.out_size
 
     def rows(self, start: int, stop: int) -> Tensor:
-        """Scores (K, rows, W)."""
+        """Scores (n, rows, W)."""
         masks = mask_rows(self.window.mask_logits, self.frame, (start, stop))
         probs = self.window.probs
-        return masks if probs is None else _combined(probs, masks.sigmoid_())
+        assert probs is not None  # the rule is one of queries
+        return _combined(probs, masks.sigmoid_(), self.no_object)
 
     def band_height(self, tile: int | None = None) -> int:
         """How many rows take about ``tile`` elements, eight at least."""

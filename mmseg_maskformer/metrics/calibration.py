@@ -58,20 +58,10 @@ class CalibrationError(BaseMetric):
             KeyError: A sample has no confidence.
         """
         for sample in data_samples:
-            if "pred_confidence" not in sample:
-                raise KeyError(
-                    "CalibrationError needs pred_confidence in every data sample, but "
-                    f"{sample.get('img_path', 'an unnamed image')} has "
-                    f"{sorted(sample)}. Use MaskFormerSegmentor, and set "
-                    "model.test_cfg.uncertainty=True."
-                )
-            truth = _flat(sample["gt_sem_seg"])
-            counted = truth != self.ignore_index
-            right = _flat(sample["pred_sem_seg"]) == truth
-            confidence = _flat(sample["pred_confidence"])
-            self.results.append(
-                reliability_counts(confidence[counted], right[counted], self.bins)
+            right, confidence = described_pixels(
+                sample, self.ignore_index, "confidence"
             )
+            self.results.append(reliability_counts(confidence, right, self.bins))
 
     def compute_metrics(self, results: list[np.ndarray]) -> dict[str, float]:
         """Percentages of the summed counts."""
@@ -85,6 +75,37 @@ class CalibrationError(BaseMetric):
             "mean_confidence": 100 * float(confidence / pixels),
             "right_pixels": 100 * float(right / pixels),
         }
+
+
+def described_pixels(
+    sample: dict, ignore_index: int, *names: str
+) -> tuple[np.ndarray, ...]:
+    """Of the pixels that are not void: whether the label is right, and some maps.
+
+    Args:
+        sample: a data sample, as mmengine hands it to metrics.
+        ignore_index: label of void pixels.
+        names: of maps, without "pred_".
+
+    Returns:
+        (n,) boolean, and (n,) of every map.
+
+    Raises:
+        KeyError: The sample has no such map.
+    """
+    truth = _flat(sample["gt_sem_seg"])
+    counted = truth != ignore_index
+    found = [(_flat(sample["pred_sem_seg"]) == truth)[counted]]
+    for name in names:
+        if f"pred_{name}" not in sample:
+            raise KeyError(
+                f"There is no pred_{name} in the data sample of "
+                f"{sample.get('img_path', 'an unnamed image')}, which has "
+                f"{sorted(sample)}. Use MaskFormerSegmentor, and set "
+                "model.test_cfg.uncertainty=True."
+            )
+        found.append(_flat(sample[f"pred_{name}"])[counted])
+    return tuple(found)
 
 
 def reliability_counts(

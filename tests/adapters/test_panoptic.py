@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import mmcv
 import pytest
 import torch
@@ -19,7 +21,10 @@ from mmdet.structures import DetDataSample
 from mmdet.structures.mask import BitmapMasks
 
 from mmseg_maskformer.adapters.panoptic import complete
-from tests import cases
+from mmseg_maskformer.core.bands import Frame
+from mmseg_maskformer.core.inference import semantic_labels
+from mmseg_maskformer.core.instances import instances
+from tests import cases, reference
 from tests.checkpoints import models
 
 pytestmark = pytest.mark.mmdet
@@ -213,6 +218,57 @@ def test_without_samples_results_have_the_size_of_the_input():
     assert sample.pred_panoptic_seg.sem_seg.shape == (1, *SIZE)
 
 
+def layer_outputs(model, layer, size):
+    """Class logits (Q, K + 1) and mask logits (Q, h, w) of one layer."""
+    predictions = model._forward(image(size), [compact()])
+    return predictions.class_logits[layer][0], predictions.mask_logits(layer)[0]
+
+
+@torch.no_grad()
+def test_the_chosen_layer_answers():
+    found = []
+    for layer in (0, 1, -1):
+        model = detector(
+            transformer_decoder=dict(num_layers=2), test_cfg=dict(layer=layer)
+        ).eval()
+        (sample,) = model.predict(image((80, 128)), [compact()])
+        frame = Frame((80, 128), (0, 64, 0, 96), (50, 70))
+        logits = layer_outputs(model, layer, (80, 128))
+        labels = semantic_labels(*logits, frame, resize_logits=True)
+        assert torch.equal(sample.pred_sem_seg.sem_seg[0], labels)
+        expected = instances(*logits, frame, num_things=3, max_per_image=100)
+        assert torch.equal(sample.pred_instances.scores, expected.scores)
+        found.append(sample.pred_instances.scores)
+    assert torch.equal(found[1], found[2])
+    assert not torch.equal(found[0], found[1])
+    with pytest.raises(ValueError, match=r"layer=2 is none of the model's 1 layers"):
+        detector(test_cfg=dict(layer=2)).eval().predict(image(), [compact()])
+
+
+@torch.no_grad()
+def test_uncertainty_equals_the_dense_formulas():
+    model = detector(test_cfg=dict(uncertainty=True)).eval()
+    model.decode_head.network.class_head.weight.mul_(20)  # not all classes alike
+    (sample,) = model.predict(image((80, 128)), [compact()])
+    class_logits, mask_logits = layer_outputs(model, -1, (80, 128))
+    masks = reference.resize_bilinear(mask_logits[None], (80, 128))[0]
+    masks = reference.postprocess(masks, (64, 96), (50, 70)).sigmoid()
+    probs = class_logits.softmax(-1)
+    scores = torch.einsum("qk,qhw->khw", probs[:, :-1], masks)
+    shares = scores / scores.sum(0)
+    free = (1 - (1 - probs[:, -1, None, None]) * masks).prod(0)
+    entropy = -(shares * shares.log()).sum(0) / math.log(5)
+    wanted = dict(confidence=shares.amax(0), entropy=entropy, no_object=free)
+    for name, values in wanted.items():
+        found = sample.get(f"pred_{name}").data
+        torch.testing.assert_close(found[0], values, rtol=1e-5, atol=1e-6)
+    plain = detector().eval()
+    plain.load_state_dict(model.state_dict())
+    (other,) = plain.predict(image((80, 128)), [compact()])
+    assert torch.equal(sample.pred_sem_seg.sem_seg, other.pred_sem_seg.sem_seg)
+    assert "pred_entropy" not in other
+
+
 def test_one_image_by_its_path_or_its_pixels(shared_data, monkeypatch):
     from mmdet.apis import inference_detector
 
@@ -287,6 +343,12 @@ def test_the_mask_threshold_is_that_of_the_rule():
         (dict(instance_on="yes"), "instance_on='yes' is neither True nor False"),
         (dict(one_per_query=1), "one_per_query=1 is neither True nor False"),
         (dict(score_thr=-1), "score_thr=-1 is no share"),
+        (dict(layer="last"), r"layer='last' is no number; -1 is the last\."),
+        (dict(uncertainty=1), "uncertainty=1 is neither True nor False"),
+        (
+            dict(uncertainty=True, semantic_on=False),
+            "uncertainty=True says how sure the semantic result is",
+        ),
     ],
 )
 def test_wrong_values_of_test_cfg_are_sentences(config, message):

@@ -29,14 +29,23 @@ def test_calibration_of_scenes(monkeypatch, tmp_path, capsys):
     run_script(
         monkeypatch, "analysis/calibration.py", *command, "--cfg-options", *options
     )
-    pattern = r"ECE ([\d.]+) %  mean_confidence ([\d.]+) %  right_pixels ([\d.]+) %"
-    error, confidence, right = map(
-        float, re.findall(pattern, capsys.readouterr().out)[0]
+    printed = capsys.readouterr().out
+    found = {
+        name: float(value)
+        for name, value in re.findall(r"^(\w+) ([\d.]+)(?: %)?$", printed, re.M)
+    }
+    error, confidence, right = (
+        found[name] for name in ("ECE", "mean_confidence", "right_pixels")
     )
     # an untrained model is not sure of one of 12 classes, 1/12 = 8.3 %; by the triangle
     # inequality the error is no less than the distance of the means
     assert 8.3 < confidence < 50
     assert error >= abs(confidence - right) - 0.01  # two decimals
+    # the mean of all pixels is that of the right ones and the wrong ones
+    parts = found["confidence_right"] * right, found["confidence_wrong"] * (100 - right)
+    assert sum(parts) == pytest.approx(confidence, abs=0.1)
+    assert 0.083 <= found["confidence_low"] < found["confidence_high"] < 0.9
+    assert 0 < found["entropy_low"] < found["entropy_high"] <= 1
     with Image.open(picture) as opened:
         assert opened.size == (900, 360)
 
@@ -45,7 +54,9 @@ def test_calibration_of_a_panoptic_model_is_a_sentence(monkeypatch, tmp_path):
     (tmp_path / "weights.pth").touch()
     panoptic = LEAF.with_name("maskformer_tiny_scenes-panoptic.py")
     command = ("analysis/calibration.py", panoptic, tmp_path / "weights.pth")
-    with pytest.raises(SystemExit, match=r"MaskFormerDetector of .* gives no maps"):
+    with pytest.raises(
+        SystemExit, match=r"MaskFormerDetector of .* is evaluated without"
+    ):
         run_script(monkeypatch, *command)
 
 

@@ -1,4 +1,4 @@
-"""Plot how reliable the confidence of a segmentor is on the validation images.
+"""Plot how reliable the confidence of a segmentor is, and summarise its uncertainty.
 
 python tools/analysis/calibration.py CONFIG CHECKPOINT --out reliability.png
 """
@@ -20,6 +20,8 @@ from mmseg_maskformer.engine.launch import (
     require_checkpoint,
 )
 
+PERCENT = ("ECE", "mean_confidence", "right_pixels")
+
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
@@ -40,18 +42,19 @@ def evaluate(args: argparse.Namespace) -> tuple[np.ndarray, dict[str, float]]:
     require_checkpoint(args.checkpoint)
     if "decode_head" not in config.model:
         raise SystemExit(
-            f"{config.model.type} of {args.config} gives no maps of its confidence; "
-            "give a config of MaskFormerSegmentor."
+            f"{config.model.type} of {args.config} is evaluated without label maps, "
+            "with which its confidence could be compared; give a config of "
+            "MaskFormerSegmentor."
         )
     config.load_from = args.checkpoint
     config.resume = False
     config.model.test_cfg.uncertainty = True
     config.test_dataloader = config.val_dataloader
-    config.test_evaluator = dict(
-        type="mmseg_maskformer.CalibrationError",
-        bins=args.bins,
-        ignore_index=config.model.decode_head.get("ignore_index", 255),
-    )
+    void = dict(ignore_index=config.model.decode_head.get("ignore_index", 255))
+    config.test_evaluator = [
+        dict(type="mmseg_maskformer.CalibrationError", bins=args.bins, **void),
+        dict(type="mmseg_maskformer.UncertaintySummary", **void),
+    ]
     runner = Runner.from_cfg(config)
     found = runner.test()
     return runner.test_evaluator.metrics[0].counts, found
@@ -83,7 +86,8 @@ def main() -> None:
     args = parse_args()
     counts, found = evaluate(args)
     if is_main_process():  # it alone has the counts of all images
-        print("  ".join(f"{name} {value:.2f} %" for name, value in found.items()))
+        for name, value in found.items():
+            print(f"{name} {value:.2f} %" if name in PERCENT else f"{name} {value:.3f}")
         with np.errstate(invalid="ignore"):  # empty bins
             plot(counts, found, args.out)
         print(f"Reliability: {args.out}")
