@@ -34,6 +34,7 @@ class ADE20KPanopticDataset(ThingsFirstDataset):
             host.ADE20KPanopticDataset.METAINFO["palette"][label]
             for label in things_first()
         ],
+        "semantic_labels": things_first(),  # of each class, in ADE20KDataset
     }
 
 

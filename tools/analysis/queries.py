@@ -31,7 +31,11 @@ from mmseg_maskformer.engine.queries.analysis import (
     query_table,
     write_csv,
 )
-from mmseg_maskformer.engine.queries.comparison import compare, comparison_table
+from mmseg_maskformer.engine.queries.comparison import (
+    compare,
+    comparison_table,
+    semantic_labels,
+)
 from mmseg_maskformer.engine.queries.drawing import comparison_tiles, query_tile, sheet
 
 
@@ -110,8 +114,9 @@ def save_comparison(trained: Trained, args: Any) -> None:
     """The table and the sheet of two models."""
     other = load(*args.against, args.cfg_options)
     pairs = [query_predictions(*x, None, args.min_score) for x in (trained, other)]
+    labels = semantic_labels(trained.dataset.metainfo, other.dataset.metainfo)
     cases, shown = [], {}
-    for found in compare(*pairs):
+    for found in compare(*pairs, labels):
         cases.append(found.case())
         if len(shown) < args.num:
             shown.setdefault(found.label, found)

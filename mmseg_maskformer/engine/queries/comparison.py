@@ -7,7 +7,7 @@ them all, a panoptic one's a single thing.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -35,7 +35,7 @@ class Comparison(NamedTuple):
     """A class with several things in one image, as two models see it."""
 
     image: np.ndarray  # (H, W, 3) uint8, RGB
-    label: int
+    label: int  # of the semantic model
     things: np.ndarray  # (m, H, W) boolean
     semantic: ClassQueries
     panoptic: ClassQueries
@@ -45,14 +45,42 @@ class Comparison(NamedTuple):
         return Case(len(self.things), self.semantic.covered, self.panoptic.covered)
 
 
+def semantic_labels(semantic: dict, panoptic: dict) -> list[int]:
+    """The semantic label of each class of a panoptic data set.
+
+    Args:
+        semantic: metainfo of one data set.
+        panoptic: metainfo of the other, which may say it (``semantic_labels``);
+            otherwise classes of one name are the same.
+
+    Raises:
+        QueryError: A class has no name of the semantic data set.
+    """
+    given = panoptic.get("semantic_labels", ())
+    if given and len(given) == len(panoptic["classes"]):  # of all its classes
+        return list(given)
+    labels = {name: label for label, name in enumerate(semantic["classes"])}
+    missing = [name for name in panoptic["classes"] if name not in labels]
+    if missing:
+        raise QueryError(
+            f"The semantic data set has no class called {', '.join(missing[:5])}, as "
+            "the panoptic one has; give two configs of the same classes, or "
+            "semantic_labels in metainfo of the second."
+        )
+    return [labels[name] for name in panoptic["classes"]]
+
+
 def compare(
-    semantic: Iterable[ImageQueries], panoptic: Iterable[ImageQueries]
+    semantic: Iterable[ImageQueries],
+    panoptic: Iterable[ImageQueries],
+    labels: Sequence[int],
 ) -> Iterator[Comparison]:
     """Every class with two things or more, image by image.
 
     Args:
         semantic: predictions of one model.
         panoptic: predictions for the same images; their samples have the things.
+        labels: the semantic label of each panoptic class.
 
     Raises:
         QueryError: The images differ, or the samples have no things.
@@ -60,13 +88,19 @@ def compare(
     for one, other in zip(semantic, panoptic, strict=True):
         if one.image.shape != other.image.shape or (one.image != other.image).any():
             raise QueryError(
-                "The two configs evaluate on different images; give both the same "
-                "scenes: num_images, seed and scene of val_dataloader.dataset."
+                "The two configs evaluate on different images; give both the same data "
+                "and one test scale, of scenes the same num_images, seed and scene of "
+                "val_dataloader.dataset."
             )
         for label, things in things_of(other.sample).items():
             if len(things) > 1:
-                found = (class_queries(x, label, things) for x in (one, other))
-                yield Comparison(one.image, label, things, *found)
+                yield Comparison(
+                    one.image,
+                    labels[label],
+                    things,
+                    class_queries(one, labels[label], things),
+                    class_queries(other, label, things),
+                )
 
 
 def things_of(sample: Any) -> dict[int, np.ndarray]:

@@ -13,6 +13,7 @@ from mmseg_maskformer.engine.queries.comparison import (
     class_queries,
     compare,
     comparison_table,
+    semantic_labels,
     things_of,
 )
 
@@ -70,7 +71,7 @@ def test_a_thing_between_the_cells_is_covered_by_none():
 def test_classes_with_several_things_are_compared():
     one = queries([0, 2], [(0, 2), (1,)])  # both things by query 0
     other = queries([0, 0, 1], [(0,), (2,), (3,)], given=sample())
-    (found,) = compare([one], [other])
+    (found,) = compare([one], [other], [0, 1, 2])
     assert found.label == 0
     assert found.semantic.queries.tolist() == [0]
     assert found.panoptic.queries.tolist() == [0, 1]
@@ -80,6 +81,45 @@ def test_classes_with_several_things_are_compared():
         [2],
         [1, 1],
     )
+
+
+def test_classes_of_another_order_are_those_of_the_semantic_model():
+    """Class 0 of the panoptic model is 2 of the semantic one, and the reverse."""
+    one = queries([2, 0], [(0, 2), (1,)])
+    other = queries([0, 0, 2], [(0,), (2,), (0, 2)], given=sample())
+    (found,) = compare([one], [other], [2, 1, 0])
+    assert found.label == 2
+    assert found.semantic.queries.tolist() == [0]
+    assert found.panoptic.queries.tolist() == [0, 1]
+
+
+def test_labels_are_found_by_name_or_said_by_the_data_set():
+    semantic = dict(classes=("sky", "cell", "road"))
+    assert semantic_labels(semantic, dict(classes=("cell", "sky"))) == [1, 0]
+    named = dict(classes=("blob", "air"), semantic_labels=[1, 0])
+    assert semantic_labels(semantic, named) == [1, 0]
+    part = dict(classes=("cell",), semantic_labels=[2, 1, 0])  # of all, not of these
+    assert semantic_labels(semantic, part) == [1]
+    with pytest.raises(QueryError, match="no class called blob, air, as the panoptic"):
+        semantic_labels(semantic, dict(classes=("blob", "air", "sky")))
+
+
+@pytest.mark.mmdet
+def test_ade20k_says_the_semantic_label_of_each_class():
+    pytest.importorskip("mmdet")
+    from mmseg.datasets import ADE20KDataset
+
+    from mmseg_maskformer.datasets.panoptic_sets import ADE20KPanopticDataset
+
+    semantic, panoptic = ADE20KDataset.METAINFO, ADE20KPanopticDataset.METAINFO
+    labels = semantic_labels(semantic, panoptic)
+    assert sorted(labels) == list(range(150))
+    names = [
+        (semantic["classes"][label].strip(), name.split(",")[0])
+        for label, name in zip(labels, panoptic["classes"], strict=True)
+    ]
+    # nine have another name, as "television receiver" and "tv"
+    assert sum(one != other for one, other in names) == 9
 
 
 def test_table_of_cases():
@@ -110,6 +150,6 @@ def test_table_of_cases():
 def test_other_images_and_semantic_samples_are_refused():
     one = queries([0], [(0,)])
     with pytest.raises(QueryError, match="different images"):
-        list(compare([one], [queries([0], [(0,)], image=IMAGE + 1)]))
+        list(compare([one], [queries([0], [(0,)], image=IMAGE + 1)], [0]))
     with pytest.raises(QueryError, match="must be panoptic"):
-        list(compare([one], [queries([0], [(0,)], given=BaseDataElement())]))
+        list(compare([one], [queries([0], [(0,)], given=BaseDataElement())], [0]))
