@@ -47,20 +47,17 @@ class UncertaintySummary(BaseMetric):
         """
         for sample in data_samples:
             right, *maps = described_pixels(sample, self.ignore_index, *MAPS)
-            if right.size:
-                self.results.append(np.stack([_row(x, right) for x in maps]))
+            self.results.append(np.stack([_row(x, right) for x in maps]))
 
     def compute_metrics(self, results: list[np.ndarray]) -> dict[str, float]:
         """Lowest, highest and means over all images."""
-        if not results:
-            return {f"{name}_{kind}": math.nan for name in MAPS for kind in KINDS}
-        images = np.stack(results)  # (images, maps, 6)
+        images = np.stack([_nothing(), *results])  # (images, maps, 6)
         low, high = images[..., 0].min(axis=0), images[..., 1].max(axis=0)
         sums, pixels = np.split(images[..., 2:].sum(axis=0), 2, axis=1)
         with np.errstate(invalid="ignore"):  # 0 / 0 where all labels are right
             rows = np.column_stack([low, high, sums / pixels])
         return {
-            f"{name}_{kind}": float(value)
+            f"{name}_{kind}": float(value) if np.isfinite(value) else math.nan
             for name, row in zip(MAPS, rows, strict=True)
             for kind, value in zip(KINDS, row, strict=True)
         }
@@ -71,4 +68,10 @@ def _row(values: np.ndarray, right: np.ndarray) -> np.ndarray:
     values = values.astype(np.float64)
     parts = values[right], values[~right]
     sums, pixels = [x.sum() for x in parts], [x.size for x in parts]
-    return np.array([values.min(), values.max(), *sums, *pixels])
+    ends = values.min(initial=np.inf), values.max(initial=-np.inf)
+    return np.array([*ends, *sums, *pixels])
+
+
+def _nothing() -> np.ndarray:
+    """The rows of an image without a pixel, (maps, 6)."""
+    return np.tile(_row(np.empty(0), np.empty(0, bool)), (len(MAPS), 1))

@@ -78,3 +78,11 @@ def test_a_missing_map_is_a_sentence():
         KeyError, match=r"no pred_no_object.*test_cfg\.uncertainty=True"
     ):
         evaluated(one)
+
+
+def test_every_sample_has_a_result_as_processes_exchange_one_for_each():
+    maps = dict.fromkeys(("confidence", "entropy", "no_object"), [0.5])
+    metric = UncertaintySummary()
+    metric.process(None, [sample([255], [1], **maps), sample([1], [1], **maps)])
+    assert len(metric.results) == 2
+    assert metric.compute_metrics(metric.results)["entropy_low"] == 0.5
