@@ -14,7 +14,7 @@ from mmseg_maskformer.engine.launch import (
     load_config,
 )
 from mmseg_maskformer.engine.resuming import resume
-from mmseg_maskformer.engine.schedule import check_resumed_length, scale_schedule
+from mmseg_maskformer.engine.schedule import scale_schedule
 
 
 def parse_args() -> argparse.Namespace:
@@ -46,10 +46,8 @@ def main() -> None:
         enable_amp(config)
     if args.auto_scale_lr:
         enable_auto_scale_lr(config)
-    if args.resume:
+    if args.resume or config.get("resume"):
         resume(config)
-    elif config.get("resume"):
-        check_resumed_length(config)
     Runner.from_cfg(config).train()
     leave_processes()
 

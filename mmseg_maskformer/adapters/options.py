@@ -109,8 +109,10 @@ def check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
 
 def check_layer(value: Any) -> None:
     """Raise a sentence if a value of ``test_cfg`` is no index of a layer."""
-    if not isinstance(value, int):
-        raise ValueError(f"test_cfg.layer={value!r} is no number; -1 is the last.")
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise ValueError(
+            f"test_cfg.layer={value!r} is no whole number; -1 is the last layer."
+        )
 
 
 def check_share(name: str, value: Any) -> None:

@@ -21,7 +21,7 @@ class MaskFormerTTA(BaseTTAModel):
     ``SegTTAModel`` applies a softmax to them, which turns the mean of the paper's code
     into another one. No K x H x W tensor is made; the mask logits of all views are
     kept. Wraps ``MaskFormerSegmentor`` and ``MaskFormerDetector``, of which it makes
-    the semantic map only.
+    the semantic map, and its uncertainty, only.
 
     Args:
         module: the model or its config.

@@ -7,6 +7,8 @@ import os.path as osp
 from mmengine import fileio
 from mmseg.datasets import BaseSegDataset
 
+from .coco_files import shown
+
 
 class LabelMapDataset(BaseSegDataset):
     """Images of one folder and label maps of another, paired by name.
@@ -16,26 +18,39 @@ class LabelMapDataset(BaseSegDataset):
     ``seg_map_suffix`` (".png"), ``metainfo`` with ``classes``, and more.
 
     Raises:
-        FileNotFoundError: There is no image of that suffix.
+        FileNotFoundError: There is no such folder, list or image.
     """
 
     def load_data_list(self) -> list[dict]:
         """What the host finds, if that is anything."""
-        found = super().load_data_list()
+        if self.ann_file and not osp.exists(self.ann_file):
+            raise FileNotFoundError(
+                f"There is no list of images {self.ann_file}; correct data_root and "
+                "ann_file, or leave ann_file out to take all images of the folder."
+            )
+        try:
+            found = super().load_data_list()
+        except FileNotFoundError as error:
+            raise FileNotFoundError(
+                f"There is no folder {error.filename}; correct data_root and "
+                "data_prefix.img_path of the data set."
+            ) from error
         if not found:
             raise FileNotFoundError(self._nothing_found())
         return found
 
     def _nothing_found(self) -> str:
         """Why there is no image."""
-        folder = self.data_prefix["img_path"]
-        if self.ann_file and osp.isfile(self.ann_file):
+        if osp.isfile(self.ann_file):
             return f"{self.ann_file} names no image; write one a line, without suffix."
-        files = fileio.list_dir_or_file(folder, list_dir=False, recursive=True)
+        folder = self.data_prefix["img_path"]
+        files = fileio.list_dir_or_file(
+            folder, list_dir=False, recursive=True, backend_args=self.backend_args
+        )
         there = sorted({osp.splitext(file)[1] or file for file in files})
-        kinds = f"files of {', '.join(there[:8])}" if there else "no file at all"
+        kinds = f"files of {shown(there)}" if there else "no file at all"
         return (
             f"There is no image {osp.join(folder, '*' + self.img_suffix)}; the folder "
             f"holds {kinds}. Set data_root, data_prefix.img_path and img_suffix of the "
-            "data set; the letters of a suffix count as they are."
+            "data set; upper and lower case differ."
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from mmengine import fileio
 from mmengine.config import Config
 
 from .schedule import check_resumed_length
@@ -12,32 +13,35 @@ from .schedule import check_resumed_length
 def resume(config: Config) -> None:
     """Let a training go on from the newest checkpoint of its folder, if there is one.
 
-    It takes the place of ``load_from``, from which the runner would resume instead;
-    without one the training begins, with the weights of ``load_from`` if that is set.
+    It takes the place of ``load_from``, which the runner would resume instead. Without
+    one the config stays as it is: training begins, with the weights of ``load_from``.
 
     Args:
         config: changed in place.
 
     Raises:
-        SystemExit: The training has another length, see ``check_resumed_length``.
+        SystemExit: The newest checkpoint is not where it was written, or the training
+            has another length, see ``check_resumed_length``.
     """
-    newest = newest_checkpoint(Path(config.work_dir))
-    config.resume = newest is not None
-    if newest is None:
-        print(f"--resume: there is no checkpoint in {config.work_dir}; starting anew.")
+    folder = Path(config.work_dir)
+    note = folder / "last_checkpoint"
+    if not note.is_file():
+        print(f"Nothing to resume: {folder} has no checkpoint yet.")
         return
     check_resumed_length(config)
-    config.load_from = str(newest)
+    newest = str(newest_checkpoint(folder) or note.read_text().strip())
+    if not fileio.exists(newest):  # the hook may write elsewhere, by its out_dir
+        raise SystemExit(
+            f"{note} names {newest}, which is not there. Put it back, write another "
+            "checkpoint's path into that file, or train anew in another --work-dir."
+        )
+    config.load_from, config.resume = newest, True
 
 
 def newest_checkpoint(folder: Path) -> Path | None:
-    """The checkpoint that was last completed, wherever the folder stands now.
-
-    It is looked for in the folder first, then where the hook wrote it (``out_dir``).
-    """
+    """The checkpoint that was last completed, wherever the folder stands now."""
     note = folder / "last_checkpoint"
     if not note.is_file():
         return None
-    written = Path(note.read_text().strip())
-    places = (folder / written.name, written)
-    return next((path for path in places if path.is_file()), None)
+    path = folder / Path(note.read_text().strip()).name
+    return path if path.is_file() else None

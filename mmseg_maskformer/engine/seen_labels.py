@@ -1,4 +1,4 @@
-"""What the labels of the first training images hold, for the log."""
+"""What the labels of some training images hold, for the log."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import torch
+from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
 from mmengine.runner import Runner
@@ -14,13 +15,14 @@ from torch import Tensor
 
 
 class SeenLabelsHook(Hook):
-    """Says in the log which classes the first label maps have, and how much is void.
+    """Says in the log which classes label maps have at first, and how much is void.
 
     A warning if more than half of the pixels are void, or if one class alone occurs:
     so it looks when masks of 0 and 255 are trained on, where 255 is void, or when
-    ``reduce_zero_label`` removes a class. Counts what the pipeline gives, in the first
-    process; samples without a semantic label map and data sets without
-    ``metainfo["classes"]`` are left alone.
+    ``reduce_zero_label`` removes a class. Counts what the pipeline gives to the first
+    process, its padding included, from where the training begins or goes on; samples
+    without a semantic label map and data sets without ``metainfo["classes"]`` are left
+    alone.
 
     Args:
         images: how many to count.
@@ -37,7 +39,7 @@ class SeenLabelsHook(Hook):
         self, runner: Runner, batch_idx: int, data_batch: Any = None
     ) -> None:
         """Count a batch, and speak when it was the last one."""
-        if self._left <= 0:
+        if self._left <= 0 or not is_main_process():
             return
         for labels in _label_maps(data_batch):
             self._left -= 1
@@ -55,7 +57,7 @@ class SeenLabelsHook(Hook):
             return
         text, suspicious = described(self._pixels, classes)
         level = logging.WARNING if suspicious else logging.INFO
-        sentence = f"Labels of the first {counted} training images: {text}"
+        sentence = f"Labels of {counted} training images: {text}"
         print_log(sentence, logger="current", level=level)
 
 
@@ -71,7 +73,10 @@ def described(pixels: dict[int, int], classes: Iterable[str]) -> tuple[str, bool
     unseen = [name for name, count in zip(names, counts, strict=True) if not count]
     seen = len(names) - len(unseen)
     share = 1 - sum(counts) / sum(pixels.values())
-    text = f"{seen} of {len(names)} classes occur, {share:.1%} of the pixels are void."
+    text = (
+        f"{seen} of {len(names)} classes occur, {share:.1%} of the pixels are void or "
+        "padding."
+    )
     if unseen:
         end = ", ..." if len(unseen) > 10 else "."
         text += f" Not seen: {', '.join(unseen[:10])}{end}"

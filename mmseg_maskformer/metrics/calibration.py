@@ -10,7 +10,8 @@ import numpy as np
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 from prettytable import PrettyTable
-from torch import Tensor
+
+from .samples import plane
 
 
 class CalibrationError(BaseMetric):
@@ -59,7 +60,7 @@ class CalibrationError(BaseMetric):
         """
         for sample in data_samples:
             right, confidence = described_pixels(
-                sample, self.ignore_index, "confidence"
+                sample, "CalibrationError", self.ignore_index, "confidence"
             )
             self.results.append(reliability_counts(confidence, right, self.bins))
 
@@ -78,12 +79,13 @@ class CalibrationError(BaseMetric):
 
 
 def described_pixels(
-    sample: dict, ignore_index: int, *names: str
+    sample: dict, metric: str, ignore_index: int, *names: str
 ) -> tuple[np.ndarray, ...]:
     """Of the pixels that are not void: whether the label is right, and some maps.
 
     Args:
         sample: a data sample, as mmengine hands it to metrics.
+        metric: that needs them.
         ignore_index: label of void pixels.
         names: of maps, without "pred_".
 
@@ -91,21 +93,18 @@ def described_pixels(
         (n,) boolean, and (n,) of every map.
 
     Raises:
-        KeyError: The sample has no such map.
+        KeyError: The sample lacks a map.
     """
-    truth = _flat(sample["gt_sem_seg"])
+    certain = "Use a model of this package, and set model.test_cfg.uncertainty=True."
+    maps = [plane(sample, f"pred_{name}", metric, certain) for name in names]
+    annotated = (
+        "Put LoadLabelMap into the pipeline of the evaluated data set, or "
+        "PackPanopticInputs(with_host_targets=True)."
+    )
+    truth = plane(sample, "gt_sem_seg", metric, annotated)
+    right = plane(sample, "pred_sem_seg", metric, "Evaluate a segmentor.") == truth
     counted = truth != ignore_index
-    found = [(_flat(sample["pred_sem_seg"]) == truth)[counted]]
-    for name in names:
-        if f"pred_{name}" not in sample:
-            raise KeyError(
-                f"There is no pred_{name} in the data sample of "
-                f"{sample.get('img_path', 'an unnamed image')}, which has "
-                f"{sorted(sample)}. Use MaskFormerSegmentor, and set "
-                "model.test_cfg.uncertainty=True."
-            )
-        found.append(_flat(sample[f"pred_{name}"])[counted])
-    return tuple(found)
+    return tuple(x[counted] for x in (right, *maps))
 
 
 def reliability_counts(
@@ -130,11 +129,6 @@ def reliability_counts(
 def calibration_error(counts: np.ndarray) -> float:
     """sum_b n_b / n |confidence_b - accuracy_b| of (bins, 3) counts, 0..1."""
     return float(np.abs(counts[:, 1] - counts[:, 2]).sum() / counts[:, 0].sum())
-
-
-def _flat(field: dict[str, Tensor]) -> np.ndarray:
-    """(H * W,) of a (1, H, W) map."""
-    return field["data"].flatten().cpu().numpy()
 
 
 def _table(counts: np.ndarray) -> PrettyTable:

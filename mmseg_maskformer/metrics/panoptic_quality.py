@@ -9,7 +9,6 @@ import numpy as np
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 from prettytable import PrettyTable
-from torch import Tensor
 
 from mmseg_maskformer.core.panoptic_quality import (
     Counts,
@@ -19,6 +18,8 @@ from mmseg_maskformer.core.panoptic_quality import (
     mean_quality,
     quality,
 )
+
+from .samples import plane
 
 _OFFSET = 1000  # mmdet writes class + 1000 * object
 
@@ -112,8 +113,17 @@ def semantic_maps(
         "pred_sem_seg": f"the prediction for {image}",
         "gt_sem_seg": f"the ground truth of {image}",
     }
+    remedy = (
+        "Put LoadAnnotations into the pipeline of the evaluated data set, and evaluate "
+        "a segmentor."
+    )
     predicted, true = (
-        PanopticMap.from_labels(_labels(sample, key), num_classes, ignore_index, name)
+        PanopticMap.from_labels(
+            plane(sample, key, "PanopticQuality", remedy),
+            num_classes,
+            ignore_index,
+            name,
+        )
         for key, name in names.items()
     )
     return predicted, true
@@ -128,14 +138,11 @@ def panoptic_maps(
         KeyError: The sample lacks the truth.
         ValueError: A map and its segments contradict each other.
     """
-    if "gt_segment_map" not in sample:
-        remedy = "Put PackPanopticInputs into the pipeline of the evaluated data set."
-        raise KeyError(_lacking("gt_segment_map", remedy, sample))
-    if "pred_panoptic_seg" not in sample:
-        remedy = "Evaluate a panoptic model, with test_cfg.panoptic_on=True."
-        raise KeyError(_lacking("pred_panoptic_seg", remedy, sample))
+    packed = "Put PackPanopticInputs into the pipeline of the evaluated data set."
+    truth = plane(sample, "gt_segment_map", "PanopticQuality", packed)
+    switch = "Evaluate a panoptic model, with test_cfg.panoptic_on=True."
+    encoded = plane(sample, "pred_panoptic_seg", "PanopticQuality", switch)
     image = sample.get("img_path", "an unnamed image")
-    encoded = _plane(sample["pred_panoptic_seg"]["sem_seg"])
     values = np.unique(encoded)
     values = values[values % _OFFSET != num_classes]  # void
     _check_categories(values, num_classes, image)
@@ -147,7 +154,7 @@ def panoptic_maps(
     )
     segments = {key: x.cpu().numpy() for key, x in sample["gt_segments"].items()}
     true = PanopticMap(
-        _plane(sample["gt_segment_map"]["data"]),
+        truth,
         ids=segments["ids"],
         categories=segments["labels"],
         crowd=~segments["is_thing"] & (segments["labels"] < num_things),
@@ -164,30 +171,6 @@ def _check_categories(values: np.ndarray, num_classes: int, image: str) -> None:
             f"{_OFFSET} * object allows classes 0..{num_classes - 1} and {num_classes} "
             "for void. Give the model the things and stuff of the data set."
         )
-
-
-def _labels(sample: dict, key: str) -> np.ndarray:
-    """(H, W) labels from mmseg's (1, H, W) tensors."""
-    if key not in sample:
-        remedy = (
-            "Put LoadAnnotations into the pipeline of the evaluated data set, and "
-            "evaluate a segmentor."
-        )
-        raise KeyError(_lacking(key, remedy, sample))
-    field = sample[key]
-    return _plane(field["data" if "data" in field else "sem_seg"])  # mmseg, mmdet
-
-
-def _plane(data: Tensor) -> np.ndarray:
-    """(1, H, W) or (H, W) as an array (H, W)."""
-    return data.reshape(data.shape[-2:]).cpu().numpy()
-
-
-def _lacking(key: str, remedy: str, sample: dict) -> str:
-    return (
-        f"PanopticQuality needs {key} in every data sample, but "
-        f"{sample.get('img_path', 'an unnamed image')} has {sorted(sample)}. {remedy}"
-    )
 
 
 def _percent(value: float) -> float:

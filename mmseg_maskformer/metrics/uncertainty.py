@@ -46,7 +46,9 @@ class UncertaintySummary(BaseMetric):
             KeyError: A sample lacks a map.
         """
         for sample in data_samples:
-            right, *maps = described_pixels(sample, self.ignore_index, *MAPS)
+            right, *maps = described_pixels(
+                sample, "UncertaintySummary", self.ignore_index, *MAPS
+            )
             self.results.append(np.stack([_row(x, right) for x in maps]))
 
     def compute_metrics(self, results: list[np.ndarray]) -> dict[str, float]:

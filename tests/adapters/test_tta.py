@@ -190,6 +190,11 @@ def test_detector_averages_separate_scores(tmp_path, monkeypatch):
     (alone,) = MaskFormerTTA(model).test_step(one)
     (direct,) = model.test_step({key: data[key][2 * 2] for key in data})
     assert torch.equal(alone.pred_sem_seg.sem_seg, direct.pred_sem_seg.sem_seg)
+    model.test_cfg["uncertainty"] = True
+    (sample,) = MaskFormerTTA(model).test_step(data)
+    confidence = (mean / mean.sum(0)).amax(0).float()
+    found = sample.pred_confidence.data[0]
+    torch.testing.assert_close(found, confidence, rtol=1e-4, atol=1e-5)
 
 
 def test_other_segmentors_are_a_sentence():

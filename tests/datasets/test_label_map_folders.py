@@ -40,6 +40,13 @@ def test_an_empty_folder_is_named(tmp_path):
         dataset(tmp_path)
 
 
+def test_folders_and_lists_that_are_not_there_are_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=f"no folder {tmp_path}/x; correct"):
+        dataset(tmp_path / "x")
+    with pytest.raises(FileNotFoundError, match=r"no list of images val\.txt; correct"):
+        dataset(tmp_path, ann_file="val.txt")
+
+
 def test_an_empty_list_of_images_is_named(folder):
     names = folder / "val.txt"
     names.touch()

@@ -10,40 +10,52 @@ from tests.conftest import REPOSITORY
 from tests.tools.test_demo import run
 
 
-def config(folder):
+def config(folder, **changes):
     (folder / "leaf.py").touch()
-    given = dict(work_dir=str(folder), load_from="begun.pkl", resume=False)
+    given = dict(work_dir=str(folder), load_from="begun.pkl", resume=False, **changes)
     return Config(given, filename=str(folder / "leaf.py"))
 
 
+def wrote(folder, path):
+    """Leave what the hook leaves after it has written a checkpoint."""
+    (folder / "last_checkpoint").write_text(str(path))
+    return path
+
+
 def test_the_newest_checkpoint_is_found_where_the_folder_was_moved(tmp_path):
-    folder, before = tmp_path / "now", tmp_path / "before"
-    folder.mkdir()
-    assert newest_checkpoint(folder) is None
-    (folder / "last_checkpoint").write_text(f"{before}/iter_30.pth")
-    assert newest_checkpoint(folder) is None  # stopped before it was there
-    before.mkdir()
-    (before / "iter_30.pth").touch()
-    assert newest_checkpoint(folder) == before / "iter_30.pth"  # out_dir of the hook
-    (folder / "iter_30.pth").touch()
-    assert newest_checkpoint(folder) == folder / "iter_30.pth"
-
-
-def test_the_newest_checkpoint_goes_before_the_weights_to_begin_with(tmp_path):
-    given = config(tmp_path)
+    assert newest_checkpoint(tmp_path) is None
+    wrote(tmp_path, "/before/seed0/iter_30.pth")
+    assert newest_checkpoint(tmp_path) is None  # it was deleted
     (tmp_path / "iter_30.pth").touch()
-    (tmp_path / "last_checkpoint").write_text(str(tmp_path / "iter_30.pth"))
-    resume(given)
-    assert given.resume is True
-    assert given.load_from == str(tmp_path / "iter_30.pth")
+    assert newest_checkpoint(tmp_path) == tmp_path / "iter_30.pth"
 
 
-def test_without_a_checkpoint_the_training_begins(tmp_path, capsys):
+@pytest.mark.parametrize("place", [".", "out_dir"])
+def test_the_newest_checkpoint_goes_before_the_weights_to_begin_with(tmp_path, place):
+    (tmp_path / "out_dir").mkdir()
+    newest = wrote(tmp_path, tmp_path / place / "iter_30.pth")
+    newest.touch()
     given = config(tmp_path)
     resume(given)
-    assert (given.resume, given.load_from) == (False, "begun.pkl")
-    expected = f"there is no checkpoint in {tmp_path}; starting anew."
+    assert (given.resume, given.load_from) == (True, str(newest))
+
+
+@pytest.mark.parametrize("asked", [False, True])
+def test_without_a_checkpoint_the_config_stays_as_it_is(tmp_path, capsys, asked):
+    given = config(tmp_path)
+    given.resume = asked  # True: the config itself resumes what load_from names
+    resume(given)
+    assert (given.resume, given.load_from) == (asked, "begun.pkl")
+    expected = f"Nothing to resume: {tmp_path} has no checkpoint yet."
     assert expected in capsys.readouterr().out
+
+
+def test_a_checkpoint_that_is_gone_is_a_sentence(tmp_path):
+    wrote(tmp_path, f"{tmp_path}/gone/iter_30.pth")
+    (tmp_path / "iter_20.pth").touch()  # the training must not begin anew over it
+    message = rf"last_checkpoint names {tmp_path}/gone/iter_30\.pth, which is not there"
+    with pytest.raises(SystemExit, match=message):
+        resume(config(tmp_path))
 
 
 def test_a_training_of_another_length_is_not_resumed(tmp_path):
@@ -52,8 +64,7 @@ def test_a_training_of_another_length_is_not_resumed(tmp_path):
     begun = dict(train_cfg=dict(max_iters=100), param_scheduler=decay)
     Config(begun).dump(given.filename)
     given.train_cfg = dict(max_iters=200)
-    (tmp_path / "iter_30.pth").touch()
-    (tmp_path / "last_checkpoint").write_text(str(tmp_path / "iter_30.pth"))
+    wrote(tmp_path, tmp_path / "iter_30.pth").touch()
     with pytest.raises(SystemExit, match="one of 100 iterations, not 200"):
         resume(given)
 
@@ -77,8 +88,9 @@ def test_fine_tuning_goes_on_from_its_own_checkpoint(tmp_path):
     small.append(f"load_from={begun / 'iter_1.pth'}")
     train("--iterations", 2, "--work-dir", tuned)
     (tuned / "iter_2.pth").unlink()
-    (tuned / "last_checkpoint").write_text(str(tuned / "iter_1.pth"))
+    wrote(tuned, tuned / "iter_1.pth")
     said = train("--iterations", 2, "--work-dir", tuned, "--resume")
     assert f"Load checkpoint from {tuned / 'iter_1.pth'}" in said
     assert "resumed epoch: 0, iter: 1" in said
+    assert "Labels of 4 training images: " in said  # one batch is left
     assert (tuned / "iter_2.pth").is_file()

@@ -17,14 +17,23 @@ from tests.tools.test_demo import run
 LEAF = REPOSITORY / "configs/demo/maskformer_tiny_scenes.py"
 
 
-def test_calibration_of_scenes(monkeypatch, tmp_path, capsys):
+@pytest.mark.parametrize(
+    "leaf",
+    [
+        "maskformer_tiny_scenes",
+        pytest.param("maskformer_tiny_scenes-panoptic", marks=pytest.mark.mmdet),
+    ],
+)
+def test_calibration_of_scenes(monkeypatch, tmp_path, capsys, leaf):
     pytest.importorskip("matplotlib").use("Agg")
-    init_default_scope("mmseg")
+    path = LEAF.with_name(f"{leaf}.py")
+    config = Config.fromfile(path)
+    init_default_scope(config.default_scope)
     torch.manual_seed(0)
-    model = MODELS.build(Config.fromfile(LEAF).model)
+    model = MODELS.build(config.model)
     weights, picture = tmp_path / "weights.pth", tmp_path / "reliability.png"
     torch.save(dict(state_dict=model.state_dict()), weights)
-    command = (LEAF, weights, "--out", picture, "--work-dir", tmp_path / "work")
+    command = (path, weights, "--out", picture, "--work-dir", tmp_path / "work")
     options = ["val_dataloader.dataset.num_images=2", "val_dataloader.batch_size=2"]
     run_script(
         monkeypatch, "analysis/calibration.py", *command, "--cfg-options", *options
@@ -48,16 +57,6 @@ def test_calibration_of_scenes(monkeypatch, tmp_path, capsys):
     assert 0 < found["entropy_low"] < found["entropy_high"] <= 1
     with Image.open(picture) as opened:
         assert opened.size == (900, 360)
-
-
-def test_calibration_of_a_panoptic_model_is_a_sentence(monkeypatch, tmp_path):
-    (tmp_path / "weights.pth").touch()
-    panoptic = LEAF.with_name("maskformer_tiny_scenes-panoptic.py")
-    command = ("analysis/calibration.py", panoptic, tmp_path / "weights.pth")
-    with pytest.raises(
-        SystemExit, match=r"MaskFormerDetector of .* is evaluated without"
-    ):
-        run_script(monkeypatch, *command)
 
 
 def test_memory_of_a_prediction():

@@ -31,6 +31,7 @@ _TRAINING = (
     *("model", "train_dataloader", "train_cfg", "optim_wrapper", "param_scheduler"),
     *("randomness", "load_from", "custom_hooks"),
 )
+_WATCHING = ("CheckClassesHook", "CheckLossHook", "SeenLabelsHook")
 _EVALUATION = ("model", "val_dataloader", "val_evaluator")
 _PLACES = ("data_root", "work_dir")  # where files stand changes no result
 _CHECKPOINTS = 10  # of a training, so that little is lost when it stops
@@ -106,7 +107,7 @@ def _save_often(config: Config) -> None:
     given = hooks.get("checkpoint") or dict(type="CheckpointHook")
     interval = max(1, config.train_cfg.max_iters // _CHECKPOINTS)
     hooks["checkpoint"] = dict(
-        given, by_epoch=False, interval=interval, max_keep_ckpts=2
+        given, by_epoch=False, interval=interval, max_keep_ckpts=2, out_dir=None
     )
 
 
@@ -244,7 +245,10 @@ def fingerprint(
 
 
 def training_fingerprint(config: Config) -> str:
-    """What a training depends on."""
+    """What a training depends on; hooks that only watch it are left out."""
+    config = copy.deepcopy(config)
+    hooks = config.get("custom_hooks") or []
+    config.custom_hooks = [x for x in hooks if _class_name(x) not in _WATCHING]
     return fingerprint(config, _TRAINING, (*_PLACES, "test_cfg"))
 
 

@@ -55,9 +55,12 @@ class Row:
 
     def remarks(self) -> list[str]:
         """The notes, and what is missing of the seeds."""
-        done = len(self.single)
-        missing = [f"scores of {done} of {self.seeds} seeds so far"]
-        return self.notes + (missing if 0 < done < self.seeds else [])
+        parts = {"scores": self.single, "multi-scale scores": self.multi}
+        return self.notes + [
+            f"{name} of {len(found)} of {self.seeds} seeds so far"
+            for name, found in parts.items()
+            if 0 < len(found) < self.seeds
+        ]
 
     def score(self, name: str) -> Spread | None:
         """A score over the seeds; ``miou_ms`` is mIoU with scales and flips."""

@@ -7,7 +7,7 @@ them all, a panoptic one's a single thing.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -45,42 +45,43 @@ class Comparison(NamedTuple):
         return Case(len(self.things), self.semantic.covered, self.panoptic.covered)
 
 
-def semantic_labels(semantic: dict, panoptic: dict) -> list[int]:
-    """The semantic label of each class of a panoptic data set.
+def semantic_labels(semantic: dict, panoptic: dict) -> dict[int, int]:
+    """The semantic label of each thing class of a panoptic data set, by label.
 
     Args:
         semantic: metainfo of one data set.
-        panoptic: metainfo of the other, which may say it (``semantic_labels``);
-            otherwise classes of one name are the same.
+        panoptic: metainfo of the other, which may say it of all its classes
+            (``semantic_labels``); otherwise classes of one name are the same.
 
     Raises:
-        QueryError: A class has no name of the semantic data set.
+        QueryError: A thing class has no name of the semantic data set.
     """
+    classes, names = list(panoptic["classes"]), list(semantic["classes"])
+    things = panoptic.get("thing_classes", ())
     given = panoptic.get("semantic_labels", ())
-    if given and len(given) == len(panoptic["classes"]):  # of all its classes
-        return list(given)
-    labels = {name: label for label, name in enumerate(semantic["classes"])}
-    missing = [name for name in panoptic["classes"] if name not in labels]
+    if len(given) == len(classes) == len(names):  # none was left out by metainfo
+        return {classes.index(name): given[classes.index(name)] for name in things}
+    missing = [name for name in things if name not in names]
     if missing:
         raise QueryError(
             f"The semantic data set has no class called {', '.join(missing[:5])}, as "
             "the panoptic one has; give two configs of the same classes, or "
             "semantic_labels in metainfo of the second."
         )
-    return [labels[name] for name in panoptic["classes"]]
+    return {classes.index(name): names.index(name) for name in things}
 
 
 def compare(
     semantic: Iterable[ImageQueries],
     panoptic: Iterable[ImageQueries],
-    labels: Sequence[int],
+    labels: Mapping[int, int],
 ) -> Iterator[Comparison]:
     """Every class with two things or more, image by image.
 
     Args:
         semantic: predictions of one model.
         panoptic: predictions for the same images; their samples have the things.
-        labels: the semantic label of each panoptic class.
+        labels: the semantic label of each panoptic label.
 
     Raises:
         QueryError: The images differ, or the samples have no things.

@@ -226,12 +226,16 @@ def test_what_trainings_and_evaluations_depend_on():
     )
     of_both = changed(config, "model.decode_head.channels", 128)
     of_training = changed(config, "randomness.seed", 1)
+    averaged = changed(config, "custom_hooks", [dict(type="EMAHook")])
+    assert training(averaged) != training(config)
     of_evaluation = changed(config, "val_dataloader.dataset.data_prefix.img_path", "x")
     of_inference = changed(config, "model.data_preprocessor.test_cfg.size", (32, 32))
     of_inference = changed(of_inference, "model.test_cfg.mode", "slide")
     of_none = changed(config, "train_dataloader.dataset.data_root", "moved")
     of_none = changed(of_none, "val_dataloader.dataset.data_root", "moved")
     of_none = changed(of_none, "default_hooks.logger.interval", 1)
+    assert config.custom_hooks[-1].type == "mmseg_maskformer.SeenLabelsHook"
+    of_none.custom_hooks.pop()
     cases = (of_both, of_training, of_evaluation, of_inference, of_none)
     same = [
         tuple(rule(config) == rule(case) for rule in (training, evaluation))

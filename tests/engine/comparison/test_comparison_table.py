@@ -90,7 +90,10 @@ def test_markdown_states_every_figure():
 def test_missing_seeds_are_said_below_the_table():
     rows = [scored(seeds=3), row("full", single=[{}], seeds=1), row("none", seeds=3)]
     notes = [x for x in markdown(rows, "Title").splitlines() if x.startswith("- ")]
-    assert notes == ["- maskformer_r50: scores of 2 of 3 seeds so far"]
+    assert notes == [
+        "- maskformer_r50: scores of 2 of 3 seeds so far",
+        "- maskformer_r50: multi-scale scores of 1 of 3 seeds so far",
+    ]
 
 
 def test_one_seed_has_no_spread():

@@ -1,0 +1,28 @@
+"""Maps in the data samples of either host, as mmengine hands them to metrics."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def plane(sample: dict, key: str, metric: str, remedy: str) -> np.ndarray:
+    """(H, W) of a map, which stands under "data" in mmseg and "sem_seg" in mmdet.
+
+    Args:
+        sample: as a dictionary.
+        key: of the map.
+        metric: that needs it.
+        remedy: what helps where it is absent.
+
+    Raises:
+        KeyError: It is absent.
+    """
+    if key not in sample:
+        raise KeyError(
+            f"{metric} needs {key} in every data sample, but "
+            f"{sample.get('img_path', 'an unnamed image')} has {sorted(sample)}. "
+            f"{remedy}"
+        )
+    field = sample[key]
+    data = field["data" if "data" in field else "sem_seg"]
+    return data.reshape(data.shape[-2:]).cpu().numpy()
