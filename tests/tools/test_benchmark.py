@@ -98,8 +98,14 @@ def test_every_mode_runs_and_the_sides_agree(
 
     path = tmp_path / "report.json"
     options = "--size 64 --classes 7 --segments 3 --queries 10 --layers 2 --repeats 1"
-    command = ["benchmark.py", mode, *options.split(), "--check", "--json", str(path)]
-    monkeypatch.setattr(sys, "argv", [*command, "--sides", "ours", peer_name])
+    command = ["benchmark.py", mode, *options.split(), "--json", str(path)]
+    command += ["--sides", "ours", peer_name]
+    monkeypatch.setattr(sys, "argv", [*command, "--check"])
+    if mode == "train-step":
+        with pytest.raises(SystemExit):
+            benchmark.main()
+        assert "--check: a training step has dropout" in capsys.readouterr().err
+        monkeypatch.setattr(sys, "argv", command)
     benchmark.main()
     report = json.loads(path.read_text())
     ours, peer = report["results"]["ours"], report["results"][peer_name]
