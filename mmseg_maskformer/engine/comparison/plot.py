@@ -42,6 +42,7 @@ def labels(rows: list[Row]) -> list[str]:
 def _quality_and_speed(axes: Any, rows: list[Row], names: list[str]) -> None:
     """Quality against images per second; the area of a disc is the parameters."""
     largest = max(row.costs.get("parameters", 1) for row in rows)
+    speeds = sorted(x.images_per_second for x in rows if x.images_per_second)
     for row, name in zip(rows, names, strict=True):
         score = row.score("miou")
         if row.images_per_second is None or score is None:
@@ -50,7 +51,9 @@ def _quality_and_speed(axes: Any, rows: list[Row], names: list[str]) -> None:
         parameters = row.costs["parameters"]
         axes.errorbar(*point, yerr=score.half_range, color="black", linewidth=1)
         axes.scatter(*point, s=400 * parameters / largest, alpha=0.6)
-        place = dict(xytext=(0, 12), textcoords="offset points", ha="center")
+        # neighbours have their names above and below in turn
+        height = (12, -20)[speeds.index(row.images_per_second) % 2]
+        place = dict(xytext=(0, height), textcoords="offset points", ha="center")
         text = f"{name}, {parameters / 1e6:.1f}M"
         axes.annotate(text, point, **place, fontsize=8)
     axes.set(xlabel="images per second", ylabel="mIoU")
@@ -70,4 +73,5 @@ def _segments(axes: Any, rows: list[Row], names: list[str]) -> None:
     axes.set_xticks(range(len(_BARS)), list(_BARS.values()))
     axes.set_ylim(bottom=0)
     axes.grid(axis="y", alpha=0.3)
-    axes.legend(fontsize=8)
+    columns = 3 if max(map(len, names)) < 20 else 1  # above the bars, not on them
+    axes.legend(fontsize=8, loc="lower center", bbox_to_anchor=(0.5, 1), ncols=columns)
