@@ -109,7 +109,7 @@ def check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
 
 def check_layer(value: Any) -> None:
     """Raise a sentence if a value of ``test_cfg`` is no index of a layer."""
-    if not isinstance(value, int) or isinstance(value, bool):
+    if not _is_whole(value):
         raise ValueError(
             f"test_cfg.layer={value!r} is no whole number; -1 is the last layer."
         )
@@ -117,7 +117,8 @@ def check_layer(value: Any) -> None:
 
 def check_share(name: str, value: Any) -> None:
     """Raise a sentence if a value of ``test_cfg`` is not between 0 and 1."""
-    if not isinstance(value, int | float) or not 0 <= value <= 1:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not 0 <= value <= 1:
         raise ValueError(
             f"test_cfg.{name}={value!r} is no share; set it between 0 and 1."
         )
@@ -132,4 +133,8 @@ def check_switch(name: str, value: Any) -> None:
 def _is_pair(value: Any) -> bool:
     if not isinstance(value, (list, tuple)) or len(value) != 2:
         return False
-    return all(isinstance(x, int) and x > 0 for x in value)
+    return all(_is_whole(x) and x > 0 for x in value)
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)

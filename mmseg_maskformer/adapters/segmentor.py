@@ -124,7 +124,10 @@ class MaskFormerSegmentor(EncoderDecoder):
         size, metas = map_size(inputs), [sample.metainfo for sample in data_samples]
         windows: list[Covering]
         if options.mode == "slide":
-            windows = [self._sliding(image, options) for image in inputs]
+            windows = [
+                self._sliding(image, meta.get("img_shape", size), options)
+                for image, meta in zip(inputs, metas, strict=True)
+            ]
         else:
             large = self.decode_head.upsampled_size(size)
             images = self._answer(inputs, metas, options.layer).images()
@@ -158,15 +161,17 @@ class MaskFormerSegmentor(EncoderDecoder):
         features = self.extract_feat(inputs)
         return self.decode_head.answer(features, metas, map_size(inputs), layer)
 
-    def _sliding(self, image: Tensor, options: PredictionOptions) -> SlidingWindows:
-        """The windows of an image (3, H, W)."""
+    def _sliding(
+        self, image: Tensor, inside: Sequence[int], options: PredictionOptions
+    ) -> SlidingWindows:
+        """The windows of an image (3, H, W) that is padding beyond ``inside``."""
 
         def predict(
             places: Sequence[tuple[int, int]], size: tuple[int, int]
         ) -> list[Window]:
             height, width = size
             parts = [image[:, y : y + height, x : x + width] for y, x in places]
-            metas = [dict(img_shape=size)] * len(places)
+            metas = [dict(img_shape=_part(inside, place, size)) for place in places]
             answer = self._answer(torch.stack(parts), metas, options.layer)
             found = zip(answer.images(), places, strict=True)
             large = self.decode_head.upsampled_size(size)
@@ -178,3 +183,16 @@ class MaskFormerSegmentor(EncoderDecoder):
             stride=options.stride,
             predict=predict,
         )
+
+
+def _part(
+    inside: Sequence[int], place: tuple[int, int], size: tuple[int, int]
+) -> tuple[int, ...]:
+    """Height and width of what a window sees of the image, not of its padding.
+
+    A window of padding alone keeps a pixel, for attention needs something to look at.
+    """
+    return tuple(
+        max(1, min(window, end - start))
+        for window, end, start in zip(size, inside[:2], place, strict=True)
+    )

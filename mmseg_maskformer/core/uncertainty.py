@@ -47,8 +47,12 @@ def class_probabilities(scores: Tensor, from_logits: bool) -> Tensor:
 
 
 def normalised_entropy(probs: Tensor) -> Tensor:
-    """-sum P log P / log K of (K, ...): 0 where one is sure, 1 where all are equal."""
-    return (torch.special.entr(probs).sum(dim=0) / math.log(len(probs))).clamp_(0, 1)
+    """-sum P log P / log K of (K, ...): 0 where one is sure, 1 where all are equal.
+
+    Of a single class one is always sure.
+    """
+    highest = math.log(max(len(probs), 2))
+    return (torch.special.entr(probs).sum(dim=0) / highest).clamp_(0, 1)
 
 
 def _described(band: Tensor, from_logits: bool) -> SemanticMaps:

@@ -47,11 +47,27 @@ def load_config(args: Namespace) -> Config:
 
 
 def read_config(path: str, overrides: dict) -> Config:
-    """The config of a file, with the settings that override it."""
+    """The config of a file, with the settings that override it.
+
+    A preprocessor that stands beside the model goes into a model that has none, where
+    the runner would put it.
+    """
     require_file(path, "config")
     config = Config.fromfile(path)
     config.merge_from_dict(overrides)
+    if "model" in config and "data_preprocessor" in config:
+        config.model.setdefault("data_preprocessor", config.data_preprocessor)
     return config
+
+
+def as_test(config: Config) -> Config:
+    """The same config as ``<name>-test.py``, for the runner writes it to its folder.
+
+    There the config of the training stays as it is, with its model.
+    """
+    path = Path(config.filename)
+    name = str(path.with_stem(f"{path.stem}-test"))
+    return Config(config.to_dict(), cfg_text=config.text, filename=name)
 
 
 def require_file(path: str, kind: str) -> None:
@@ -115,15 +131,20 @@ def enable_tta(config: Config) -> None:
 def averaging_model(config: Config) -> dict:
     """The config of the wrapper that averages a model's predictions of views.
 
-    It is the config's ``tta_model``; a model of the host gets the host's own, for
-    MaskFormerTTA takes segmentors and detectors of this package only.
+    It is the config's ``tta_model``. Of MaskFormerTTA and the host's SegTTAModel, which
+    a config may have inherited, a model of this package gets the first and a model of
+    the host the second: the host's takes a softmax of scores, and ours are none.
 
     Raises:
-        SystemExit: The host's wrapper would take a softmax of scores that are none.
+        SystemExit: A head of this package stands in a segmentor of the host.
     """
     ours = "mmseg_maskformer."
-    wrapper = config.get("tta_model") or dict(type=f"{ours}MaskFormerTTA")
-    if wrapper["type"].startswith(ours) and not config.model.type.startswith(ours):
+    own = dict(type=f"{ours}MaskFormerTTA")
+    wrapper = config.get("tta_model") or own
+    if config.model.type.startswith(ours):
+        if wrapper["type"].rpartition(".")[2] == "SegTTAModel":
+            wrapper = own
+    elif wrapper["type"].startswith(ours):
         head = config.model.get("decode_head", {})
         if isinstance(head, dict) and head["type"].startswith(ours):
             raise SystemExit(
@@ -133,7 +154,7 @@ def averaging_model(config: Config) -> dict:
             )
         wrapper = dict(type="SegTTAModel")
     # A wrapper without one gets the config's own from the runner, in the model's place.
-    inner = config.model.get("data_preprocessor") or config.get("data_preprocessor")
+    inner = config.model.get("data_preprocessor")
     return {"data_preprocessor": inner, **wrapper, "module": config.model}
 
 

@@ -114,6 +114,28 @@ def test_slide_equals_whole_where_one_window_covers_the_image(crop):
 
 
 @torch.no_grad()
+def test_padding_is_hidden_from_windows_too():
+    """30 rows, padded to 64: half of the coarsest grid of 2 x 3 is padding."""
+    image = dict(img_padding_size=(0, 0, 0, 34), ori_shape=(30, 96))
+
+    def found(img_shape, padding, **test_cfg):
+        model = build_tiled(
+            test_cfg=dict(test_cfg, uncertainty=True), mask_padding=True
+        )
+        case = dict(size=(64, 96), num=1, img_shape=img_shape, **padding)
+        (sample,) = model.predict(images((64, 96), 1), samples(**case))
+        return sample.pred_confidence.data
+
+    whole = found((30, 96), image)
+    one = dict(mode="slide", crop_size=(64, 96), stride=(64, 96))
+    assert torch.equal(found((30, 96), image, **one), whole)
+    assert not torch.equal(found((64, 96), image), whole)
+    # where the padding is predicted too, windows of rows 32 to 64 hold nothing else
+    small = dict(mode="slide", crop_size=(32, 32), stride=(32, 32))
+    assert found((30, 96), {}, **small).isfinite().all()
+
+
+@torch.no_grad()
 def test_uncertainty_equals_the_dense_formulas():
     case = CASES["padded, resized"]
     model = build_tiled(test_cfg=dict(mode="whole", uncertainty=True))
@@ -273,6 +295,8 @@ def test_a_picture_in_a_file_with_the_config_of_the_demo(tmp_path):
         (dict(mode="slides"), "mode='slides' is none of"),
         (dict(semantic_rule="argmax"), "semantic_rule='argmax' is none of"),
         (dict(iou_thr=30), "iou_thr=30 is no share"),
+        (dict(iou_thr=True), "iou_thr=True is no share"),
+        (dict(SLIDE, stride=(True, 5)), r"stride=\(True, 5\) is needed"),
         (dict(uncertainty="no"), "uncertainty='no' is neither True nor False"),
         (dict(seg_logits=1), "seg_logits=1 is neither True nor False"),
         (dict(object_mask_thr=-0.1), "object_mask_thr=-0.1 is no share"),

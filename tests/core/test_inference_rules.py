@@ -111,6 +111,15 @@ def test_thresholds_and_no_object_decide_who_competes():
         assert rule(probs.log(), masks, frame, VOID, 0.5).item() == VOID
 
 
+@pytest.mark.parametrize("rule", [general_labels, iterative_labels])
+def test_a_probability_equal_to_the_threshold_is_too_little(rule):
+    # softmax of 0, -10000, 0 is 0.5, 0, 0.5; of equal ones the first is meant
+    class_logits = torch.tensor([[0.0, -1e4, 0.0]])
+    image = (class_logits, column([0.99]), Frame.whole((1, 1)), VOID)
+    assert rule(*image, 0.5).item() == VOID
+    assert rule(*image, 0.499).item() == 0
+
+
 def test_a_query_that_wins_little_of_its_mask_leaves_and_the_rest_competes_again():
     # class probabilities 0.95, 0.9, 0.85 of classes 0, 1, 2; rows are pixels.
     # Round 1: query 0 holds pixels 0-4 (5 of 5). Query 1 claims 0-5 and wins pixel 5: 1

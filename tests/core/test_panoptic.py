@@ -145,6 +145,16 @@ def test_a_share_equal_to_the_threshold_is_enough(threshold, accepted):
     assert_equal(found, expected, [0, 1] if accepted else [1])
 
 
+def test_a_mask_claims_where_it_is_as_likely_as_not():
+    # Query 0 claims ten rows, five of them by a logit of 0, and wins these five alone:
+    # 5 of 10 < 0.8. If a logit of 0 were no claim, it would win 5 of 5.
+    masks = stripes(slice(0, 5), slice(5, 10))
+    masks[0, 5:] = 0.0
+    found = panoptic_segments(certain([0, 1], 4), masks, Frame.whole((10, 4)), 2)
+    expected = torch.tensor([0] * 5 + [1] * 5, dtype=torch.int32)[:, None].expand(10, 4)
+    assert_equal(found, expected, [1])
+
+
 @pytest.mark.parametrize("rule", [panoptic_segments, detr_segments])
 def test_a_value_that_is_no_number_is_no_index_error(rule):
     masks = stripes(slice(0, 5), slice(5, 10))

@@ -71,6 +71,13 @@ def test_a_certain_model_has_no_entropy():
 
 
 @pytest.mark.parametrize("from_logits", [False, True])
+def test_of_one_class_a_model_is_certain(from_logits):
+    probs = class_probabilities(torch.tensor([[0.2, 0.0]]), from_logits)
+    assert probs.tolist() == [[1.0, 1.0]]
+    assert normalised_entropy(probs).tolist() == [0.0, 0.0]
+
+
+@pytest.mark.parametrize("from_logits", [False, True])
 @pytest.mark.parametrize("scale", [1e-30, 1.0, 30.0])
 def test_classes_sum_to_one_and_maps_stay_in_their_range(scale, from_logits):
     generator = torch.Generator().manual_seed(0)

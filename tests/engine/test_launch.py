@@ -38,6 +38,16 @@ def test_options_override_the_config(config_file):
     assert (config.batch, config.model.width) == (3, 16)
 
 
+def test_a_preprocessor_beside_the_model_goes_into_one_that_has_none(tmp_path):
+    path = tmp_path / "leaf.py"
+    path.write_text("model = dict()\ndata_preprocessor = dict(mean=[1])\n")
+    options = {"data_preprocessor.std": [2]}
+    model = launch.read_config(str(path), options).model
+    assert model.data_preprocessor == dict(mean=[1], std=[2])
+    path.write_text("model = dict(data_preprocessor=3)\ndata_preprocessor = 4\n")
+    assert launch.read_config(str(path), {}).model.data_preprocessor == 3
+
+
 def test_work_dir_is_argument_then_config_then_name(config_file):
     assert launch.load_config(parse(config_file)).work_dir == "work_dirs/leaf"
     given = parse(config_file, "--cfg-options", "work_dir=from_config")

@@ -36,6 +36,18 @@ def test_a_model_of_the_host_gets_the_wrapper_of_the_host():
     assert config.model.module.decode_head.type == "UPerHead"
 
 
+@pytest.mark.parametrize("name", ["SegTTAModel", "mmseg.SegTTAModel"])
+def test_the_hosts_wrapper_is_not_taken_for_a_model_of_ours(name):
+    config = Config.fromfile(LEAF)
+    config.tta_model = dict(type=name)  # as the default_runtime of the host has it
+    enable_tta(config)
+    assert config.model.type == "mmseg_maskformer.MaskFormerTTA"
+    config = Config.fromfile(LEAF)
+    config.tta_model = dict(type="mine.Views")
+    enable_tta(config)
+    assert config.model.type == "mine.Views"
+
+
 def test_the_runner_leaves_the_model_its_preprocessor(tmp_path):
     leaf = REPOSITORY / "configs/studies/scenes/maskformer_tiny_scenes-847.py"
     config = Config.fromfile(leaf)

@@ -32,6 +32,7 @@ from mmseg_maskformer.engine.queries.analysis import (
     write_csv,
 )
 from mmseg_maskformer.engine.queries.comparison import (
+    check_lengths,
     compare,
     comparison_table,
     semantic_labels,
@@ -113,6 +114,7 @@ def save_overlays(trained: Trained, record: QueryRecord, args: Any) -> None:
 def save_comparison(trained: Trained, args: Any) -> None:
     """The table and the sheet of two models."""
     other = load(*args.against, args.cfg_options)
+    check_lengths(trained.dataset, other.dataset)
     pairs = [query_predictions(*x, None, args.min_score) for x in (trained, other)]
     labels = semantic_labels(trained.dataset.metainfo, other.dataset.metainfo)
     cases, shown = [], {}

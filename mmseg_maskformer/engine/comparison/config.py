@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from mmengine.config import Config
 
-from mmseg_maskformer.engine.launch import averaging_model, enable_amp, require_file
+from mmseg_maskformer.engine import launch
 from mmseg_maskformer.engine.schedule import scale_schedule
 
 _OURS = "mmseg_maskformer."
@@ -31,7 +31,10 @@ _TRAINING = (
     *("model", "train_dataloader", "train_cfg", "optim_wrapper", "param_scheduler"),
     *("randomness", "load_from", "custom_hooks"),
 )
-_WATCHING = ("CheckClassesHook", "CheckLossHook", "SeenLabelsHook")
+_WATCHING = (
+    *("CheckClassesHook", "CheckLabelsHook"),
+    *("CheckLossHook", "SeenLabelsHook"),
+)
 _EVALUATION = ("model", "val_dataloader", "val_evaluator")
 _PLACES = ("data_root", "work_dir")  # where files stand changes no result
 _CHECKPOINTS = 10  # of a training, so that little is lost when it stops
@@ -54,9 +57,7 @@ def read_config(path: str, options: dict[str, Any] | None = None) -> Config:
     Raises:
         SystemExit: There is no such file, or it is no config for this comparison.
     """
-    require_file(path, "config")
-    config = Config.fromfile(path)
-    config.merge_from_dict(options or {})
+    config = launch.read_config(path, options or {})
     if config.get("default_scope") != "mmseg" or "decode_head" not in config.model:
         raise SystemExit(
             f"{path} is no semantic config of MMSegmentation (default_scope='mmseg' "
@@ -94,7 +95,7 @@ def prepare(
     """
     notes = [] if iterations is None else scale_schedule(config, iterations)
     if amp:
-        enable_amp(config)
+        launch.enable_amp(config)
     config.randomness = dict(config.get("randomness", {}), seed=seed)
     config.val_evaluator = evaluators(config)
     _save_often(config)
@@ -146,7 +147,7 @@ def multi_scale(config: Config) -> Config:
     the host's heads go through a softmax first.
     """
     changed = copy.deepcopy(config)
-    changed.model = averaging_model(config)
+    changed.model = launch.averaging_model(config)
     changed.val_dataloader.dataset.pipeline = config.tta_pipeline
     return changed
 

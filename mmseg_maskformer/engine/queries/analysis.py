@@ -58,6 +58,8 @@ def query_predictions(
 ) -> Iterator[ImageQueries]:
     """Run a model over samples of a data set of the host, by default over all.
 
+    The decoder layer is the one that ``test_cfg`` lets predict.
+
     Args:
         model: a segmentor or panoptic detector with queries that choose their class.
         dataset: its pipeline packs as the model needs it, BGR as loaded.
@@ -81,7 +83,8 @@ def _image_queries(model: Any, item: dict, min_score: float) -> ImageQueries:
     size = tuple(data["inputs"].shape[-2:])
     (sample,) = data["data_samples"]
     features = model.extract_feat(data["inputs"])
-    answer = model.decode_head(features, [sample.metainfo], size).answer()
+    layer = (model.test_cfg or {}).get("layer", -1)
+    answer = model.decode_head.answer(features, [sample.metainfo], size, layer)
     if answer.class_logits is None:
         raise QueryError(
             "The classes of a per-pixel model's queries are fixed, query k answers for "

@@ -7,12 +7,17 @@ them all, a panoptic one's a single thing.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sized
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from .analysis import ImageQueries, QueryError
+
+_SAME = (
+    "Give both the same data and one test scale, of scenes the same num_images, seed "
+    "and scene of val_dataloader.dataset."
+)
 
 
 class ClassQueries(NamedTuple):
@@ -71,6 +76,19 @@ def semantic_labels(semantic: dict, panoptic: dict) -> dict[int, int]:
     return {classes.index(name): names.index(name) for name in things}
 
 
+def check_lengths(semantic: Sized, panoptic: Sized) -> None:
+    """Stop before any prediction where two data sets cannot be the same images.
+
+    Raises:
+        QueryError: One is longer.
+    """
+    if len(semantic) != len(panoptic):
+        raise QueryError(
+            f"The first config evaluates {len(semantic)} images, the second "
+            f"{len(panoptic)}. {_SAME}"
+        )
+
+
 def compare(
     semantic: Iterable[ImageQueries],
     panoptic: Iterable[ImageQueries],
@@ -88,11 +106,7 @@ def compare(
     """
     for one, other in zip(semantic, panoptic, strict=True):
         if one.image.shape != other.image.shape or (one.image != other.image).any():
-            raise QueryError(
-                "The two configs evaluate on different images; give both the same data "
-                "and one test scale, of scenes the same num_images, seed and scene of "
-                "val_dataloader.dataset."
-            )
+            raise QueryError(f"The two configs evaluate different images. {_SAME}")
         for label, things in things_of(other.sample).items():
             if len(things) > 1:
                 yield Comparison(

@@ -245,6 +245,22 @@ def test_what_trainings_and_evaluations_depend_on():
     assert same == [(False, False), *of_one, (True, True)]
 
 
+def test_a_preprocessor_beside_the_model_counts_too(tmp_path):
+    config = Config.fromfile(DEMO)
+    config.data_preprocessor = config.model.pop("data_preprocessor")
+    leaf = tmp_path / "leaf.py"
+    config.dump(leaf)
+    one, other = (
+        settings.read_config(str(leaf), {"data_preprocessor.bgr_to_rgb": value})
+        for value in (True, False)
+    )
+    for fingerprint in (
+        settings.training_fingerprint,
+        settings.evaluation_fingerprint,
+    ):
+        assert fingerprint(one) != fingerprint(other)
+
+
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [

@@ -86,11 +86,16 @@ def test_a_query_without_object_mask_or_score_predicts_nothing():
 
 
 class Model(torch.nn.Module):
-    """Two queries: the first says the class of the image, the second no object."""
+    """Two queries: the first says the class of the image, the second no object.
 
-    def __init__(self, class_logits=True):
+    In layers before the last, the first says 1.
+    """
+
+    def __init__(self, class_logits=True, test_cfg=None):
         super().__init__()
         self.class_logits = class_logits
+        self.test_cfg = test_cfg
+        self.decode_head = SimpleNamespace(answer=self.answer)
 
     def data_preprocessor(self, batch, training):
         assert not (training or self.training)
@@ -101,16 +106,16 @@ class Model(torch.nn.Module):
     def extract_feat(self, inputs):
         return inputs
 
-    def decode_head(self, features, metas, size):
+    def answer(self, features, metas, size, layer):
         assert size == (8, 16)
-        label = int(features[0, 0, 0, 0])
+        label = int(features[0, 0, 0, 0]) if layer == -1 else 1
         logits = torch.full((1, 2, 4), -9.0)
         logits[0, [0, 1], [label, 3]] = 9.0
         masks = torch.full((1, 2, 2, 4), -9.0)
         masks[0, :, 0] = 9.0  # the upper half, of image and padding
         masks[0, :, 1, 2:] = 9.0  # the lower half of the padding
         logits = logits if self.class_logits else None
-        return SimpleNamespace(answer=lambda: Answer(logits, masks))
+        return Answer(logits, masks)
 
 
 class Images(list):
@@ -130,6 +135,13 @@ def test_predictions_of_a_model_leave_padding_out():
     assert QueryRecord.of(found).areas.tolist() == [[0.5, 0.5]] * 2
     (only,) = query_predictions(Model(), Images([2, 0]), indices=[1])
     assert only.labels.tolist() == [0, -1]
+
+
+def test_the_layer_is_the_one_that_predicts():
+    (found,) = query_predictions(Model(test_cfg=dict(layer=0)), Images([2]))
+    assert found.labels.tolist() == [1, -1]
+    (found,) = query_predictions(Model(test_cfg=dict(mode="whole")), Images([2]))
+    assert found.labels.tolist() == [2, -1]
 
 
 def test_per_pixel_models_have_no_such_queries():

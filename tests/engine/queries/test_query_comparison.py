@@ -10,6 +10,7 @@ from mmengine.structures import BaseDataElement, InstanceData, PixelData
 from mmseg_maskformer.engine.queries.analysis import ImageQueries, QueryError
 from mmseg_maskformer.engine.queries.comparison import (
     Case,
+    check_lengths,
     class_queries,
     compare,
     comparison_table,
@@ -152,6 +153,12 @@ def test_table_of_cases():
             panoptic_things_per_query=0.667,
         ),
     ]
+
+
+def test_data_sets_of_other_lengths_are_refused_before_anything_is_predicted():
+    check_lengths([1, 2], [3, 4])
+    with pytest.raises(QueryError, match="evaluates 2 images, the second 1"):
+        check_lengths([1, 2], [3])
 
 
 def test_other_images_and_semantic_samples_are_refused():
