@@ -60,6 +60,7 @@ CATALOG: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "HOOKS": {
         "engine.class_counts": ("CheckClassesHook",),
+        "engine.evaluated_labels": ("CheckLabelsHook",),
         "engine.finite_loss": ("CheckLossHook",),
         "engine.seen_labels": ("SeenLabelsHook",),
     },

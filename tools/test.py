@@ -9,6 +9,7 @@ from mmengine.runner import Runner
 
 from mmseg_maskformer.engine.launch import (
     add_common_arguments,
+    as_test,
     enable_tta,
     leave_processes,
     load_config,
@@ -99,7 +100,7 @@ def main() -> None:
         paint_predictions(config, args)
     if args.tta:
         enable_tta(config)
-    Runner.from_cfg(config).test()
+    Runner.from_cfg(as_test(config)).test()
     leave_processes()
 
 

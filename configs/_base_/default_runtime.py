@@ -10,6 +10,7 @@ env_cfg = dict(
 )
 custom_hooks = [
     dict(type="mmseg_maskformer.CheckClassesHook"),
+    dict(type="mmseg_maskformer.CheckLabelsHook"),
     dict(type="mmseg_maskformer.CheckLossHook"),
     dict(type="mmseg_maskformer.SeenLabelsHook"),
 ]

@@ -265,7 +265,7 @@ def semantic_targets(
     for image, row in enumerate(present):
         if row[-1]:
             values = label_maps[image][wrong[image]].unique().tolist()
-            raise ValueError(_wrong_labels(names[image], values, num_classes))
+            raise ValueError(wrong_labels(names[image], values, num_classes))
     codes = codes.to(torch.uint8 if num_classes < 255 else torch.int32)
     device = label_maps.device
     targets = []
@@ -283,11 +283,14 @@ def _occurring(codes: Tensor, num_codes: int) -> Tensor:
     return seen.scatter_(1, codes.flatten(1), True).cpu()
 
 
-def _wrong_labels(name: str, values: list[int], num_classes: int) -> str:
+def wrong_labels(name: str, values: list[int], num_classes: int) -> str:
+    """A sentence about an image whose label map holds values that mean nothing."""
     shown = ", ".join(map(str, values[:8])) + (", ..." if len(values) > 8 else "")
     return (
         f"The label map of {name} holds the value(s) {shown}, but num_classes="
         f"{num_classes} allows 0..{num_classes - 1} and the ignore value. Set "
         "reduce_zero_label=True in the data set and its annotation loading if labels "
-        "start at 1, or set num_classes of the head to the number of classes."
+        "start at 1, or set num_classes of the head to the number of classes. What is "
+        "void in maps of 16 bits is 65535: say ignore_index=65535 to head and metrics, "
+        "or load them by mmseg_maskformer.LabelMapDataset."
     )

@@ -15,7 +15,9 @@ class LabelMapDataset(BaseSegDataset):
 
     Takes the arguments of the host's ``BaseSegDataset``: ``data_root``,
     ``data_prefix`` (``img_path``, ``seg_map_path``), ``img_suffix`` (".jpg"),
-    ``seg_map_suffix`` (".png"), ``metainfo`` with ``classes``, and more.
+    ``seg_map_suffix`` (".png"), ``metainfo`` with ``classes``, and more. Void is
+    ``ignore_index`` (255) in label maps of 16 bits too, unless that is a class: then it
+    is 65535 in these.
 
     Raises:
         FileNotFoundError: There is no such folder, list or image.
@@ -37,6 +39,10 @@ class LabelMapDataset(BaseSegDataset):
             ) from error
         if not found:
             raise FileNotFoundError(self._nothing_found())
+        classes = self.metainfo.get("classes") or ()
+        if len(classes) <= self.ignore_index:
+            for info in found:
+                info["void_label"] = self.ignore_index
         return found
 
     def _nothing_found(self) -> str:

@@ -16,9 +16,10 @@ class LoadLabelMap(LoadAnnotations):
     """The host's loading of label maps, with a sentence where it fails.
 
     Maps of more than 8 bits keep their labels. ``reduce_zero_label`` and the data set's
-    choice of classes work as in the host; what they drop becomes 255 in 8-bit maps and
-    65535 in wider ones. An image that comes without ``seg_map_path``, as in inference,
-    goes on as it is. Takes the host's arguments.
+    choice of classes work as in the host; what they drop becomes 255 in 8-bit maps. In
+    wider ones it becomes 65535, or ``void_label`` where the data set says one, and
+    65535 in the file becomes that too. An image that comes without ``seg_map_path``, as
+    in inference, goes on as it is. Takes the host's arguments.
 
     Raises:
         OSError: The file is missing, incomplete or no image.
@@ -38,7 +39,10 @@ class LoadLabelMap(LoadAnnotations):
         _check_label_map(labels, results)
         narrow = labels.dtype in (np.uint8, np.bool_)
         labels = labels.astype(np.uint8 if narrow else np.int32)
-        void = _VOID if narrow else _WIDE_VOID
+        void = _VOID
+        if not narrow:
+            void = results.get("void_label", _WIDE_VOID)
+            labels[labels == _WIDE_VOID] = void
         reduce = self.reduce_zero_label
         if results["reduce_zero_label"] if reduce is None else reduce:
             labels = np.where(labels == 0, void, labels - (labels != void))

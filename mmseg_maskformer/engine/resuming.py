@@ -6,6 +6,9 @@ from pathlib import Path
 
 from mmengine import fileio
 from mmengine.config import Config
+from mmengine.runner import CheckpointLoader
+
+from mmseg_maskformer.checkpoints.loading import register_schemes
 
 from .schedule import check_resumed_length
 
@@ -28,13 +31,17 @@ def resume(config: Config) -> None:
     if not note.is_file():
         print(f"Nothing to resume: {folder} has no checkpoint yet.")
         return
-    check_resumed_length(config)
     newest = str(newest_checkpoint(folder) or note.read_text().strip())
     if not fileio.exists(newest):  # the hook may write elsewhere, by its out_dir
         raise SystemExit(
             f"{note} names {newest}, which is not there. Put it back, write another "
             "checkpoint's path into that file, or train anew in another --work-dir."
         )
+    # The file of a config beside the checkpoints may come from a test since then.
+    register_schemes()
+    written = CheckpointLoader.load_checkpoint(newest, "cpu", logger="silent")
+    if text := written.get("meta", {}).get("cfg"):
+        check_resumed_length(config, Config.fromstring(text, ".py"))
     config.load_from, config.resume = newest, True
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
@@ -47,19 +46,19 @@ def scale_schedule(config: Config, iterations: int) -> list[str]:
     return notes
 
 
-def check_resumed_length(config: Config) -> None:
+def check_resumed_length(config: Config, begun: Config) -> None:
     """Stop where the training to be resumed has another length and decays to its end.
 
     Its schedule comes back from the checkpoint, and would end where it ended.
 
+    Args:
+        config: to go on with.
+        begun: of the training that wrote the checkpoint.
+
     Raises:
-        SystemExit: The config that lies beside the checkpoints has other ``max_iters``,
-            and a schedule that ends with them.
+        SystemExit: They have other ``max_iters``, and the first a schedule that ends
+            with them.
     """
-    beside = Path(config.work_dir) / Path(config.filename).name
-    if not beside.is_file():
-        return
-    begun = Config.fromfile(beside)
     old, new = ((x.get("train_cfg") or {}).get("max_iters") for x in (begun, config))
     if None in (old, new) or old == new:
         return

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from mmseg_maskformer.datasets.camvid import CamVidDataset
 from mmseg_maskformer.datasets.label_map_folders import LabelMapDataset
+from mmseg_maskformer.datasets.label_maps import LoadLabelMap
 
 
 @pytest.fixture
@@ -33,6 +36,26 @@ def test_another_suffix_is_named(folder, kind):
         f"{folder}/b.png",
         f"{folder}/sub/c.png",
     ]
+
+
+@pytest.mark.parametrize(
+    ("classes", "void", "expected"),
+    [(2, 255, [255, 0, 1, 255]), (255, 255, [255, 0, 1, 255])]
+    + [(256, 255, [65535, 0, 1, 65535]), (2, 254, [254, 0, 1, 254])],
+)
+def test_void_of_wide_maps_is_that_of_the_data_set(tmp_path, classes, void, expected):
+    labels = np.uint16([[0, 1, 2, 65535]])  # reduce_zero_label: 0 is void
+    Image.fromarray(labels).save(tmp_path / "a.png")
+    kind = [str(label) for label in range(classes)]
+    found = dataset(
+        tmp_path,
+        img_suffix=".png",
+        metainfo=dict(classes=kind),
+        ignore_index=void,
+        reduce_zero_label=True,
+        pipeline=[LoadLabelMap()],
+    )
+    assert found[0]["gt_seg_map"].tolist() == [expected]
 
 
 def test_an_empty_folder_is_named(tmp_path):

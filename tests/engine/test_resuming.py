@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import torch
 from mmengine.config import Config
 
 from mmseg_maskformer.engine.resuming import newest_checkpoint, resume
@@ -17,9 +18,15 @@ def config(folder, **changes):
 
 
 def wrote(folder, path):
-    """Leave what the hook leaves after it has written a checkpoint."""
+    """Leave the note that the hook leaves after it has written a checkpoint."""
     (folder / "last_checkpoint").write_text(str(path))
     return path
+
+
+def save(path, **begun):
+    """A checkpoint as the runner writes it, as far as it matters here."""
+    meta = dict(cfg=Config(begun).pretty_text)
+    torch.save(dict(meta=meta, state_dict={}), path)
 
 
 def test_the_newest_checkpoint_is_found_where_the_folder_was_moved(tmp_path):
@@ -34,7 +41,7 @@ def test_the_newest_checkpoint_is_found_where_the_folder_was_moved(tmp_path):
 def test_the_newest_checkpoint_goes_before_the_weights_to_begin_with(tmp_path, place):
     (tmp_path / "out_dir").mkdir()
     newest = wrote(tmp_path, tmp_path / place / "iter_30.pth")
-    newest.touch()
+    save(newest)
     given = config(tmp_path)
     resume(given)
     assert (given.resume, given.load_from) == (True, str(newest))
@@ -59,14 +66,24 @@ def test_a_checkpoint_that_is_gone_is_a_sentence(tmp_path):
 
 
 def test_a_training_of_another_length_is_not_resumed(tmp_path):
-    given = config(tmp_path)
+    """Whatever the config says that a test has left beside the checkpoint."""
     decay = dict(type="PolyLR", begin=0, end=100, by_epoch=False)
-    begun = dict(train_cfg=dict(max_iters=100), param_scheduler=decay)
-    Config(begun).dump(given.filename)
-    given.train_cfg = dict(max_iters=200)
-    wrote(tmp_path, tmp_path / "iter_30.pth").touch()
+    newest = wrote(tmp_path, tmp_path / "iter_30.pth")
+    save(newest, train_cfg=dict(max_iters=100), param_scheduler=decay)
+    given = config(tmp_path, train_cfg=dict(max_iters=200))
+    given.dump(given.filename)
     with pytest.raises(SystemExit, match="one of 100 iterations, not 200"):
         resume(given)
+    given.train_cfg.max_iters = 100
+    resume(given)
+    assert given.resume
+
+
+def test_a_checkpoint_without_config_is_resumed(tmp_path):
+    torch.save(dict(meta={}, state_dict={}), wrote(tmp_path, tmp_path / "iter_30.pth"))
+    given = config(tmp_path, train_cfg=dict(max_iters=200))
+    resume(given)
+    assert given.resume
 
 
 @pytest.mark.slow

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from pathlib import Path
 
 import mmengine.optim  # noqa: F401  (fills the registry)
 import pytest
@@ -146,24 +147,29 @@ def test_training_of_another_length_by_the_command_line(tmp_path):
     assert [x["lr"] for x in lines[:2]] == pytest.approx([5e-6, 8.093e-6], rel=1e-3)
     assert len(lines) == 3  # two steps and the evaluation
     assert (tmp_path / "iter_2.pth").is_file()
+    beside = tmp_path / Path(leaf).name
+    trained = beside.read_text()
+    options = ["test_dataloader.dataset.num_images=1"]
+    tested = (tmp_path / "iter_2.pth", "--work-dir", tmp_path, "--tta")
+    run("tools/test.py", leaf, *tested, "--cfg-options", *options)
+    assert beside.read_text() == trained  # model and length are the training's
+    assert beside.with_stem(f"{beside.stem}-test").is_file()
     for length in (("--iterations", 3), ()):  # another one, or that of the config
         with pytest.raises(subprocess.CalledProcessError) as caught:
             run("tools/train.py", leaf, *length, "--work-dir", tmp_path, "--resume")
         assert "Resume it with --iterations 2, or" in caught.value.stderr
 
 
-def test_a_schedule_without_end_may_go_on(tmp_path):
-    beside = tmp_path / "leaf.py"
+def test_a_schedule_without_end_may_go_on():
     warm_up = dict(type="LinearLR", begin=0, end=50, by_epoch=False)
     decay = dict(type="PolyLR", begin=50, end=100, by_epoch=False)
     loop = dict(type="IterBasedTrainLoop", max_iters=100)
-    Config(dict(train_cfg=loop, param_scheduler=warm_up)).dump(str(beside))
-    longer = dict(work_dir=str(tmp_path), train_cfg=dict(loop, max_iters=200))
-    longer = Config(longer, filename=str(beside))
-    check_resumed_length(longer)
-    Config(dict(train_cfg=loop, param_scheduler=[warm_up, decay])).dump(str(beside))
+    begun = Config(dict(train_cfg=loop, param_scheduler=warm_up))
+    longer = Config(dict(work_dir="begun", train_cfg=dict(loop, max_iters=200)))
+    check_resumed_length(longer, begun)
+    begun.param_scheduler = [warm_up, decay]
     with pytest.raises(SystemExit, match="one of 100 iterations, not 200"):
-        check_resumed_length(longer)
+        check_resumed_length(longer, begun)
 
 
 def test_a_length_of_nothing_is_a_sentence(config):

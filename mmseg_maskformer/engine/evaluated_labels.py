@@ -1,0 +1,56 @@
+"""The label maps that an evaluation compares with, before they are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+
+from mmseg_maskformer.core.structures import wrong_labels
+
+
+class CheckLabelsHook(Hook):
+    """Stops an evaluation by label maps that hold neither classes nor void.
+
+    The hosts' metrics would count such pixels as wrong without a word. Void is what
+    the metrics have as ``ignore_index``; metrics without it, data sets without
+    ``metainfo["classes"]`` and samples without a semantic label map are left alone.
+
+    Raises:
+        ValueError: A label is neither.
+    """
+
+    def before_val_iter(
+        self, runner: Runner, batch_idx: int, data_batch: Any = None
+    ) -> None:
+        """Check a batch of evaluation."""
+        _check(data_batch, runner.val_loop)
+
+    def before_test_iter(
+        self, runner: Runner, batch_idx: int, data_batch: Any = None
+    ) -> None:
+        """Check a batch of the test."""
+        _check(data_batch, runner.test_loop)
+
+
+def _check(data_batch: Any, loop: Any) -> None:
+    metainfo = getattr(loop.dataloader.dataset, "metainfo", None) or {}
+    num_classes = len(metainfo.get("classes") or ())
+    voids = {getattr(metric, "ignore_index", None) for metric in loop.evaluator.metrics}
+    if not num_classes or voids == {None}:
+        return
+    samples = data_batch["data_samples"]
+    if samples and isinstance(samples[0], list | tuple):
+        samples = samples[0]  # the first of several views
+    for sample in samples:
+        if "gt_sem_seg" not in sample:
+            continue
+        labels = sample.gt_sem_seg.data
+        outside = (labels < 0) | (labels >= num_classes)
+        for void in voids - {None}:
+            wrong = labels[outside & (labels != void)]
+            if len(wrong):
+                values = wrong.unique().tolist()
+                name = sample.get("img_path", "an unnamed image")
+                raise ValueError(wrong_labels(name, values, num_classes))

@@ -1,0 +1,96 @@
+"""Label maps of an evaluation that hold neither classes nor void."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.registry import HOOKS, MODELS, init_default_scope
+from mmengine.structures import PixelData
+from mmseg.structures import SegDataSample
+from PIL import Image
+
+from tests.conftest import REPOSITORY
+from tests.scripts import run_script
+
+
+def sample(*labels):
+    found = SegDataSample(metainfo=dict(img_path="street.png"))
+    if labels:
+        found.gt_sem_seg = PixelData(data=torch.tensor([[labels]]))
+    return found
+
+
+def check(samples, voids=(255,), classes=("sky", "road")):
+    metrics = [SimpleNamespace(**x) for x in (dict(ignore_index=v) for v in voids)]
+    loop = SimpleNamespace(
+        dataloader=SimpleNamespace(
+            dataset=SimpleNamespace(metainfo=dict(classes=classes))
+        ),
+        evaluator=SimpleNamespace(metrics=[*metrics, SimpleNamespace()]),
+    )
+    hook = HOOKS.build(dict(type="mmseg_maskformer.CheckLabelsHook"))
+    hook.before_val_iter(SimpleNamespace(val_loop=loop), 0, dict(data_samples=samples))
+    hook.before_test_iter(
+        SimpleNamespace(test_loop=loop), 0, dict(data_samples=samples)
+    )
+
+
+def test_classes_and_void_pass():
+    check([sample(0, 1, 255), sample()])
+    check([sample(0, 1, 254), sample(1, 254)], voids=[254])
+
+
+@pytest.mark.parametrize("wrong", [2, -1, 65535, 254])
+def test_what_is_neither_is_named_with_its_image(wrong):
+    message = rf"street\.png holds the value\(s\) {wrong}, but num_classes=2"
+    with pytest.raises(ValueError, match=message):
+        check([sample(0, 1), sample(1, wrong, 255)])
+    with pytest.raises(ValueError, match=message):
+        check([[sample(0, wrong)], [sample(0, wrong)]])  # two views
+
+
+def test_void_of_one_metric_is_no_void_of_another():
+    with pytest.raises(ValueError, match="holds the value.s. 255,"):
+        check([sample(0, 255)], voids=[255, 65535])
+
+
+@pytest.mark.parametrize("given", [dict(voids=()), dict(classes=None)])
+def test_what_says_nothing_is_left_alone(given):
+    check([sample(7)], **given)
+
+
+@pytest.mark.parametrize("wrong", [12, 254])
+def test_the_test_of_a_model_stops(monkeypatch, tmp_path, wrong):
+    """The demo's 12 classes, and a label map with another value."""
+    leaf, weights = tmp_path / "leaf.py", tmp_path / "weights.pth"
+    demo = REPOSITORY / "configs/demo/maskformer_tiny_scenes.py"
+    Image.fromarray(np.zeros((64, 64, 3), np.uint8)).save(tmp_path / "a.jpg")
+    Image.fromarray(np.uint8([[0, 11, 255, wrong]] * 64).repeat(16, 1)).save(
+        tmp_path / "a.png"
+    )
+    steps = ["LoadImage", "LoadLabelMap"]
+    data = dict(
+        _delete_=True,
+        type="mmseg_maskformer.LabelMapDataset",
+        data_root=str(tmp_path),
+        metainfo=dict(classes=[str(label) for label in range(12)]),
+        pipeline=[
+            *(dict(type=f"mmseg_maskformer.{step}") for step in steps),
+            dict(type="PackSegInputs"),
+        ],
+    )
+    loader = dict(dataset=data)
+    Config(dict(_base_=str(demo), test_dataloader=loader)).dump(leaf)
+    config = Config.fromfile(leaf)
+    init_default_scope("mmseg")
+    model = MODELS.build(config.model)
+    torch.save(dict(state_dict=model.state_dict()), weights)
+    message = rf"a\.jpg holds the value\(s\) {wrong}, but num_classes=12"
+    with pytest.raises(ValueError, match=message):
+        run_script(
+            monkeypatch, "test.py", leaf, weights, "--work-dir", tmp_path / "out"
+        )
