@@ -286,11 +286,16 @@ def _occurring(codes: Tensor, num_codes: int) -> Tensor:
 def wrong_labels(name: str, values: list[int], num_classes: int) -> str:
     """A sentence about an image whose label map holds values that mean nothing."""
     shown = ", ".join(map(str, values[:8])) + (", ..." if len(values) > 8 else "")
+    remedy = (
+        "Set reduce_zero_label=True in the data set and its annotation loading if "
+        "labels start at 1, or set num_classes of the head to the number of classes."
+    )
+    if 65535 in values:
+        remedy = (
+            "65535 is void in maps of 16 bits: say ignore_index=65535 to head and "
+            "metrics, or let mmseg_maskformer.LabelMapDataset make it 255."
+        )
     return (
         f"The label map of {name} holds the value(s) {shown}, but num_classes="
-        f"{num_classes} allows 0..{num_classes - 1} and the ignore value. Set "
-        "reduce_zero_label=True in the data set and its annotation loading if labels "
-        "start at 1, or set num_classes of the head to the number of classes. What is "
-        "void in maps of 16 bits is 65535: say ignore_index=65535 to head and metrics, "
-        "or load them by mmseg_maskformer.LabelMapDataset."
+        f"{num_classes} allows 0..{num_classes - 1} and the ignore value. {remedy}"
     )

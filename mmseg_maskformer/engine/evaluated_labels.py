@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
@@ -40,13 +41,13 @@ def _check(data_batch: Any, loop: Any) -> None:
     voids = {getattr(metric, "ignore_index", None) for metric in loop.evaluator.metrics}
     if not num_classes or voids == {None}:
         return
-    samples = data_batch["data_samples"]
+    samples = data_batch.get("data_samples") if isinstance(data_batch, dict) else None
     if samples and isinstance(samples[0], list | tuple):
         samples = samples[0]  # the first of several views
-    for sample in samples:
+    for sample in samples or ():
         if "gt_sem_seg" not in sample:
             continue
-        labels = sample.gt_sem_seg.data
+        labels = torch.as_tensor(sample.gt_sem_seg.data)
         outside = (labels < 0) | (labels >= num_classes)
         for void in voids - {None}:
             wrong = labels[outside & (labels != void)]

@@ -61,6 +61,7 @@ def test_void_of_one_metric_is_no_void_of_another():
 @pytest.mark.parametrize("given", [dict(voids=()), dict(classes=None)])
 def test_what_says_nothing_is_left_alone(given):
     check([sample(7)], **given)
+    check(None)
 
 
 @pytest.mark.parametrize("wrong", [12, 254])
