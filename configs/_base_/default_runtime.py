@@ -10,8 +10,8 @@ env_cfg = dict(
 )
 custom_hooks = [
     dict(type="mmseg_maskformer.CheckClassesHook"),
-    dict(type="mmseg_maskformer.CheckLabelsHook"),
     dict(type="mmseg_maskformer.CheckLossHook"),
+    dict(type="mmseg_maskformer.CheckLabelsHook"),
     dict(type="mmseg_maskformer.SeenLabelsHook"),
 ]
 log_processor = dict(by_epoch=False)

@@ -47,7 +47,8 @@ def _check(data_batch: Any, loop: Any) -> None:
     for sample in samples or ():
         if "gt_sem_seg" not in sample:
             continue
-        labels = torch.as_tensor(sample.gt_sem_seg.data)
+        field = sample.gt_sem_seg
+        labels = torch.as_tensor(field.get("data", field.get("sem_seg")))  # mmdet's
         outside = (labels < 0) | (labels >= num_classes)
         for void in voids - {None}:
             wrong = labels[outside & (labels != void)]

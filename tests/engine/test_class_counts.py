@@ -160,8 +160,8 @@ def test_configs_of_either_host_have_the_hooks():
         hooks = Config.fromfile(CONFIGS / f"{leaf}.py").custom_hooks
         names = [x.type.rpartition(".")[2] for x in hooks]
         assert names == [
-            *("CheckClassesHook", "CheckLabelsHook"),
-            *("CheckLossHook", "SeenLabelsHook"),
+            *("CheckClassesHook", "CheckLossHook"),
+            *("CheckLabelsHook", "SeenLabelsHook"),
         ]
 
 

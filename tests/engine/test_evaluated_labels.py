@@ -53,6 +53,13 @@ def test_what_is_neither_is_named_with_its_image(wrong):
         check([[sample(0, wrong)], [sample(0, wrong)]])  # two views
 
 
+def test_maps_of_mmdet_have_another_name():
+    found = SegDataSample()
+    found.gt_sem_seg = PixelData(sem_seg=torch.tensor([[[0, 2]]]))
+    with pytest.raises(ValueError, match="an unnamed image holds the value.s. 2,"):
+        check([found])
+
+
 def test_void_of_one_metric_is_no_void_of_another():
     with pytest.raises(ValueError, match="holds the value.s. 255,"):
         check([sample(0, 255)], voids=[255, 65535])

@@ -32,8 +32,8 @@ _TRAINING = (
     *("randomness", "load_from", "custom_hooks"),
 )
 _WATCHING = (
-    *("CheckClassesHook", "CheckLabelsHook"),
-    *("CheckLossHook", "SeenLabelsHook"),
+    *("CheckClassesHook", "CheckLossHook"),
+    *("CheckLabelsHook", "SeenLabelsHook"),
 )
 _EVALUATION = ("model", "val_dataloader", "val_evaluator")
 _PLACES = ("data_root", "work_dir")  # where files stand changes no result
