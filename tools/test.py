@@ -5,15 +5,12 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from mmengine.runner import Runner
-
 from mmseg_maskformer.engine.launch import (
     add_common_arguments,
-    as_test,
     enable_tta,
+    evaluating_runner,
     leave_processes,
     load_config,
-    require_checkpoint,
 )
 
 if TYPE_CHECKING:
@@ -91,16 +88,13 @@ def main() -> None:
     """Build the runner and evaluate."""
     args = parse_args()
     config = load_config(args)
-    require_checkpoint(args.checkpoint)
-    config.load_from = args.checkpoint
-    config.resume = False
     if args.out:
         write_label_maps(config, args.out)
     if args.show or args.show_dir:
         paint_predictions(config, args)
     if args.tta:
         enable_tta(config)
-    Runner.from_cfg(as_test(config)).test()
+    evaluating_runner(config, args.checkpoint).test()
     leave_processes()
 
 

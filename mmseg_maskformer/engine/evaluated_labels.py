@@ -26,19 +26,18 @@ class CheckLabelsHook(Hook):
         self, runner: Runner, batch_idx: int, data_batch: Any = None
     ) -> None:
         """Check a batch of evaluation."""
-        _check(data_batch, runner.val_loop)
+        _check(data_batch, runner.val_loop.evaluator)
 
     def before_test_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None
     ) -> None:
         """Check a batch of the test."""
-        _check(data_batch, runner.test_loop)
+        _check(data_batch, runner.test_loop.evaluator)
 
 
-def _check(data_batch: Any, loop: Any) -> None:
-    metainfo = getattr(loop.dataloader.dataset, "metainfo", None) or {}
-    num_classes = len(metainfo.get("classes") or ())
-    voids = {getattr(metric, "ignore_index", None) for metric in loop.evaluator.metrics}
+def _check(data_batch: Any, evaluator: Any) -> None:
+    num_classes = len((evaluator.dataset_meta or {}).get("classes") or ())
+    voids = {getattr(metric, "ignore_index", None) for metric in evaluator.metrics}
     if not num_classes or voids == {None}:
         return
     samples = data_batch.get("data_samples") if isinstance(data_batch, dict) else None

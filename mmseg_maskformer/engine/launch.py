@@ -12,7 +12,7 @@ from mmengine.config import Config
 from mmengine.device import get_device
 from mmengine.model import revert_sync_batchnorm
 from mmengine.registry import MODELS, init_default_scope
-from mmengine.runner import load_checkpoint
+from mmengine.runner import Runner, load_checkpoint
 
 from .arguments import add_cfg_options
 
@@ -60,16 +60,6 @@ def read_config(path: str, overrides: dict) -> Config:
     return config
 
 
-def as_test(config: Config) -> Config:
-    """The same config as ``<name>-test.py``, for the runner writes it to its folder.
-
-    There the config of the training stays as it is, with its model.
-    """
-    path = Path(config.filename)
-    name = str(path.with_stem(f"{path.stem}-test"))
-    return Config(config.to_dict(), cfg_text=config.text, filename=name)
-
-
 def require_file(path: str, kind: str) -> None:
     """Stop with a sentence when ``path`` is not a file."""
     if not Path(path).is_file():
@@ -115,6 +105,20 @@ def trained_model(config: Config, checkpoint: str) -> torch.nn.Module:
     model = untrained_model(config)
     load_checkpoint(model, checkpoint, map_location="cpu")
     return model.to(get_device())
+
+
+def evaluating_runner(config: Config, checkpoint: str) -> Runner:
+    """The runner that evaluates a checkpoint.
+
+    It writes the config into its folder as ``<name>-test.py``: that of the training,
+    which may lie there, stays as it is.
+    """
+    require_checkpoint(checkpoint)
+    path = Path(config.filename)
+    name = str(path.with_stem(f"{path.stem}-test"))
+    renamed = Config(config.to_dict(), cfg_text=config.text, filename=name)
+    renamed.load_from, renamed.resume = checkpoint, False
+    return Runner.from_cfg(renamed)
 
 
 def enable_tta(config: Config) -> None:

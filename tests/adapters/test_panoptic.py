@@ -343,6 +343,10 @@ def test_the_mask_threshold_is_that_of_the_rule():
         (dict(instance_on="yes"), "instance_on='yes' is neither True nor False"),
         (dict(one_per_query=1), "one_per_query=1 is neither True nor False"),
         (dict(score_thr=-1), "score_thr=-1 is no share"),
+        (
+            dict(layer="last"),
+            r"layer='last' is no whole number; -1 is the last l",
+        ),
         (dict(layer=True), "layer=True is no whole number; -1 is the last"),
         (dict(uncertainty=1), "uncertainty=1 is neither True nor False"),
         (

@@ -117,10 +117,14 @@ def test_slide_equals_whole_where_one_window_covers_the_image(crop):
 def test_padding_is_hidden_from_windows_too():
     """30 rows, padded to 64: half of the coarsest grid of 2 x 3 is padding."""
     image = dict(img_padding_size=(0, 0, 0, 34), ori_shape=(30, 96))
+    hidden = []
 
     def found(img_shape, padding, **test_cfg):
         model = build_tiled(
             test_cfg=dict(test_cfg, uncertainty=True), mask_padding=True
+        )
+        model.decode_head.network.register_forward_pre_hook(
+            lambda _, inputs: hidden.append(inputs[1])
         )
         case = dict(size=(64, 96), num=1, img_shape=img_shape, **padding)
         (sample,) = model.predict(images((64, 96), 1), samples(**case))
@@ -133,6 +137,7 @@ def test_padding_is_hidden_from_windows_too():
     # where the padding is predicted too, windows of rows 32 to 64 hold nothing else
     small = dict(mode="slide", crop_size=(32, 32), stride=(32, 32))
     assert found((30, 96), {}, **small).isfinite().all()
+    assert not any(mask.flatten(1).all(dim=1).any() for mask in hidden)
 
 
 @torch.no_grad()

@@ -26,17 +26,14 @@ def sample(*labels):
 
 def check(samples, voids=(255,), classes=("sky", "road")):
     metrics = [SimpleNamespace(**x) for x in (dict(ignore_index=v) for v in voids)]
-    loop = SimpleNamespace(
-        dataloader=SimpleNamespace(
-            dataset=SimpleNamespace(metainfo=dict(classes=classes))
-        ),
-        evaluator=SimpleNamespace(metrics=[*metrics, SimpleNamespace()]),
-    )
+    metrics.append(SimpleNamespace())
+    meta = dict(classes=classes)
+    evaluator = SimpleNamespace(metrics=metrics, dataset_meta=meta)
+    loop = SimpleNamespace(evaluator=evaluator)
+    runner = SimpleNamespace(val_loop=loop, test_loop=loop)
     hook = HOOKS.build(dict(type="mmseg_maskformer.CheckLabelsHook"))
-    hook.before_val_iter(SimpleNamespace(val_loop=loop), 0, dict(data_samples=samples))
-    hook.before_test_iter(
-        SimpleNamespace(test_loop=loop), 0, dict(data_samples=samples)
-    )
+    for look in (hook.before_val_iter, hook.before_test_iter):
+        look(runner, 0, dict(data_samples=samples))
 
 
 def test_classes_and_void_pass():

@@ -74,7 +74,8 @@ def test_another_void_label_and_no_wrong_pixel():
 
 def test_a_missing_map_is_a_sentence():
     one = sample([1], [1], confidence=[0.5], entropy=[0.5])
-    with pytest.raises(KeyError, match=r"needs pred_no_object .*\.uncertainty=True"):
+    message = r"needs pred_no_object .*test_cfg\.uncertainty=True"
+    with pytest.raises(KeyError, match=message):
         evaluated(one)
 
 

@@ -38,6 +38,8 @@ def test_calibration_of_scenes(monkeypatch, tmp_path, capsys, leaf):
     run_script(
         monkeypatch, "analysis/calibration.py", *command, "--cfg-options", *options
     )
+    # where a training may have written the config of that name
+    assert [x.stem for x in (tmp_path / "work").glob("*.py")] == [f"{leaf}-test"]
     printed = capsys.readouterr().out
     found = {
         name: float(value)

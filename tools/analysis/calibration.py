@@ -10,14 +10,13 @@ import argparse
 import matplotlib.pyplot as plt
 import numpy as np
 from mmengine.dist import is_main_process
-from mmengine.runner import Runner
 
 from mmseg_maskformer.engine.arguments import output_file
 from mmseg_maskformer.engine.launch import (
     add_common_arguments,
+    evaluating_runner,
     leave_processes,
     load_config,
-    require_checkpoint,
 )
 
 PERCENT = ("ECE", "mean_confidence", "right_pixels")
@@ -39,9 +38,6 @@ def parse_args() -> argparse.Namespace:
 def evaluate(args: argparse.Namespace) -> tuple[np.ndarray, dict[str, float]]:
     """Counts of every bin, and the metrics."""
     config = load_config(args)
-    require_checkpoint(args.checkpoint)
-    config.load_from = args.checkpoint
-    config.resume = False
     config.model.setdefault("test_cfg", {})["uncertainty"] = True
     config.test_dataloader = config.val_dataloader
     head = config.model.get("decode_head", {})
@@ -50,7 +46,7 @@ def evaluate(args: argparse.Namespace) -> tuple[np.ndarray, dict[str, float]]:
         dict(type="mmseg_maskformer.CalibrationError", bins=args.bins, **void),
         dict(type="mmseg_maskformer.UncertaintySummary", **void),
     ]
-    runner = Runner.from_cfg(config)
+    runner = evaluating_runner(config, args.checkpoint)
     found = runner.test()
     return runner.test_evaluator.metrics[0].counts, found
 

@@ -31,10 +31,7 @@ _TRAINING = (
     *("model", "train_dataloader", "train_cfg", "optim_wrapper", "param_scheduler"),
     *("randomness", "load_from", "custom_hooks"),
 )
-_WATCHING = (
-    *("CheckClassesHook", "CheckLossHook"),
-    *("CheckLabelsHook", "SeenLabelsHook"),
-)
+_WATCHING = ("CheckClassesHook", "CheckLossHook", "CheckLabelsHook", "SeenLabelsHook")
 _EVALUATION = ("model", "val_dataloader", "val_evaluator")
 _PLACES = ("data_root", "work_dir")  # where files stand changes no result
 _CHECKPOINTS = 10  # of a training, so that little is lost when it stops
