@@ -1,0 +1,206 @@
+"""Run everything that needs a GPU: ``python tools/gpu.py --out FOLDER``.
+
+The parts run one after the other, most important first: the tests marked `gpu`, every
+mode of tools/benchmark.py beside the peers in float32 and in mixed precision, a profile
+of a training step, a short training. Each part is a process with a time limit of its
+own, so that none can take the time of the others; together they take less than eight
+minutes on a datacenter GPU. `--tiny` runs the same on the CPU with small sizes, to see
+that the script works.
+
+FOLDER gets a log of each part, the JSON of each benchmark and `results.json` with all
+of them. MASKFORMER_DATA, if set, is where the training finds CamVid; it trains on
+rendered scenes otherwise.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+ROOT = Path(__file__).resolve().parent.parent
+BENCHMARKS = {
+    "criterion": (
+        "criterion --size 512 --segments 9 --check",
+        "criterion --size 1024 --segments 20 --check",
+        "criterion --size 512 --segments 9 --amp fp16",
+        "criterion --size 1024 --segments 20 --amp fp16",
+        "criterion --size 800x1333 --classes 133 --segments 30 --batch 1 --check",
+    ),
+    "train-step": (
+        "train-step --size 512",
+        "train-step --size 512 --amp fp16",
+        "train-step --size 512 --amp bf16",
+        "train-step --size 1024 --segments 20 --amp fp16",
+    ),
+    "inference": (
+        "semantic-inference --size 1024x2048 --batch 1 --check",
+        "semantic-inference --size 512x683 --classes 847 --batch 1 --check",
+        "panoptic-inference --size 800x1333 --classes 133 --batch 1 --kept 30 --check",
+        "panoptic-inference --size 800x1333 --classes 133 --batch 1 --kept 100 --check",
+    ),
+}
+TINY = "--size 64 --segments 3 --classes 12 --queries 8 --layers 2 --kept 4 --repeats 1"
+
+
+class Part(NamedTuple):
+    """One process: its name and the seconds it may take."""
+
+    name: str
+    limit: int
+
+
+PARTS = (
+    Part("tests", 100),
+    Part("criterion", 100),
+    Part("train-step", 110),
+    Part("inference", 60),
+    Part("profile", 50),
+    Part("training", 120),
+)
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--out", type=Path, required=True, help="folder of the results")
+    parser.add_argument(
+        "--parts", nargs="+", choices=[part.name for part in PARTS], help="only these"
+    )
+    parser.add_argument("--tiny", action="store_true", help="on the CPU, small sizes")
+    parser.add_argument("--run", help=argparse.SUPPRESS)  # a part, in its own process
+    return parser.parse_args()
+
+
+def command(part: Part, args: argparse.Namespace) -> list[str]:
+    """What runs a part."""
+    if part.name == "tests":
+        return [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-m",
+            "gpu",
+            "-p",
+            "no:cacheprovider",
+        ]
+    if part.name == "training":
+        return training(args.out, args.tiny)
+    own = [sys.executable, __file__, "--out", str(args.out), "--run", part.name]
+    return own + ["--tiny"] * args.tiny
+
+
+def training(out: Path, tiny: bool) -> list[str]:
+    """A short training, CamVid's where the data are."""
+    data = Path(os.environ.get("MASKFORMER_DATA", "data"), "camvid")
+    name = "maskformer/maskformer_r18_1xb4-4k_camvid-256x256.py"
+    if tiny or not data.exists():
+        name = "demo/maskformer_tiny_scenes.py"
+    found = [sys.executable, str(ROOT / "tools/train.py"), str(ROOT / "configs" / name)]
+    found += ["--work-dir", str(out / "training"), "--amp"]
+    return [*found, "--iterations", "2" if tiny else "1000"]
+
+
+def run_part(part: Part, args: argparse.Namespace) -> dict[str, Any]:
+    """Run a part, its output in a log; say how it ended."""
+    started = time.monotonic()
+    log = args.out / f"{part.name}.log"
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONPATH": _python_path()}
+    with log.open("w") as file:
+        streams: dict[str, Any] = dict(stdout=file, stderr=subprocess.STDOUT)
+        try:
+            code = subprocess.run(
+                command(part, args),
+                cwd=ROOT,
+                env=environment,
+                timeout=part.limit,
+                check=False,
+                **streams,
+            ).returncode
+            ended = "done" if code == 0 else f"exit status {code}"
+        except subprocess.TimeoutExpired:
+            ended = f"stopped after {part.limit} s"
+    last = log.read_text(errors="replace").strip().splitlines()[-1:]
+    return dict(
+        ended=ended, seconds=round(time.monotonic() - started, 1), last="".join(last)
+    )
+
+
+def _python_path() -> str:
+    given = os.environ.get("PYTHONPATH")
+    return os.pathsep.join([str(ROOT), *([given] if given else [])])
+
+
+def run_benchmarks(name: str, out: Path, tiny: bool) -> None:
+    """All benchmarks of a part in this process, each with a JSON file of its own."""
+    sys.path[:0] = [str(ROOT / "tools")]
+    import benchmark
+
+    failed = []
+    for number, line in enumerate(BENCHMARKS[name]):
+        where = ["--device", "cuda", "--repeats", "20"] if not tiny else TINY.split()
+        target = out / f"{name}-{number}.json"
+        sys.argv = ["tools/benchmark.py", *line.split(), *where, "--json", str(target)]
+        print(" ".join(sys.argv), flush=True)
+        try:
+            benchmark.main()
+        except (Exception, SystemExit) as error:  # the others are worth having
+            failed.append(f"{line}: {error!r}")
+            print(failed[-1], flush=True)
+    if failed:
+        raise SystemExit("\n".join(failed))
+
+
+def run_profile(out: Path, tiny: bool) -> None:
+    """Kernels of a training step of ours: time on the device, calls, wall time."""
+    sys.path[:0] = [str(ROOT / "tools")]
+    import torch
+
+    from benchmark_lib import our_side
+    from benchmark_lib.inputs import Settings
+    from benchmark_lib.profile import profile_step
+
+    device, size = ("cpu", (64, 64)) if tiny else ("cuda", (512, 512))
+    found = {}
+    for amp in (None, torch.bfloat16):
+        settings = Settings(
+            size, 2, 150, 9, 100, 6, torch.device(device), amp, seed=0, kept=0
+        )
+        report = profile_step(our_side.train_step(settings), settings.device)
+        found[str(amp or torch.float32)] = report
+        print(report.pop("table"))
+    (out / "profile.json").write_text(json.dumps(found, indent=1) + "\n")
+
+
+def main() -> None:
+    """Run the parts, or one of them in this process."""
+    args = parse_args()
+    args.out = args.out.resolve()
+    args.out.mkdir(parents=True, exist_ok=True)
+    if args.run == "profile":
+        return run_profile(args.out, args.tiny)
+    if args.run:
+        return run_benchmarks(args.run, args.out, args.tiny)
+    ended = {}
+    for part in PARTS:
+        if part.name in (args.parts or [part.name]):
+            ended[part.name] = run_part(part, args)
+            print(part.name, ended[part.name], flush=True)
+    files = {
+        path.stem: json.loads(path.read_text()) for path in args.out.glob("*-*.json")
+    }
+    text = json.dumps(dict(parts=ended, benchmarks=files), indent=1)
+    (args.out / "results.json").write_text(text + "\n")
+    if any(part["ended"] != "done" for part in ended.values()):
+        raise SystemExit("Some parts did not end well; their logs say why.")
+    return None
+
+
+if __name__ == "__main__":
+    main()
