@@ -134,6 +134,24 @@ def variants_of(args: argparse.Namespace, settings: Settings) -> list[measure.Va
     return [getattr(side, build)(settings, *shared) for side in sides(args)]
 
 
+def able(
+    variants: list[measure.Variant],
+) -> tuple[list[measure.Variant], dict[str, str]]:
+    """The variants that can make a step, and the errors of the peers that cannot."""
+    found, failed = [], {}
+    for variant in variants:
+        try:
+            variant.step()
+        except Exception as error:
+            if variant.name == "ours":
+                raise
+            failed[variant.name] = f"{type(error).__name__}: {error}"
+        else:
+            found.append(variant)
+        variant.clear()
+    return found, failed
+
+
 def check(variants: list[measure.Variant], mode: str) -> str:
     """Compare the results of the first two sides; stops when they disagree."""
     first, second = (variant.step() for variant in variants[:2])
@@ -169,8 +187,10 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     """Measure every variant of the mode."""
     settings = settings_of(args)
     MMLogger.get_instance("benchmark").setLevel("ERROR")  # hosts report every init
-    variants = variants_of(args, settings)
+    variants, failed = able(variants_of(args, settings))
     report: dict[str, Any] = {"environment": environment(args), "results": {}}
+    if failed:
+        report["failed"] = failed
     if args.check and len(variants) > 1:
         report["check"] = check(variants, args.mode)
     times = measure.alternate(variants, args.repeats, settings.device)
@@ -249,6 +269,8 @@ def main() -> None:
     for name, figures in report["results"].items():
         if figures["note"]:
             print(f"{name}: {figures['note']}")
+    for name, error in report.get("failed", {}).items():
+        print(f"{name} cannot make this step: {error}")
     if "check" in report:
         print(report["check"])
     if args.json:

@@ -154,8 +154,8 @@ class HungarianAssigner:
     ) -> None:
         """Add to (L, Q, G) what (L, Q, K + 1) logits cost."""
         for cost in self.class_costs:
-            for layer, logits in zip(total, class_logits, strict=True):
-                layer += cost.weight * cost.pairwise(logits, target.labels)
+            values = cost.pairwise(class_logits.flatten(0, 1), target.labels)
+            total += cost.weight * values.view_as(total)
 
     def _add_box_costs(
         self,
@@ -172,10 +172,10 @@ class HungarianAssigner:
                 "Boxes are to be matched, but the network predicts none; give "
                 "SetCriterion its loss_bbox and loss_giou, which bring a box head."
             )
-        given = target.boxes
+        boxes = predictions.boxes[:, image].flatten(0, 1)
         for cost in self.box_costs:
-            for layer, boxes in zip(total, predictions.boxes[:, image], strict=True):
-                layer += cost.weight * cost.pairwise(boxes, given)
+            values = cost.pairwise(boxes, target.boxes)
+            total += cost.weight * values.view_as(total)
 
     def _add_mask_costs(
         self,
@@ -190,22 +190,40 @@ class HungarianAssigner:
         features, masks = _columns(predictions.mask_features[image], target)
         if features.shape[1] == 0:  # every pixel is void
             return
+        chunk = _CHUNK.get(features.device.type, _CHUNK["cuda"])
+        rows = max(1, chunk // features.shape[1])
+        # a layer at a time, or several where a chunk holds them
+        layers = max(1, rows // total.shape[1])
         given = SimpleNamespace(labels=target.labels, masks=masks[:, None])
-        for layer, class_logits, embed in zip(
-            total,
-            predictions.class_logits[:, image],
-            predictions.mask_embed[:, image],
+        for costs, class_logits, embed in zip(
+            total.split(layers),
+            predictions.class_logits[:, image].split(layers),
+            predictions.mask_embed[:, image].split(layers),
             strict=True,
         ):
-            logits = embed @ features  # (Q, P)
-            rows = max(1, _CHUNK.get(logits.device.type, 1 << 24) // logits.shape[1])
-            for part, block in zip(layer.split(rows), logits.split(rows), strict=True):
+            logits = embed.flatten(0, 1) @ features  # (layers * Q, P)
+            flat = costs.flatten(0, 1)
+            for part, block in zip(flat.split(rows), logits.split(rows), strict=True):
                 probs = block.sigmoid()
                 for cost in self.mask_costs:
                     part += cost.weight * cost.pairwise(block, probs, masks)
-            predicted = SimpleNamespace(scores=class_logits, masks=logits[:, None])
-            for other_cost in self.other_costs:
-                layer += other_cost(predicted, given)
+            self._add_other_costs(costs, class_logits, logits, given)
+
+    def _add_other_costs(
+        self,
+        total: Tensor,
+        class_logits: Tensor,
+        mask_logits: Tensor,
+        given: SimpleNamespace,
+    ) -> None:
+        """Add to (layers, Q, G) what costs of another package say."""
+        if not self.other_costs:
+            return
+        masks = mask_logits.view(*class_logits.shape[:2], 1, -1)
+        for layer, scores, logits in zip(total, class_logits, masks, strict=True):
+            predicted = SimpleNamespace(scores=scores, masks=logits)
+            for cost in self.other_costs:
+                layer += cost(predicted, given)
 
     def _guarded(
         self, tables: list[np.ndarray], names: Sequence[str]

@@ -38,7 +38,8 @@ def generalized_iou(a: Tensor, b: Tensor) -> Tensor:
 
 
 def _area(first: Tensor, last: Tensor) -> Tensor:
-    return (last - first).clamp(min=0).prod(dim=-1)
+    width, height = (last - first).clamp(min=0).unbind(dim=-1)
+    return width * height  # the backward pass of prod waits for the device
 
 
 def _joined(first: Tensor, second: Tensor) -> Tensor:

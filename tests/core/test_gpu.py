@@ -52,8 +52,8 @@ def problem(void=False):
 
 
 def losses_and_gradients(predictions, targets):
-    leaves = Predictions(*(x.clone().requires_grad_() for x in predictions[:3]))
-    losses = SetCriterion()(leaves, targets)
+    leaves = [x.clone().requires_grad_() for x in predictions[:3]]
+    losses = SetCriterion()(Predictions(*leaves), targets)
     grads = torch.autograd.grad(sum(losses.values()), leaves)
     return {k: v.detach().cpu() for k, v in losses.items()}, [x.cpu() for x in grads]
 
