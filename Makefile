@@ -5,7 +5,12 @@ VENV := .venv
 VENV_OPENMMLAB := .venv-openmmlab
 PIP_INSTALL := -m pip install --no-input --disable-pip-version-check
 
-.PHONY: help demo demo-panoptic test test-openmmlab lint
+# What the hosts need beside torch, timm, transformers and what these bring.
+WHEELS := onedl-mmengine onedl-mmcv onedl-mmsegmentation onedl-mmdetection addict yapf \
+    platformdirs termcolor terminaltables prettytable wcwidth ftfy pycocotools shapely \
+    imaug imagecorruptions-imaug
+
+.PHONY: help demo demo-panoptic test test-openmmlab lint gpu wheels
 .DEFAULT_GOAL := help
 
 help:
@@ -14,6 +19,8 @@ help:
 	@echo "make test            run the tests"
 	@echo "make test-openmmlab  run the tests of the host seams on upstream OpenMMLab"
 	@echo "make lint            ruff and mypy"
+	@echo "make gpu             tests, benchmarks and a training on a GPU, about 8 minutes"
+	@echo "make wheels          the hosts as wheels, for a GPU machine without network"
 	@echo ""
 	@echo "The first one creates $(VENV) (Python >= 3.10, several GB with torch)."
 	@echo "Another interpreter: make demo PYTHON=/path/to/python3"
@@ -35,6 +42,12 @@ lint: $(VENV)/ready
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
+
+gpu: $(VENV)/ready
+	$(VENV)/bin/python tools/gpu.py --out work_dirs/gpu
+
+wheels: $(VENV)/ready
+	$(VENV)/bin/python -m pip wheel --no-deps --wheel-dir wheels $(WHEELS)
 
 $(VENV)/ready: EXTRAS := onedl,test
 $(VENV_OPENMMLAB)/ready: EXTRAS := openmmlab,test

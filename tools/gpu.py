@@ -1,11 +1,10 @@
 """Run everything that needs a GPU: ``python tools/gpu.py --out FOLDER``.
 
 The parts run one after the other, most important first: the tests marked `gpu`, every
-mode of tools/benchmark.py beside the peers in float32 and in mixed precision, a profile
-of a training step, a short training. Each part is a process with a time limit of its
-own, so that none can take the time of the others; together they take less than eight
-minutes on a datacenter GPU. `--tiny` runs the same on the CPU with small sizes, to see
-that the script works.
+mode of tools/benchmark.py beside the peers in float32 and in mixed precision, the sizes
+of what is streamed, a profile of a training step, a short training. Each part is a
+process with a time limit of its own, so that none can take the time of the others.
+`--tiny` runs the same on the CPU with small sizes, to see that the script works.
 
 FOLDER gets a log of each part, the JSON of each benchmark and `results.json` with all
 of them. MASKFORMER_DATA, if set, is where the training finds CamVid; it trains on
@@ -20,6 +19,7 @@ import os
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -60,6 +60,7 @@ PARTS = (
     Part("criterion", 100),
     Part("train-step", 110),
     Part("inference", 60),
+    Part("chunks", 120),
     Part("profile", 50),
     Part("training", 120),
 )
@@ -157,6 +158,25 @@ def run_benchmarks(name: str, out: Path, tiny: bool) -> None:
         raise SystemExit("\n".join(failed))
 
 
+def run_chunks(out: Path, tiny: bool) -> None:
+    """Time and memory against the size of what is streamed at a time."""
+    sys.path[:0] = [str(ROOT / "tools")]
+    import torch
+
+    from benchmark_lib.chunks import chunk_costs
+
+    device, repeats, shrink = ("cpu", 1, 16) if tiny else ("cuda", 15, 1)
+    rows = []
+    for row in chunk_costs(torch.device(device), repeats, shrink):
+        rows.append(row)
+        print(
+            f"{row['case']:40} {row['side']:12} {1000 * row['median']:9.2f} ms "
+            f"{row['peak'] / 2**20:9.1f} MiB",
+            flush=True,
+        )
+        (out / "chunks.json").write_text(json.dumps(rows, indent=1) + "\n")
+
+
 def run_profile(out: Path, tiny: bool) -> None:
     """Kernels of a training step of ours: time on the device, calls, wall time."""
     sys.path[:0] = [str(ROOT / "tools")]
@@ -183,10 +203,10 @@ def main() -> None:
     args = parse_args()
     args.out = args.out.resolve()
     args.out.mkdir(parents=True, exist_ok=True)
-    if args.run == "profile":
-        return run_profile(args.out, args.tiny)
     if args.run:
-        return run_benchmarks(args.run, args.out, args.tiny)
+        runs = {"profile": run_profile, "chunks": run_chunks}
+        run = runs.get(args.run, partial(run_benchmarks, args.run))
+        return run(args.out, args.tiny)
     ended = {}
     for part in PARTS:
         if part.name in (args.parts or [part.name]):

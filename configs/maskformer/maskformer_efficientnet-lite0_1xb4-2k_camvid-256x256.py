@@ -1,5 +1,7 @@
 r"""MaskFormer with a pretrained EfficientNet-Lite0 on CamVid, minutes on a GPU.
 
+63.5 val mIoU after 1,000 iterations (docs/performance.md).
+
 MASKFORMER_DATA=/path/to/data python tools/train.py --amp \
         configs/maskformer/maskformer_efficientnet-lite0_1xb4-2k_camvid-256x256.py
 """

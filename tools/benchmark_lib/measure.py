@@ -70,6 +70,8 @@ def alternate(
     times: dict[str, list[tuple[float, float]]] = {
         variant.name: [] for variant in variants
     }
+    gc.collect()
+    gc.freeze()  # what is there already need not be looked through at every turn
     for turn in range(warmup + repeats):
         for variant in variants:
             variant.clear()
@@ -82,6 +84,7 @@ def alternate(
                 spent = time.perf_counter() - wall, time.process_time() - cpu
                 times[variant.name].append(spent)
             variant.clear()
+    gc.unfreeze()
     return times
 
 
