@@ -74,7 +74,7 @@ def test_memory_of_a_prediction():
     assert 80 <= int(found.replace(",", "")) < 800
 
 
-HEADER = "method,seeds,miou,miou_half_range,pq_st,pq_st_half_range"
+HEADER = "method,seeds,miou,miou_std,pq_st,pq_st_std"
 
 
 def comparison(path, *rows):
