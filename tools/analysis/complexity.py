@@ -47,7 +47,7 @@ def input_square(config: Config, path: str) -> tuple[int, int]:
     return size[0], size[0]
 
 
-def count(
+def measure(
     config: Config, path: str, args: argparse.Namespace
 ) -> tuple[Complexity, str]:
     """What a config costs, and of which images."""
