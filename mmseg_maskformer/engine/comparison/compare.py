@@ -184,11 +184,13 @@ def _scores_tasks(
 def _note_budgets(rows: list[Row]) -> None:
     """Say where a row's budget is not that of the first one."""
     first = rows[0].about
+    unknown = dict(crop="of many sizes", batch="", iterations="counted in epochs")
     for row in rows[1:]:
-        for key in ("crop", "batch", "iterations"):
+        for key, words in unknown.items():
             mine, other = getattr(row.about, key), getattr(first, key)
             if mine != other:
-                row.notes.append(f"{key} {mine}, but {other} in {first.name}")
+                note = f"{key} {mine or words}, but {other or words} in {first.name}"
+                row.notes.append(note)
 
 
 def _carry_out(task: Task, options: Options) -> bool:
