@@ -11,7 +11,12 @@ import pytest
 
 from mmseg_maskformer.engine.comparison import config as settings
 from mmseg_maskformer.engine.comparison.description import crop_size, describe
-from mmseg_maskformer.engine.comparison.kinds import complete_evaluators, kind_of
+from mmseg_maskformer.engine.comparison.kinds import (
+    INSTANCE,
+    PANOPTIC,
+    complete_evaluators,
+    kind_of,
+)
 from tests.conftest import REPOSITORY
 
 CONFIGS = REPOSITORY / "configs"
@@ -156,6 +161,15 @@ def test_configs_of_detectors_are_described(path, kind, expected):
     assert complete_evaluators(config) == given
     reason = "views are averaged for label maps only"
     assert settings.no_multi_scale(config) == reason
+
+
+def test_results_of_both_hosts_metrics_are_read():
+    ours = {"PQ": 40.5, "RQ_Th": 50.0, "SQ_St": 60.0, "mAcc": 3.0}
+    assert PANOPTIC.read(ours) == dict(pq=40.5, rq_th=50.0, sq_st=60.0)
+    host = {"coco_panoptic/PQ": 41.0, "coco_panoptic/PQ_th": 0.0}
+    assert PANOPTIC.read(host) == dict(pq=41.0, pq_th=0.0)
+    masks = {"coco/segm_mAP_50": 0.875, "coco/segm_mAP_l": -1, "coco/bbox_mAP": 0.5}
+    assert INSTANCE.read(masks) == dict(ap50=87.5)  # -1: no object of the size
 
 
 def test_a_config_that_is_neither_kind_is_an_error():
