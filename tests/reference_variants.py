@@ -118,3 +118,28 @@ def criterion_with_fixed_matching(
         terms = reference.layer_losses(*layer, targets, weights, pairs=pairs)
         losses.update({prefix + x: factors[x] * terms[x] for x in terms})
     return losses
+
+
+def iterative_map(
+    class_logits: Tensor, probs: Tensor, void: int, threshold: float
+) -> tuple[Tensor, int]:
+    """Labels (H, W) of the semantic rule without masks that contribute little.
+
+    `probs (Q, H, W)` are mask probabilities at the size of the result. The second value
+    is how often the rule was applied.
+    """
+    classes = class_logits.softmax(-1)[:, :-1].to(probs)
+    kept, rounds = list(range(len(probs))), 0
+    while kept:
+        rounds += 1
+        labels = torch.einsum("qk,qhw->khw", classes[kept], probs[kept]).argmax(0)
+        staying = []
+        for q in kept:
+            mask = probs[q] >= 0.5
+            area, own = int(mask.sum()), labels == int(classes[q].argmax())
+            if area and int((mask & own).sum()) / area >= threshold:
+                staying.append(q)
+        if staying == kept:
+            return labels, rounds
+        kept = staying
+    return torch.full(probs.shape[1:], void), rounds

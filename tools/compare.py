@@ -1,9 +1,10 @@
-"""Compare segmentors on one data set: quality, size, speed and memory.
+"""Compare models on one data set: quality, size, speed and memory.
 
     python tools/compare.py CONFIG CONFIG ... --train --iterations 4000 --seeds 0 1
 
-Configs are those of this package or of MMSegmentation. Writes comparison.md,
-comparison.csv and comparison.png into --out. What --out already holds is not done
+Configs are those of this package, of MMSegmentation or of MMDetection: semantic,
+panoptic or instance, all of one kind. Writes comparison.md, comparison.csv and
+comparison.png into --out. What --out already holds is not done
 again, and a training goes on where it stopped. docs/comparison.md says more.
 """
 

@@ -18,10 +18,10 @@ class PredictionOptions:
         crop_size: height and width of the windows, in slide mode.
         stride: from window to window, at most ``crop_size``, in slide mode.
         semantic_rule: "semantic" (the class of the highest sum over queries), "general"
-            (the class of the query that wins the pixel), or "iterative" (the same,
-            repeated without queries that win little of their mask).
-        object_mask_thr: class probability above which a query competes in the last two.
-        iou_thr: least share of its mask that a query of "iterative" must win.
+            (the class of the query that wins the pixel), or "iterative" ("semantic",
+            repeated without the masks that contribute little to the labels).
+        object_mask_thr: class probability above which a query of "general" competes.
+        iou_thr: least share of its mask that must have its class in "iterative".
         layer: the decoder layer that answers; -1 is the last.
         uncertainty: add maps of confidence, entropy and no-object mass.
         seg_logits: make K x H x W scores as the host does, and give them.
@@ -67,7 +67,7 @@ class PredictionOptions:
             self._check_windows()
 
     def _check_exclusive(self) -> None:
-        """What needs score maps cannot be had of queries that compete."""
+        """What needs score maps cannot be had of rules that give labels."""
         wanted = dict(
             mode=self.mode == "slide",
             uncertainty=self.uncertainty,
@@ -77,7 +77,8 @@ class PredictionOptions:
             key = next(key for key, value in wanted.items() if value)
             raise ValueError(
                 f"test_cfg.{key}={getattr(self, key)!r} needs the scores of classes, "
-                f"and semantic_rule={self.semantic_rule!r} has none; leave one out."
+                f"and semantic_rule={self.semantic_rule!r} gives labels alone; leave "
+                "one out."
             )
         if self.uncertainty and self.seg_logits:
             raise ValueError(

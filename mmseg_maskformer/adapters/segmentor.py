@@ -71,8 +71,8 @@ class MaskFormerSegmentor(EncoderDecoder):
         options = PredictionOptions.read(self.test_cfg)
         if options.semantic_rule != "semantic" and self._per_pixel:
             raise ValueError(
-                f"test_cfg.semantic_rule={options.semantic_rule!r} lets queries "
-                "compete, and a per-pixel model has none; leave it out."
+                f"test_cfg.semantic_rule={options.semantic_rule!r} chooses among "
+                "queries, and a per-pixel model has none; leave it out."
             )
         return options
 

@@ -153,7 +153,7 @@ class MaskFormerHead(PredictionHead):
         image = (class_logits, mask_logits, frame, self.ignore_index)
         if options.semantic_rule == "general":
             return general_labels(*image, options.object_mask_thr)
-        return iterative_labels(*image, options.object_mask_thr, options.iou_thr)
+        return iterative_labels(*image, options.iou_thr)
 
 
 def _name(meta: dict, index: int) -> str:

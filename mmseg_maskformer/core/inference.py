@@ -102,8 +102,10 @@ def general_labels(
     Returns:
         (H_out, W_out) int64 labels.
     """
-    args = (class_logits, mask_logits, frame, void, score_threshold)
-    return iterative_labels(*args, overlap_threshold=0.0, tile=tile)  # drops nothing
+    kept, scores, labels = confident_queries(class_logits, score_threshold)
+    winners, *_ = compete(mask_logits[kept], scores, frame, tile)
+    table = torch.cat([labels, labels.new_tensor([void])])
+    return table[winners.long()]  # without a query the winner is number 0: void
 
 
 def iterative_labels(
@@ -111,26 +113,55 @@ def iterative_labels(
     mask_logits: Tensor,
     frame: Frame,
     void: int,
-    score_threshold: float = 0.3,
     overlap_threshold: float = 0.3,
     tile: int | None = None,
 ) -> Tensor:
-    """:func:`general_labels`, repeated without the queries that contribute little.
+    """:func:`semantic_labels`, repeated without the masks that contribute little.
 
-    A query that wins fewer pixels than ``overlap_threshold`` of those where its mask
-    probability is at least 1/2 leaves, and the others compete again, until none leaves.
-    That is after one repetition: whoever stays can only win more. From the paper as it
-    was first submitted; arguments as above.
+    The class of a mask is the best of its K classes, its area the pixels where its
+    probability is at least 1/2, and its contribution the share of these pixels whose
+    label is its class. Masks without area, or with a contribution below the threshold,
+    leave together, and the semantic rule is applied to the rest, until none leaves.
+    From the paper as it was first submitted.
+
+    Args:
+        class_logits: (Q, K + 1).
+        mask_logits: (Q, h, w).
+        frame: the image's place in the input, and the size of the result.
+        void: label of every pixel where no mask is left.
+        overlap_threshold: least contribution of a mask, between 0 and 1.
+        tile: elements of an intermediate result, at least one row; default by device.
+
+    Returns:
+        (H_out, W_out) int64 labels.
     """
-    kept, scores, labels = confident_queries(class_logits, score_threshold)
-    masks = mask_logits[kept]
-    winners, won, claimed = compete(masks, scores, frame, tile)
-    stays = won >= overlap_threshold * claimed.double()
-    if not stays.all():
-        labels = labels[stays]
-        winners, *_ = compete(masks[stays], scores[stays], frame, tile)
-    table = torch.cat([labels, labels.new_tensor([void])])
-    return table[winners.long()]  # without a query the winner is number 0: void
+    tile = tile or tile_size(mask_logits.device)
+    probs = class_probs(class_logits)
+    while len(probs):
+        labels, agreed, claimed = _contributions(probs, mask_logits, frame, tile)
+        stays = (claimed > 0) & (agreed.double() / claimed >= overlap_threshold)
+        if stays.all():
+            return labels
+        probs, mask_logits = probs[stays], mask_logits[stays]
+    return mask_logits.new_full(frame.out_size, void, dtype=torch.int64)
+
+
+def _contributions(
+    probs: Tensor, mask_logits: Tensor, frame: Frame, tile: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Labels (H, W) of the semantic rule, and two counts of pixels (n,) of n masks.
+
+    The counts are those of a mask's pixels that have its class, and of all its pixels.
+    """
+    classes = probs.argmax(dim=1)[:, None, None]
+    labels = classes.new_zeros(frame.out_size)
+    agreed, claimed = classes.new_zeros(2, len(probs))
+    for rows, masks in mask_bands(mask_logits, frame, tile, torch.sigmoid):
+        labels[rows] = _best(masks, probs, tile)
+        half = masks >= 0.5
+        claimed += half.flatten(1).sum(dim=1)
+        agreed += (half & (labels[rows] == classes)).flatten(1).sum(dim=1)
+    return labels, agreed, claimed
 
 
 def _best(masks: Tensor, probs: Tensor, tile: int) -> Tensor:

@@ -1,13 +1,18 @@
-"""Parameters and multiply-adds of a segmentor, part by part."""
+"""Parameters and multiply-adds of a model of either host, part by part."""
 
 from __future__ import annotations
 
 import copy
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
+from mmengine.config import Config
+from mmengine.dataset import pseudo_collate
+from mmengine.registry import DATASETS
+from mmengine.structures import BaseDataElement
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -35,29 +40,78 @@ class Complexity:
 
 
 def measure_complexity(model: nn.Module, size: tuple[int, int]) -> Complexity:
-    """Count a segmentor on one image; nothing is computed and the model stays as it is.
+    """Count a model on one image; the model stays as it is.
 
     The last part of a model of ours is what the paper's count includes beside the
     network: the sum over queries of class probability times mask, at the size of the
-    input. Another head is one part, counted as it predicts.
+    input. Another head is one part, counted as it predicts, and so is a detector that
+    consists of more than one head. Nothing is computed, but of such a detector.
 
     Args:
         model: a segmentor or detector of the host, with a head of ours or another.
         size: height and width of the input.
     """
     parameters = sum(x.numel() for x in model.parameters() if x.requires_grad)
-    model = copy.deepcopy(model).eval().requires_grad_(False).to("meta")
+    model = copy.deepcopy(model).eval().requires_grad_(False)
     parts: dict[str, int] = {}
+    head = getattr(model, "panoptic_head", getattr(model, "decode_head", None))
+    if head is None:
+        image = torch.zeros(1, 3, *size, device=next(model.parameters()).device)
+        _count(parts, "detector", model.predict, image, [_sample(size)])
+        return Complexity(parameters, parts)
+    model = model.to("meta")
     image = torch.empty(1, 3, *size, device="meta")
     features = _count(parts, "backbone", model.extract_feat, image)
-    panoptic = hasattr(model, "panoptic_head")
-    head = model.panoptic_head if panoptic else model.decode_head
     if isinstance(head, PredictionHead):
         _count_network(parts, head.network, features, size)
+    elif hasattr(model, "panoptic_head"):
+        _count(parts, "panoptic head", head.predict, features, [_sample(size)])
     else:
-        metas = [dict(img_shape=size)]
+        metas = [_sample(size).metainfo]
         _count(parts, "decode head", head.predict, features, metas, model.test_cfg)
     return Complexity(parameters, parts)
+
+
+def mean_complexity(model: nn.Module, sizes: Sequence[tuple[int, int]]) -> Complexity:
+    """The mean over images of these sizes, as the paper counts on COCO.
+
+    Args:
+        model: as in :func:`measure_complexity`.
+        sizes: height and width of the input for each image, at least one.
+    """
+    counted = [
+        (measure_complexity(model, size), number)
+        for size, number in Counter(sizes).items()
+    ]
+    first = counted[0][0]
+    parts = {
+        name: round(sum(x.multiply_adds[name] * n for x, n in counted) / len(sizes))
+        for name in first.multiply_adds
+    }
+    return Complexity(first.parameters, parts)
+
+
+def input_sizes(config: Config, model: nn.Module, images: int) -> list[tuple[int, int]]:
+    """Height and width of the network's input for the first validation images.
+
+    Args:
+        config: of either host, with its data in place.
+        model: of this config; its preprocessor may pad.
+        images: how many; all where there are fewer.
+    """
+    dataset = DATASETS.build(config.val_dataloader.dataset)
+    sizes = []
+    for index in range(min(images, len(dataset))):
+        batch = pseudo_collate([dataset[index]])
+        height, width = model.data_preprocessor(batch, False)["inputs"].shape[-2:]
+        sizes.append((height, width))
+    return sizes
+
+
+def _sample(size: tuple[int, int]) -> BaseDataElement:
+    """What heads of the hosts want to know about an image."""
+    shapes = dict.fromkeys(("img_shape", "ori_shape", "batch_input_shape"), size)
+    return BaseDataElement(metainfo=dict(shapes, scale_factor=(1.0, 1.0)))
 
 
 def _count_network(

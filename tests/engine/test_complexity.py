@@ -6,15 +6,15 @@ import pytest
 from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
 
-from mmseg_maskformer.engine.complexity import measure_complexity
+from mmseg_maskformer.engine.complexity import mean_complexity, measure_complexity
 from tests.conftest import REPOSITORY
 from tests.scripts import run_script
 
 CONFIGS = REPOSITORY / "configs"
 
 
-def build(config):
-    init_default_scope("mmseg")
+def build(config, scope="mmseg"):
+    init_default_scope(scope)
     return MODELS.build(Config.fromfile(CONFIGS / f"{config}.py").model)
 
 
@@ -134,6 +134,29 @@ def test_the_head_of_mmseg_costs_five_more_layers_of_masks():
     assert peer.total - ours.total == 5 * 50 * 256 * 64**2
 
 
+@pytest.mark.mmdet
+def test_the_head_of_mmdet_makes_masks_after_every_layer_but_sums_no_scores():
+    pytest.importorskip("mmdet")
+    name = "maskformer_r18-6enc_1xb4-5k_dsb2018-panoptic"
+    folders = ("maskformer/", "peers/mmdet-")
+    models = [build(f"{folder}{name}", "mmdet") for folder in folders]
+    ours, peer = (measure_complexity(model, (256, 192)) for model in models)
+    assert set(peer.multiply_adds) == {"backbone", "panoptic head"}
+    assert peer.parameters == ours.parameters
+    sums = 2 * 100 * 256 * 192  # two classes, 100 queries
+    assert ours.multiply_adds["semantic inference"] == sums
+    # two more layers' masks of 64 channels on 64 x 48 cells
+    assert peer.total - ours.total == 2 * 100 * 64 * 64 * 48 - sums
+
+
+def test_the_mean_over_images_weighs_every_size():
+    model = build("demo/maskformer_tiny_scenes")
+    small, large = (measure_complexity(model, (side, side)) for side in (64, 128))
+    found = mean_complexity(model, [(64, 64), (128, 128), (64, 64), (64, 64)])
+    assert found.parameters == small.parameters
+    assert found.total == pytest.approx((3 * small.total + large.total) / 4, abs=9)
+
+
 def test_counting_leaves_the_model_as_it_is():
     model = build("demo/maskformer_tiny_scenes").train()
     weight = model.decode_head.network.class_head.weight
@@ -154,6 +177,16 @@ def test_tool_counts_the_demo_at_the_size_of_its_scenes(monkeypatch, capsys):
     coarse, laterals = 9 * 128 * 64, 64 * (16**2 * (64 + 32) + 32**2 * 16)
     count = 16**2 * coarse + laterals + 9 * 64 * 64 * (2 * 16**2 + 2 * 32**2)
     assert f"pixel decoder        {count / 1e9:8.2f} G" in printed
+
+
+def test_tool_averages_over_validation_images(monkeypatch, capsys):
+    config = CONFIGS / "demo/maskformer_tiny_scenes.py"
+    size = "val_dataloader.dataset.scene.size=(64, 96)"
+    command = ("analysis/complexity.py", config, "--images", 3, "--cfg-options", size)
+    run_script(monkeypatch, *command)
+    assert "over 3 images, 64 x 96 on average" in capsys.readouterr().out
+    with pytest.raises(SystemExit, match="--images 0: give 1 or more"):
+        run_script(monkeypatch, "analysis/complexity.py", config, "--images", 0)
 
 
 def test_a_config_without_a_size_is_a_sentence(monkeypatch, tmp_path):

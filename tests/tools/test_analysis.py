@@ -74,7 +74,7 @@ def test_memory_of_a_prediction():
     assert 80 <= int(found.replace(",", "")) < 800
 
 
-HEADER = "method,seeds,miou,miou_half_range,pq_st,pq_st_half_range"
+HEADER = "method,seeds,miou,miou_std,pq_st,pq_st_std"
 
 
 def comparison(path, *rows):
@@ -124,3 +124,16 @@ def test_tables_that_say_nothing_clear(monkeypatch, tmp_path, rows, times, messa
 def test_tables_without_classes_or_file_are_named(monkeypatch, argument):
     with pytest.raises(SystemExit, match=f"^{argument} is no number of classes with"):
         run_script(monkeypatch, "analysis/scores_by_classes.py", argument)
+
+
+def test_speed_over_validation_images(monkeypatch, tmp_path, capsys):
+    config = Config.fromfile(LEAF)
+    init_default_scope("mmseg")
+    weights = tmp_path / "weights.pth"
+    torch.save(dict(state_dict=MODELS.build(config.model).state_dict()), weights)
+    command = ("analysis/speed.py", LEAF, weights, "--images", 7, "--cfg-options")
+    workers = ("num_workers=0", "persistent_workers=False")
+    options = [f"val_dataloader.{x}" for x in workers]
+    run_script(monkeypatch, *command, *options)
+    printed = capsys.readouterr().out
+    assert re.search(r"^[\d.]+ images/s: 2 images in", printed, re.M)  # of seven

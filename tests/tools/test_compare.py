@@ -50,6 +50,19 @@ def test_costs_of_the_demo(costs):
     assert found["precision"] == ""
 
 
+@pytest.mark.mmdet
+def test_costs_of_the_panoptic_demo(costs):
+    pytest.importorskip("mmdet")
+    overrides = {**SMALL, "val_dataloader.dataset.scene.size": (64, 96)}
+    path = DEMO.replace("_scenes.py", "_scenes-panoptic.py")
+    found = costs.measure_costs(read_config(path, overrides), repeats=1)
+    assert found["flops_images"] == 6
+    assert found["test_size"] == [64, 96]
+    head = 20 * 12 * 64 * 96  # the sum over 20 queries of 12 classes, see the parts
+    assert found["multiply_adds"] > 10 * head
+    assert found["training_bytes"] > 4 * found["parameters"]
+
+
 def test_training_memory_grows_with_the_batch(costs):
     """At the peak there are activations, hardly a gradient yet: twice the images."""
     found = []

@@ -1,9 +1,11 @@
 """Parameters and FLOPs (multiply-adds) of configs, beside each other.
 
 python tools/analysis/complexity.py configs/maskformer/*_ade20k-*.py
+python tools/analysis/complexity.py configs/maskformer/*_coco-panoptic.py --images 100
 
 One image of the config's crop, its height on both sides as in the paper, or of a
-rendered scene, unless --size says another.
+rendered scene, unless --size says another. --images averages over validation images,
+resized and padded as in evaluation: the paper's count on COCO.
 """
 
 from __future__ import annotations
@@ -13,7 +15,12 @@ import argparse
 from mmengine.config import Config
 
 from mmseg_maskformer.engine.arguments import add_cfg_options, image_size
-from mmseg_maskformer.engine.complexity import measure_complexity
+from mmseg_maskformer.engine.complexity import (
+    Complexity,
+    input_sizes,
+    mean_complexity,
+    measure_complexity,
+)
 from mmseg_maskformer.engine.launch import read_config, untrained_model
 
 
@@ -23,7 +30,11 @@ def parse_args() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("configs", nargs="+")
-    parser.add_argument("--size", type=image_size, help="S or HxW of the image")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--size", type=image_size, help="S or HxW of the image")
+    which.add_argument(
+        "--images", type=int, help="average over so many validation images"
+    )
     add_cfg_options(parser)
     return parser.parse_args()
 
@@ -36,16 +47,32 @@ def input_square(config: Config, path: str) -> tuple[int, int]:
     return size[0], size[0]
 
 
+def measure(
+    config: Config, path: str, args: argparse.Namespace
+) -> tuple[Complexity, str]:
+    """What a config costs, and of which images."""
+    if args.images is None:
+        size = args.size or input_square(config, path)
+        found = measure_complexity(untrained_model(config), size)
+        return found, f"at {size[0]} x {size[1]}"
+    if args.images < 1:
+        raise SystemExit(f"--images {args.images}: give 1 or more.")
+    model = untrained_model(config)
+    sizes = input_sizes(config, model, args.images)
+    height, width = (sum(side) / len(sizes) for side in zip(*sizes, strict=True))
+    mean = f"{height:.0f} x {width:.0f}"
+    return mean_complexity(model, sizes), f"over {len(sizes)} images, {mean} on average"
+
+
 def main() -> None:
     """Print one row a config, and the parts below it."""
     args = parse_args()
     for path in args.configs:
         config = read_config(path, args.cfg_options)
-        size = args.size or input_square(config, path)
-        found = measure_complexity(untrained_model(config), size)
+        found, images = measure(config, path, args)
         print(
-            f"{path}: {found.parameters:,} parameters, {found.total / 1e9:.1f} G at "
-            f"{size[0]} x {size[1]}"
+            f"{path}: {found.parameters:,} parameters, {found.total / 1e9:.1f} G "
+            f"{images}"
         )
         for part, count in found.multiply_adds.items():
             print(f"    {part:20} {count / 1e9:8.2f} G")

@@ -64,7 +64,7 @@ def read_tables(tables: list[str], metric: str) -> Scores:
         found[int(classes)] = {
             row["method"]: Spread(
                 float(row[metric]),
-                float(row[f"{metric}_half_range"]),
+                float(row[f"{metric}_std"]),
                 int(row["seeds"]),
             )
             for row in rows
@@ -97,7 +97,7 @@ def markdown(scores: dict[str, Scores]) -> str:
 def _gain(scores: dict[str, Spread], name: str, first: str) -> str:
     if not {name, first} <= set(scores):
         return "-"
-    return f"{scores[name].mean - scores[first].mean:+.2f}"
+    return f"{scores[name].median - scores[first].median:+.2f}"
 
 
 def plot(scores: dict[str, Scores], path: Path) -> None:
@@ -108,8 +108,8 @@ def plot(scores: dict[str, Scores], path: Path) -> None:
     for axes, (metric, tables) in zip(panels[0], scores.items(), strict=True):
         for name in methods(tables):
             held = {k: row[name] for k, row in tables.items() if name in row}
-            means = [score.mean for score in held.values()]
-            spread = [score.half_range for score in held.values()]
+            means = [score.median for score in held.values()]
+            spread = [score.deviation for score in held.values()]
             axes.errorbar(
                 list(held), means, spread, fmt="o-", label=name, markersize=4, capsize=3
             )

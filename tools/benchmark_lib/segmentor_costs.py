@@ -1,4 +1,4 @@
-"""What one segmentor of a config costs: parameters, FLOPs, time and memory."""
+"""What the model of a config costs: parameters, FLOPs, time and memory."""
 
 from __future__ import annotations
 
@@ -15,16 +15,22 @@ from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
 from torch import Tensor, nn
 
-from mmseg_maskformer.engine.comparison.config import crop_size
+from mmseg_maskformer.engine.comparison.description import crop_size
 from mmseg_maskformer.engine.comparison.jobs import read_job, store_part
-from mmseg_maskformer.engine.complexity import measure_complexity
+from mmseg_maskformer.engine.comparison.kinds import SEMANTIC, kind_of
+from mmseg_maskformer.engine.complexity import (
+    input_sizes,
+    mean_complexity,
+    measure_complexity,
+)
 from mmseg_maskformer.engine.launch import untrained_model
 from mmseg_maskformer.engine.progress import quiet_host
 
-from . import measure
+from . import detector_batches, measure
 from .inputs import Settings, label_maps
 
 REPEATS = 7
+FLOPS_IMAGES = 100  # of the validation set, as the paper counts on COCO
 SEGMENTS = 9  # of a training image: about the mean of ADE20K
 PRECISIONS = {"AmpOptimWrapper": "float16", "BFloat16OptimWrapper": "bfloat16"}
 
@@ -41,30 +47,49 @@ def measure_costs(config: Config, repeats: int) -> dict[str, Any]:
     device = torch.device(get_device())
     torch.manual_seed(0)
     model = untrained_model(config).to(device)
-    crop = crop_size(config)
-    complexity = measure_complexity(model, crop)
-    batch = test_batch(config, crop)
-    inference = measure.Variant("inference", lambda: infer(model, batch))
+    semantic = kind_of(config) is SEMANTIC
+    one, several = (_semantic_batches if semantic else _detector_batches)(config)
+    sizes = [] if semantic else input_sizes(config, model, FLOPS_IMAGES)
+    complexity = (
+        mean_complexity(model, sizes)
+        if sizes
+        else measure_complexity(model, crop_size(config))
+    )
+    inference = measure.Variant("inference", lambda: infer(model, one))
     times = measure.alternate([inference], repeats, device, warmup=2)
     precision = training_precision(config)
-    step = training_step(model, training_batch(config, crop), device, precision)
+    step = training_step(model, several, device, precision)
     return dict(
         parameters=complexity.parameters,
         multiply_adds=complexity.total,
+        flops_images=len(sizes),
         seconds=[wall for wall, _ in times["inference"]],
         inference_bytes=measure.memory(inference, device)["peak"],
         training_bytes=measure.memory(step, device)["peak"],
-        test_size=list(batch["inputs"][0].shape[-2:]),
+        test_size=list(one["inputs"][0].shape[-2:]),
         machine=machine(device),
         precision=f", in {precision}".replace("torch.", "") if precision else "",
     )
 
 
+def _semantic_batches(config: Config) -> tuple[dict[str, list], dict[str, list]]:
+    """An image to predict, and images to train on."""
+    crop = crop_size(config)
+    return test_batch(config, crop), training_batch(config, crop)
+
+
+def _detector_batches(config: Config) -> tuple[dict[str, list], dict[str, list]]:
+    """The same of panoptic and instance configs, from their data."""
+    one = detector_batches.validation_batch(config)
+    return one, detector_batches.training_batch(config)
+
+
 def infer(model: nn.Module, batch: dict[str, list]) -> Tensor:
-    """Label map of the first image, as an evaluation makes it."""
+    """Predict the first image as an evaluation does; its label map, if it has one."""
     with torch.no_grad():
-        samples = model.eval().test_step(dict(batch))
-    return samples[0].pred_sem_seg.data
+        (sample,) = model.eval().test_step(dict(batch))
+    labels = sample.get("pred_sem_seg")
+    return torch.zeros(0) if labels is None or "data" not in labels else labels.data
 
 
 def training_step(

@@ -16,7 +16,9 @@ from mmseg_maskformer.engine.launch import require_file
 from mmseg_maskformer.engine.progress import quiet_host
 
 from . import config as settings
+from .description import describe
 from .jobs import Job, carry_out, decide, set_aside, valid_parts
+from .kinds import kind_of
 from .plot import plot
 from .table import Row, markdown, preface, table_csv
 
@@ -127,7 +129,10 @@ def _check(options: Options) -> None:
 
 def _tasks(options: Options) -> list[Task]:
     """Costs of every config first, then its scores, config by config."""
-    configs = [settings.read_config(x, options.overrides) for x in options.configs]
+    configs = [
+        settings.read_config(x, options.overrides, training=options.train)
+        for x in options.configs
+    ]
     settings.check_same_data(configs)
     costs: list[Task] = []
     scores: list[Task] = []
@@ -136,7 +141,7 @@ def _tasks(options: Options) -> list[Task]:
             config, options.seeds[0], options.iterations, options.amp
         )
         seeds = 1 if options.checkpoints else len(options.seeds)
-        row = Row(settings.describe(config), seeds=seeds, notes=notes)
+        row = Row(describe(config), kind_of(config), seeds=seeds, notes=notes)
         costs.append(_costs_task(row, config, options))
         scores += _scores_tasks(row, config, index, options)
     _note_budgets([task.row for task in costs])
@@ -179,11 +184,13 @@ def _scores_tasks(
 def _note_budgets(rows: list[Row]) -> None:
     """Say where a row's budget is not that of the first one."""
     first = rows[0].about
+    unknown = dict(crop="of many sizes", batch="", iterations="counted in epochs")
     for row in rows[1:]:
-        for key in ("crop", "batch", "iterations"):
+        for key, words in unknown.items():
             mine, other = getattr(row.about, key), getattr(first, key)
             if mine != other:
-                row.notes.append(f"{key} {mine}, but {other} in {first.name}")
+                note = f"{key} {mine or words}, but {other or words} in {first.name}"
+                row.notes.append(note)
 
 
 def _carry_out(task: Task, options: Options) -> bool:

@@ -1,4 +1,4 @@
-"""A picture of a comparison: quality against speed, and recognition of segments."""
+"""A picture of a comparison: quality against speed, and further scores."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from .table import Row, Spread
-
-_BARS = {"pq_st": "PQ-St", "sq_st": "SQ-St", "rq_st": "RQ-St"}
 
 
 def plot(rows: list[Row], path: Path) -> str | None:
@@ -44,33 +42,35 @@ def _quality_and_speed(axes: Any, rows: list[Row], names: list[str]) -> None:
     largest = max(row.costs.get("parameters", 1) for row in rows)
     speeds = sorted(x.images_per_second for x in rows if x.images_per_second)
     for row, name in zip(rows, names, strict=True):
-        score = row.score("miou")
+        score = row.score(row.kind.main)
         if row.images_per_second is None or score is None:
             continue
-        point = (row.images_per_second, score.mean)
+        point = (row.images_per_second, score.median)
         parameters = row.costs["parameters"]
-        axes.errorbar(*point, yerr=score.half_range, color="black", linewidth=1)
+        axes.errorbar(*point, yerr=score.deviation, color="black", linewidth=1)
         axes.scatter(*point, s=400 * parameters / largest, alpha=0.6)
         # neighbours have their names above and below in turn
         height = (12, -20)[speeds.index(row.images_per_second) % 2]
         place = dict(xytext=(0, height), textcoords="offset points", ha="center")
         text = f"{name}, {parameters / 1e6:.1f}M"
         axes.annotate(text, point, **place, fontsize=8)
-    axes.set(xlabel="images per second", ylabel="mIoU")
+    kind = rows[0].kind
+    axes.set(xlabel="images per second", ylabel=kind.scores[kind.main])
     axes.margins(0.3)
     axes.grid(alpha=0.3)
 
 
 def _segments(axes: Any, rows: list[Row], names: list[str]) -> None:
-    """Bars of panoptic quality with every class one segment."""
+    """Bars of the kind's other scores."""
+    bars = {name: rows[0].kind.scores[name] for name in rows[0].kind.bars}
     width = 0.8 / len(rows)
     for index, (row, name) in enumerate(zip(rows, names, strict=True)):
-        found = [row.score(key) or Spread(0.0, 0.0, 0) for key in _BARS]
+        found = [row.score(key) or Spread(0.0, 0.0, 0) for key in bars]
         shift = (index - (len(rows) - 1) / 2) * width
-        places = [x + shift for x in range(len(_BARS))]
-        spreads = [x.half_range for x in found]
-        axes.bar(places, [x.mean for x in found], width, yerr=spreads, label=name)
-    axes.set_xticks(range(len(_BARS)), list(_BARS.values()))
+        places = [x + shift for x in range(len(bars))]
+        spreads = [x.deviation for x in found]
+        axes.bar(places, [x.median for x in found], width, yerr=spreads, label=name)
+    axes.set_xticks(range(len(bars)), list(bars.values()))
     axes.set_ylim(bottom=0)
     axes.grid(axis="y", alpha=0.3)
     columns = 3 if max(map(len, names)) < 20 else 1  # above the bars, not on them

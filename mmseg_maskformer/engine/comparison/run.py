@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from mmengine.config import Config
 from mmengine.runner import Runner
 
 from mmseg_maskformer.engine.progress import ProgressHook, quiet_host
 from mmseg_maskformer.engine.resuming import newest_checkpoint
+from mmseg_maskformer.engine.speed import timed_predictions
 
 from .config import multi_scale
 from .jobs import read_job, store_part, valid_parts
-
-_SCORES = {
-    "mIoU": "miou",
-    "aAcc": "pixel_accuracy",
-    "mAcc": "class_accuracy",
-    "PQ": "pq_st",
-    "SQ": "sq_st",
-    "RQ": "rq_st",
-}
+from .kinds import Kind, kind_of
 
 
 def run_scores(folder: Path) -> None:
@@ -33,12 +28,13 @@ def run_scores(folder: Path) -> None:
     job, progress = read_job(folder), ProgressHook()
     with quiet_host():
         config = Config.fromfile(folder / "config.py")
+        kind = kind_of(config)
         checkpoint = job.checkpoint or train(config, folder, progress)
         have = valid_parts(folder, job)
         for part in [x for x in job.parts if x not in have]:
             chosen = multi_scale(config) if part == "multi" else config
             chosen = evaluation_config(chosen, checkpoint, folder / part)
-            store_part(folder, job, part, evaluate(chosen, progress))
+            store_part(folder, job, part, evaluate(chosen, kind, progress))
 
 
 def train(config: Config, folder: Path, progress: ProgressHook) -> str:
@@ -78,9 +74,10 @@ def evaluation_config(config: Config, checkpoint: str, folder: Path) -> Config:
     return config
 
 
-def evaluate(config: Config, progress: ProgressHook) -> dict[str, float]:
-    """Scores in percent."""
+def evaluate(config: Config, kind: Kind, progress: ProgressHook) -> dict[str, Any]:
+    """Scores in percent, and the time of each image: ``seconds`` of ``images``."""
     runner = Runner.from_cfg(config)
     runner.register_hook(progress)
-    found = runner.test()
-    return {name: float(found[key]) for key, name in _SCORES.items() if key in found}
+    with timed_predictions(runner.model) as times:
+        found = runner.test()
+    return {**kind.read(found), **asdict(times)}

@@ -6,19 +6,21 @@ import csv
 import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from statistics import mean, median
+from statistics import median, pstdev
 from typing import Any, NamedTuple
 
-from .config import Description
-
-SCORES = ("miou", "miou_ms", "pq_st", "sq_st", "rq_st")
+from .description import Description
+from .kinds import SEMANTIC, Kind
 
 
 class Spread(NamedTuple):
-    """Mean of a score over seeds, and half the distance of lowest and highest."""
+    """Median of a score over runs, and their standard deviation, as in the paper.
 
-    mean: float
-    half_range: float
+    The deviation is that of the runs themselves, from the mean of n squares.
+    """
+
+    median: float
+    deviation: float
     seeds: int
 
     @classmethod
@@ -26,11 +28,11 @@ class Spread(NamedTuple):
         """None without values."""
         if not values:
             return None
-        return cls(mean(values), (max(values) - min(values)) / 2, len(values))
+        return cls(median(values), pstdev(values), len(values))
 
     def __str__(self) -> str:
-        tail = f" ± {self.half_range:.2f}" if self.seeds > 1 else ""
-        return f"{self.mean:.2f}{tail}"
+        tail = f" ± {self.deviation:.2f}" if self.seeds > 1 else ""
+        return f"{self.median:.2f}{tail}"
 
 
 @dataclass
@@ -39,6 +41,7 @@ class Row:
 
     Args:
         about: method, backbone and budget.
+        kind: of segmentation.
         costs: parameters, multiply-adds, seconds, bytes; empty where not measured.
         single: scores of every seed, by name.
         multi: the same with scales and flips.
@@ -47,6 +50,7 @@ class Row:
     """
 
     about: Description
+    kind: Kind = SEMANTIC
     costs: dict[str, Any] = field(default_factory=dict)
     single: list[dict[str, float]] = field(default_factory=list)
     multi: list[dict[str, float]] = field(default_factory=list)
@@ -70,8 +74,14 @@ class Row:
 
     @property
     def images_per_second(self) -> float | None:
-        """Of the median time."""
+        """Of the median time of one image."""
         return 1 / median(self.costs["seconds"]) if "seconds" in self.costs else None
+
+    @property
+    def evaluation_speed(self) -> float | None:
+        """Images per second over the whole validation set, the median of the runs."""
+        speeds = [x["images"] / x["seconds"] for x in self.single if x.get("seconds")]
+        return median(speeds) if speeds else None
 
 
 def _scaled(value: float | None, unit: float, digits: int, name: str = "") -> str:
@@ -90,23 +100,28 @@ def _size(size: Sequence[int]) -> str:
     return f"{size[0]} x {size[1]}"
 
 
+_RESULTS = dict(semantic="labels", panoptic="segments", instance="instances")
 _LEFT = 4  # columns of words
-_COLUMNS: dict[str, Callable[[Row], str]] = {
+_BEFORE: dict[str, Callable[[Row], str]] = {
     "config": lambda row: row.about.name,
     "method": lambda row: row.about.method,
     "backbone": lambda row: row.about.backbone,
-    "crop": lambda row: _size(row.about.crop),
-    "mIoU": _scores_of("miou"),
-    "mIoU, multi-scale": _scores_of("miou_ms"),
-    "PQ-St": _scores_of("pq_st"),
-    "SQ-St": _scores_of("sq_st"),
-    "RQ-St": _scores_of("rq_st"),
+    "crop": lambda row: _size(row.about.crop) if row.about.crop else "varies",
+}
+_AFTER: dict[str, Callable[[Row], str]] = {
     "parameters": _cost_of("parameters", 1e6, 2, "M"),
     "FLOPs": _cost_of("multiply_adds", 1e9, 2, "G"),
     "images/s": lambda row: _scaled(row.images_per_second, 1, 2),
+    "images/s, whole set": lambda row: _scaled(row.evaluation_speed, 1, 2),
     "training memory": _cost_of("training_bytes", 2**20, 0, " MiB"),
     "inference memory": _cost_of("inference_bytes", 2**20, 0, " MiB"),
 }
+
+
+def _columns(kind: Kind) -> dict[str, Callable[[Row], str]]:
+    """Heading and cell of every column."""
+    scores = {heading: _scores_of(name) for name, heading in kind.scores.items()}
+    return {**_BEFORE, **scores, **_AFTER}
 
 
 def markdown(rows: list[Row], title: str, preface: Sequence[str] = ()) -> str:
@@ -117,8 +132,9 @@ def markdown(rows: list[Row], title: str, preface: Sequence[str] = ()) -> str:
         title: headline.
         preface: paragraphs above the table.
     """
-    lines = [list(_COLUMNS), ["---"] * _LEFT + ["--:"] * (len(_COLUMNS) - _LEFT)]
-    lines += [[cell(row) for cell in _COLUMNS.values()] for row in rows]
+    columns = _columns(rows[0].kind)
+    lines = [list(columns), ["---"] * _LEFT + ["--:"] * (len(columns) - _LEFT)]
+    lines += [[cell(row) for cell in columns.values()] for row in rows]
     table = "\n".join("| " + " | ".join(line) + " |" for line in lines)
     notes = [f"- {row.about.name}: {note}" for row in rows for note in row.remarks()]
     below = ["\n".join(notes)] if notes else []
@@ -137,15 +153,17 @@ def table_csv(rows: list[Row]) -> str:
 
 def _record(row: Row) -> dict[str, Any]:
     about = row.about
-    record: dict[str, Any] = dict(about._asdict(), crop=_size(about.crop))
+    crop = about.crop and _size(about.crop)
+    record: dict[str, Any] = dict(about._asdict(), crop=crop)
     record["seeds"] = len(row.single)
-    for name in SCORES:
+    for name in row.kind.scores:
         value = row.score(name)
-        record[name] = value and round(value.mean, 4)
-        record[f"{name}_half_range"] = value and round(value.half_range, 4)
+        record[name] = value and round(value.median, 4)
+        record[f"{name}_std"] = value and round(value.deviation, 4)
     for key in ("parameters", "multiply_adds"):
         record[key] = row.costs.get(key)
     record["images_per_second"] = row.images_per_second
+    record["images_per_second_whole_set"] = row.evaluation_speed
     for key in ("training_bytes", "inference_bytes"):
         record[key] = row.costs.get(key)
     record["test_size"] = _size(row.costs["test_size"]) if row.costs else None
@@ -160,21 +178,30 @@ def preface(rows: list[Row], what: str) -> list[str]:
         what: a sentence on the weights: trained how, or from where.
     """
     trained = max(len(row.single) for row in rows)
-    spread = "; mean ± half the distance between the lowest and the highest seed"
+    spread = "; median ± standard deviation of the seeds"
     paragraphs = [what + (spread if trained > 1 else "") + "."] if what else []
     costs = next((row.costs for row in rows if row.costs), None)
     if costs is None:
         return paragraphs
     sizes = {_size(row.costs["test_size"]) for row in rows if row.costs}
     paragraphs.append(
-        "FLOPs are multiply-adds of one image of the crop. Images/s: one image of "
-        f"{' or '.join(sorted(sizes))} from pixels to labels, median of "
-        f"{len(costs['seconds'])} on {costs['machine']}. Memory: the most that PyTorch "
+        f"FLOPs are multiply-adds {_counted(costs)}. Images/s: one image of "
+        f"{' or '.join(sorted(sizes))} from pixels to {_RESULTS[rows[0].kind.name]}, "
+        f"median of {len(costs['seconds'])} on {costs['machine']}; whole set: the mean "
+        "over all validation images, in the evaluation. Memory: the most that PyTorch "
         "held at once beside the weights; in training for one step on a batch of "
         f"{_batches(rows)} crops, forward and backward, without the optimizer's state"
         f"{costs['precision']}."
     )
     return paragraphs
+
+
+def _counted(costs: dict[str, Any]) -> str:
+    """Of which images the FLOPs are."""
+    images = costs.get("flops_images", 0)
+    if not images:
+        return "of one image of the crop"
+    return f"averaged over the first {images} validation images"
 
 
 def _batches(rows: list[Row]) -> str:

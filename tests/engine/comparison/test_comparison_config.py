@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import copy
+from importlib.util import find_spec
 from pathlib import Path
 
-import mmseg
 import pytest
 from mmengine.config import Config
 
@@ -13,7 +13,7 @@ from mmseg_maskformer.engine.comparison import config as settings
 from tests.conftest import REPOSITORY
 
 CONFIGS = REPOSITORY / "configs"
-HOST = Path(mmseg.__file__).parent / ".mim/configs"
+DETECTION = Path(find_spec("mmdet").origin).parent / ".mim/configs"
 CAMVID = "_r18_1xb4-4k_camvid-256x256"
 DEMO = CONFIGS / "demo/maskformer_tiny_scenes.py"
 UPERNET = CONFIGS / "peers/mmseg-upernet_tiny_scenes.py"
@@ -50,113 +50,19 @@ def test_a_peer_shares_everything_but_the_head(ours, peer):
     assert other.model.auxiliary_head.loss_decode.loss_weight == 0.4
 
 
-@pytest.mark.parametrize(
-    ("path", "expected"),
-    [
-        (DEMO, ("MaskFormer", "ResNet-18 (16 channels)", (128, 128), 4, 1500)),
-        (
-            CONFIGS / "maskformer/maskformer_r101_8xb2-90k_cityscapes-512x1024.py",
-            ("MaskFormer", "ResNet-101", (512, 1024), 2, 90_000),
-        ),
-        (
-            HOST / "pspnet/pspnet_r50-d8_4xb4-160k_ade20k-512x512.py",
-            ("PSPNet", "ResNetV1c-50", (512, 512), 4, 160_000),
-        ),
-        (
-            HOST / "maskformer/maskformer_r50-d32_8xb2-160k_ade20k-512x512.py",
-            ("MaskFormer (mmseg)", "ResNet-50", (512, 512), 2, 160_000),
-        ),
-        (
-            HOST / "deeplabv3plus/deeplabv3plus_r18-d8_4xb2-80k_cityscapes-769x769.py",
-            ("DeepLabV3+", "ResNetV1c-18", (769, 769), 2, 80_000),
-        ),
-    ],
-    ids=lambda x: getattr(x, "stem", ""),
-)
-def test_config_is_described(path, expected):
-    found = settings.describe(settings.read_config(str(path)))
-    assert found == (path.stem, *expected)
-
-
-OURS = "mmseg_maskformer.MaskFormerHead"
-PIXELS = dict(type="PixelCriterion")
-
-
-@pytest.mark.parametrize(
-    ("head", "expected"),
-    [
-        (dict(type=OURS), "MaskFormer"),
-        (
-            dict(type=OURS, criterion=dict(assigner=dict(type="FixedAssigner"))),
-            "MaskFormer-fixed",
-        ),
-        (dict(type=OURS, criterion=PIXELS), "PerPixelBaseline+"),
-        (
-            dict(type=OURS, criterion=PIXELS, transformer_decoder=None),
-            "PerPixelBaseline",
-        ),
-        (dict(type="UPerHead"), "UperNet"),
-        (dict(type="SETRUPHead"), "SETRUP"),
-    ],
-)
-def test_method_of_a_head(head, expected):
-    config = read("demo/maskformer_tiny_scenes")
-    config.model.decode_head = head
-    assert settings.describe(config).method == expected
-
-
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [
-        ("swin-t_8xb2-160k_ade20k-512x512", "Swin-T"),
-        ("swin-s_8xb2-160k_ade20k-512x512", "Swin-S"),
-        ("swin-b-in22k_8xb2-160k_ade20k-640x640", "Swin-B"),
-        ("swin-l-in22k_8xb2-160k_ade20k-640x640", "Swin-L"),
-    ],
-)
-def test_sizes_of_swin_have_the_papers_letters(name, expected):
-    config = read(f"maskformer/maskformer_{name}")
-    assert settings.describe(config).backbone == expected
-    config.model.backbone.depths = (2, 2, 4, 2)
-    assert settings.describe(config).backbone == (
-        f"Swin-{config.model.backbone.embed_dims}-4"
-    )
-
-
-def test_crop_of_an_overridden_scene_is_that_of_the_data_set():
-    overrides = {"train_dataloader.dataset.scene.size": (64, 96)}
-    config = settings.read_config(str(DEMO), overrides)
-    assert settings.crop_size(config) == (64, 96)
-
-
-def test_a_config_without_a_size_is_a_sentence():
-    config = read("demo/maskformer_tiny_scenes")
-    config.train_dataloader.dataset.scene.pop("size")
-    with pytest.raises(SystemExit, match="neither by RandomCrop"):
-        settings.crop_size(config)
-
-
-def test_a_panoptic_config_is_refused():
-    path = CONFIGS / "demo/maskformer_tiny_scenes-panoptic.py"
-    with pytest.raises(SystemExit, match="is no semantic config of MMSegmentation"):
-        settings.read_config(str(path))
-
-
-def test_segments_are_evaluated_beside_the_classes():
-    config = read("demo/maskformer_tiny_scenes")
-    config.val_evaluator.ignore_index = 200
-    expected = dict(type="mmseg_maskformer.PanopticQuality", ignore_index=200)
-    given = copy.deepcopy(config.val_evaluator)
-    assert settings.evaluators(config) == [given, expected]
-    config.val_evaluator = [given, expected]
-    assert settings.evaluators(config) == [given, expected]
-
-
-def test_a_config_that_does_not_score_labels_is_a_sentence():
-    config = read("demo/maskformer_tiny_scenes")
-    config.val_evaluator = dict(type="DepthMetric")
-    with pytest.raises(SystemExit, match=r"has no IoUMetric .*'DepthMetric'"):
-        settings.evaluators(config)
+def test_the_hosts_coco_is_the_same_data_as_ours():
+    ours = read("maskformer/maskformer_r50-6enc_64xb1-554k_coco-panoptic")
+    path = DETECTION / "maskformer/maskformer_r50_ms-16xb1-75e_coco.py"
+    host = settings.read_config(str(path), training=False)
+    settings.check_same_data([ours, host])
+    host.val_dataloader.dataset.ann_file = "annotations/panoptic_train2017.json"
+    with pytest.raises(SystemExit, match=r"dataset\.ann_file is .*val2017\.json in"):
+        settings.check_same_data([ours, host])
+    demo = read("demo/maskformer_tiny_scenes")
+    with pytest.raises(
+        SystemExit, match="one kind of config, got panoptic .* semantic"
+    ):
+        settings.check_same_data([ours, demo])
 
 
 def test_preparation_sets_seed_budget_and_checkpoints():
@@ -271,10 +177,3 @@ def test_a_preprocessor_beside_the_model_counts_too(tmp_path):
 def test_configs_that_cannot_be_compared_are_sentences(changes, sentence):
     with pytest.raises(SystemExit, match=sentence):
         settings.read_config(str(DEMO), changes)
-
-
-def test_a_config_without_evaluators_is_a_sentence():
-    config = read("demo/maskformer_tiny_scenes")
-    config.val_evaluator = None
-    with pytest.raises(SystemExit, match="has no IoUMetric"):
-        settings.evaluators(config)

@@ -8,7 +8,8 @@ import io
 import pytest
 from PIL import Image
 
-from mmseg_maskformer.engine.comparison.config import Description
+from mmseg_maskformer.engine.comparison.description import Description
+from mmseg_maskformer.engine.comparison.kinds import INSTANCE, PANOPTIC
 from mmseg_maskformer.engine.comparison.plot import labels, plot
 from mmseg_maskformer.engine.comparison.table import (
     Row,
@@ -36,7 +37,8 @@ def row(name="maskformer_r50", method="MaskFormer", **found):
 
 
 def scored(**found):
-    seeds = [dict(miou=40.0, pq_st=30.0), dict(miou=43.0, pq_st=30.5)]
+    speed = dict(images=100, seconds=20.0)
+    seeds = [dict(miou=40.0, pq_st=30.0, **speed), dict(miou=43.0, pq_st=30.5)]
     return row(costs=COSTS, single=seeds, multi=[dict(miou=44.0)], **found)
 
 
@@ -44,9 +46,9 @@ def cells(line):
     return [cell.strip() for cell in line.strip("|").split("|")]
 
 
-def test_mean_and_half_range_over_seeds():
-    # (40 + 41 + 45) / 3 = 42, (45 - 40) / 2 = 2.5
-    assert Spread.of([40.0, 45.0, 41.0]) == (42.0, 2.5, 3)
+def test_median_and_standard_deviation_over_seeds():
+    # the mean is 42, (2^2 + 3^2 + 1^2) / 3 = 14 / 3
+    assert Spread.of([40.0, 45.0, 41.0]) == (41.0, pytest.approx((14 / 3) ** 0.5), 3)
     assert Spread.of([7.0]) == (7.0, 0.0, 1)
     assert Spread.of([]) is None
 
@@ -58,6 +60,7 @@ def test_scores_of_a_row():
     assert found.score("pq_st") == (30.25, 0.25, 2)
     assert found.score("rq_st") is None
     assert found.images_per_second == 4.0  # the median is 0.25 s
+    assert found.evaluation_speed == 5.0
 
 
 def test_markdown_states_every_figure():
@@ -65,7 +68,7 @@ def test_markdown_states_every_figure():
     lines = text.splitlines()
     assert lines[:3] == ["# Title", "", "Above."]
     table = [cells(line) for line in lines if line.startswith("|")]
-    assert {len(line) for line in table} == {14}
+    assert {len(line) for line in table} == {15}
     found = dict(zip(table[0], table[2], strict=True))
     assert found == {
         "config": "maskformer_r50",
@@ -80,10 +83,11 @@ def test_markdown_states_every_figure():
         "parameters": "41.25M",
         "FLOPs": "52.59G",
         "images/s": "4.00",
+        "images/s, whole set": "5.00",
         "training memory": "650 MiB",
         "inference memory": "3 MiB",
     }
-    assert table[3][4:] == ["-"] * 10
+    assert table[3][4:] == ["-"] * 11
     assert lines[-1] == "- maskformer_r50: late"
 
 
@@ -100,13 +104,13 @@ def test_one_seed_has_no_spread():
     found = row(single=[dict(miou=40.0)])
     text = markdown([found], "Title")
     assert "| 40.00 |" in text
-    assert "half" not in " ".join(preface([found], "Trained"))
-    assert "± half the distance" in " ".join(preface([scored()], "Trained"))
+    assert "deviation" not in " ".join(preface([found], "Trained"))
+    assert "± standard deviation" in " ".join(preface([scored()], "Trained"))
 
 
 def test_preface_says_how_costs_were_measured():
     weights, costs = preface([scored()], "Trained")
-    assert weights.startswith("Trained; mean")
+    assert weights.startswith("Trained; median")
     for part in ("360 x 480", "median of 3 on 1 of 2 CPU cores", "batch of 4"):
         assert part in costs
     assert preface([row()], "") == []
@@ -115,7 +119,7 @@ def test_preface_says_how_costs_were_measured():
 def test_csv_has_plain_numbers_and_leaves_unknown_ones_empty():
     first, second = csv.DictReader(io.StringIO(table_csv([scored(), row("b")])))
     assert first["miou"] == "41.5"
-    assert first["miou_half_range"] == "1.5"
+    assert first["miou_std"] == "1.5"
     assert first["seeds"] == "2"
     assert first["crop"] == "256 x 512"
     assert first["multiply_adds"] == "52590192640"
@@ -123,6 +127,33 @@ def test_csv_has_plain_numbers_and_leaves_unknown_ones_empty():
     assert first["training_bytes"] == str(650 * 2**20)
     assert second["name"] == "b"
     assert second["miou"] == second["parameters"] == second["test_size"] == ""
+
+
+@pytest.mark.parametrize(
+    ("kind", "headings"),
+    [
+        (PANOPTIC, "PQ SQ RQ PQ-Th PQ-St AP AP-S AP-M AP-L mIoU"),
+        (INSTANCE, "AP AP50 AP75 AP-S AP-M AP-L"),
+    ],
+)
+def test_columns_are_those_of_the_kind(kind, headings):
+    results = {"PQ": 40.0, "PQ_Th": 41.5, "coco/segm_mAP": 0.125, "mIoU": 50.0}
+    results["coco/segm_mAP_l"] = -1.0  # no object is as large
+    found = row("b", kind=kind, single=[kind.read(results)])
+    found.costs = dict(COSTS, flops_images=100)
+    table = [cells(x) for x in markdown([found], "").splitlines() if "|" in x]
+    assert table[0][4:-6] == headings.split()
+    scores = dict(zip(table[0], table[2], strict=True))
+    assert scores["AP"] == "12.50"
+    assert scores["AP-L"] == "-"
+    if kind is PANOPTIC:
+        assert [scores[x] for x in ("PQ", "PQ-Th", "mIoU")] == [
+            "40.00",
+            "41.50",
+            "50.00",
+        ]
+    (text,) = preface([found], "")
+    assert "averaged over the first 100 validation images" in text
 
 
 def test_rows_are_called_by_what_tells_them_apart():

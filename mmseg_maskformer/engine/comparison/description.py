@@ -1,0 +1,104 @@
+"""What a row of a comparison says about its config."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+from mmengine.config import Config
+
+from .kinds import SEMANTIC, class_name, kind_of
+
+_OURS = "mmseg_maskformer."
+# Names of the papers; another head has the name of its class.
+_METHODS = {
+    "DepthwiseSeparableASPPHead": "DeepLabV3+",
+    "ASPPHead": "DeepLabV3",
+    "FCNHead": "FCN",
+    "MaskFormerHead": "MaskFormer (mmseg)",
+    "Mask2FormerHead": "Mask2Former (mmseg)",
+    "PSPHead": "PSPNet",
+    "SegformerHead": "SegFormer",
+    "UPerHead": "UperNet",
+}
+# Papers' letters by width and blocks of the third stage.
+_SWIN = {(96, 6): "T", (96, 18): "S", (128, 18): "B", (192, 18): "L"}
+
+
+class Description(NamedTuple):
+    """What a row of the comparison says about its config."""
+
+    name: str
+    method: str
+    backbone: str
+    crop: tuple[int, int] | None  # height, width; None where they vary
+    batch: int
+    iterations: int | None  # None of a schedule of epochs
+
+
+def describe(config: Config) -> Description:
+    """Method, backbone and budget of a config."""
+    kind = kind_of(config)
+    return Description(
+        name=Path(config.filename).stem,
+        method=_method(config.model),
+        backbone=_backbone(config.model.backbone),
+        crop=crop_size(config) if kind is SEMANTIC else _fixed_size(config),
+        batch=config.train_dataloader.batch_size,
+        iterations=(config.get("train_cfg") or {}).get("max_iters"),
+    )
+
+
+def _method(model: dict) -> str:
+    ours = model["type"].startswith(_OURS)
+    head = model.get("decode_head")
+    if head is None:  # a detector; of ours the parts stand in the model
+        name = class_name(model).removesuffix("Detector")
+        return name if ours else f"{name} (mmdet)"
+    name = class_name(head)
+    if not head["type"].startswith(_OURS):
+        return _METHODS.get(name, name.removesuffix("Head"))
+    criterion = head.get("criterion", {})
+    if class_name(criterion) != "PixelCriterion":
+        fixed = class_name(criterion.get("assigner", {})) == "FixedAssigner"
+        return name.removesuffix("Head") + ("-fixed" if fixed else "")
+    queries = head.get("transformer_decoder", {})  # absent means the default one
+    return "PerPixelBaseline" if queries is None else "PerPixelBaseline+"
+
+
+def _backbone(backbone: dict) -> str:
+    name = backbone.get("model_name") or class_name(backbone)  # timm's
+    if name == "SwinTransformer":
+        depths = backbone.get("depths", (2, 2, 6, 2))
+        size = (backbone.get("embed_dims", 96), depths[2])
+        return f"Swin-{_SWIN.get(size, f'{size[0]}-{size[1]}')}"
+    name += f"-{backbone['depth']}" if "depth" in backbone else ""
+    width = backbone.get("base_channels", 64)
+    return name if width == 64 else f"{name} ({width} channels)"
+
+
+def crop_size(config: Config) -> tuple[int, int]:
+    """Height and width of a training image.
+
+    Raises:
+        SystemExit: Neither pipeline, data set nor preprocessor says it.
+    """
+    size = _fixed_size(config)
+    if size is None:
+        raise SystemExit(
+            f"{config.filename} does not say how large a training image is: neither by "
+            "RandomCrop in the pipeline nor by model.data_preprocessor.size."
+        )
+    return size
+
+
+def _fixed_size(config: Config) -> tuple[int, int] | None:
+    """Height and width of every training image; None where they vary."""
+    dataset = config.train_dataloader.dataset
+    while "dataset" in dataset:
+        dataset = dataset.dataset
+    crops = [x for x in dataset.get("pipeline", ()) if class_name(x) == "RandomCrop"]
+    preprocessor = config.model.get("data_preprocessor") or {}
+    size = crops[0]["crop_size"] if crops else dataset.get("scene", {}).get("size")
+    size = size or preprocessor.get("size") or config.get("crop_size")
+    return (size, size) if isinstance(size, int) else size and (size[0], size[1])

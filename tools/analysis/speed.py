@@ -1,0 +1,69 @@
+r"""Images per second over a whole validation set, post-processing included.
+
+    python tools/analysis/speed.py CONFIG CHECKPOINT
+
+The paper's protocol: one image after the other, from pixels in memory to label maps,
+segments and instances at the original size, as the config's test_cfg says. Loading does
+not count, nor do the first five images. Configs of either host; tools/compare.py prints
+the same number for several configs beside their scores.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+
+import torch
+
+import mmseg_maskformer  # noqa: F401  (hosts without compiled operators)
+from mmseg_maskformer.engine.arguments import add_cfg_options
+from mmseg_maskformer.engine.speed import WARM_UP, Times, timed_predictions
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("config")
+    parser.add_argument(
+        "checkpoint", help="what a model predicts decides how long its result takes"
+    )
+    parser.add_argument("--images", type=int, help="the first so many; default: all")
+    add_cfg_options(parser)
+    return parser.parse_args()
+
+
+@torch.no_grad()
+def measure(args: argparse.Namespace) -> Times:
+    """Predict the validation images one by one."""
+    from mmengine.runner import Runner
+
+    from mmseg_maskformer.engine.launch import read_config, trained_model
+
+    if args.images is not None and args.images < 1:
+        raise SystemExit(f"--images {args.images}: give 1 or more.")
+    config = read_config(args.config, args.cfg_options)
+    model = trained_model(config, args.checkpoint).eval()
+    loader = Runner.build_dataloader(dict(config.val_dataloader, batch_size=1))
+    with timed_predictions(model) as times:
+        for batch in itertools.islice(loader, args.images):
+            model.test_step(batch)
+    return times
+
+
+def main() -> None:
+    """Measure and print."""
+    times = measure(parse_args())
+    device = "CPU"
+    if torch.cuda.is_available():
+        device = torch.cuda.get_device_name()
+    print(
+        f"{times.images_per_second:.2f} images/s: {times.images} images in "
+        f"{times.seconds:.1f} s on {device}, {torch.get_num_threads()} threads, after "
+        f"{WARM_UP} that do not count"
+    )
+
+
+if __name__ == "__main__":
+    main()
