@@ -154,8 +154,9 @@ def test_results_of_a_panoptic_model_are_written(panoptic_demo, tmp_path):
     folder, _ = panoptic_demo[0]
     config = folder / "maskformer_tiny_scenes-panoptic.py"
     command = ("tools/test.py", config, folder / "iter_3.pth", "--out", tmp_path)
-    options = ("test_dataloader.dataset.num_images=3", "model.test_cfg.iou_thr=0.1")
-    run(*command, "--cfg-options", *options, "model.test_cfg.object_mask_thr=0.0")
+    options = ("model.test_cfg.instance_on=True", "model.test_cfg.iou_thr=0.1")
+    few = ("test_dataloader.dataset.num_images=3", "model.test_cfg.object_mask_thr=0.0")
+    run(*command, "--cfg-options", *options, *few)
     content = json.loads((tmp_path / "panoptic.json").read_text())
     assert [x["id"] for x in content["images"]] == [0, 1, 2]
     assert [x["isthing"] for x in content["categories"]] == [1] * 6 + [0] * 6

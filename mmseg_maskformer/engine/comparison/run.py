@@ -8,6 +8,7 @@ from pathlib import Path
 from mmengine.config import Config
 from mmengine.runner import Runner
 
+from mmseg_maskformer.checkpoints.loading import require_fit
 from mmseg_maskformer.engine.progress import ProgressHook, quiet_host
 from mmseg_maskformer.engine.resuming import newest_checkpoint
 
@@ -81,6 +82,7 @@ def evaluation_config(config: Config, checkpoint: str, folder: Path) -> Config:
 def evaluate(config: Config, progress: ProgressHook) -> dict[str, float]:
     """Scores in percent."""
     runner = Runner.from_cfg(config)
+    require_fit(runner.model, config.load_from, config.filename)
     runner.register_hook(progress)
     found = runner.test()
     return {name: float(found[key]) for key, name in _SCORES.items() if key in found}
