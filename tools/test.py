@@ -49,16 +49,9 @@ def parse_args() -> argparse.Namespace:
 
 
 def paint_predictions(config: Config, args: argparse.Namespace) -> None:
-    """Make the runner paint or show every prediction, by the hook of its host."""
-    hosts = {"mmseg": "Seg", "mmdet": "Det"}
-    host = hosts.get(config.get("default_scope"))
-    if host is None:
-        raise SystemExit(
-            f"--show and --show-dir need default_scope 'mmseg' or 'mmdet' in "
-            f"{config.filename}, which has {config.get('default_scope')!r}."
-        )
+    """Make the runner paint or show every prediction."""
     config.default_hooks.visualization = {
-        "type": f"{host}VisualizationHook",
+        "type": "mmseg_maskformer.VisualizationHook",
         "draw": True,
         "interval": 1,
         "show": args.show,
