@@ -35,23 +35,24 @@ def require_labels(dataset: Any, name: str) -> None:
         name: of the config, for the message.
 
     Raises:
-        SystemExit: It is a file of images alone in COCO's format, or a set without
-            ``data_prefix.seg_map_path``.
+        SystemExit: It is a file of images alone in COCO's format, or a set of label
+            maps without ``data_prefix.seg_map_path``.
     """
-    for leaf in leaf_datasets(dataset):
-        index = getattr(leaf, "coco", None)
-        if index is not None:
-            labelled = "annotations" in index.dataset
-        elif hasattr(leaf, "reduce_zero_label"):  # a set of label maps
-            info = leaf.get_data_info(0)
-            labelled = bool({"seg_map_path", "gt_seg_map"} & info.keys())
-        else:
-            labelled = True
-        if not labelled:
-            raise SystemExit(
-                f"test_dataloader.dataset of {name} has no labels, so that nothing can "
-                "be evaluated. --out FOLDER --format-only writes the results."
-            )
+    if not all(_labelled(leaf) for leaf in leaf_datasets(dataset)):
+        raise SystemExit(
+            f"test_dataloader.dataset of {name} has no labels, so that nothing can be "
+            "evaluated. --out FOLDER --format-only writes the results."
+        )
+
+
+def _labelled(leaf: Any) -> bool:
+    """Whether a data set names labels; one that says nothing of them may have some."""
+    first = leaf.get_data_info(0)
+    if hasattr(leaf, "reduce_zero_label"):  # a set of label maps
+        return bool({"seg_map_path", "gt_seg_map"} & first.keys())
+    kinds = {"instances", "segments_info"} & first.keys()
+    infos = map(leaf.get_data_info, range(len(leaf)))
+    return not kinds or any(info.get(kind) for info in infos for kind in kinds)
 
 
 def _without_labels(part: Any) -> Any:

@@ -7,8 +7,9 @@ import json
 import numpy as np
 import pytest
 import torch
+from mmengine.config import Config
 from mmengine.evaluator import Evaluator
-from mmengine.registry import DefaultScope
+from mmengine.registry import DATASETS, DefaultScope
 from mmengine.structures import InstanceData, PixelData
 from PIL import Image
 
@@ -24,6 +25,7 @@ from mmseg_maskformer.core.panoptic_quality import (
     count_segments,
 )
 from mmseg_maskformer.engine.results.files import ResultFiles
+from mmseg_maskformer.engine.results.unlabelled import evaluate_nothing, require_labels
 from mmseg_maskformer.metrics.panoptic_quality import PanopticQuality
 from tests.datasets import panoptic_files
 
@@ -218,6 +220,38 @@ def test_instances_give_pycocotools_what_the_metric_evaluates(written):
     names = ("mAP", "mAP_50", "mAP_75", "mAP_s", "mAP_m", "mAP_l")
     for name, value in zip(names, judge.stats, strict=False):
         assert scores[f"coco/segm_{name}"] == pytest.approx(value, abs=5e-4)
+
+
+@pytest.mark.parametrize("kind", ["CocoPanopticDataset", "CocoInstanceDataset"])
+def test_a_set_without_labels_is_written_and_not_evaluated(kind, tmp_path):
+    root = tmp_path / "set"
+    root.mkdir()
+    panoptic_files.write_set(root)
+    content = panoptic_files.content()
+    del content["annotations"]
+    (root / "images.json").write_text(json.dumps(content))
+    settings = dict(
+        type=f"mmseg_maskformer.{kind}",
+        data_root=str(root),
+        ann_file="images.json",
+        data_prefix=dict(img="images", seg="maps"),
+        metainfo=panoptic_files.METAINFO,
+        pipeline=LOAD,
+        test_mode=True,
+    )
+    config = Config(dict(test_evaluator=1, test_dataloader=dict(dataset=settings)))
+    evaluate_nothing(config)
+    with DefaultScope.overwrite_default_scope("mmdet"):
+        dataset = DATASETS.build(config.test_dataloader.dataset)
+    sample = dataset[1]["data_samples"]
+    assert "gt_segment_map" not in sample
+    sample.pred_panoptic_seg = PixelData(sem_seg=torch.tensor([[[2, 1001, 1001, 3]]]))
+    ResultFiles(tmp_path / "out", dataset).process(None, [sample.to_dict()])
+    colours = np.asarray(Image.open(tmp_path / "out/panoptic/b.png"))
+    assert (colours @ [1, 256, 65536]).tolist() == [[3, 1002, 1002, 0]]
+    message = r"test_dataloader\.dataset of my\.py has no labels, .* --format-only"
+    with pytest.raises(SystemExit, match=message):
+        require_labels(dataset, "my.py")
 
 
 def test_a_result_of_an_unknown_image_is_a_sentence(written):
