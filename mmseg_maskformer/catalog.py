@@ -63,6 +63,7 @@ CATALOG: dict[str, dict[str, tuple[str, ...]]] = {
         "engine.evaluated_labels": ("CheckLabelsHook",),
         "engine.finite_loss": ("CheckLossHook",),
         "engine.seen_labels": ("SeenLabelsHook",),
+        "engine.visualization_hook": ("VisualizationHook",),
     },
     "OPTIM_WRAPPERS": {"engine.amp": ("BFloat16OptimWrapper",)},
     "VISUALIZERS": {"engine.panoptic_visualizer": ("PanopticVisualizer",)},

@@ -20,6 +20,8 @@ from torch import Tensor
 from mmseg_maskformer.checkpoints.convert import detect_layout, to_ours
 from mmseg_maskformer.checkpoints.export import export_to_huggingface
 from mmseg_maskformer.checkpoints.files import read_checkpoint, tensors_by_name
+from mmseg_maskformer.checkpoints.fit import misfit
+from mmseg_maskformer.checkpoints.wrappers import strip_wrappers
 from mmseg_maskformer.engine.launch import require_file, untrained_model
 
 SCHEMES = ("maskformer://", "hf://", "http://", "https://")
@@ -56,15 +58,16 @@ def convert(
     source: dict[str, Tensor], target: dict[str, Tensor], name: str
 ) -> dict[str, Tensor]:
     """Our tensors, all of them, or a sentence."""
+    strip_wrappers(source, target)
     layout = detect_layout(source)
-    shapes = {key: x.shape for key, x in target.items()}
-    if shapes == {key: x.shape for key, x in source.items()}:
-        return source  # ours already
-    if layout is None:
-        raise SystemExit(
-            f"The tensors of {name} are those of no known layout, and not those of the "
-            "model of --config."
-        )
+    if layout is None:  # ours already, or nobody's
+        found = misfit(source, target)
+        if found is not None:
+            raise SystemExit(
+                f"Nothing was written: {name} is in no known layout, and does not fit "
+                f"the model of --config: {found}."
+            )
+        return {key: source.get(key, tensor) for key, tensor in target.items()}
     converted, report = to_ours(source, target, layout)
     print(report)
     if not report.complete:

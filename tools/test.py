@@ -12,12 +12,11 @@ from mmseg_maskformer.engine.launch import (
     leave_processes,
     load_config,
 )
+from mmseg_maskformer.engine.results.files import ResultFiles
+from mmseg_maskformer.engine.results.unlabelled import evaluate_nothing, require_labels
 
 if TYPE_CHECKING:
     from mmengine.config import Config
-
-
-_CLASSES_OF_A_MAP = 256
 
 
 def parse_args() -> argparse.Namespace:
@@ -25,7 +24,15 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Evaluate a checkpoint")
     parser.add_argument("config", help="config file")
     parser.add_argument("checkpoint", help="checkpoint file")
-    parser.add_argument("--out", help="folder to write the predicted label maps to")
+    parser.add_argument(
+        "--out",
+        help="folder to write predictions to, as label maps or in COCO's formats",
+    )
+    parser.add_argument(
+        "--format-only",
+        action="store_true",
+        help="evaluate nothing, as for the test set of a server; needs --out",
+    )
     parser.add_argument(
         "--tta", action="store_true", help="average over scaled and mirrored images"
     )
@@ -35,20 +42,16 @@ def parse_args() -> argparse.Namespace:
         "--wait-time", type=float, default=2, help="seconds to show each prediction"
     )
     add_common_arguments(parser)
-    return parser.parse_args()
+    args = parser.parse_args()
+    if args.format_only and not args.out:
+        parser.error("--format-only needs --out FOLDER to write predictions to")
+    return args
 
 
 def paint_predictions(config: Config, args: argparse.Namespace) -> None:
-    """Make the runner paint or show every prediction, by the hook of its host."""
-    hosts = {"mmseg": "Seg", "mmdet": "Det"}
-    host = hosts.get(config.get("default_scope"))
-    if host is None:
-        raise SystemExit(
-            f"--show and --show-dir need default_scope 'mmseg' or 'mmdet' in "
-            f"{config.filename}, which has {config.get('default_scope')!r}."
-        )
+    """Make the runner paint or show every prediction."""
     config.default_hooks.visualization = {
-        "type": f"{host}VisualizationHook",
+        "type": "mmseg_maskformer.VisualizationHook",
         "draw": True,
         "interval": 1,
         "show": args.show,
@@ -58,43 +61,23 @@ def paint_predictions(config: Config, args: argparse.Namespace) -> None:
         config.visualizer.save_dir = args.show_dir
 
 
-def write_label_maps(config: Config, folder: str) -> None:
-    """Make the evaluator write the predicted label maps.
-
-    Raises:
-        SystemExit: The config evaluates with a metric that cannot write them, or the
-            model has more classes than the host's 8-bit maps hold.
-    """
-    evaluators = config.test_evaluator
-    evaluators = evaluators if isinstance(evaluators, list) else [evaluators]
-    writers = [x for x in evaluators if x["type"].rpartition(".")[2] == "IoUMetric"]
-    if not writers:
-        names = [evaluator["type"] for evaluator in evaluators]
-        raise SystemExit(
-            f"--out needs an IoUMetric in test_evaluator, but {config.filename} has "
-            f"{names}, which write no label maps; --show-dir paints pictures."
-        )
-    heads = config.model.decode_head
-    classes = (heads[-1] if isinstance(heads, list) else heads).num_classes
-    if classes > _CLASSES_OF_A_MAP:
-        raise SystemExit(
-            f"--out writes 8-bit maps by IoUMetric, and {config.filename} has "
-            f"{classes} classes; take pred_sem_seg of inference_model."
-        )
-    writers[0]["output_dir"] = folder
-
-
 def main() -> None:
     """Build the runner and evaluate."""
     args = parse_args()
     config = load_config(args)
-    if args.out:
-        write_label_maps(config, args.out)
     if args.show or args.show_dir:
         paint_predictions(config, args)
     if args.tta:
         enable_tta(config)
-    evaluating_runner(config, args.checkpoint).test()
+    if args.format_only:
+        evaluate_nothing(config)
+    runner = evaluating_runner(config, args.checkpoint)
+    dataset = runner.test_dataloader.dataset
+    if not args.format_only:
+        require_labels(dataset, config.filename)
+    if args.out:  # first: some metrics of the hosts change predictions
+        runner.test_evaluator.metrics.insert(0, ResultFiles(args.out, dataset))
+    runner.test()
     leave_processes()
 
 

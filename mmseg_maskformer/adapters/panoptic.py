@@ -18,6 +18,7 @@ from mmdet.structures import DetDataSample
 from mmengine.structures import InstanceData, PixelData
 from torch import Tensor
 
+from mmseg_maskformer.checkpoints.fit import check_weights
 from mmseg_maskformer.checkpoints.loading import register_schemes, watch_loading
 from mmseg_maskformer.core.bands import Frame
 from mmseg_maskformer.core.inference import semantic_labels
@@ -124,6 +125,7 @@ class MaskFormerDetector(BaseDetector):
 
     def extract_feat(self, batch_inputs: Tensor) -> Sequence[Tensor]:
         """Backbone maps of (B, 3, H, W), fine to coarse."""
+        check_weights(self)
         return self.backbone(fast_layout(batch_inputs))
 
     def loss(

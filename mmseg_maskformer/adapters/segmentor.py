@@ -11,6 +11,7 @@ from mmseg.models.segmentors import EncoderDecoder
 from mmseg.structures import SegDataSample
 from torch import Tensor
 
+from mmseg_maskformer.checkpoints.fit import check_weights
 from mmseg_maskformer.checkpoints.loading import watch_loading
 from mmseg_maskformer.core.score_maps import (
     Covering,
@@ -78,6 +79,7 @@ class MaskFormerSegmentor(EncoderDecoder):
 
     def extract_feat(self, inputs: Tensor) -> list[Tensor]:
         """Backbone maps of (B, 3, H, W), fine to coarse."""
+        check_weights(self)
         return super().extract_feat(fast_layout(inputs))
 
     def predict(

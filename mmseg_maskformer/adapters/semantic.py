@@ -14,6 +14,7 @@ import torch
 from mmseg.structures import SegDataSample
 from torch import Tensor
 
+from mmseg_maskformer.checkpoints.fit import check_weights, watch_part
 from mmseg_maskformer.checkpoints.loading import register_schemes
 from mmseg_maskformer.core.bands import Frame
 from mmseg_maskformer.core.inference import (
@@ -62,6 +63,7 @@ class MaskFormerHead(PredictionHead):
         self.out_channels = num_classes
         self.ignore_index = ignore_index
         self.ignore_void = ignore_void
+        watch_part(self)
 
     def is_void(self, label: int) -> bool:
         """Whether a label means that a pixel belongs to no class."""
@@ -79,6 +81,7 @@ class MaskFormerHead(PredictionHead):
             ValueError: A label is neither a class nor void, or a label map is missing
                 or has not the size of its image.
         """
+        check_weights(self)
         metas = [sample.metainfo for sample in batch_data_samples]
         labels = _label_maps(batch_data_samples, inputs[0].shape[-2:])
         predictions = self(inputs, metas, map_size(labels))
@@ -99,6 +102,7 @@ class MaskFormerHead(PredictionHead):
         test_cfg: dict | None = None,
     ) -> Tensor:
         """Semantic scores (B, K, H, W) at the size of the input."""
+        check_weights(self)
         size = input_size(batch_img_metas[0], inputs[0].shape[-2:])
         layer = (test_cfg or {}).get("layer", -1)
         answer = self.answer(inputs, batch_img_metas, size, layer)

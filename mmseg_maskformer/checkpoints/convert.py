@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from torch import Tensor
@@ -70,7 +70,7 @@ class Report:
         return "\n".join(lines)
 
 
-def detect_layout(names: Mapping[str, Tensor]) -> Layout | None:
+def detect_layout(names: Collection[str]) -> Layout | None:
     """The foreign layout of these names; None if they are ours or nobody's.
 
     Raises:

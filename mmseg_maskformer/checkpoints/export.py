@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from mmengine.registry import DATASETS
+from mmengine.registry import DATASETS, DefaultScope
 from torch import Tensor
 
 from mmseg_maskformer.adapters.build import build_part
 
 from .convert import from_ours
 from .huggingface import HUGGINGFACE
+from .image_processor import for_rgb, image_processor
 
 _STAGES = ["stage1", "stage2", "stage3", "stage4"]
 _RESNET_DEPTHS = {50: [3, 4, 6, 3], 101: [3, 4, 23, 3], 152: [3, 8, 36, 3]}
@@ -60,18 +61,22 @@ def export_to_huggingface(
     Args:
         state_dict: our tensors by name.
         config: the whole config; names of classes and sizes of images are those of its
-            ``val_dataloader``, if it has one.
+            ``val_dataloader``, if it has one. Where the model takes BGR images, the
+            channels of its first convolution change places: theirs are RGB.
         folder: made if it does not exist; the three files in it are overwritten.
 
     Raises:
-        ValueError: transformers has no such backbone, setting of it, or pixel decoder.
+        ValueError: transformers has no such backbone, setting of it, or pixel decoder,
+            or nobody knows the data set.
     """
     from safetensors.torch import save_file
 
-    tensors = from_ours(state_dict, HUGGINGFACE)
-    dataset = config.get("val_dataloader", {}).get("dataset", {})
-    model = model_config(config["model"], _class_names(dataset))
-    preprocessor = _preprocessor(config["model"]["data_preprocessor"], dataset)
+    settings = config["model"]["data_preprocessor"]
+    tensors = from_ours(for_rgb(state_dict, settings), HUGGINGFACE)
+    dataset = _innermost(config.get("val_dataloader", {}).get("dataset", {}))
+    kind = _dataset_class(dataset, config.get("default_scope"))
+    model = model_config(config["model"], _class_names(dataset, kind))
+    preprocessor = image_processor(settings, dataset, _reduces_labels(dataset, kind))
     tensors.update(_constants(model))
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -117,15 +122,15 @@ def model_config(
             decoder_layers=queries.get("num_layers", 6),
             decoder_attention_heads=queries.get("num_heads", 8),
             decoder_ffn_dim=queries.get("ffn_dim", 2048),
-            dropout=queries.get("dropout", 0.1),
+            dropout=float(queries.get("dropout", 0.1)),
             num_queries=queries.get("num_queries", 100) or num_classes,
         ),
         fpn_feature_size=pixels.get("out_channels", 256),
         mask_feature_size=pixels.get("mask_channels", 256),
-        no_object_weight=criterion.loss_cls.no_object_weight,
-        cross_entropy_weight=criterion.loss_cls.weight,
-        mask_weight=criterion.loss_mask.weight,
-        dice_weight=criterion.loss_dice.weight,
+        no_object_weight=float(criterion.loss_cls.no_object_weight),
+        cross_entropy_weight=float(criterion.loss_cls.weight),
+        mask_weight=float(criterion.loss_mask.weight),
+        dice_weight=float(criterion.loss_dice.weight),
         id2label={str(index): name for index, name in enumerate(names)},
         label2id={name: index for index, name in enumerate(names)},
     )
@@ -218,11 +223,11 @@ def _swin(
         depths=list(depths),
         num_heads=list(num_heads),
         window_size=window_size,
-        mlp_ratio=mlp_ratio,
+        mlp_ratio=float(mlp_ratio),
         qkv_bias=qkv_bias,
-        hidden_dropout_prob=drop_rate,
-        attention_probs_dropout_prob=attn_drop_rate,
-        drop_path_rate=drop_path_rate,
+        hidden_dropout_prob=float(drop_rate),
+        attention_probs_dropout_prob=float(attn_drop_rate),
+        drop_path_rate=float(drop_path_rate),
         out_features=_STAGES,
     )
 
@@ -241,56 +246,39 @@ def _constants(config: Mapping[str, Any]) -> dict[str, Tensor]:
     return constants
 
 
-def _preprocessor(
-    settings: Mapping[str, Any], dataset: Mapping[str, Any]
-) -> dict[str, Any]:
-    return dict(
-        image_processor_type="MaskFormerImageProcessor",
-        **_resize(dataset.get("pipeline", ())),
-        do_rescale=True,
-        do_normalize=True,
-        image_mean=[value / 255 for value in settings["mean"]],
-        image_std=[value / 255 for value in settings["std"]],
-        size_divisor=settings.get("size_divisor", settings.get("pad_size_divisor", 32)),
-        ignore_index=settings.get("seg_pad_val", 255),
-        do_reduce_labels=_reduces_labels(dataset),
-    )
+def _innermost(dataset: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The config of the data set inside wrappers, of several the first."""
+    while inside := dataset.get("dataset") or dataset.get("datasets"):
+        dataset = inside if isinstance(inside, Mapping) else inside[0]
+    return dataset
 
 
-def _resize(pipeline: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """What the test pipeline does to the size of an image."""
-    step = next((x for x in pipeline if "Resize" in str(x["type"])), None)
-    if step is None:
-        return dict(do_resize=False)
-    if step.get("scale") is None:
-        raise ValueError(
-            f"transformers resizes to a size; give {step['type']} of the test pipeline "
-            "a scale=(long, short)."
-        )
-    width, height = step["scale"]
-    if not step.get("keep_ratio", False):
-        return dict(do_resize=True, size=dict(height=height, width=width))
-    edges = dict(shortest_edge=min(width, height), longest_edge=max(width, height))
-    return dict(do_resize=True, size=edges)
-
-
-def _dataset_class(dataset: Mapping[str, Any]) -> type | None:
+def _dataset_class(dataset: Mapping[str, Any], scope: str | None) -> type | None:
+    """The class of a data set by its name in a scope, mmseg's if there is none."""
     kind = dataset.get("type")
     if not isinstance(kind, str):
         return kind
-    with DATASETS.switch_scope_and_registry(None) as registry:
-        return registry.get(kind)
+    current = DefaultScope.get_current_instance()
+    scope = scope or (current.scope_name if current else "mmseg")
+    with DATASETS.switch_scope_and_registry(scope) as registry:
+        found = registry.get(kind)
+    if found is None:
+        raise ValueError(
+            f"val_dataloader.dataset.type={kind!r} is no data set of {scope!r}, so "
+            "that its classes are unknown. Set default_scope and custom_imports of the "
+            "config, or remove val_dataloader."
+        )
+    return found
 
 
-def _reduces_labels(dataset: Mapping[str, Any]) -> bool:
+def _reduces_labels(dataset: Mapping[str, Any], kind: type | None) -> bool:
     """Whether 0 in label maps means no class and 1 the first."""
-    kind = _dataset_class(dataset)
     known = inspect.signature(kind).parameters if kind else {}
     default = getattr(known.get("reduce_zero_label"), "default", False)
     return bool(dataset.get("reduce_zero_label", default))
 
 
-def _class_names(dataset: Mapping[str, Any]) -> Sequence[str] | None:
+def _class_names(dataset: Mapping[str, Any], kind: type | None) -> Sequence[str] | None:
     """Names of the classes, where the data set or its config says them."""
-    known = getattr(_dataset_class(dataset), "METAINFO", {})
+    known = getattr(kind, "METAINFO", {})
     return dataset.get("metainfo", known).get("classes")

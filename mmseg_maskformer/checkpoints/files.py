@@ -15,7 +15,10 @@ from mmseg_maskformer.compat import load_safely
 from .pickles import PickledArray, read_pickle
 from .zoo import in_our_class_order
 
-_CONTAINERS = ("model", "state_dict")
+# What programs call the tensors in their files; of weights and their moving average
+# mmengine puts the average into "state_dict" itself.
+_CONTAINERS = ("state_dict", "model", "model_state_dict", "module", "network", "net")
+_CONTAINERS += ("weights", "model_ema", "ema_state_dict", "ema")
 _REFUSAL = re.compile(r"[Uu]nsupported(?: global:)? GLOBAL (\S+)")  # torch's words
 
 
@@ -83,15 +86,24 @@ def _read_safetensors(path: Path) -> Any:
     return load_file(path)
 
 
+def innermost(content: Any) -> Any:
+    """The tensors by name inside what a file holds, however deep they lie."""
+    while isinstance(content, Mapping):
+        inside = [content[x] for x in _CONTAINERS if x in content]
+        nested = [x for x in inside if isinstance(x, Mapping)]
+        if not nested:
+            return content.get("state_dict", content)
+        content = nested[0]
+    return content
+
+
 def tensors_by_name(content: Any, path: str | Path) -> dict[str, Tensor]:
     """The state dict inside what a file holds.
 
     Raises:
         ValueError: It holds something else than tensors by name.
     """
-    for name in _CONTAINERS:
-        if isinstance(content, Mapping) and name in content:
-            content = content[name]
+    content = innermost(content)
     if not isinstance(content, Mapping):
         raise ValueError(
             f"{path} holds a {type(content).__name__}, not tensors by name."

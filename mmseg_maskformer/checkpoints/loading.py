@@ -17,6 +17,7 @@ from typing import Any
 
 import torch
 from mmengine.logging import print_log
+from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.runner import CheckpointLoader
 from mmengine.runner.checkpoint import load_from_local
 from torch import Tensor, nn
@@ -26,14 +27,21 @@ from mmseg_maskformer.compat import reads_history_safely
 from . import zoo
 from .convert import detect_layout, to_ours
 from .download import download
-from .files import read_checkpoint, read_content
+from .files import innermost, read_checkpoint, read_content
+from .fit import REMEDY, misfit, misfit_of_report
+from .wrappers import strip_wrappers
 
 _NOT_OF_TORCH = (".pkl", ".safetensors")
 _HUB_FILES = ("model.safetensors", "pytorch_model.bin")
 
 
 def watch_loading(model: nn.Module) -> None:
-    """Give a model with a ``backbone`` the two hooks of this module."""
+    """Give a model with a ``backbone`` the two hooks of this module.
+
+    It has in ``weights_misfit`` what was wrong with the weights that it loaded last;
+    :func:`~mmseg_maskformer.checkpoints.fit.check_weights` looks there.
+    """
+    model.weights_misfit = None
     for module, hook in (
         (model, convert_on_load),
         (model.get_submodule("backbone"), refuse_foreign_names),
@@ -46,19 +54,25 @@ def convert_on_load(
 ) -> None:
     """Replace foreign names by ours, in place; a pre-hook of ``load_state_dict``.
 
+    Names that a wrapper has put before those of a model are removed first.
     What is missing or of another shape is left out and what is unknown stays, so that
     the host reports both as it does for checkpoints of its own. What the file is not
     about (a file of a backbone alone) keeps its values.
     """
-    layout = None if prefix else detect_layout(state_dict)
-    if layout is None:
+    if prefix:
         return
     target = model.state_dict()
+    strip_wrappers(state_dict, target)
+    layout = detect_layout(state_dict)
+    if layout is None:
+        model.weights_misfit = misfit(state_dict, target)
+        return
     converted, report = to_ours(state_dict, target, layout)
     level = logging.INFO if report.complete else logging.WARNING
     print_log(str(report), logger="current", level=level)
     unknown = {name: state_dict[name] for name in report.extra}
     others = {n: x for n, x in target.items() if not n.startswith(layout.scope)}
+    model.weights_misfit = misfit_of_report(report, others)
     state_dict.clear()
     state_dict.update(others | converted | unknown)
 
@@ -80,6 +94,34 @@ def refuse_foreign_names(
             "implementation's file belongs into init_cfg of the model, which converts "
             "the names; a whole model of ours needs prefix='backbone.'."
         )
+
+
+def require_fit(model: nn.Module, checkpoint: str, config: str) -> None:
+    """Make a model, of ours or of a host, refuse weights that do not fit.
+
+    Args:
+        model: may stand in wrappers.
+        checkpoint: that will be loaded, for the message.
+        config: of the model, for the message.
+    """
+
+    def check(module: nn.Module, weights: dict, prefix: str, *_: Any) -> None:
+        if prefix:
+            return
+        if hasattr(module, "weights_misfit"):  # ours, which has looked already
+            found = module.weights_misfit
+        else:
+            target = module.state_dict()
+            strip_wrappers(weights, target)
+            found = misfit(weights, target)
+        if found is not None:
+            raise ValueError(
+                f"{checkpoint} does not fit the model of {config}: {found}. {REMEDY}"
+            )
+
+    while is_model_wrapper(model) or isinstance(model, BaseTTAModel):
+        model = model.module
+    model._register_load_state_dict_pre_hook(check, with_module=True)
 
 
 def register_schemes() -> None:
@@ -128,11 +170,10 @@ def load_from_file(filename: str | Path, map_location: Any = None) -> dict:
 
 def _with_state_dict(content: Mapping) -> dict:
     """The same with its tensors where mmengine looks for them."""
-    if "state_dict" in content:
-        return dict(content)
-    if isinstance(content.get("model"), Mapping):
-        return dict(content, state_dict=content["model"])
-    return dict(meta={}, state_dict=content)
+    tensors = innermost(content)
+    if tensors is content:
+        return dict(meta={}, state_dict=content)
+    return dict(content, state_dict=tensors)
 
 
 def _device(map_location: Any) -> Any:

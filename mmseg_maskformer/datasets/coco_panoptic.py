@@ -31,8 +31,9 @@ class CocoPanopticDataset(host.CocoPanopticDataset):
         """The host's entry of an image, with the map that the annotation names."""
         info = super().parse_data_info(raw_data_info)
         if self.data_prefix.get("seg"):
-            name = raw_data_info["raw_img_info"]["segm_file"]
-            info["seg_map_path"] = osp.join(self.data_prefix["seg"], name)
+            name = raw_data_info["raw_img_info"].get("segm_file")  # if it has labels
+            path = name and osp.join(self.data_prefix["seg"], name)
+            info["seg_map_path"] = path
         return info
 
     def _read(self, path: str) -> CocoFile:

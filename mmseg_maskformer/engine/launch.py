@@ -14,6 +14,8 @@ from mmengine.model import revert_sync_batchnorm
 from mmengine.registry import MODELS, init_default_scope
 from mmengine.runner import Runner, load_checkpoint
 
+from mmseg_maskformer.checkpoints.loading import require_fit
+
 from .arguments import add_cfg_options
 
 if TYPE_CHECKING:
@@ -100,9 +102,14 @@ def untrained_model(config: Config) -> torch.nn.Module:
 
 
 def trained_model(config: Config, checkpoint: str) -> torch.nn.Module:
-    """The model of a config of either host with its weights, on the device at hand."""
+    """The model of a config of either host with its weights, on the device at hand.
+
+    Raises:
+        ValueError: The weights do not fit it.
+    """
     require_checkpoint(checkpoint)
     model = untrained_model(config)
+    require_fit(model, checkpoint, config.filename)
     load_checkpoint(model, checkpoint, map_location="cpu")
     return model.to(get_device())
 
@@ -111,14 +118,17 @@ def evaluating_runner(config: Config, checkpoint: str) -> Runner:
     """The runner that evaluates a checkpoint.
 
     It writes the config into its folder as ``<name>-test.py``: that of the training,
-    which may lie there, stays as it is.
+    which may lie there, stays as it is. Weights that do not fit the model end in a
+    ``ValueError`` when they are loaded.
     """
     require_checkpoint(checkpoint)
     path = Path(config.filename)
     name = str(path.with_stem(f"{path.stem}-test"))
     renamed = Config(config.to_dict(), cfg_text=config.text, filename=name)
     renamed.load_from, renamed.resume = checkpoint, False
-    return Runner.from_cfg(renamed)
+    runner = Runner.from_cfg(renamed)
+    require_fit(runner.model, checkpoint, config.filename)
+    return runner
 
 
 def enable_tta(config: Config) -> None:

@@ -140,18 +140,7 @@ def panoptic_maps(
     """
     packed = "Put PackPanopticInputs into the pipeline of the evaluated data set."
     truth = plane(sample, "gt_segment_map", "PanopticQuality", packed)
-    switch = "Evaluate a panoptic model, with test_cfg.panoptic_on=True."
-    encoded = plane(sample, "pred_panoptic_seg", "PanopticQuality", switch)
     image = sample.get("img_path", "an unnamed image")
-    values = np.unique(encoded)
-    values = values[values % _OFFSET != num_classes]  # void
-    _check_categories(values, num_classes, image)
-    predicted = PanopticMap(
-        np.where(encoded % _OFFSET == num_classes, 0, encoded + 1),
-        ids=values + 1,  # class 0 without an object is segment 1
-        categories=values % _OFFSET,
-        name=f"the prediction for {image}",
-    )
     segments = {key: x.cpu().numpy() for key, x in sample["gt_segments"].items()}
     true = PanopticMap(
         truth,
@@ -160,7 +149,28 @@ def panoptic_maps(
         crowd=~segments["is_thing"] & (segments["labels"] < num_things),
         name=f"the ground truth of {image}",
     )
-    return predicted, true
+    return predicted_map(sample, num_classes), true
+
+
+def predicted_map(sample: dict, num_classes: int) -> PanopticMap:
+    """``pred_panoptic_seg`` of a sample, the encoded class and object plus 1 as id.
+
+    Raises:
+        KeyError: The sample lacks it.
+        ValueError: It holds a class that is none of the ``num_classes``.
+    """
+    switch = "Evaluate a panoptic model, with test_cfg.panoptic_on=True."
+    encoded = plane(sample, "pred_panoptic_seg", "PanopticQuality", switch)
+    image = sample.get("img_path", "an unnamed image")
+    values = np.unique(encoded)
+    values = values[values % _OFFSET != num_classes]  # void
+    _check_categories(values, num_classes, image)
+    return PanopticMap(
+        np.where(encoded % _OFFSET == num_classes, 0, encoded + 1),
+        ids=values + 1,  # class 0 without an object is segment 1
+        categories=values % _OFFSET,
+        name=f"the prediction for {image}",
+    )
 
 
 def _check_categories(values: np.ndarray, num_classes: int, image: str) -> None:

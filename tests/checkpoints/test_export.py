@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections import OrderedDict
 
 import pytest
 import torch
 from mmengine.config import Config
-from mmengine.registry import init_default_scope
+from mmengine.registry import DefaultScope, init_default_scope
 
 from mmseg_maskformer.checkpoints.export import export_to_huggingface, model_config
+from mmseg_maskformer.engine.launch import untrained_model
 from tests.checkpoints import models
 
 safetensors = pytest.importorskip("safetensors.torch")
@@ -151,3 +153,87 @@ def test_a_resnet_of_caffe_style_gives_the_same_logits(tmp_path):
         expected = theirs(image).class_queries_logits
         found = ours.decode_head(ours.extract_feat(image)).class_logits[-1]
     assert (found - expected).abs().max() < 1e-4 * expected.abs().max()
+
+
+RESNET = dict(_delete_=True, type="ResNet", depth=50)
+SWIN = dict(
+    _delete_=True,
+    type="mmseg.SwinTransformer",
+    embed_dims=24,
+    depths=(1, 1, 1, 1),
+    num_heads=(1, 1, 2, 2),
+    mlp_ratio=2,
+)
+WIDTHS = {"ResNet": [256, 512, 1024, 2048], SWIN["type"]: [24, 48, 96, 192]}
+THINGS = dict(semantic=None, panoptic=2, instance=3)
+NAMES = ("cell", "fibre", "ground")
+BGR = dict(bgr_to_rgb=False, mean=[103.53, 116.28, 123.675], std=[57.0, 58.0, 59.0])
+
+
+def small(task, backbone, preprocessor):
+    """A config with a small model, and whole numbers where it may have some."""
+    things = THINGS[task]
+    panoptic = "maskformer_swin-t_64xb1-554k_coco-panoptic"
+    name = ADE if things is None else panoptic
+    config = Config.fromfile(models.CONFIGS / "maskformer" / f"{name}.py")
+    config.val_dataloader.dataset.metainfo = dict(classes=NAMES)
+    parts = dict(
+        in_channels=WIDTHS[backbone["type"]],
+        transformer_decoder=dict(num_layers=1, num_queries=5, dropout=0),
+        criterion=dict(loss_mask=dict(weight=20), loss_cls=dict(weight=2)),
+    )
+    model = dict(backbone=dict(backbone), data_preprocessor=preprocessor)
+    if things is None:
+        model["decode_head"] = dict(parts, num_classes=3)
+    else:
+        model |= dict(parts, num_things_classes=things, num_stuff_classes=3 - things)
+    config.merge_from_dict(dict(model=model))
+    return config
+
+
+@pytest.mark.parametrize("task", ["semantic", "panoptic", "instance"])
+@pytest.mark.parametrize(
+    ("backbone", "preprocessor"),
+    [(RESNET, {}), (SWIN, {}), (RESNET, BGR), (SWIN, BGR)],
+    ids=["ResNet", "Swin", "ResNet of BGR images", "Swin of BGR images"],
+)
+def test_every_kind_is_read_and_gives_ours(
+    task, backbone, preprocessor, tmp_path, monkeypatch
+):
+    """The same logits, from pixels on, by what the folder says of the images."""
+    transformers = pytest.importorskip("transformers")
+    if task != "semantic":
+        pytest.importorskip("mmdet")
+    config = small(task, backbone, preprocessor)
+    ours = models.randomise(untrained_model(config))
+    # as in a program that has set no scope
+    monkeypatch.setattr(DefaultScope, "_instance_dict", OrderedDict())
+    export_to_huggingface(ours.state_dict(), config, tmp_path)
+    kind = transformers.MaskFormerForInstanceSegmentation
+    theirs = kind.from_pretrained(tmp_path).eval()
+    assert theirs.config.id2label == dict(enumerate(NAMES))
+    said = json.loads((tmp_path / "preprocessor_config.json").read_text())
+    assert said["do_reduce_labels"] is (task == "semantic")  # ADE20K alone
+
+    rgb = torch.randint(256, (3, 64, 96), generator=torch.Generator().manual_seed(0))
+    mean, std = (
+        torch.tensor(said[f"image_{x}"])[:, None, None] for x in ("mean", "std")
+    )
+    ours.data_preprocessor.test_cfg = None  # asks for data samples
+    batch = dict(inputs=[rgb.flip(0).byte()])  # as OpenCV reads it
+    with torch.no_grad():
+        expected = theirs(((rgb / 255 - mean) / std)[None])
+        image = ours.data_preprocessor(batch)["inputs"]
+        found = ours.decode_head(ours.extract_feat(image))
+    for one, other in (
+        (found.class_logits[-1], expected.class_queries_logits),
+        (found.mask_logits(), expected.masks_queries_logits),
+    ):
+        assert (one - other).abs().max() < 1e-4 * other.abs().max()
+
+
+def test_an_unknown_data_set_is_a_sentence(tmp_path):
+    config = settings()
+    config.val_dataloader.dataset.type = "MyDataset"
+    with pytest.raises(ValueError, match="'MyDataset' is no data set of 'mmseg', "):
+        export_to_huggingface({}, config, tmp_path)

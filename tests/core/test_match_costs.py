@@ -88,10 +88,14 @@ def test_the_focal_cost_has_no_cap_where_mmdets_has_one():
     predicted = InstanceData(masks=torch.full((1, 8, 8), 100.0))
     truth = InstanceData(masks=torch.zeros(1, 8, 8, dtype=torch.long))
     # 1 - alpha = 0.75; softplus(100) = 100, as in the authors' code; mmdet takes the
-    # logarithm of 1 - p + 1e-12, which is -27.63 at most
+    # logarithm of 1 - p + 1e-12, which is -27.63 once p is 1 in float32
     assert float(FocalCost(1.0)(predicted, truth)) == pytest.approx(75.0)
-    theirs = peer.FocalLossCost(weight=1.0, binary_input=True)(predicted, truth)
-    assert float(theirs) == pytest.approx(0.75 * 27.631, rel=1e-4)
+    cost = peer.FocalLossCost(weight=1.0, binary_input=True)
+    assert float(cost(predicted, truth)) == pytest.approx(0.75 * 27.631, rel=1e-4)
+    for logit, theirs in ((16.6, 0.75 * 15.942), (16.7, 0.75 * 27.631)):
+        predicted.masks = torch.full((1, 8, 8), logit)
+        assert float(cost(predicted, truth)) == pytest.approx(theirs, rel=1e-4)
+        assert float(FocalCost(1.0)(predicted, truth)) == pytest.approx(0.75 * logit)
 
 
 def test_half_precision_inputs_are_compared_in_float32():

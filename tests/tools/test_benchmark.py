@@ -121,6 +121,22 @@ def test_every_mode_runs_and_the_sides_agree(
         assert report["check"] == f"0 of {2 * 64 * 64} labels differ"
 
 
+@pytest.mark.parametrize(
+    ("classes", "segments", "found"), [(7, 20, 8), (255, 30, 31), (300, 290, 290)]
+)
+def test_label_maps_hold_any_number_of_segments(classes, segments, found, monkeypatch):
+    """With void beside up to 255 classes, and none of 255 as a class."""
+    monkeypatch.syspath_prepend(str(REPOSITORY / "tools"))
+    from benchmark_lib import inputs
+
+    options = dict(size=(128, 128), batch=1, classes=classes, segments=segments)
+    rest = dict.fromkeys(("queries", "layers", "amp", "seed", "kept"), 0)
+    settings = inputs.Settings(**options, **rest, device=torch.device("cpu"))
+    values = inputs.label_maps(settings).unique()
+    assert len(values) == found
+    assert (inputs.VOID in values) == (classes <= inputs.VOID)
+
+
 def test_sides_that_a_mode_does_not_have_are_a_sentence(monkeypatch):
     command = ("benchmark.py", "panoptic-inference", "--sides", "mmseg")
     with pytest.raises(SystemExit, match="mmseg: panoptic-inference has ours, mmdet"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -12,7 +13,6 @@ import torch
 from PIL import Image
 
 from tests.conftest import REPOSITORY
-from tests.scripts import run_script
 
 SMALL = (
     "train_cfg.max_iters=3",
@@ -150,24 +150,24 @@ def test_sheet_of_a_panoptic_model_is_that_of_its_demo(panoptic_demo, tmp_path):
 
 
 @pytest.mark.mmdet
-def test_label_maps_of_a_panoptic_model_are_refused(panoptic_demo, tmp_path):
+def test_results_of_a_panoptic_model_are_written(panoptic_demo, tmp_path):
     folder, _ = panoptic_demo[0]
     config = folder / "maskformer_tiny_scenes-panoptic.py"
     command = ("tools/test.py", config, folder / "iter_3.pth", "--out", tmp_path)
-    with pytest.raises(subprocess.CalledProcessError) as caught:
-        run(*command)
-    assert "--out needs an IoUMetric in test_evaluator" in caught.value.stderr
-    assert "Traceback" not in caught.value.stderr
-
-
-def test_label_maps_of_more_classes_than_a_byte_holds_are_refused(
-    monkeypatch, tmp_path
-):
-    config = REPOSITORY / "configs/studies/scenes/maskformer_tiny_scenes-847.py"
-    (tmp_path / "weights.pth").touch()
-    command = (config, tmp_path / "weights.pth", "--out", tmp_path)
-    with pytest.raises(SystemExit, match="8-bit maps by IoUMetric, and .* has 847 cl"):
-        run_script(monkeypatch, "test.py", *command)
+    options = ("model.test_cfg.instance_on=True", "model.test_cfg.iou_thr=0.1")
+    few = ("test_dataloader.dataset.num_images=3", "model.test_cfg.object_mask_thr=0.0")
+    run(*command, "--cfg-options", *options, *few)
+    content = json.loads((tmp_path / "panoptic.json").read_text())
+    assert [x["id"] for x in content["images"]] == [0, 1, 2]
+    assert [x["isthing"] for x in content["categories"]] == [1] * 6 + [0] * 6
+    for row in content["annotations"]:
+        colours = np.asarray(Image.open(tmp_path / "panoptic" / row["file_name"]))
+        ids = np.unique(colours.astype(int) @ [1, 256, 65536])
+        assert [x["id"] for x in row["segments_info"]] == ids[ids > 0].tolist() != []
+    found = json.loads((tmp_path / "instances.json").read_text())
+    assert {x["image_id"] for x in found} <= {0, 1, 2}
+    assert len(found) == 3 * 100
+    assert len(list((tmp_path / "semantic").iterdir())) == 3
 
 
 def test_curve_of_no_training_is_a_sentence(tmp_path):

@@ -40,7 +40,8 @@ class Settings(NamedTuple):
 def label_maps(settings: Settings) -> Tensor:
     """Label maps (B, H, W): `segments` regions of distinct classes and one void one.
 
-    With more classes than 255 there is no void: that region has the first class.
+    With more classes than 255 there is no void: that region has the first class. With
+    more segments than classes some have a class in common, and are one segment then.
     """
     generator = torch.Generator().manual_seed(settings.seed)
     rows = (torch.arange(settings.size[0]) + 0.5) / settings.size[0]
@@ -51,7 +52,10 @@ def label_maps(settings: Settings) -> Tensor:
         centres = torch.rand(settings.segments + 1, 2, generator=generator)
         labels = torch.randperm(min(settings.classes, VOID), generator=generator)
         rest = VOID if settings.classes <= VOID else 0
-        labels = torch.cat([labels[: settings.segments], torch.tensor([rest])])
+        wide = torch.arange(VOID + 1, settings.classes) if rest == 0 else labels[:0]
+        labels = torch.cat([labels, wide])  # void is no class to any side
+        chosen = labels[torch.arange(settings.segments) % len(labels)]
+        labels = torch.cat([chosen, torch.tensor([rest])])
         nearest = torch.cdist(grid.flatten(0, 1), centres).argmin(1)
         maps.append(labels[nearest].view(settings.size))
     return torch.stack(maps).to(settings.device)

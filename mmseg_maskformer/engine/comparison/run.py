@@ -10,6 +10,7 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.runner import Runner
 
+from mmseg_maskformer.checkpoints.loading import require_fit
 from mmseg_maskformer.engine.progress import ProgressHook, quiet_host
 from mmseg_maskformer.engine.resuming import newest_checkpoint
 from mmseg_maskformer.engine.speed import timed_predictions
@@ -77,6 +78,7 @@ def evaluation_config(config: Config, checkpoint: str, folder: Path) -> Config:
 def evaluate(config: Config, kind: Kind, progress: ProgressHook) -> dict[str, Any]:
     """Scores in percent, and the time of each image: ``seconds`` of ``images``."""
     runner = Runner.from_cfg(config)
+    require_fit(runner.model, config.load_from, config.filename)
     runner.register_hook(progress)
     with timed_predictions(runner.model) as times:
         found = runner.test()

@@ -1,0 +1,120 @@
+"""Whether weights are those of a model: all of them, and of the same shapes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor, nn
+
+from .convert import Report
+
+# What says nothing of a prediction: counters, tables that a model builds itself, heads
+# that only training has, and what old versions of the hosts stored of normalisation.
+_FREE = re.compile(
+    r".*\b(num_batches_tracked|relative_position_index)|"
+    r"(auxiliary_head|data_preprocessor)\..*"
+)
+_SHOWN = 3  # names of each kind in a message
+REMEDY = (
+    "Take the config that the weights were trained with: its number of classes, "
+    "backbone and decoder. To train on from what fits, name the file in load_from."
+)
+
+
+@dataclass(frozen=True)
+class Misfit:
+    """What keeps weights from being those of a model.
+
+    Attributes:
+        misshaped: tensors of the model that have another shape in the file, with both.
+        missing: tensors of the model that the file lacks.
+        unexpected: tensors of the file that the model lacks.
+    """
+
+    misshaped: Collection[str] = ()
+    missing: Collection[str] = ()
+    unexpected: Collection[str] = ()
+
+    def __str__(self) -> str:
+        """How many, and the first of each kind."""
+        kinds = {
+            "of another shape": self.misshaped,
+            "missing in the file": self.missing,
+            "unknown to the model": self.unexpected,
+        }
+        return "; ".join(
+            f"{len(names)} tensor(s) {kind}, {_first(list(names))}"
+            for kind, names in kinds.items()
+            if names
+        )
+
+
+def misfit(
+    weights: Mapping[str, Tensor], target: Mapping[str, Tensor]
+) -> Misfit | None:
+    """How weights in a model's own names differ from what it needs to predict.
+
+    Args:
+        weights: tensors by name.
+        target: the state dict of the model.
+    """
+    missing = [x for x in target if x not in weights and not _FREE.fullmatch(x)]
+    unexpected = [x for x in weights if x not in target and not _FREE.fullmatch(x)]
+    misshaped = [
+        f"{name} {tuple(tensor.shape)} from {tuple(weights[name].shape)}"
+        for name, tensor in target.items()
+        if name in weights and weights[name].shape != tensor.shape
+    ]
+    if not (missing or unexpected or misshaped):
+        return None
+    return Misfit(misshaped, missing, unexpected)
+
+
+def misfit_of_report(report: Report, others: Collection[str]) -> Misfit | None:
+    """The same of foreign weights, by the account of their conversion.
+
+    Args:
+        report: of the conversion.
+        others: tensors of the model that the layout is not about.
+    """
+    missing = [x for x in [*report.missing, *others] if not _FREE.fullmatch(x)]
+    if not (missing or report.extra or report.misshaped):
+        return None
+    return Misfit(report.misshaped, missing, report.extra)
+
+
+def watch_part(part: nn.Module) -> None:
+    """Let a part of a host's model note by itself whether the weights it loads fit."""
+
+    def note(module: Any, weights: dict, prefix: str, *_: Any) -> None:
+        own = {x.removeprefix(prefix): y for x, y in weights.items()}
+        module.weights_misfit = misfit(own, module.state_dict())
+
+    part.weights_misfit = None
+    part._register_load_state_dict_pre_hook(note, with_module=True)
+
+
+def check_weights(model: Any) -> None:
+    """Stop a model of ours that predicts with weights that did not fit.
+
+    It has them in ``weights_misfit`` since it loaded them. In training that is how
+    fine-tuning begins, and forgotten.
+
+    Raises:
+        ValueError: It is evaluated.
+    """
+    if model.weights_misfit is None:
+        return
+    if not model.training:
+        raise ValueError(
+            f"The weights that {type(model).__name__} has loaded do not fit it: "
+            f"{model.weights_misfit}. {REMEDY}"
+        )
+    model.weights_misfit = None
+
+
+def _first(names: list[str]) -> str:
+    return ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")

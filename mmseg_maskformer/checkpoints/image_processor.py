@@ -1,0 +1,76 @@
+"""What transformers does to images before a model of ours, written as a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from torch import Tensor
+
+_FIRST_CONVOLUTIONS = (
+    "backbone.conv1.weight",  # ResNet
+    "backbone.patch_embed.projection.weight",  # Swin
+)
+
+
+def for_rgb(
+    state_dict: Mapping[str, Tensor], settings: Mapping[str, Any]
+) -> Mapping[str, Tensor]:
+    """The tensors of the same model for RGB images."""
+    if not _takes_bgr(settings):
+        return state_dict
+    return {
+        name: tensor.flip(1) if name in _FIRST_CONVOLUTIONS else tensor
+        for name, tensor in state_dict.items()
+    }
+
+
+def image_processor(
+    settings: Mapping[str, Any], dataset: Mapping[str, Any], reduces_labels: bool
+) -> dict[str, Any]:
+    """The ``preprocessor_config.json`` of a model of ours.
+
+    Args:
+        settings: config of the model's preprocessor.
+        dataset: config of the data set whose pipeline prepares the images.
+        reduces_labels: whether 0 in label maps means no class.
+
+    Raises:
+        ValueError: The pipeline resizes in another way than theirs.
+    """
+    mean, std = settings.get("mean"), settings.get("std")
+    if _takes_bgr(settings) and mean is not None:
+        mean, std = mean[::-1], std[::-1]
+    return dict(
+        image_processor_type="MaskFormerImageProcessor",
+        **_resize(dataset.get("pipeline", ())),
+        do_rescale=mean is not None,  # without one the model takes 0..255
+        do_normalize=mean is not None,
+        image_mean=[value / 255 for value in mean or (0, 0, 0)],
+        image_std=[value / 255 for value in std or (255, 255, 255)],
+        size_divisor=settings.get("size_divisor", settings.get("pad_size_divisor", 32)),
+        ignore_index=settings.get("seg_pad_val", 255),
+        do_reduce_labels=reduces_labels,
+    )
+
+
+def _takes_bgr(settings: Mapping[str, Any]) -> bool:
+    """Whether the model sees images as OpenCV reads them; either switch turns them."""
+    return not (settings.get("bgr_to_rgb") or settings.get("rgb_to_bgr"))
+
+
+def _resize(pipeline: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What the test pipeline does to the size of an image."""
+    step = next((x for x in pipeline if "Resize" in str(x["type"])), None)
+    if step is None:
+        return dict(do_resize=False)
+    if step.get("scale") is None:
+        raise ValueError(
+            f"transformers resizes to a size; give {step['type']} of the test pipeline "
+            "a scale=(long, short)."
+        )
+    width, height = step["scale"]
+    if not step.get("keep_ratio", False):
+        return dict(do_resize=True, size=dict(height=height, width=width))
+    edges = dict(shortest_edge=min(width, height), longest_edge=max(width, height))
+    return dict(do_resize=True, size=edges)

@@ -1,0 +1,1 @@
+"""Predictions as files: label maps, COCO's panoptic and result formats."""

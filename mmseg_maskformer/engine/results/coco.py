@@ -1,0 +1,111 @@
+"""Panoptic maps and instances in COCO's formats (cocodataset.org, "Results Format")."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from scipy import ndimage
+
+from mmseg_maskformer.core.panoptic_quality import PanopticMap
+
+
+def category_ids(dataset: Any) -> list[int]:
+    """Of each class: the id of its annotation file, or its number where there is none.
+
+    Args:
+        dataset: of MMDetection.
+    """
+    number = len(dataset.metainfo["classes"])
+    found = list(getattr(dataset, "cat_ids", ()))
+    return found if len(found) == number else list(range(number))
+
+
+def categories(dataset: Any) -> list[dict]:
+    """The classes of a data set as COCO lists them."""
+    meta = dataset.metainfo
+    things = set(meta.get("thing_classes", meta["classes"]))
+    return [
+        dict(id=number, name=name, isthing=int(name in things))
+        for number, name in zip(category_ids(dataset), meta["classes"], strict=True)
+    ]
+
+
+def segments_info(found: PanopticMap, ids: list[int]) -> list[dict]:
+    """What COCO's panoptic format says of the segments of a map.
+
+    Args:
+        found: the map; its categories are classes.
+        ids: category id of each class.
+    """
+    order = np.argsort(found.ids)
+    numbers = np.searchsorted(found.ids[order], found.segment_map) + 1
+    numbers[found.segment_map == 0] = 0
+    areas = np.bincount(numbers.ravel(), minlength=len(order) + 1)[1:]
+    rows = zip(order, ndimage.find_objects(numbers, len(order)), areas, strict=True)
+    return [
+        dict(
+            id=int(found.ids[place]),
+            category_id=ids[int(found.categories[place])],
+            area=int(area),
+            bbox=[x.start, y.start, x.stop - x.start, y.stop - y.start],
+            iscrowd=0,
+        )
+        for place, (y, x), area in rows
+    ]
+
+
+def write_panoptic_map(path: Path, segment_map: np.ndarray) -> None:
+    """Write ids (H, W) as a PNG: id = R + 256 G + 65536 B, 0 is void."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    colours = np.stack([segment_map >> shift & 255 for shift in (0, 8, 16)], axis=-1)
+    Image.fromarray(colours.astype(np.uint8)).save(path)
+
+
+def instance_results(instances: dict, image_id: int | str, ids: list[int]) -> list:
+    """The instances of an image as COCO's results.
+
+    Where there are masks, boxes are left out: pycocotools would take an object's area
+    from them.
+
+    Args:
+        instances: ``labels``, ``scores``, and ``masks`` (n, H, W) or ``bboxes`` (n, 4)
+            as left, top, right, bottom; ``mask_scores`` are those of masks where they
+            differ.
+        image_id: of the image.
+        ids: category id of each class.
+    """
+    if "masks" in instances:
+        name, values = "segmentation", _run_lengths(instances["masks"])
+        scores = instances.get("mask_scores", instances["scores"])
+    else:
+        name, values = "bbox", _corner_and_size(instances["bboxes"])
+        scores = instances["scores"]
+    rows = zip(instances["labels"].tolist(), scores.tolist(), values, strict=True)
+    return [
+        {"image_id": image_id, "category_id": ids[label], "score": score, name: value}
+        for label, score, value in rows
+    ]
+
+
+def _run_lengths(masks: Any) -> list[dict]:
+    """COCO's run lengths of masks, which some detectors give already."""
+    from pycocotools import mask as coding
+
+    if isinstance(masks, torch.Tensor):
+        masks = masks.cpu().numpy()
+    if isinstance(masks, np.ndarray):
+        columns = np.asfortranarray(masks.transpose(1, 2, 0), dtype=np.uint8)
+        masks = coding.encode(columns)
+    counts = [x["counts"] for x in masks]
+    texts = [x.decode() if isinstance(x, bytes) else x for x in counts]
+    return [dict(x, counts=text) for x, text in zip(masks, texts, strict=True)]
+
+
+def _corner_and_size(boxes: torch.Tensor) -> list[list[float]]:
+    """Left, top, width and height."""
+    rows = boxes.tolist()
+    return [[x, y, right - x, bottom - y] for x, y, right, bottom in rows]

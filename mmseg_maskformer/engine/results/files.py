@@ -1,0 +1,163 @@
+"""Predictions of a whole data set as files, for test servers and other programs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from mmengine.evaluator import BaseMetric
+from mmengine.logging import print_log
+
+from mmseg_maskformer.metrics.panoptic_quality import predicted_map
+from mmseg_maskformer.metrics.samples import plane
+
+from .coco import (
+    categories,
+    category_ids,
+    instance_results,
+    segments_info,
+    write_panoptic_map,
+)
+from .images import ImageFile, image_files, leaf_datasets
+from .label_maps import LabelValues, write_label_map
+
+_KINDS = ("pred_sem_seg", "pred_panoptic_seg", "pred_instances")
+
+
+class ResultFiles(BaseMetric):
+    """Writes what a model predicts, whatever of the following its samples hold.
+
+    * ``pred_sem_seg``: a label map of every image, with the values of the data set's
+      own label maps, see :class:`LabelValues`. They lie in the folder itself, below
+      ``semantic`` where there are other results too.
+    * ``pred_panoptic_seg``: ``panoptic.json`` and the folder ``panoptic``, in COCO's
+      panoptic format with images and categories, so that data sets can read it.
+    * ``pred_instances``: ``instances.json``, in COCO's format of results.
+
+    Images in sub-folders keep these. It is a metric without a result: put it first into
+    the ``metrics`` of an evaluator, since some metrics of the hosts change predictions.
+
+    Args:
+        folder: to write into; files of the same names are replaced.
+        dataset: whose predictions they are, of either host.
+        collect_device: where the results of several processes meet, "cpu" or "gpu".
+
+    Raises:
+        ValueError: Two images have the same id, or parts of the data set have other
+            classes or values than the first.
+    """
+
+    default_prefix = "results"
+
+    def __init__(
+        self, folder: str | Path, dataset: Any, collect_device: str = "cpu"
+    ) -> None:
+        super().__init__(collect_device)
+        self.folder = Path(folder)
+        leaves = leaf_datasets(dataset)
+        self.images = image_files(leaves)
+        self.values = LabelValues.of(leaves[0])
+        self.category_ids = category_ids(leaves[0])
+        self.categories = categories(leaves[0])
+        self.dataset_meta = leaves[0].metainfo
+        for leaf in leaves[1:]:
+            self._check_alike(leaf)
+
+    def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
+        """Write the maps of each sample; the rest is kept for the end."""
+        self.results += [self._write(sample) for sample in data_samples]
+
+    def compute_metrics(self, results: list[dict]) -> dict[str, float]:
+        """Write the files of the whole set.
+
+        Args:
+            results: of every image, in the order of the data set.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if any("panoptic" in image for image in results):
+            annotations = [image["panoptic"] for image in results]
+            content = dict(
+                images=[image["image"] for image in results],
+                annotations=annotations,
+                categories=self.categories,
+            )
+            self._dump("panoptic.json", content)
+        if any("instances" in image for image in results):
+            found = [row for image in results for row in image["instances"]]
+            self._dump("instances.json", found)
+        print_log(f"Results of {len(results)} images: {self.folder}", logger="current")
+        return {}
+
+    def _write(self, sample: dict) -> dict:
+        """Write the maps of a sample.
+
+        Returns:
+            What the files of the whole set say of the image.
+
+        Raises:
+            KeyError: There is no result, or nobody knows the image.
+        """
+        file = self._file(sample)
+        kinds = [kind for kind in _KINDS if kind in sample]
+        if not kinds:
+            raise KeyError(
+                f"The sample of {sample['img_path']} has none of {', '.join(_KINDS)}; "
+                "switch a result on in model.test_cfg."
+            )
+        entry: dict[str, Any] = {}
+        if "pred_sem_seg" in kinds:
+            labels = plane(sample, "pred_sem_seg", "ResultFiles", "")
+            below = "" if kinds == ["pred_sem_seg"] else "semantic"
+            path = self.folder / below / file.map
+            write_label_map(path, self.values.encode(labels))
+        if "pred_panoptic_seg" in kinds:
+            entry |= self._write_panoptic(sample, file)
+        if "pred_instances" in kinds:
+            entry["instances"] = instance_results(
+                sample["pred_instances"], file.image_id, self.category_ids
+            )
+        return entry
+
+    def _write_panoptic(self, sample: dict, file: ImageFile) -> dict:
+        """Write the panoptic map of a sample; what the file of all says of it."""
+        found = predicted_map(sample, len(self.category_ids))
+        write_panoptic_map(self.folder / "panoptic" / file.map, found.segment_map)
+        height, width = found.segment_map.shape
+        size = dict(height=height, width=width)
+        segments = segments_info(found, self.category_ids)
+        return dict(
+            image=dict(id=file.image_id, file_name=file.image, **size),
+            panoptic=dict(
+                image_id=file.image_id, file_name=file.map, segments_info=segments
+            ),
+        )
+
+    def _file(self, sample: dict) -> ImageFile:
+        """Names of the sample's image."""
+        path = sample.get("img_path")
+        if path not in self.images:
+            raise KeyError(
+                f"Results are named by img_path, and that of a sample is {path!r}, "
+                "which is none of the data set's. Leave 'img_path' in meta_keys of the "
+                "packing step of the pipeline."
+            )
+        return self.images[path]
+
+    def _check_alike(self, leaf: Any) -> None:
+        values = LabelValues.of(leaf)
+        if (
+            not np.array_equal(values.of_class, self.values.of_class)
+            or values.void != self.values.void
+            or categories(leaf) != self.categories
+        ):
+            raise ValueError(
+                "The parts of the data set differ in their classes, category ids or "
+                "label values; write the results of one data set at a time."
+            )
+
+    def _dump(self, name: str, content: Any) -> None:
+        text = json.dumps(content)
+        (self.folder / name).write_text(f"{text}\n", encoding="utf-8")

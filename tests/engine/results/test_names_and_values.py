@@ -1,0 +1,134 @@
+"""Names of the files of results, and the values in their label maps."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from mmengine.dataset import BaseDataset, ConcatDataset
+from mmseg.datasets import ADE20KDataset, CityscapesDataset
+from PIL import Image
+
+from mmseg_maskformer.datasets.label_map_folders import LabelMapDataset
+from mmseg_maskformer.datasets.label_maps import LoadLabelMap
+from mmseg_maskformer.datasets.scenes import ScenesDataset
+from mmseg_maskformer.engine.results.images import image_files, leaf_datasets
+from mmseg_maskformer.engine.results.label_maps import LabelValues, write_label_map
+
+
+class Named(BaseDataset):
+    """Images of these paths; an id stands behind a colon."""
+
+    def __init__(self, *paths, folder=""):
+        self.rows = [path.split(":") for path in paths]
+        super().__init__(data_prefix=dict(img_path=folder), lazy_init=True)
+
+    def load_data_list(self):
+        keys = ("img_path", "img_id")
+        return [dict(zip(keys, row, strict=False)) for row in self.rows]
+
+
+def maps(*paths, **options):
+    return [x.map for x in image_files([Named(*paths, **options)]).values()]
+
+
+def test_equal_names_in_folders_stay_apart():
+    paths = [f"set/{day}/{name}.jpg" for day in "ab" for name in "123"]
+    assert maps(*paths) == ["a/1.png", "a/2.png", "a/3.png"] + [
+        "b/1.png",
+        "b/2.png",
+        "b/3.png",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("folder", "name"), [("set", "a/b/1.png"), ("", "1.png"), ("se", "1.png")]
+)
+def test_folders_below_that_of_the_data_set_stay(folder, name):
+    assert maps("set/a/b/1.jpg", folder=folder) == [name]
+
+
+def test_a_suffix_that_tells_images_apart_stays():
+    found = maps("set/a.jpg", "set/a.png", "set/A.tif", "set/b.jpg")
+    assert found == ["a.jpg.png", "a.png.png", "A.tif.png", "b.png"]
+
+
+def test_joined_data_sets_keep_their_folders_and_places():
+    twice = Named("x/1.jpg", "x/2.jpg")
+    joined = ConcatDataset([twice, twice, Named("y/1.jpg")])
+    found = image_files(leaf_datasets(joined))
+    assert {path: (x.image_id, x.map) for path, x in found.items()} == {
+        "x/1.jpg": (1, "x/1.png"),
+        "x/2.jpg": (2, "x/2.png"),
+        "y/1.jpg": (3, "y/1.png"),
+    }
+
+
+def test_one_id_for_two_images_is_a_sentence():
+    message = r"^x/1\.jpg and y/1\.jpg have the same image id 7, so that results"
+    with pytest.raises(ValueError, match=message):
+        image_files([Named("x/1.jpg:7", "y/1.jpg:7")])
+
+
+def test_scenes_are_not_drawn_for_their_names(monkeypatch):
+    scenes = ScenesDataset(num_images=2, pipeline=[])
+    monkeypatch.delattr(type(scenes.split), "render")
+    names = [x.map for x in image_files([scenes]).values()]
+    assert names == ["000000.png", "000001.png"]
+
+
+CLASSES = tuple(f"class {i}" for i in range(300))
+
+
+def written(tmp_path, labels, kind=LabelMapDataset, classes=CLASSES, **options):
+    """The map in a file, and what the data set loads from it."""
+    (tmp_path / "images").mkdir()
+    Image.new("RGB", (len(labels), 1)).save(tmp_path / "images/x.jpg")
+    settings = dict(img_suffix=".jpg", seg_map_suffix=".png", metainfo=dict())
+    settings["metainfo"]["classes"] = classes
+    dataset = kind(
+        data_root=str(tmp_path),
+        data_prefix=dict(img_path="images", seg_map_path=""),
+        pipeline=[],
+        **settings,
+        **options,
+    )
+    values = LabelValues.of(dataset).encode(np.array([labels]))
+    write_label_map(tmp_path / "x.png", values)
+    info = dict(dataset.get_data_info(0), seg_fields=[])
+    if kind is CityscapesDataset:
+        return np.asarray(Image.open(tmp_path / "x.png")), None
+    loaded = LoadLabelMap(imdecode_backend="pillow").transform(info)["gt_seg_map"]
+    return np.asarray(Image.open(tmp_path / "x.png")), loaded[0].tolist()
+
+
+@pytest.mark.parametrize(
+    ("number", "reduce", "labels", "values", "bits"),
+    [
+        (255, False, [0, 254, 255], [0, 254, 255], 8),
+        (256, False, [0, 255, 65535], [0, 255, 65535], 16),
+        (300, False, [14, 270, 65535], [14, 270, 65535], 16),
+        (150, True, [0, 149, 255], [1, 150, 0], 8),  # ADE20K's server
+        (254, True, [0, 253], [1, 254], 8),
+        (256, True, [0, 255], [1, 256], 16),
+    ],
+)
+def test_values_are_those_that_the_data_set_reads(
+    tmp_path, number, reduce, labels, values, bits
+):
+    options = dict(classes=CLASSES[:number], reduce_zero_label=reduce)
+    found, loaded = written(tmp_path, labels, **options)
+    assert found.tolist() == [values]
+    assert found.dtype == f"uint{bits}"
+    assert loaded == labels
+
+
+def test_a_choice_of_classes_has_the_values_of_all(tmp_path):
+    found, loaded = written(tmp_path, [0, 1, 255], ADE20KDataset, ("tree", "wall"))
+    assert found.tolist() == [[5, 1, 0]]  # places 4 and 0 of ADE20K, plus one
+    assert loaded == [0, 1, 255]
+
+
+def test_cityscapes_has_the_ids_of_its_server(tmp_path):
+    classes = CityscapesDataset.METAINFO["classes"]
+    found, _ = written(tmp_path, [0, 1, 10, 18, 255], CityscapesDataset, classes)
+    assert found.tolist() == [[7, 8, 23, 33, 0]]
