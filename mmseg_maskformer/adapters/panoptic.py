@@ -38,6 +38,7 @@ from mmseg_maskformer.core.uncertainty import semantic_maps
 
 from .geometry import unflipped_map
 from .head import PredictionHead, fast_layout
+from .images import check_settings, watch_images
 from .options import check_choice, check_layer, check_share, check_switch
 from .segment_targets import segment_targets
 from .uncertainty import add_uncertainty
@@ -84,8 +85,9 @@ class MaskFormerDetector(BaseDetector):
         kwargs: parts of the model, as in ``PredictionHead``.
 
     Raises:
-        ValueError: ``test_cfg`` has a key or a value that is not in the list, or there
-            are too many classes for the host's encoding.
+        ValueError: ``test_cfg`` has a key or a value that is not in the list, there are
+            too many classes for the host's encoding, or the backbone takes other
+            channels than are normalised.
     """
 
     def __init__(
@@ -99,6 +101,7 @@ class MaskFormerDetector(BaseDetector):
         init_cfg: dict | None = None,
         **kwargs: Any,
     ) -> None:
+        check_settings(data_preprocessor, remedy="mmseg_maskformer.DetPreprocessor")
         super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
         self.num_things_classes = num_things_classes
         self.num_stuff_classes = num_stuff_classes
@@ -116,6 +119,7 @@ class MaskFormerDetector(BaseDetector):
                 "none; use SetCriterion, or MaskFormerSegmentor for a per-pixel model."
             )
         watch_loading(self)
+        watch_images(self)
 
     @property
     def num_classes(self) -> int:

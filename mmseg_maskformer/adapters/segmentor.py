@@ -26,6 +26,7 @@ from mmseg_maskformer.core.uncertainty import semantic_maps
 
 from .geometry import unflipped_map
 from .head import fast_layout
+from .images import check_settings, watch_images
 from .options import PredictionOptions
 from .semantic import MaskFormerHead, image_frame
 from .uncertainty import add_uncertainty
@@ -40,11 +41,13 @@ class MaskFormerSegmentor(EncoderDecoder):
     may hold.
 
     Raises:
-        ValueError: The head is another one, ``test_cfg`` does not fit it, or padded
-            pixels would be a class.
+        ValueError: The head is another one, ``test_cfg`` does not fit it, padded pixels
+            would be a class, or the backbone takes other channels than are normalised.
     """
 
     def __init__(self, **kwargs: Any) -> None:
+        preprocessor = kwargs.get("data_preprocessor")
+        check_settings(preprocessor, remedy="mmseg_maskformer.SegPreprocessor")
         super().__init__(**kwargs)
         if not isinstance(self.decode_head, MaskFormerHead):
             raise ValueError(
@@ -53,6 +56,7 @@ class MaskFormerSegmentor(EncoderDecoder):
                 "EncoderDecoder for other heads."
             )
         watch_loading(self)
+        watch_images(self)
         self.prediction_options()
         void = getattr(self.data_preprocessor, "seg_pad_val", None)
         if void is not None and not self.decode_head.is_void(void):
