@@ -74,7 +74,10 @@ CATALOG: dict[str, dict[str, tuple[str, ...]]] = {
         "engine.seen_labels": ("SeenLabelsHook",),
     },
     "OPTIM_WRAPPERS": {"engine.amp": ("BFloat16OptimWrapper",)},
-    "VISUALIZERS": {"engine.panoptic_visualizer": ("PanopticVisualizer",)},
+    "VISUALIZERS": {
+        "engine.panoptic_visualizer": ("PanopticVisualizer",),
+        "engine.semantic_visualizer": ("SemanticVisualizer",),
+    },
     "OPTIM_WRAPPER_CONSTRUCTORS": {
         "engine.optim": ("ModulewiseOptimWrapperConstructor",)
     },

@@ -14,13 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-
-def first_convolution(backbone: nn.Module) -> tuple[str, nn.Module] | None:
-    """Name and module of the convolution that sees the image, None without one."""
-    for name, module in backbone.named_modules():
-        if isinstance(module, nn.Conv2d):
-            return name, module
-    return None
+from mmseg_maskformer.checkpoints.channels import first_convolution
 
 
 def image_channels(model: nn.Module) -> int | None:

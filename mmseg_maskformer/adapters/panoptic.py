@@ -127,7 +127,7 @@ class MaskFormerDetector(BaseDetector):
         return self.num_things_classes + self.num_stuff_classes
 
     def extract_feat(self, batch_inputs: Tensor) -> Sequence[Tensor]:
-        """Backbone maps of (B, 3, H, W), fine to coarse."""
+        """Backbone maps of (B, C, H, W), fine to coarse."""
         return self.backbone(fast_layout(batch_inputs))
 
     def loss(
@@ -161,7 +161,7 @@ class MaskFormerDetector(BaseDetector):
         ``pred_no_object``, (1, H, W) float32.
 
         Args:
-            batch_inputs: (B, 3, H, W).
+            batch_inputs: (B, C, H, W).
             batch_data_samples: one per image.
             rescale: give results at the images' original sizes.
         """

@@ -81,7 +81,7 @@ class MaskFormerSegmentor(EncoderDecoder):
         return options
 
     def extract_feat(self, inputs: Tensor) -> list[Tensor]:
-        """Backbone maps of (B, 3, H, W), fine to coarse."""
+        """Backbone maps of (B, C, H, W), fine to coarse."""
         return super().extract_feat(fast_layout(inputs))
 
     def predict(
@@ -161,14 +161,14 @@ class MaskFormerSegmentor(EncoderDecoder):
         return self.decode_head.criterion.per_pixel
 
     def _answer(self, inputs: Tensor, metas: list[dict], layer: int) -> Answer:
-        """What a layer says about images (B, 3, H, W)."""
+        """What a layer says about images (B, C, H, W)."""
         features = self.extract_feat(inputs)
         return self.decode_head.answer(features, metas, map_size(inputs), layer)
 
     def _sliding(
         self, image: Tensor, inside: Sequence[int], options: PredictionOptions
     ) -> SlidingWindows:
-        """The windows of an image (3, H, W) that is padding beyond ``inside``."""
+        """The windows of an image (C, H, W) that is padding beyond ``inside``."""
 
         def predict(
             places: Sequence[tuple[int, int]], size: tuple[int, int]

@@ -124,7 +124,8 @@ class LoadImage(HostLoading):
         return colours.repeat(3, axis=2) if count == 1 else colours
 
 
-LoadImageFromFile = LoadImage  # what the hosts' inference looks for
+class LoadImageFromFile(LoadImage):
+    """The same by the name that the hosts' inference looks for."""
 
 
 class LoadImageFromNDArray(LoadImage):

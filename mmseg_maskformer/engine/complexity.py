@@ -12,6 +12,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from mmseg_maskformer.adapters.head import PredictionHead
+from mmseg_maskformer.adapters.images import image_channels
 from mmseg_maskformer.core.maskformer import MaskFormer
 
 
@@ -48,7 +49,7 @@ def measure_complexity(model: nn.Module, size: tuple[int, int]) -> Complexity:
     parameters = sum(x.numel() for x in model.parameters() if x.requires_grad)
     model = copy.deepcopy(model).eval().requires_grad_(False).to("meta")
     parts: dict[str, int] = {}
-    image = torch.empty(1, 3, *size, device="meta")
+    image = torch.empty(1, image_channels(model) or 3, *size, device="meta")
     features = _count(parts, "backbone", model.extract_feat, image)
     panoptic = hasattr(model, "panoptic_head")
     head = model.panoptic_head if panoptic else model.decode_head
