@@ -60,7 +60,7 @@ CATALOG: dict[str, dict[str, tuple[str, ...]]] = {
             "LoadImageFromNDArray",
             "ScaleIntensity",
         ),
-        "datasets.transforms": ("ResizeWithLabels",),
+        "datasets.transforms": ("CheckArray", "ResizeWithLabels"),
     },
     "METRICS": {
         "metrics.calibration": ("CalibrationError",),
@@ -71,6 +71,7 @@ CATALOG: dict[str, dict[str, tuple[str, ...]]] = {
         "engine.class_counts": ("CheckClassesHook",),
         "engine.evaluated_labels": ("CheckLabelsHook",),
         "engine.finite_loss": ("CheckLossHook",),
+        "engine.painting": ("PaintHook",),
         "engine.seen_labels": ("SeenLabelsHook",),
     },
     "OPTIM_WRAPPERS": {"engine.amp": ("BFloat16OptimWrapper",)},

@@ -78,6 +78,7 @@ def config_of(folder: Path, channels: int, work_dir: Path) -> Config:
         data_prefix=dict(img_path="images", seg_map_path="annotations"),
         metainfo=dict(classes=class_names(6, 6), palette=class_palette(12)),
         img_suffix=".tif",
+        serialize_data=False,
     )
     loader = dict(batch_size=2, num_workers=0, persistent_workers=False)
     for split in ("train", "val", "test"):

@@ -39,20 +39,17 @@ def parse_args() -> argparse.Namespace:
 
 
 def paint_predictions(config: Config, args: argparse.Namespace) -> None:
-    """Make the runner paint or show every prediction, by the hook of its host."""
-    hosts = {"mmseg": "Seg", "mmdet": "Det"}
-    host = hosts.get(config.get("default_scope"))
-    if host is None:
+    """Make the runner paint or show every prediction, by the visualizer of its host."""
+    if config.get("default_scope") not in ("mmseg", "mmdet"):
         raise SystemExit(
             f"--show and --show-dir need default_scope 'mmseg' or 'mmdet' in "
             f"{config.filename}, which has {config.get('default_scope')!r}."
         )
     config.default_hooks.visualization = {
-        "type": f"{host}VisualizationHook",
-        "draw": True,
-        "interval": 1,
+        "type": "mmseg_maskformer.PaintHook",
         "show": args.show,
         "wait_time": args.wait_time,
+        "named_by_image": config.default_scope == "mmseg",
     }
     if args.show_dir:
         config.visualizer.save_dir = args.show_dir

@@ -23,16 +23,12 @@ from PIL import Image
 
 from .image_files import Picture, read_picture, stored_orientation, turned
 from .notices import notify, prepare_notices
-from .transforms import naming
+from .transforms import NOT_AN_IMAGE, naming
 
 _JPEG = b"\xff\xd8"
 _DIM = 16  # a largest number below 1 / _DIM of white is that of a camera of fewer bits
 _COLOR_TYPES = ("color", "grayscale", "unchanged")
 _AS_STORED = "_ignore_orientation"
-_NOT_AN_IMAGE = (
-    "images have 8 or 16 bits without a sign (uint8, uint16). Scale its numbers to "
-    "0..255 or 0..65535 and save them so; docs/images.md shows how."
-)
 
 
 class LoadImage(HostLoading):
@@ -217,7 +213,7 @@ class ScaleIntensity(BaseTransform):
 
 def _check_type(pixels: np.ndarray, name: str) -> None:
     if pixels.dtype not in (np.uint8, np.uint16):
-        raise ValueError(f"{name} has numbers of type {pixels.dtype}; {_NOT_AN_IMAGE}")
+        raise ValueError(f"{name} has numbers of type {pixels.dtype}; {NOT_AN_IMAGE}")
 
 
 def _scaled(pixels: np.ndarray, bits: int, to_float32: bool) -> np.ndarray:

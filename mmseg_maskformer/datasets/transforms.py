@@ -8,8 +8,13 @@ from typing import Any
 
 import numpy as np
 from mmcv.image.geometric import pillow_interp_codes, rescale_size
-from mmcv.transforms import Resize
+from mmcv.transforms import BaseTransform, Resize
 from PIL import Image, UnidentifiedImageError
+
+NOT_AN_IMAGE = (
+    "images have 8 or 16 bits without a sign (uint8, uint16). Scale its numbers to "
+    "0..255 or 0..65535; docs/images.md shows how."
+)
 
 
 class ResizeWithLabels(Resize):
@@ -33,18 +38,12 @@ class ResizeWithLabels(Resize):
         Raises:
             ValueError: Its numbers are neither uint8, uint16 nor float32.
         """
-        pixels = results.get("img")
-        if pixels is None or self.backend != "pillow":
+        if results.get("img") is None:
+            return
+        pixels = results["img"] = eight_bits(results)
+        if self.backend != "pillow":
             super()._resize_img(results)
             return
-        if pixels.dtype == np.uint16:  # an array that MMDetection's inference was given
-            pixels = (pixels >> 8).astype(np.uint8)
-        if pixels.dtype not in (np.uint8, np.float32):
-            raise ValueError(
-                f"ResizeWithLabels got {results.get('img_path') or 'an array'} with "
-                f"numbers of type {pixels.dtype}. Images have 8 or 16 bits (uint8, "
-                "uint16): scale to 0..255 or 0..65535."
-            )
         height, width = pixels.shape[:2]
         size = results["scale"]
         if self.keep_ratio:
@@ -63,6 +62,38 @@ class ResizeWithLabels(Resize):
             if labels is not None:
                 rows, columns = map(place, labels.shape, results["img_shape"])
                 results[key] = labels[rows][:, columns]
+
+
+class CheckArray(BaseTransform):
+    """Bring an array that MMDetection's inference was given to 8 bits.
+
+    The host puts its own loading in the place of ours where it is given arrays. Stands
+    behind the loading in pipelines without ``ResizeWithLabels``, which does the same.
+
+    Raises:
+        ValueError: Its numbers are neither uint8, uint16 nor float32.
+    """
+
+    def transform(self, results: dict) -> dict:
+        """Replace ``img``."""
+        return dict(results, img=eight_bits(results))
+
+
+def eight_bits(results: dict) -> np.ndarray:
+    """The image of a pipeline as uint8, or as the float32 that a loading has made.
+
+    Raises:
+        ValueError: Its numbers are of another type.
+    """
+    pixels, path = results["img"], results.get("img_path", "")
+    if pixels.dtype == np.uint16:
+        return (pixels >> 8).astype(np.uint8)
+    if pixels.dtype == np.uint8 or (pixels.dtype == np.float32 and path is not None):
+        return pixels
+    raise ValueError(
+        f"{f'The image {path}' if path else 'The array given as image'} has numbers of "
+        f"type {pixels.dtype}; {NOT_AN_IMAGE}"
+    )
 
 
 def _resized(pixels: np.ndarray, size: Sequence[int], method: Any) -> np.ndarray:
