@@ -27,16 +27,15 @@ class Picture(NamedTuple):
     """What an image file holds.
 
     Attributes:
-        pixels: (H, W, C) as stored, in the order of the file: red first.
+        pixels: (H, W, C) as stored, in the order of the file: red first. Numbers of 9
+            to 15 bits are brought to 16.
         has_alpha: whether the last channel says how opaque a pixel is.
-        bits: of a number.
         orientation: 1 to 8, as EXIF numbers the turns that a viewer is to apply.
         pages: images in the file; the pixels are those of the first.
     """
 
     pixels: np.ndarray
     has_alpha: bool
-    bits: int
     orientation: int
     pages: int
 
@@ -75,7 +74,7 @@ def _read_other(content: bytes) -> Picture:
         pixels = _by_opencv(content)  # HDR and other kinds
         if pixels is None:
             raise
-        return Picture(pixels, False, 8 * pixels.itemsize, 1, 1)
+        return Picture(pixels, has_alpha=False, orientation=1, pages=1)
     with opened as image:
         is_deep = _hides_bits(image)  # asked first: Pillow forgets it when it loads
         orientation = _orientation(image)
@@ -85,7 +84,7 @@ def _read_other(content: bytes) -> Picture:
         deep = _by_opencv(content)
         if deep is not None:  # grey with alpha comes as colours with alpha
             pixels = deep[..., ::3] if pixels.shape[2] == 2 else deep
-    return Picture(pixels, has_alpha, 8 * pixels.itemsize, orientation, pages)
+    return Picture(pixels, has_alpha, orientation, pages)
 
 
 def _by_pillow(image: Image.Image) -> tuple[np.ndarray, bool]:
@@ -137,29 +136,28 @@ def _read_tiff(content: bytes) -> Picture:
         pages = len(file.pages) if any(not x.subfiletype & 5 for x in others) else 1
         tag = page.tags.get(ExifTags.Base.Orientation.value)
         orientation = tag.value if tag is not None else 1
-        bits = page.bitspersample
-        if page.photometric.name not in _GREYS or bits in (2, 4):
+        if page.photometric.name not in _GREYS or page.bitspersample in (2, 4):
             with Image.open(BytesIO(content)) as image:
                 pixels, has_alpha = _by_pillow(image)
-            return Picture(pixels, has_alpha, 8, orientation, pages)
+            return Picture(pixels, has_alpha, orientation, pages)
         pixels = _tiff_pixels(page, content, orientation)
     if page.photometric.name == "MINISWHITE" and pixels.dtype.kind == "u":
-        pixels = (1 << bits) - 1 - pixels
-    extra = page.extrasamples
-    return Picture(
-        pixels, bool(extra) and extra[-1] in _ALPHA, bits, orientation, pages
-    )
+        pixels = np.invert(pixels)
+    has_alpha = bool(page.extrasamples) and page.extrasamples[-1] in _ALPHA
+    return Picture(pixels, has_alpha, orientation, pages)
 
 
 def _tiff_pixels(page: Any, content: bytes, orientation: int) -> np.ndarray:
     """Pixels (H, W, C) of a page, by whichever library knows its compression."""
     try:
         pixels = page.asarray()
-    except ValueError as error:  # a compression that tifffile alone does not know
+    except (ValueError, NotImplementedError) as error:  # it knows few compressions
         found = _otherwise(content, page) if orientation == 1 else None
         if found is None:
             raise ValueError(f"{error}; pip install imagecodecs") from error
         return found
+    if pixels.dtype == np.uint16:
+        pixels = pixels << (16 - page.bitspersample)
     if page.axes == "SYX":
         pixels = np.moveaxis(pixels, 0, -1)
     elif page.axes not in ("YX", "YXS"):

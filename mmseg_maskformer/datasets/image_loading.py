@@ -26,7 +26,7 @@ from .notices import notify, prepare_notices
 from .transforms import NOT_AN_IMAGE, naming
 
 _JPEG = b"\xff\xd8"
-_DIM = 16  # a largest number below 1 / _DIM of white is that of a camera of fewer bits
+_DIM = 4096  # numbers that are all lower come from a camera of 12 bits or fewer
 _COLOR_TYPES = ("color", "grayscale", "unchanged")
 _AS_STORED = "_ignore_orientation"
 
@@ -72,14 +72,15 @@ class LoadImage(HostLoading):
         _check_type(picture.pixels, f"The image {path}")
         _notify_pages(picture, path)
         _notify_dim(picture, path)
-        pixels = _scaled(picture.pixels, picture.bits, self.to_float32)
+        bits = 8 * picture.pixels.itemsize
+        pixels = _scaled(picture.pixels, self.to_float32)
         pixels = self._channels(pixels, picture, path)
         if picture.orientation != 1 and self.color_type in ("color", "grayscale"):
             _notify_turned(picture.orientation, results)
             pixels = turned(pixels, picture.orientation)
         if pixels.shape[2] == 3:
             pixels = pixels[..., ::-1]  # blue first, as the hosts have it
-        return _added(results, pixels, picture.bits)
+        return _added(results, pixels, bits)
 
     def _content(self, path: str) -> bytes:
         if self.file_client_args is not None:
@@ -92,15 +93,12 @@ class LoadImage(HostLoading):
         by_host = self.imdecode_backend != "pillow" and self.color_type != "unchanged"
         if not by_host or not content.startswith(_JPEG):
             return read_picture(content)
-        pixels = mmcv.imfrombytes(
-            content,
-            flag=f"color{_AS_STORED}",
-            channel_order="rgb",
-            backend=self.imdecode_backend,
-        )
+        backend = self.imdecode_backend
+        flag = "color" if backend == "turbojpeg" else f"color{_AS_STORED}"
+        pixels = mmcv.imfrombytes(content, flag=flag, backend=backend)
         if pixels is None:
             raise ValueError("its content is incomplete")
-        return Picture(pixels, False, 8, stored_orientation(content), 1)
+        return Picture(pixels[..., ::-1], False, stored_orientation(content), 1)
 
     def _channels(self, pixels: np.ndarray, picture: Picture, path: str) -> np.ndarray:
         """The channels that ``color_type`` asks for, red first."""
@@ -147,7 +145,7 @@ class LoadImageFromNDArray(LoadImage):
             pixels = pixels.repeat(3, axis=2)
         results["img_path"] = ARRAY
         bits = 8 * pixels.itemsize
-        return _added(results, _scaled(pixels, bits, self.to_float32), bits)
+        return _added(results, _scaled(pixels, self.to_float32), bits)
 
 
 ARRAY = "<array>"  # the path of an image that was checked and has none
@@ -206,8 +204,8 @@ class ScaleIntensity(BaseTransform):
                 f"{results.get('img_path')} of {bits or 'unknown'} bits as "
                 f"{pixels.dtype}."
             )
-        factor = (1 << (bits - 8)) * 255 / self.white
-        results["img"] = np.minimum(pixels * np.float32(factor), 255)
+        factor = np.float32(256 * 255 / self.white)
+        results["img"] = np.minimum(pixels * factor, 255)
         return results
 
 
@@ -216,12 +214,12 @@ def _check_type(pixels: np.ndarray, name: str) -> None:
         raise ValueError(f"{name} has numbers of type {pixels.dtype}; {NOT_AN_IMAGE}")
 
 
-def _scaled(pixels: np.ndarray, bits: int, to_float32: bool) -> np.ndarray:
-    """Numbers on the scale of 8 bits: uint8, the upper 8 of more, or float32."""
-    above = bits - 8 if pixels.dtype == np.uint16 else 0
+def _scaled(pixels: np.ndarray, to_float32: bool) -> np.ndarray:
+    """Numbers on the scale of 8 bits: uint8, the upper 8 of 16, or float32."""
+    is_deep = pixels.dtype == np.uint16
     if to_float32:
-        return pixels.astype(np.float32) / np.float32(1 << above)
-    return (pixels >> above).astype(np.uint8) if above else pixels
+        return pixels.astype(np.float32) / np.float32(256 if is_deep else 1)
+    return (pixels >> 8).astype(np.uint8) if is_deep else pixels
 
 
 def _added(results: dict, pixels: np.ndarray, bits: int) -> dict:
@@ -250,14 +248,14 @@ def _notify_pages(picture: Picture, path: str) -> None:
 
 
 def _notify_dim(picture: Picture, path: str) -> None:
-    pixels, white = picture.pixels, (1 << picture.bits) - 1
-    if pixels.dtype == np.uint16 and 0 < (highest := pixels.max()) < white // _DIM + 1:
+    pixels = picture.pixels
+    if pixels.dtype == np.uint16 and 0 < (highest := pixels.max()) < _DIM:
         notify(
             "dim",
-            f"The image {path} has {picture.bits} bits, but no number above {highest}: "
-            f"it is read as 0..{highest >> (picture.bits - 8)} of 255. If its camera "
-            "has fewer bits, write to_float32=True in the loading and "
-            "mmseg_maskformer.ScaleIntensity behind it (docs/images.md).",
+            f"The image {path} has 16 bits, but no number above {highest}: it is read "
+            f"as 0..{highest >> 8} of 255. If its camera has fewer bits, write "
+            "to_float32=True in the loading and mmseg_maskformer.ScaleIntensity behind "
+            "it (docs/images.md).",
         )
 
 
