@@ -49,7 +49,7 @@ setup(
     packages=find_packages(include=[PACKAGE, f"{PACKAGE}.*"]),
     include_package_data=True,
     cmdclass={"build_py": BuildPyWithMim},
-    install_requires=["numpy", "scipy", "torch>=2.4", "torchvision"],
+    install_requires=["numpy", "scipy", "tifffile", "torch>=2.4", "torchvision"],
     # The hosts are extras for fresh environments. Who has one of the two stacks already
     # installs without an extra: the two share their import names.
     extras_require={

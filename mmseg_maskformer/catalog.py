@@ -8,8 +8,10 @@ from __future__ import annotations
 CATALOG: dict[str, dict[str, tuple[str, ...]]] = {
     "MODELS": {
         "adapters.panoptic": ("MaskFormerDetector",),
+        "adapters.panoptic_preprocessor": ("DetPreprocessor",),
         "adapters.segmentor": ("MaskFormerSegmentor",),
         "adapters.semantic": ("MaskFormerHead",),
+        "adapters.semantic_preprocessor": ("SegPreprocessor",),
         "adapters.tta": ("MaskFormerTTA",),
         "core.box_losses": ("BoxL1Loss", "GIoULoss"),
         "core.criterion": ("SetCriterion",),
@@ -51,7 +53,14 @@ CATALOG: dict[str, dict[str, tuple[str, ...]]] = {
     "TRANSFORMS": {
         "datasets.label_maps": ("LoadLabelMap",),
         "datasets.panoptic_maps": ("LoadPanopticMap", "PackPanopticInputs"),
-        "datasets.transforms": ("LoadImage", "ResizeWithLabels"),
+        "datasets.image_loading": (
+            "InferencerLoader",
+            "LoadImage",
+            "LoadImageFromFile",
+            "LoadImageFromNDArray",
+            "ScaleIntensity",
+        ),
+        "datasets.transforms": ("CheckArray", "ResizeWithLabels"),
     },
     "METRICS": {
         "metrics.calibration": ("CalibrationError",),
@@ -66,7 +75,10 @@ CATALOG: dict[str, dict[str, tuple[str, ...]]] = {
         "engine.visualization_hook": ("VisualizationHook",),
     },
     "OPTIM_WRAPPERS": {"engine.amp": ("BFloat16OptimWrapper",)},
-    "VISUALIZERS": {"engine.panoptic_visualizer": ("PanopticVisualizer",)},
+    "VISUALIZERS": {
+        "engine.panoptic_visualizer": ("PanopticVisualizer",),
+        "engine.semantic_visualizer": ("SemanticVisualizer",),
+    },
     "OPTIM_WRAPPER_CONSTRUCTORS": {
         "engine.optim": ("ModulewiseOptimWrapperConstructor",)
     },

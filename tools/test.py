@@ -49,11 +49,10 @@ def parse_args() -> argparse.Namespace:
 
 
 def paint_predictions(config: Config, args: argparse.Namespace) -> None:
-    """Make the runner paint or show every prediction."""
+    """Make the runner paint or show every prediction, by the visualizer of its host."""
     config.default_hooks.visualization = {
         "type": "mmseg_maskformer.VisualizationHook",
         "draw": True,
-        "interval": 1,
         "show": args.show,
         "wait_time": args.wait_time,
     }

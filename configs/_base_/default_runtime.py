@@ -19,7 +19,9 @@ log_level = "INFO"
 tta_model = dict(type="mmseg_maskformer.MaskFormerTTA")
 vis_backends = [dict(type="LocalVisBackend")]
 visualizer = dict(
-    type="SegLocalVisualizer", vis_backends=vis_backends, name="visualizer"
+    type="mmseg_maskformer.SemanticVisualizer",
+    vis_backends=vis_backends,
+    name="visualizer",
 )
 load_from = None
 resume = False

@@ -112,7 +112,7 @@ class PredictionHead(BaseModule):
 
 
 def fast_layout(images: Tensor) -> Tensor:
-    """Images (B, 3, H, W) as a backbone takes them best: channels last on the CPU.
+    """Images (B, C, H, W) as a backbone takes them best: channels last on the CPU.
 
     That is a tenth off a training step there.
     """

@@ -39,6 +39,7 @@ from mmseg_maskformer.core.uncertainty import semantic_maps
 
 from .geometry import unflipped_map
 from .head import PredictionHead, fast_layout
+from .images import check_settings, watch_images
 from .options import check_choice, check_layer, check_share, check_switch
 from .segment_targets import segment_targets
 from .uncertainty import add_uncertainty
@@ -85,8 +86,9 @@ class MaskFormerDetector(BaseDetector):
         kwargs: parts of the model, as in ``PredictionHead``.
 
     Raises:
-        ValueError: ``test_cfg`` has a key or a value that is not in the list, or there
-            are too many classes for the host's encoding.
+        ValueError: ``test_cfg`` has a key or a value that is not in the list, there are
+            too many classes for the host's encoding, or the backbone takes other
+            channels than are normalised.
     """
 
     def __init__(
@@ -100,6 +102,7 @@ class MaskFormerDetector(BaseDetector):
         init_cfg: dict | None = None,
         **kwargs: Any,
     ) -> None:
+        check_settings(data_preprocessor, remedy="mmseg_maskformer.DetPreprocessor")
         super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
         self.num_things_classes = num_things_classes
         self.num_stuff_classes = num_stuff_classes
@@ -117,6 +120,7 @@ class MaskFormerDetector(BaseDetector):
                 "none; use SetCriterion, or MaskFormerSegmentor for a per-pixel model."
             )
         watch_loading(self)
+        watch_images(self)
 
     @property
     def num_classes(self) -> int:
@@ -124,7 +128,7 @@ class MaskFormerDetector(BaseDetector):
         return self.num_things_classes + self.num_stuff_classes
 
     def extract_feat(self, batch_inputs: Tensor) -> Sequence[Tensor]:
-        """Backbone maps of (B, 3, H, W), fine to coarse."""
+        """Backbone maps of (B, C, H, W), fine to coarse."""
         check_weights(self)
         return self.backbone(fast_layout(batch_inputs))
 
@@ -159,7 +163,7 @@ class MaskFormerDetector(BaseDetector):
         ``pred_no_object``, (1, H, W) float32.
 
         Args:
-            batch_inputs: (B, 3, H, W).
+            batch_inputs: (B, C, H, W).
             batch_data_samples: one per image.
             rescale: give results at the images' original sizes.
         """

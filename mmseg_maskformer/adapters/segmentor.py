@@ -27,6 +27,7 @@ from mmseg_maskformer.core.uncertainty import semantic_maps
 
 from .geometry import unflipped_map
 from .head import fast_layout
+from .images import check_settings, watch_images
 from .options import PredictionOptions
 from .semantic import MaskFormerHead, image_frame
 from .uncertainty import add_uncertainty
@@ -41,11 +42,13 @@ class MaskFormerSegmentor(EncoderDecoder):
     may hold.
 
     Raises:
-        ValueError: The head is another one, ``test_cfg`` does not fit it, or padded
-            pixels would be a class.
+        ValueError: The head is another one, ``test_cfg`` does not fit it, padded pixels
+            would be a class, or the backbone takes other channels than are normalised.
     """
 
     def __init__(self, **kwargs: Any) -> None:
+        preprocessor = kwargs.get("data_preprocessor")
+        check_settings(preprocessor, remedy="mmseg_maskformer.SegPreprocessor")
         super().__init__(**kwargs)
         if not isinstance(self.decode_head, MaskFormerHead):
             raise ValueError(
@@ -54,6 +57,7 @@ class MaskFormerSegmentor(EncoderDecoder):
                 "EncoderDecoder for other heads."
             )
         watch_loading(self)
+        watch_images(self)
         self.prediction_options()
         void = getattr(self.data_preprocessor, "seg_pad_val", None)
         if void is not None and not self.decode_head.is_void(void):
@@ -78,7 +82,7 @@ class MaskFormerSegmentor(EncoderDecoder):
         return options
 
     def extract_feat(self, inputs: Tensor) -> list[Tensor]:
-        """Backbone maps of (B, 3, H, W), fine to coarse."""
+        """Backbone maps of (B, C, H, W), fine to coarse."""
         check_weights(self)
         return super().extract_feat(fast_layout(inputs))
 
@@ -159,14 +163,14 @@ class MaskFormerSegmentor(EncoderDecoder):
         return self.decode_head.criterion.per_pixel
 
     def _answer(self, inputs: Tensor, metas: list[dict], layer: int) -> Answer:
-        """What a layer says about images (B, 3, H, W)."""
+        """What a layer says about images (B, C, H, W)."""
         features = self.extract_feat(inputs)
         return self.decode_head.answer(features, metas, map_size(inputs), layer)
 
     def _sliding(
         self, image: Tensor, inside: Sequence[int], options: PredictionOptions
     ) -> SlidingWindows:
-        """The windows of an image (3, H, W) that is padding beyond ``inside``."""
+        """The windows of an image (C, H, W) that is padding beyond ``inside``."""
 
         def predict(
             places: Sequence[tuple[int, int]], size: tuple[int, int]

@@ -25,6 +25,7 @@ from torch import Tensor, nn
 from mmseg_maskformer.compat import reads_history_safely
 
 from . import zoo
+from .channels import check_channels, colour_convolutions, first_convolution
 from .convert import detect_layout, to_ours
 from .download import download
 from .files import innermost, read_checkpoint, read_content
@@ -36,15 +37,17 @@ _HUB_FILES = ("model.safetensors", "pytorch_model.bin")
 
 
 def watch_loading(model: nn.Module) -> None:
-    """Give a model with a ``backbone`` the two hooks of this module.
+    """Give a model with a ``backbone`` the hooks of this module.
 
     It has in ``weights_misfit`` what was wrong with the weights that it loaded last;
     :func:`~mmseg_maskformer.checkpoints.fit.check_weights` looks there.
     """
     model.weights_misfit = None
+    backbone = model.get_submodule("backbone")
     for module, hook in (
         (model, convert_on_load),
-        (model.get_submodule("backbone"), refuse_foreign_names),
+        (backbone, refuse_foreign_names),
+        (backbone, refuse_other_channels),
     ):
         module._register_load_state_dict_pre_hook(hook, with_module=True)
 
@@ -58,9 +61,15 @@ def convert_on_load(
     What is missing or of another shape is left out and what is unknown stays, so that
     the host reports both as it does for checkpoints of its own. What the file is not
     about (a file of a backbone alone) keeps its values.
+
+    Raises:
+        ValueError: The file is about images of other channels.
     """
     if prefix:
         return
+    stem = first_convolution(model.get_submodule("backbone"))
+    if stem is not None and len(colour_convolutions(state_dict)) == 1:
+        check_channels(3, stem[1].in_channels)
     target = model.state_dict()
     strip_wrappers(state_dict, target)
     layout = detect_layout(state_dict)
@@ -122,6 +131,20 @@ def require_fit(model: nn.Module, checkpoint: str, config: str) -> None:
     while is_model_wrapper(model) or isinstance(model, BaseTTAModel):
         model = model.module
     model._register_load_state_dict_pre_hook(check, with_module=True)
+
+
+def refuse_other_channels(
+    backbone: nn.Module, state_dict: dict[str, Tensor], prefix: str, *_: Any
+) -> None:
+    """Stop where the first convolution would keep its values; a pre-hook as above.
+
+    Raises:
+        ValueError: The file is about images of other channels.
+    """
+    stem = first_convolution(backbone)
+    weight = stem and state_dict.get(f"{prefix}{stem[0]}.weight")
+    if stem and weight is not None and weight.ndim == 4:
+        check_channels(weight.shape[1] * stem[1].groups, stem[1].in_channels)
 
 
 def register_schemes() -> None:

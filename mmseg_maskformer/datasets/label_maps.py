@@ -74,6 +74,7 @@ def _check_label_map(labels: np.ndarray, results: dict) -> None:
         raise ValueError(
             f"The label map {path} has {labels.shape[0]} x {labels.shape[1]} pixels, "
             f"but its image {results['img_path']} has {size[0]} x {size[1]} (height x "
-            "width): they must be equal. Check that the two belong together and that "
-            "the image is not rotated by its EXIF orientation alone."
+            "width): they must be equal. Check that the two belong together. If the "
+            "EXIF orientation turns the image and the labels were drawn on the pixels "
+            "as stored, load it with color_type='color_ignore_orientation'."
         )

@@ -209,5 +209,7 @@ def _check_size(colours: np.ndarray, results: dict) -> None:
             f"The panoptic map {results['seg_map_path']} has {colours.shape[0]} x "
             f"{colours.shape[1]} pixels, but its image {results['img_path']} has "
             f"{size[0]} x {size[1]} (height x width): they must be equal. Check that "
-            "the two belong together."
+            "the two belong together. If the EXIF orientation turns the image and the "
+            "map was drawn on the pixels as stored, load it with "
+            "color_type='color_ignore_orientation'."
         )

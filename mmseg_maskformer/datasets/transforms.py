@@ -1,41 +1,28 @@
-"""Loading of images with errors that name the file, and resizing, for every host."""
+"""Resizing for every host, and errors that name the file that cannot be read."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-from mmcv.transforms import LoadImageFromFile, Resize
+from mmcv.image.geometric import pillow_interp_codes, rescale_size
+from mmcv.transforms import BaseTransform, Resize
 from PIL import Image, UnidentifiedImageError
 
-
-class LoadImage(LoadImageFromFile):
-    """The host's image loading through Pillow, with a sentence where it fails.
-
-    Grey images become three equal channels, the alpha channel of RGBA is dropped, and
-    the orientation stored by cameras is applied. Takes the host's other arguments.
-
-    Raises:
-        OSError: The file is missing, incomplete or no image.
-    """
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**{"imdecode_backend": "pillow", **kwargs})
-
-    def transform(self, results: dict) -> dict | None:
-        """Add ``img`` (H, W, 3) uint8 in BGR order, ``img_shape``, ``ori_shape``."""
-        with naming("image", results["img_path"]):
-            return super().transform(results)
+NOT_AN_IMAGE = (
+    "images have 8 or 16 bits without a sign (uint8, uint16). Scale its numbers to "
+    "0..255 or 0..65535; docs/images.md shows how."
+)
 
 
 class ResizeWithLabels(Resize):
     """The host's resizing by the rules of the paper's code.
 
-    Pillow resizes the image, which averages when it shrinks. Labels keep their type
-    and values: pixel i of a map of classes takes source pixel
-    floor(i * source / target), in rows and in columns; a map of panoptic segments
+    Pillow resizes the image channel by channel, any number of them; it averages when it
+    shrinks. Labels keep their type and values: pixel i of a map of classes takes source
+    pixel floor(i * source / target), in rows and in columns; a map of panoptic segments
     (``LoadPanopticMap``) takes the pixels that Pillow finds nearest,
     floor((i + 1/2) * source / target). Takes the host's arguments, alone or through
     ``RandomChoiceResize(resize_type="mmseg_maskformer.ResizeWithLabels", ...)``; with
@@ -45,6 +32,28 @@ class ResizeWithLabels(Resize):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**{"backend": "pillow", **kwargs})
 
+    def _resize_img(self, results: dict) -> None:
+        """Bring the image (H, W) or (H, W, C) to ``scale``, a width and a height.
+
+        Raises:
+            ValueError: Its numbers are neither uint8, uint16 nor float32.
+        """
+        if results.get("img") is None:
+            return
+        pixels = results["img"] = eight_bits(results)
+        if self.backend != "pillow":
+            super()._resize_img(results)
+            return
+        height, width = pixels.shape[:2]
+        size = results["scale"]
+        if self.keep_ratio:
+            size = rescale_size((width, height), size)
+        method = pillow_interp_codes[self.interpolation]
+        results["img"] = _resized(pixels, size, method)
+        results["img_shape"] = results["img"].shape[:2]
+        results["scale_factor"] = (size[0] / width, size[1] / height)
+        results["keep_ratio"] = self.keep_ratio
+
     def _resize_seg(self, results: dict) -> None:
         """Bring label maps (H, W) to the new size of the image."""
         place = _centre if "segments" in results else _upper_left
@@ -53,6 +62,46 @@ class ResizeWithLabels(Resize):
             if labels is not None:
                 rows, columns = map(place, labels.shape, results["img_shape"])
                 results[key] = labels[rows][:, columns]
+
+
+class CheckArray(BaseTransform):
+    """Bring an array that MMDetection's inference was given to 8 bits.
+
+    The host puts its own loading in the place of ours where it is given arrays. Stands
+    behind the loading in pipelines without ``ResizeWithLabels``, which does the same.
+
+    Raises:
+        ValueError: Its numbers are neither uint8, uint16 nor float32.
+    """
+
+    def transform(self, results: dict) -> dict:
+        """Replace ``img``."""
+        return dict(results, img=eight_bits(results))
+
+
+def eight_bits(results: dict) -> np.ndarray:
+    """The image of a pipeline as uint8, or as the float32 that a loading has made.
+
+    Raises:
+        ValueError: Its numbers are of another type.
+    """
+    pixels, path = results["img"], results.get("img_path", "")
+    if pixels.dtype == np.uint16:
+        return (pixels >> 8).astype(np.uint8)
+    if pixels.dtype == np.uint8 or (pixels.dtype == np.float32 and path is not None):
+        return pixels
+    raise ValueError(
+        f"{f'The image {path}' if path else 'The array given as image'} has numbers of "
+        f"type {pixels.dtype}; {NOT_AN_IMAGE}"
+    )
+
+
+def _resized(pixels: np.ndarray, size: Sequence[int], method: Any) -> np.ndarray:
+    """Pixels (H, W) or (H, W, C) at a width and height; channels do not mix."""
+    if pixels.ndim == 2 or (pixels.shape[2] == 3 and pixels.dtype == np.uint8):
+        return np.array(Image.fromarray(pixels).resize(size, method))
+    planes = [Image.fromarray(x) for x in np.moveaxis(pixels, -1, 0)]
+    return np.stack([np.array(x.resize(size, method)) for x in planes], axis=-1)
 
 
 def _upper_left(source: int, target: int) -> np.ndarray:

@@ -17,6 +17,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from mmseg_maskformer.adapters.head import PredictionHead
+from mmseg_maskformer.adapters.images import image_channels
 from mmseg_maskformer.core.maskformer import MaskFormer
 
 
@@ -54,13 +55,14 @@ def measure_complexity(model: nn.Module, size: tuple[int, int]) -> Complexity:
     parameters = sum(x.numel() for x in model.parameters() if x.requires_grad)
     model = copy.deepcopy(model).eval().requires_grad_(False)
     parts: dict[str, int] = {}
+    channels = image_channels(model) or 3
     head = getattr(model, "panoptic_head", getattr(model, "decode_head", None))
     if head is None:
-        image = torch.zeros(1, 3, *size, device=next(model.parameters()).device)
+        image = torch.zeros(1, channels, *size, device=next(model.parameters()).device)
         _count(parts, "detector", model.predict, image, [_sample(size)])
         return Complexity(parameters, parts)
     model = model.to("meta")
-    image = torch.empty(1, 3, *size, device="meta")
+    image = torch.empty(1, channels, *size, device="meta")
     features = _count(parts, "backbone", model.extract_feat, image)
     if isinstance(head, PredictionHead):
         _count_network(parts, head.network, features, size)

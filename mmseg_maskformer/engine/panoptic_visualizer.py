@@ -11,6 +11,7 @@ from mmdet.visualization import DetLocalVisualizer, get_palette
 from mmengine.structures import PixelData
 
 from .panoptic_drawing import encoded_truth, enlarged, overlay
+from .pictures import picture_of
 
 
 class PanopticVisualizer(DetLocalVisualizer):
@@ -45,8 +46,12 @@ class PanopticVisualizer(DetLocalVisualizer):
         draw_pred: bool = True,
         **kwargs: Any,
     ) -> None:
-        """Draw a sample and show or store the picture, with the host's arguments."""
-        if data_sample is not None and "img_path" in data_sample:
+        """Draw a sample and show or store the picture, with the host's arguments.
+
+        Images have any number of channels; see :func:`picture_of`. Arrays are nameless.
+        """
+        image = picture_of(image)
+        if data_sample is not None and data_sample.get("img_path"):
             name = f"{name}_{PurePosixPath(data_sample.img_path).stem}"
         drawn = {"pred_panoptic_seg", "gt_segment_map"}
         if data_sample is None or not drawn & set(data_sample.keys()):

@@ -11,6 +11,7 @@ from mmengine.dataset import pseudo_collate
 from PIL import Image, ImageDraw
 
 from .panoptic_drawing import OFFSET, Palette, encoded_truth, overlay
+from .pictures import picture_of_input
 
 GAP = 4  # pixels between tiles
 LINE = 14  # height of a line of text
@@ -75,7 +76,7 @@ def predict_rows(model: Any, dataset: Any, count: int) -> list[Row]:
 
     Args:
         model: a segmentor or panoptic detector of the host.
-        dataset: its pipeline packs as the model needs it, BGR as loaded.
+        dataset: its pipeline packs as the model needs it, as loaded.
         count: number of rows, cut to the length of the data set.
     """
     model.eval()
@@ -83,7 +84,7 @@ def predict_rows(model: Any, dataset: Any, count: int) -> list[Row]:
     rows = []
     for index in np.linspace(0, len(dataset) - 1, count).astype(int):
         batch = pseudo_collate([dataset[int(index)]])
-        image = batch["inputs"][0].flip(0).permute(1, 2, 0).cpu().numpy()
+        image = picture_of_input(batch["inputs"][0])
         sample = model.test_step(batch)[0]
         rows.append(_row(image, sample, len(dataset.metainfo["classes"])))
     return rows

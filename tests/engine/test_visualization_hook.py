@@ -16,17 +16,17 @@ from tests.conftest import REPOSITORY
 
 
 @pytest.mark.parametrize(
-    ("host", "name", "kind"),
+    ("host", "name", "folder"),
     [
-        ("mmseg", "maskformer_tiny_scenes", "SegVisualizationHook"),
+        ("mmseg", "maskformer_tiny_scenes", None),
         pytest.param(
-            *("mmdet", "maskformer_tiny_scenes-panoptic", "DetVisualizationHook"),
+            *("mmdet", "maskformer_tiny_scenes-panoptic", "there"),
             marks=pytest.mark.mmdet,
         ),
     ],
 )
-def test_tools_of_the_hosts_paint_with_our_configs(host, name, kind):
-    folder = Path(pytest.importorskip(host).__file__).parent
+def test_tools_of_the_hosts_paint_with_our_configs(host, name, folder):
+    installed = Path(pytest.importorskip(host).__file__).parent
     importlib.import_module(f"{host}.engine")
     Visualizer.get_instance("of the runner")
     config = Config.fromfile(REPOSITORY / f"configs/demo/{name}.py")
@@ -34,12 +34,12 @@ def test_tools_of_the_hosts_paint_with_our_configs(host, name, kind):
     with DefaultScope.overwrite_default_scope(host):
         asleep = HOOKS.build(settings)
         asleep.after_test_iter(None, 0, None, [])
-        tool = runpy.run_path(str(folder / ".mim/tools/test.py"))
+        tool = runpy.run_path(str(installed / ".mim/tools/test.py"))
         args = Namespace(show=False, show_dir="there", wait_time=3)
         tool["trigger_visualization_hook"](config, args)
-        painter = HOOKS.build(settings).painter
-    assert type(painter).__name__ == kind
-    assert painter.draw is True
+        painter = HOOKS.build(settings)
+    assert (asleep.draw, painter.draw) == (False, True)
+    assert painter.test_out_dir == folder
 
 
 def test_another_scope_is_a_sentence():

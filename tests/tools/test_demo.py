@@ -98,7 +98,7 @@ def test_sheet_and_curve_of_a_finished_training(demos, tmp_path):
     ],
 )
 def test_every_prediction_is_painted(scope, first, request, tmp_path):
-    """By the hook of the host, although scenes are no files."""
+    """By the visualizer of the host, although scenes are no files."""
     fixture = "panoptic_demo" if scope == "mmdet" else "demos"
     folder, _ = request.getfixturevalue(fixture)[0]
     (config,) = folder.glob("maskformer_tiny_scenes*.py")

@@ -22,6 +22,7 @@ from mmseg.structures import SegDataSample
 sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
 
 from benchmark_lib.measure import resident_peak  # noqa: E402
+from mmseg_maskformer.adapters.images import image_channels  # noqa: E402
 from mmseg_maskformer.engine.arguments import add_cfg_options, image_size  # noqa: E402
 from mmseg_maskformer.engine.launch import read_config, untrained_model  # noqa: E402
 
@@ -52,7 +53,8 @@ def main() -> None:
         torch.set_num_threads(args.threads)
     torch.manual_seed(0)
     model = build(args)
-    image = torch.randint(256, (3, *args.size), dtype=torch.uint8)
+    channels = image_channels(model) or 3
+    image = torch.randint(256, (channels, *args.size), dtype=torch.uint8)
     sample = SegDataSample(metainfo=dict(img_shape=args.size, ori_shape=args.size))
     start, computed = time.perf_counter(), time.process_time()
     with resident_peak() as growth:

@@ -22,8 +22,8 @@ train_pipeline = [
     dict(type="Pad", size=crop_size, pad_val=dict(img=128, seg=255)),
     dict(type="PackSegInputs"),
 ]
-test_pipeline = [  # the host's inference looks for this name
-    dict(type="LoadImageFromFile", imdecode_backend="pillow"),
+test_pipeline = [  # the host's inference looks for this name; it is our LoadImage
+    dict(type="LoadImageFromFile", _scope_="mmseg_maskformer"),
     dict(type="mmseg_maskformer.ResizeWithLabels", scale=(2048, 512), keep_ratio=True),
     dict(type="mmseg_maskformer.LoadLabelMap"),
     dict(type="PackSegInputs"),

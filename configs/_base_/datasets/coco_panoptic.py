@@ -30,8 +30,8 @@ train_pipeline = [
     dict(**resize, scales=[(1333, side) for side in range(480, 801, 32)]),
     dict(type="mmseg_maskformer.PackPanopticInputs"),
 ]
-test_pipeline = [  # the host's inference looks for its LoadImageFromFile
-    dict(type="LoadImageFromFile", imdecode_backend="pillow"),
+test_pipeline = [  # the host's inference looks for this name; it is our LoadImage
+    dict(type="LoadImageFromFile", _scope_="mmseg_maskformer"),
     dict(type="mmseg_maskformer.ResizeWithLabels", scale=(1333, 800), keep_ratio=True),
     dict(type="mmseg_maskformer.LoadPanopticMap"),
     dict(type="mmseg_maskformer.PackPanopticInputs", with_host_targets=True),

@@ -22,6 +22,7 @@ train_pipeline = [
 ]
 test_pipeline = [
     _base_.test_pipeline[0],
+    dict(type="mmseg_maskformer.CheckArray"),
     dict(type="Resize", scale=_base_.test_scale, keep_ratio=True),
     dict(type="PackDetInputs"),
 ]

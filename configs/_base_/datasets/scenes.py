@@ -2,8 +2,8 @@
 
 scene = dict(num_things=6, num_stuff=6, size=(128, 128), noise=0.03)
 pipeline = [dict(type="PackSegInputs")]
-test_pipeline = [  # of a picture in a file; the host's inference looks for this name
-    dict(type="LoadImageFromFile", imdecode_backend="pillow"),
+test_pipeline = [  # of a picture in a file; see camvid_256x256.py about the name
+    dict(type="LoadImageFromFile", _scope_="mmseg_maskformer"),
     dict(type="PackSegInputs"),
 ]
 tta_resize = dict(type="mmseg_maskformer.ResizeWithLabels", keep_ratio=True)

@@ -18,6 +18,7 @@ from mmengine.dataset import pseudo_collate
 from torch import Tensor
 
 from mmseg_maskformer.core.inference import class_probs
+from mmseg_maskformer.engine.pictures import picture_of_input
 
 NOTHING = -1  # the label of a query that predicts no class
 
@@ -62,7 +63,7 @@ def query_predictions(
 
     Args:
         model: a segmentor or panoptic detector with queries that choose their class.
-        dataset: its pipeline packs as the model needs it, BGR as loaded.
+        dataset: its pipeline packs as the model needs it, as loaded.
         indices: of the samples.
         min_score: a query with a lower probability of its class predicts nothing.
 
@@ -78,7 +79,7 @@ def query_predictions(
 def _image_queries(model: Any, item: dict, min_score: float) -> ImageQueries:
     """Predictions for one sample of a data set."""
     batch = pseudo_collate([item])
-    image = batch["inputs"][0].flip(0).permute(1, 2, 0).cpu().numpy()
+    image = picture_of_input(batch["inputs"][0])
     data = model.data_preprocessor(batch, False)
     size = tuple(data["inputs"].shape[-2:])
     (sample,) = data["data_samples"]

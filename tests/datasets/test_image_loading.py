@@ -1,0 +1,357 @@
+"""One rule for images: types, channels, bits, turns and pages."""
+
+from __future__ import annotations
+
+import logging
+import re
+import struct
+
+import cv2
+import mmcv
+import numpy as np
+import pytest
+import tifffile
+from mmengine.config import Config
+from mmengine.dataset import Compose
+from mmengine.registry import DefaultScope
+from PIL import Image, ImageOps
+
+from mmseg_maskformer.datasets import image_loading, notices
+from mmseg_maskformer.datasets.image_loading import (
+    ARRAY,
+    InferencerLoader,
+    LoadImage,
+    LoadImageFromNDArray,
+    ScaleIntensity,
+)
+from mmseg_maskformer.datasets.transforms import CheckArray, ResizeWithLabels
+from tests.conftest import REPOSITORY
+
+SIZE = (6, 8)
+STORED = dict(color_type="unchanged")
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+@pytest.fixture
+def warned(monkeypatch):
+    """Warnings of a fresh process."""
+    said = []
+    notices.prepare_notices.cache_clear()
+
+    def note(text, logger, level):
+        assert (logger, level) == ("current", logging.WARNING)
+        said.append(text)
+
+    monkeypatch.setattr(notices, "print_log", note)
+    yield said
+    notices.prepare_notices.cache_clear()
+
+
+def load(path, labelled=False, **kwargs):
+    results = dict(img_path=str(path))
+    if labelled:
+        results["seg_map_path"] = "its_labels.png"
+    return LoadImage(**kwargs)(results)["img"]
+
+
+def wide(rng, *shape):
+    return rng.integers(0, 1 << 16, (*SIZE, *shape), dtype=np.uint16)
+
+
+def narrow(rng, *shape):
+    return rng.integers(0, 256, (*SIZE, *shape), dtype=np.uint8)
+
+
+def write_tiff(path, pixels, **kwargs):
+    """(H, W, C) as one page with a plane for each channel."""
+    if pixels.ndim == 3 and pixels.shape[2] == 1:
+        pixels = pixels[..., 0]
+    if pixels.ndim == 3:
+        kwargs = dict(planarconfig="separate", **kwargs)
+        pixels = pixels.transpose(2, 0, 1)
+    tifffile.imwrite(path, pixels, **{"photometric": "minisblack", **kwargs})
+    return path
+
+
+def write_packed(path, pixels):
+    """A TIFF of one strip, whose numbers have 12 bits without a gap."""
+    height, width = pixels.shape
+    bits = "".join(f"{number:012b}" for number in pixels.ravel().tolist())
+    strip = int(bits, 2).to_bytes(len(bits) // 8, "big")
+    sizes = {256: width, 257: height, 258: 12, 259: 1, 262: 1, 277: 1, 278: height}
+    tags = sorted((sizes | {273: 8 + 2 + 12 * 9 + 4, 279: len(strip)}).items())
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags)
+    header = b"II*\0" + struct.pack("<IH", 8, len(tags))
+    path.write_bytes(header + entries + bytes(4) + strip)
+    return path
+
+
+def write_opencv(path, pixels):
+    pixels = pixels[..., ::-1] if pixels.ndim == 3 else pixels
+    assert cv2.imwrite(str(path), pixels)
+    return path
+
+
+DEEP = {
+    "grey.png": write_opencv,
+    "grey.tif": write_tiff,
+    "grey.pgm": write_opencv,
+    "colour.png": write_opencv,
+    "colour.tif": write_tiff,
+    "colour-lzw.tif": write_opencv,
+    "colour.ppm": write_opencv,
+}
+
+
+@pytest.mark.parametrize("name", DEEP)
+def test_16_bits_become_the_upper_8(rng, tmp_path, name):
+    pixels = wide(rng) if name.startswith("grey") else wide(rng, 3)
+    path = DEEP[name](tmp_path / name, pixels)
+    colours = np.broadcast_to(pixels.reshape(*SIZE, -1), (*SIZE, 3))[..., ::-1]
+    found, exact = load(path), load(path, to_float32=True)
+    assert found.dtype == np.uint8
+    assert np.array_equal(found, colours // 256)
+    assert exact.dtype == np.float32
+    assert np.array_equal(exact, colours / np.float32(256))
+    assert np.array_equal(load(path, imdecode_backend="cv2"), found)
+
+
+def test_12_bits_are_all_of_white(rng, tmp_path, warned):
+    pixels = rng.integers(0, 1 << 12, SIZE, dtype=np.uint16)
+    path = write_packed(tmp_path / "a.tif", pixels)
+    assert np.array_equal(load(path, **STORED)[..., 0], pixels >> 4)
+    assert not warned
+
+
+@pytest.mark.parametrize(
+    ("dtype", "channels"),
+    [
+        *((x, 1) for x in ("bool", "int8", "int16", "int32", "uint32", "uint64")),
+        *((x, 1) for x in ("float16", "float32", "float64")),
+        *((x, 3) for x in ("int8", "int16", "uint32", "float32")),
+        *((x, 6) for x in ("int16", "float32")),
+    ],
+)
+@pytest.mark.parametrize("options", [{}, STORED, dict(imdecode_backend="cv2")])
+def test_other_types_are_refused_by_name(rng, tmp_path, dtype, channels, options):
+    shape = () if channels == 1 else (channels,)
+    path = write_tiff(tmp_path / "odd.tif", narrow(rng, *shape).astype(dtype))
+    message = rf"{re.escape(str(path))} has numbers of type {dtype}; images have 8 or"
+    with pytest.raises(ValueError, match=message):
+        load(path, **options)
+
+
+def test_types_of_other_kinds_of_files_are_refused_too(rng, tmp_path):
+    Image.fromarray(narrow(rng) > 99).save(tmp_path / "bits.png")
+    assert cv2.imwrite(str(tmp_path / "a.hdr"), narrow(rng, 3).astype(np.float32))
+    for name, dtype in (("bits.png", "bool"), ("a.hdr", "float32")):
+        with pytest.raises(ValueError, match=f"{name} has numbers of type {dtype};"):
+            load(tmp_path / name)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4, 5, 6])
+@pytest.mark.parametrize("layout", ["contig", "separate"])
+def test_every_channel_of_a_file_is_loaded(rng, tmp_path, channels, layout):
+    pixels = narrow(rng, channels)
+    planes = pixels if layout == "contig" else pixels.transpose(2, 0, 1)
+    options = dict(planarconfig=layout) if channels > 1 else {}
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, planes.squeeze(), photometric="minisblack", **options)
+    expected = pixels[..., ::-1] if channels == 3 else pixels
+    assert np.array_equal(load(path, **STORED), expected)
+
+
+@pytest.mark.parametrize("extra", ["unspecified", "unassalpha"])
+def test_a_channel_beside_colours_is_data_unless_the_file_says_alpha(
+    rng, tmp_path, extra
+):
+    path, pixels = tmp_path / "near_infrared.tif", narrow(rng, 4)
+    tifffile.imwrite(path, pixels, photometric="rgb", extrasamples=[extra])
+    assert np.array_equal(load(path, **STORED), pixels)
+    if extra == "unassalpha":
+        assert np.array_equal(load(path), pixels[..., 2::-1])
+        return
+    message = r"infrared\.tif has 4 channels beside alpha, and color_type='color'"
+    with pytest.raises(ValueError, match=message + ".* set in_channels .* to 4"):
+        load(path)
+
+
+def test_alpha_of_grey_is_dropped_or_kept(rng, tmp_path):
+    pixels = narrow(rng, 2)
+    Image.fromarray(pixels, "LA").save(tmp_path / "a.png")
+    assert np.array_equal(load(tmp_path / "a.png"), pixels[..., [0, 0, 0]])
+    assert np.array_equal(load(tmp_path / "a.png", **STORED), pixels)
+
+
+def test_grey_is_one_channel_if_asked_for(rng, tmp_path):
+    pixels = narrow(rng, 3)
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    found = load(tmp_path / "a.png", color_type="grayscale")
+    # Pillow: 0.299 R + 0.587 G + 0.114 B, rounded
+    wanted = pixels @ [0.299, 0.587, 0.114]
+    assert found.shape == (*SIZE, 1)
+    np.testing.assert_allclose(found[..., 0], wanted, atol=0.51)
+    exact = load(tmp_path / "a.png", color_type="grayscale", to_float32=True)
+    np.testing.assert_allclose(exact[..., 0], wanted, rtol=1e-6)
+
+
+def test_an_unknown_color_type_is_refused():
+    with pytest.raises(ValueError, match=r"color_type='rgb' of LoadImage is none of"):
+        LoadImage(color_type="rgb")
+
+
+def write_turned(path, pixels, orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(pixels).save(path, exif=exif)
+    return path
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+def test_every_turn_is_that_of_pillow(rng, tmp_path, orientation, suffix):
+    pixels = narrow(rng, 3)
+    path = write_turned(tmp_path / f"a.{suffix}", pixels, orientation)
+    with Image.open(path) as image:
+        wanted = np.asarray(ImageOps.exif_transpose(image))[..., ::-1]
+    assert np.array_equal(load(path), wanted)
+    for kept in ("color_ignore_orientation", "unchanged"):
+        assert np.array_equal(load(path, color_type=kept), pixels[..., ::-1])
+
+
+def test_a_jpeg_is_turned_whatever_reads_it(rng, tmp_path):
+    path = write_turned(tmp_path / "a.jpg", narrow(rng, 3), 6)
+    for backend in ("pillow", "cv2"):
+        assert np.array_equal(
+            load(path, imdecode_backend=backend), mmcv.imread(path, backend=backend)
+        )
+
+
+@pytest.mark.parametrize(("orientation", "size"), [(3, SIZE), (6, (8, 8))])
+def test_a_turn_that_keeps_the_size_is_spoken_of_once(
+    tmp_path, warned, orientation, size
+):
+    pixels = np.zeros((*size, 3), np.uint8)
+    path = write_turned(tmp_path / "a.jpg", pixels, orientation)
+    load(path)
+    assert not warned  # there are no labels
+    for _ in range(2):
+        load(path, labelled=True)
+    load(path, labelled=True, color_type="color_ignore_orientation")
+    (text,) = warned
+    assert f"{path} is turned as its EXIF orientation {orientation} says" in text
+    assert "color_type='color_ignore_orientation'" in text
+
+
+def test_a_stack_is_spoken_of_once(rng, tmp_path, warned):
+    stack = rng.integers(0, 1 << 16, (5, *SIZE), dtype=np.uint16)
+    tifffile.imwrite(tmp_path / "z.tif", stack, photometric="minisblack")
+    found = [load(tmp_path / "z.tif", **STORED) for _ in range(2)]
+    assert np.array_equal(found[1][..., 0], stack[0] >> 8)
+    (text,) = warned
+    assert "z.tif has 5 pages, of which only the first is read" in text
+
+
+def test_an_overview_is_no_second_page(rng, tmp_path, warned):
+    with tifffile.TiffWriter(tmp_path / "a.tif") as file:
+        file.write(narrow(rng), photometric="minisblack")
+        file.write(narrow(rng)[::2, ::2], photometric="minisblack", subfiletype=1)
+    load(tmp_path / "a.tif")
+    assert not warned
+
+
+def test_a_camera_of_fewer_bits_is_spoken_of_once(tmp_path, warned):
+    pixels = np.arange(48, dtype=np.uint16).reshape(SIZE) * 87  # to 4089, of 12 bits
+    path = write_tiff(tmp_path / "dim.tif", pixels)
+    for _ in range(2):
+        assert load(path).max() == 15
+    (text,) = warned
+    assert "dim.tif has 16 bits, but no number above 4089: it is read as 0..15" in text
+    assert "mmseg_maskformer.ScaleIntensity" in text
+    write_tiff(path, pixels + 4089)
+    notices.prepare_notices.cache_clear()
+    load(path)
+    assert len(warned) == 1
+
+
+def test_white_is_what_the_camera_calls_so(tmp_path):
+    pixels = np.array([[0, 2047, 4095, 5000]], np.uint16)
+    path = write_tiff(tmp_path / "a.tif", pixels)
+    results = LoadImage(**STORED, to_float32=True)(dict(img_path=str(path)))
+    found = ScaleIntensity(white=4095)(results)["img"]
+    # 255 x 2047 / 4095 = 127.469; more than white is white
+    np.testing.assert_allclose(found[0, :, 0], [0, 127.469, 255, 255], rtol=1e-5)
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_white_needs_the_lower_bits(rng, tmp_path, bits):
+    pixels = narrow(rng) if bits == 8 else wide(rng)
+    path = write_tiff(tmp_path / "a.tif", pixels)
+    results = LoadImage(to_float32=bits == 8)(dict(img_path=str(path)))
+    with pytest.raises(ValueError, match=rf"to_float32=True, and got .*of {bits} bits"):
+        ScaleIntensity(white=4095)(results)
+    with pytest.raises(ValueError, match=r"white=70000 is no number of 16 bits"):
+        ScaleIntensity(white=70000)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_an_array_is_as_good_as_its_file(rng, tmp_path, channels):
+    pixels = wide(rng, channels)
+    path = write_tiff(tmp_path / "a.tif", pixels)
+    given = pixels[..., ::-1] if channels == 3 else pixels
+    loader = InferencerLoader(**STORED)
+    by_path = loader(str(path))
+    for found in (loader(given), loader(dict(img=given))):
+        assert np.array_equal(found["img"], by_path["img"])
+        assert found["img_path"] == ARRAY
+        assert found["ori_shape"] == found["img_shape"] == SIZE
+    grey = LoadImageFromNDArray()(dict(img=pixels[..., 0]))["img"]
+    assert np.array_equal(grey, (pixels[..., [0, 0, 0]] >> 8))
+
+
+@pytest.mark.parametrize("dtype", ["bool", "int8", "int32", "float32", "float64"])
+def test_arrays_of_other_types_are_refused(rng, dtype):
+    results = dict(img=narrow(rng, 3).astype(dtype), img_path=None, scale=(4, 4))
+    message = f"array given as image has numbers of type {dtype}; images have 8 or 16"
+    for step in (LoadImageFromNDArray(), CheckArray(), ResizeWithLabels(scale=(4, 4))):
+        with pytest.raises(ValueError, match=message):
+            step(dict(results))
+    with pytest.raises(ValueError, match=r"has shape \(2, 6, 8, 3\)"):
+        LoadImageFromNDArray()(dict(img=np.zeros((2, *SIZE, 3), np.uint8)))
+
+
+@pytest.mark.parametrize("channels", [1, 2, 4, 6])
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_channels_are_resized_one_by_one(rng, channels, dtype):
+    pixels = narrow(rng, channels).astype(dtype)
+    resize = ResizeWithLabels(scale=(5, 3), keep_ratio=False)
+    found = resize(dict(img=pixels))["img"]
+    for channel in range(channels):
+        plane = Image.fromarray(pixels[..., channel])
+        wanted = plane.resize((5, 3), Image.Resampling.BILINEAR)
+        assert np.array_equal(found[..., channel], np.asarray(wanted))
+
+
+def test_a_channel_of_zeros_hides_no_other():
+    pixels = np.full((4, 4, 4), (200, 100, 50, 0), np.uint8)
+    found = ResizeWithLabels(scale=(2, 2))(dict(img=pixels))["img"]
+    assert found.tolist() == [[[200, 100, 50, 0]] * 2] * 2
+
+
+@pytest.mark.parametrize(
+    ("scope", "name"), [("mmseg", "camvid_256x256"), ("mmdet", "coco_panoptic")]
+)
+def test_the_name_in_the_pipelines_of_inference_is_ours(scope, name):
+    config = Config.fromfile(REPOSITORY / f"configs/_base_/datasets/{name}.py")
+    pipeline = [step for step in config.test_pipeline if "Load" in step.type][:1]
+    with DefaultScope.overwrite_default_scope(scope):
+        by_name = Compose(pipeline).transforms
+        pipeline[0].type = "InferencerLoader" if scope == "mmseg" else f"{scope}.Infer"
+        pipeline[0].type = pipeline[0].type.replace(".Infer", ".InferencerLoader")
+        by_host = Compose(pipeline).transforms
+    assert isinstance(by_name[0], image_loading.LoadImageFromFile)
+    assert isinstance(by_host[0].from_file, image_loading.LoadImage)

@@ -1,0 +1,49 @@
+"""Make weights for colour images fit images of another number of channels.
+
+python tools/image_channels.py resnet50.pth resnet50_4.pth --channels 4
+
+Of three and more channels each takes the weights of red, green or blue by turns, shared
+among those that do; an image of copies of the colours gives what it gave before.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+sys.path[:0] = [str(Path(__file__).resolve().parent)]
+
+from convert_checkpoint import read, save  # noqa: E402
+from mmseg_maskformer.checkpoints.channels import adapted  # noqa: E402
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "input", help="file, address, maskformer://NAME or hf://REPOSITORY"
+    )
+    parser.add_argument("output", help="file")
+    parser.add_argument("--channels", type=int, required=True, help="of the images")
+    args = parser.parse_args()
+    if args.channels < 1:
+        parser.error(f"--channels {args.channels}: give 1 or more.")
+    return args
+
+
+def main() -> None:
+    """Read, adapt, write."""
+    args = parse_args()
+    try:
+        tensors = adapted(read(args.input), args.channels)
+        save(dict(meta={}, state_dict=tensors), Path(args.output))
+    except (OSError, ValueError, KeyError) as error:
+        raise SystemExit(str(error)) from error
+    print(f"Written: {args.output}")
+
+
+if __name__ == "__main__":
+    main()
