@@ -55,6 +55,7 @@ CATALOG: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "METRICS": {
         "metrics.calibration": ("CalibrationError",),
+        "metrics.coco_metric": ("CocoMetric",),
         "metrics.panoptic_quality": ("PanopticQuality",),
         "metrics.uncertainty": ("UncertaintySummary",),
     },
@@ -62,6 +63,7 @@ CATALOG: dict[str, dict[str, tuple[str, ...]]] = {
         "engine.class_counts": ("CheckClassesHook",),
         "engine.evaluated_labels": ("CheckLabelsHook",),
         "engine.finite_loss": ("CheckLossHook",),
+        "engine.metric_files": ("CheckMetricFilesHook",),
         "engine.seen_labels": ("SeenLabelsHook",),
     },
     "OPTIM_WRAPPERS": {"engine.amp": ("BFloat16OptimWrapper",)},

@@ -1,0 +1,158 @@
+"""Annotation files that metrics read, against the data set that is evaluated."""
+
+from __future__ import annotations
+
+import posixpath
+from collections import Counter
+from collections.abc import Callable, Iterator
+from os import path as osp
+from typing import Any
+
+import numpy as np
+from mmengine.logging import print_log
+from PIL import Image
+
+from mmseg_maskformer.datasets.coco_files import CocoFile, shown
+from mmseg_maskformer.datasets.coco_objects import prepare_objects
+from mmseg_maskformer.datasets.coco_segments import prepare_segments
+from mmseg_maskformer.datasets.image_sizes import check_size
+from mmseg_maskformer.datasets.transforms import naming
+
+_REMEDY = "Correct ann_file of the metric in val_evaluator and test_evaluator."
+
+
+def check_truth(metric: Any, dataset: Any) -> None:
+    """Check the file of a metric in COCO's format; other metrics are left alone.
+
+    It must hold every image of the data set, by id, name and size. The file of a metric
+    of the host, whose ids must be equal in type too, is brought to the form that
+    pycocotools needs.
+
+    Raises:
+        ValueError: It is the file of another data set, or cannot be evaluated.
+    """
+    index = getattr(metric, "_coco_api", None)
+    if index is None:
+        return
+    file = getattr(metric, "file", None)
+    if isinstance(file, CocoFile):
+        as_text = {str(image["id"]): image for image in file.images}
+        _compare(file, dataset, lambda image_id: as_text.get(str(image_id)))
+        return
+    file = CocoFile(index.dataset, f"the annotation file of {type(metric).__name__}")
+    _repair(metric, file, dataset.metainfo)
+    images = {image["id"]: image for image in file.images}
+    _compare(file, dataset, images.get)
+
+
+def _compare(file: CocoFile, dataset: Any, find: Callable[[Any], dict | None]) -> None:
+    """Refuse a file that lacks images of the data set, or has others in their place."""
+    items = [(leaf, x) for leaf in _leaves(dataset) for x in _entries(leaf)]
+    pairs = [(leaf, item, find(item["img_id"])) for leaf, item in items]
+    lacking = [item["img_id"] for _, item, image in pairs if image is None]
+    if lacking:
+        examples = shown(repr(x) for x in lacking)
+        own = shown(repr(image["id"]) for image in file.images)
+        raise ValueError(
+            f"{file.name} lacks {len(lacking)} of the {len(items)} images that are "
+            f"evaluated, those with the id(s) {examples}; its ids are {own}. {_REMEDY}"
+        )
+    for leaf, item, image in pairs:
+        assert image is not None
+        path = item.get("img_path") or image["file_name"]
+        if isinstance(path, str) and _stem(path) != _stem(image["file_name"]):
+            raise ValueError(
+                f"{file.name} has {image['file_name']} as the image of id "
+                f"{image['id']!r}, but the data set that is evaluated has {path}: it "
+                f"belongs to another data set. {_REMEDY}"
+            )
+        unsized = item["img_id"] in getattr(leaf, "_unsized", ())
+        if image["sized"] and not unsized and {"height", "width"} <= set(item):
+            own_size = (item["height"], item["width"])
+            check_size(own_size, (image["height"], image["width"]), path, file.name)
+    _warn_of_folders(file, [leaf for leaf, _ in items])
+
+
+def _warn_of_folders(file: CocoFile, leaves: list) -> None:
+    """Say so where the file lies elsewhere than those of the data."""
+    folder = osp.dirname(osp.abspath(file.name))
+    files = {osp.abspath(x.ann_file) for x in leaves if getattr(x, "ann_file", "")}
+    if osp.isabs(file.name) and files and folder not in map(osp.dirname, files):
+        print_log(
+            f"The metric's {file.name} is in another folder than {shown(sorted(files))}"
+            ", the file of the data that are evaluated. Check that they belong "
+            "together.",
+            "current",
+        )
+
+
+def _repair(metric: Any, file: CocoFile, metainfo: dict) -> None:
+    """Bring the file of a metric of the host to the form that it needs."""
+    from mmdet.datasets.api_wrappers import COCOPanoptic
+
+    index, classes = metric._coco_api, metainfo["classes"]
+    if isinstance(index, COCOPanoptic):
+        prepare_segments(file)
+        file.check_known(classes)
+        _count_pixels(metric, file)
+    else:
+        prepare_objects(file)
+        file.check_some(file.annotations)
+        classes = metainfo.get("thing_classes") or classes
+        file.check_known(classes)
+    places = {name: place for place, name in enumerate(classes)}
+    file.categories.sort(key=lambda x: places.get(x["name"], len(places)))
+    ids = [x["id"] for x in file.categories if x["name"] in places]
+    if getattr(metric, "classwise", False) and ids != sorted(ids):
+        raise ValueError(
+            f"{file.name} has the ids {shown(ids)} for {shown(classes)}, and with "
+            "classwise=True the host's metric would mix up their names. Take "
+            "mmseg_maskformer.CocoMetric, or number the categories in this order."
+        )
+    index.createIndex()
+    index.img_ann_map, index.cat_img_map = index.imgToAnns, index.catToImgs
+    if getattr(metric, "categories", None) is not None:
+        metric.categories = index.cats
+
+
+def _count_pixels(metric: Any, file: CocoFile) -> None:
+    """Give segments the areas of the maps that the host's metric will read."""
+    names = {x["id"]: posixpath.basename(x["file_name"]) for x in file.images}
+    for row in file.annotations:
+        expected = names[row["image_id"]].replace(".jpg", ".png")
+        if row["file_name"] != expected:
+            raise ValueError(
+                f"{file.name} names the map {row['file_name']}, and the host's "
+                f"{type(metric).__name__} reads {expected}. Take "
+                "mmseg_maskformer.PanopticQuality, which gives the same values."
+            )
+        path = osp.join(metric.seg_prefix or "", expected)
+        with naming("panoptic map", path), Image.open(path) as image:
+            colours = np.asarray(image.convert("RGB"), dtype=np.int32)
+        ids = colours @ np.array([1, 256, 65536], dtype=np.int32)
+        areas = Counter(ids.ravel().tolist())
+        for segment in row["segments_info"]:
+            segment["area"] = areas[segment["id"]]
+
+
+def _leaves(dataset: Any) -> Iterator[Any]:
+    """The data sets inside of wrappers."""
+    if hasattr(dataset, "datasets"):
+        for inner in dataset.datasets:
+            yield from _leaves(inner)
+    elif hasattr(dataset, "dataset"):
+        yield from _leaves(dataset.dataset)
+    else:
+        yield dataset
+
+
+def _entries(leaf: Any) -> Iterator[dict]:
+    """What a data set says about its images, if it gives them ids."""
+    for place in range(len(leaf) if hasattr(leaf, "get_data_info") else 0):
+        entry = leaf.get_data_info(place)
+        if "img_id" in entry:
+            yield entry
+
+
+def _stem(name: str) -> str:
+    return osp.splitext(osp.basename(name))[0]
