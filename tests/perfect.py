@@ -6,7 +6,6 @@ the files say, so that a file which is read otherwise costs a metric its 1.
 
 from __future__ import annotations
 
-import copy
 import json
 from typing import Any, NamedTuple
 
@@ -135,9 +134,11 @@ class Case:
     Attributes:
         panoptic: content of the panoptic file.
         instances: content of the file of instances.
-        metric: config of the AP; it gets the file of instances.
+        metric: config of the AP; it gets the metric's file.
         encoding: of both files.
-        orientation: EXIF orientation of the pictures, which are stored accordingly.
+        truth: content of the metric's file of instances, where it is another.
+        orientation: EXIF orientation of the pictures.
+        turned: whether they are stored as the orientation says.
         load: config of the loading of images.
         steps: transforms between loading and packing.
     """
@@ -146,12 +147,14 @@ class Case:
         self.panoptic, self.instances = panoptic(), instances()
         self.metric: dict[str, Any] = dict(type="mmseg_maskformer.CocoMetric")
         self.encoding = "utf-8"
-        self.orientation = 1
+        self.truth: dict | None = None
+        self.orientation, self.turned = 1, False
         self.load: dict[str, Any] = dict(type="mmseg_maskformer.LoadImage")
         self.steps: list[dict] = []
         self.metainfo = dict(
             classes=CLASSES, thing_classes=CLASSES[:2], stuff_classes=CLASSES[2:]
         )
+        self.things = CLASSES[:2]
 
     @property
     def images(self) -> list[dict]:
@@ -173,8 +176,9 @@ class Case:
         for folder in ("images", "maps"):
             (root / folder).mkdir()
         for name in PICTURES:
-            stored = (HEIGHT, WIDTH) if self.orientation < 5 else (WIDTH, HEIGHT)
-            picture = Image.new("RGB", stored[::-1])
+            picture = Image.new(
+                "RGB", (HEIGHT, WIDTH) if self.turned else (WIDTH, HEIGHT)
+            )
             exif = picture.getexif()
             exif[0x0112] = self.orientation
             picture.save(root / "images" / f"{name}.jpg", exif=exif)
@@ -182,28 +186,31 @@ class Case:
             ids = (masks * np.arange(1, len(masks) + 1)[:, None, None]).sum(axis=0)
             colours = np.stack([ids, ids * 0, ids * 0], axis=-1).astype(np.uint8)
             Image.fromarray(colours).save(root / "maps" / f"{name}.png")
-        for name in ("panoptic", "instances"):
-            text = json.dumps(getattr(self, name))
+        files = dict(panoptic=self.panoptic, instances=self.instances)
+        files["truth"] = self.truth or self.instances
+        for name, content in files.items():
+            text = json.dumps(content)
             (root / f"{name}.json").write_text(text, encoding=self.encoding)
 
     def data(self, root: Any, kind: str, **options: Any) -> Any:
         """The data set of a kind, "panoptic" or "instances", for evaluation."""
         panoptic = kind == "panoptic"
         config = dict(
-            type=f"mmseg_maskformer.Coco{'Panoptic' if panoptic else 'Instance'}Dataset",
+            type=f"mmseg_maskformer.Coco{_NAMES[kind]}Dataset",
             data_root=str(root),
             ann_file=f"{kind}.json",
             data_prefix=dict(img="images", **(dict(seg="maps") if panoptic else {})),
-            metainfo=self.metainfo if panoptic else dict(classes=CLASSES[:2]),
+            metainfo=self.metainfo if panoptic else dict(classes=self.things),
             pipeline=[self.load, *self.steps, *_PACKING[kind]],
             test_mode=True,
+            serialize_data=False,  # which collects garbage
         )
         with DefaultScope.overwrite_default_scope("mmdet"):
             return DATASETS.build({**config, **options})
 
     def evaluator(self, root: Any, data: Any) -> Evaluator:
         """The metrics of a data set, checked as before the first iteration."""
-        metrics = [dict(self.metric, ann_file=f"{root}/instances.json", metric="segm")]
+        metrics = [dict(self.metric, ann_file=f"{root}/truth.json", metric="segm")]
         if "stuff_classes" in data.metainfo:
             metrics.append(dict(type="mmseg_maskformer.PanopticQuality"))
             metrics.append(dict(type="SemSegMetric", iou_metrics=["mIoU"]))
@@ -215,6 +222,7 @@ class Case:
         return found
 
 
+_NAMES = dict(panoptic="Panoptic", instances="Instance")
 _PACKING = dict(
     panoptic=[
         dict(type="mmseg_maskformer.LoadPanopticMap"),
@@ -250,9 +258,11 @@ class PerfectDetector(MaskFormerDetector):
             yield 40.0 * classes - 20, 40 * shares - 20
 
 
-def evaluated(root: Any, case: Case, kind: str, stride: int = 1) -> dict[str, float]:
-    """What the metrics say about the perfect detector."""
-    data = case.data(root, kind)
+def evaluated(
+    root: Any, case: Case, kind: str, stride: int = 1, **options: Any
+) -> dict[str, float]:
+    """What the metrics say about the perfect detector; ``options`` of the data set."""
+    data = case.data(root, kind, **options)
     evaluator = case.evaluator(root, data)
     detector = PerfectDetector(int(kind == "panoptic"), stride)
     for item in data:
@@ -262,6 +272,14 @@ def evaluated(root: Any, case: Case, kind: str, stride: int = 1) -> dict[str, fl
     return evaluator.evaluate(len(data))
 
 
-def copies(rows: list[dict]) -> list[dict]:
-    """Deep copies of rows."""
-    return copy.deepcopy(rows)
+def targets(root: Any, case: Case, kind: str) -> list[tuple[list, list, list]]:
+    """Labels, boxes and masks of the objects that training sees in each picture."""
+    load = dict(type="LoadAnnotations", with_bbox=True, with_mask=True)
+    steps = _PACKING[kind] if kind == "panoptic" else [load, *_PACKING[kind]]
+    pipeline = [case.load, *steps]
+    found = []
+    for item in case.data(root, kind, test_mode=False, pipeline=pipeline):
+        objects = item["data_samples"].gt_instances
+        boxes = torch.as_tensor(getattr(objects.bboxes, "tensor", objects.bboxes))
+        found.append((objects.labels.tolist(), boxes.tolist(), objects.masks.masks))
+    return found

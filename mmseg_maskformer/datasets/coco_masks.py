@@ -31,6 +31,8 @@ def polygons(mask: list, size: Size | None) -> list[list[float]]:
         raise ValueError("is a run-length code inside a list. Take it out of the list")
     if not isinstance(mask[0], list):
         raise ValueError("is a flat list. Write a list of polygons, [[x, y, ...]]")
+    if len(mask) > 2 and all(isinstance(x, list) and len(x) == 2 for x in mask):
+        raise ValueError("is a list of points. Write polygons, [[x, y, x, y, ...]]")
     far = 2 * max(size) if size else _REACH
     for part in mask:
         points = np.array(part) if isinstance(part, list) else np.array(None)

@@ -32,20 +32,23 @@ def prepare_objects(file: CocoFile) -> None:
     polygons; then ``sized`` stays False.
 
     Raises:
-        ValueError: The file is panoptic, an object has no image_id, category_id or
-            mask, or one that cannot be read.
+        ValueError: The file is panoptic or holds no object, or one has no image_id,
+            category_id or mask, or one that cannot be read.
     """
     file.check_kind(panoptic=False)
     keys = {"image_id", "category_id", "segmentation"}
     file.require(keys, "annotation", file.annotations)
     file.find_images()
     file.find_categories("annotation", file.annotations)
+    listed = {category["name"] for category in file.categories}
+    file.check_category_ids(file.annotations, among=listed)
     for key in ("iscrowd", "ignore"):
         file.set_flags("annotation", file.annotations, key)
     _excuse_ignored(file)
     _measure(file)
     for place, row in enumerate(file.annotations, start=1):
         row["id"] = place
+    file.check_some(file.annotations)
     file.count_crowds("objects", file.annotations)
 
 
@@ -59,6 +62,7 @@ def choose_classes(file: CocoFile, classes: Any) -> None:
         "objects are left out: metainfo['classes'] does not have their category.",
         warn=False,
     )
+    file.check_some(kept)
     file.content["annotations"] = kept
 
 

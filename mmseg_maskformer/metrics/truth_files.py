@@ -42,11 +42,15 @@ def check_truth(metric: Any, dataset: Any) -> None:
     file = CocoFile(index.dataset, f"the annotation file of {type(metric).__name__}")
     _repair(metric, file, dataset.metainfo)
     images = {image["id"]: image for image in file.images}
-    _compare(file, dataset, images.get)
+    items = _compare(file, dataset, images.get)
+    if getattr(metric, "img_ids", 0) is None:
+        metric.img_ids = [item["img_id"] for item in items]  # not all of the file
 
 
-def _compare(file: CocoFile, dataset: Any, find: Callable[[Any], dict | None]) -> None:
-    """Refuse a file that lacks images of the data set, or has others in their place."""
+def _compare(
+    file: CocoFile, dataset: Any, find: Callable[[Any], dict | None]
+) -> list[dict]:
+    """Entries of the data set, of which the file must have every image as they do."""
     items = [(leaf, x) for leaf in _leaves(dataset) for x in _entries(leaf)]
     pairs = [(leaf, item, find(item["img_id"])) for leaf, item in items]
     lacking = [item["img_id"] for _, item, image in pairs if image is None]
@@ -71,6 +75,7 @@ def _compare(file: CocoFile, dataset: Any, find: Callable[[Any], dict | None]) -
             own_size = (item["height"], item["width"])
             check_size(own_size, (image["height"], image["width"]), path, file.name)
     _warn_of_folders(file, [leaf for leaf, _ in items])
+    return [item for _, item in items]
 
 
 def _warn_of_folders(file: CocoFile, leaves: list) -> None:
@@ -93,11 +98,12 @@ def _repair(metric: Any, file: CocoFile, metainfo: dict) -> None:
     index, classes = metric._coco_api, metainfo["classes"]
     if isinstance(index, COCOPanoptic):
         prepare_segments(file)
+        listed = {category["name"] for category in file.categories}
+        file.check_category_ids(file.segments, among=listed)
         file.check_known(classes)
         _count_pixels(metric, file)
     else:
         prepare_objects(file)
-        file.check_some(file.annotations)
         classes = metainfo.get("thing_classes") or classes
         file.check_known(classes)
     places = {name: place for place, name in enumerate(classes)}

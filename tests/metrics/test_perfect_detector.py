@@ -6,17 +6,11 @@ the detector's inference and the metrics.
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 pytest.importorskip("mmdet")
-from tests.perfect import (
-    FIBRE,
-    PICTURES,
-    Case,
-    corners,
-    evaluated,
-    listed,
-)
+from tests.perfect import PICTURES, Case, corners, evaluated, listed, targets
 
 pytestmark = pytest.mark.mmdet
 KINDS = ("panoptic", "instances")
@@ -102,8 +96,19 @@ def ids_from_zero(case):
         row["id"] -= 1
 
 
+def of_metric(change):
+    """Change the metric's file, and not that of the data set."""
+
+    def both(case):
+        other = Case()
+        change(other)
+        case.truth = other.instances
+
+    return both
+
+
 def other_order(case):
-    case.instances["categories"].reverse()  # of the metric; data sets follow the file
+    case.instances["categories"].reverse()
 
 
 def no_annotation_ids(case):
@@ -133,19 +138,12 @@ def more_categories(case):
     case.objects.append(case.objects[0] | dict(category_id=1))
 
 
-def chosen_classes(case):
-    """Fibres alone."""
-    case.objects[:] = [x for x in case.objects if x["category_id"] == FIBRE]
-    case.instances["categories"] = case.instances["categories"][1:]
-
-
 def turned(stored):
-    """Pictures with EXIF orientation 6, shown as they are turned or as stored."""
+    """Pictures with EXIF orientation 6, drawn on as they are shown or as stored."""
 
     def change(case):
-        case.orientation = 6
+        case.orientation, case.turned = 6, not stored
         if stored:
-            case.orientation = 6
             case.load["color_type"] = "color_ignore_orientation"
 
     return change
@@ -193,8 +191,11 @@ ALLOWED = {
         case, lambda x: str(x + 10), lambda x: str(x + 10)
     ),
     "category ids as text in annotations": lambda case: category_ids(case, int, str),
-    "segment ids as text": lambda case: [x.update(id=str(x["id"])) for x in case.segments],
+    "segment ids as text": lambda case: [
+        x.update(id=str(x["id"])) for x in case.segments
+    ],
     "unlisted images": strangers,
+    "more categories": more_categories,
     # crowds
     "no iscrowd": no_crowds,
     "iscrowd as text": flags("0", "1"),
@@ -209,6 +210,20 @@ ALLOWED = {
         masks(lambda box: [corners(box)])(case),
     ],
     "turned pictures": turned(stored=False),
+    "turned pictures, as stored": turned(stored=True),
+    # the metric's own file
+    "metric: categories in another order": of_metric(other_order),
+    "metric: other category ids": of_metric(
+        lambda case: category_ids(case, lambda x: 20 - x, lambda x: 20 - x)
+    ),
+    "metric: more categories": of_metric(more_categories),
+    "metric: image ids as text": of_metric(lambda case: image_ids(case, str, str)),
+    "metric: ids from 0": of_metric(
+        lambda case: [x.update(id=x["id"] - 1) for x in case.objects]
+    ),
+    "metric: images in another order": of_metric(
+        lambda case: case.instances["images"].reverse()
+    ),
     # loading
     "host's loading, cv2": loading(type="LoadImageFromFile"),
     "host's loading, Pillow": loading(
@@ -216,7 +231,9 @@ ALLOWED = {
     ),
     "resized": steps(dict(type="Resize", scale_factor=2.0, keep_ratio=True)),
     "resized by Pillow's rules": steps(
-        dict(type="mmseg_maskformer.ResizeWithLabels", scale=(288, 192), keep_ratio=True)
+        dict(
+            type="mmseg_maskformer.ResizeWithLabels", scale=(288, 192), keep_ratio=True
+        )
     ),
 }
 
@@ -234,8 +251,46 @@ def check(found, kind, least=1.0):
 def test_a_perfect_detector_is_perfect(tmp_path, change, kind):
     case = Case()
     change(case)
-    if kind == "panoptic" and case.steps:  # maps are of the size of the picture
-        case.steps = []
     case.write(tmp_path)
     check(evaluated(tmp_path, case, kind), kind)
     check(evaluated(tmp_path, case, kind, stride=4), kind, least=0.95)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("change", ALLOWED.values(), ids=ALLOWED)
+def test_every_object_is_a_target(tmp_path, change, kind):
+    case = Case()
+    change(case)
+    case.write(tmp_path)
+    crowds = any(row.get("iscrowd") for row in case.segments)
+    for boxes, found in zip(
+        PICTURES.values(), targets(tmp_path, case, kind), strict=True
+    ):
+        wanted = [box for box in boxes if not (crowds and box.crowd)]
+        labels, corners, masks = found
+        assert labels == [box.label for box in wanted]
+        assert corners == [
+            [box.x, box.y, box.x + box.width, box.y + box.height] for box in wanted
+        ]
+        assert np.array_equal(masks, [box.mask for box in wanted])
+
+
+HOST = ("as written", "ids from 0", "no iscrowd", "area 0", "bbox of zeros", "size -1")
+HOST += ("metric: categories in another order", "metric: ids from 0", "polygons")
+
+
+@pytest.mark.parametrize("change", [ALLOWED[name] for name in HOST], ids=HOST)
+def test_the_file_of_the_hosts_metric_is_made_fit(tmp_path, change):
+    case = Case()
+    change(case)
+    case.metric = dict(type="CocoMetric")
+    case.write(tmp_path)
+    check(evaluated(tmp_path, case, "panoptic"), "panoptic")
+
+
+@pytest.mark.parametrize("metric", ["CocoMetric", "mmseg_maskformer.CocoMetric"])
+def test_the_first_image_alone(tmp_path, metric):
+    case = Case()
+    case.metric = dict(type=metric)
+    case.write(tmp_path)
+    check(evaluated(tmp_path, case, "panoptic", indices=[0]), "panoptic")
