@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from itertools import zip_longest
 from typing import Any
@@ -134,7 +135,8 @@ class CocoFile:
         """Let annotations have the ids of the images; leave out those of no image."""
         self.require({"image_id"}, "annotation", self.annotations)
         known = {str(image["id"]): image["id"] for image in self.images}
-        kept, strange = [], []
+        kept: list[dict] = []
+        strange: list[dict] = []
         for row in self.annotations:
             image_id = self._value(identifier, row, "image_id", "annotation")
             row["image_id"] = known.get(str(image_id), image_id)
@@ -261,8 +263,8 @@ class CocoFile:
 
     def _check_once(self, what: str, key: str) -> None:
         rows = self.images if what == "image" else self.categories
-        seen: set[str] = set()
-        twice = [x[key] for x in rows if str(x[key]) in seen or seen.add(str(x[key]))]
+        times = Counter(str(row[key]) for row in rows)
+        twice = [value for value, count in times.items() if count > 1]
         if twice:
             raise ValueError(
                 f"{self.name} lists the {what} {key} {shown(twice)} more than once. "

@@ -60,23 +60,24 @@ def run_lengths(mask: dict, size: Size | None) -> dict:
             fill it; of compressed ones :func:`filling` says so.
     """
     own, counts = mask.get("size"), mask.get("counts")
-    whole = isinstance(own, list) and [type(x) for x in own] == [int, int]
-    if not whole or min(own) < 1 or not isinstance(counts, list | str) or not counts:
+    pair = own if isinstance(own, list) else []
+    whole = [type(x) for x in pair] == [int, int] and min(pair) > 0
+    if not whole or not isinstance(counts, list | str) or not counts:
         raise ValueError(
             "is no run-length code: it needs size, [height, width], and counts, a list "
             "or text"
         )
-    if size and tuple(own) != size:
+    if size and tuple(pair) != size:
         raise ValueError(
-            f"is a run-length code for {own[0]} x {own[1]} pixels, but the file gives "
-            f"its image {size[0]} x {size[1]} (height x width). Write size as [height, "
-            "width], and make masks of the size of the image"
+            f"is a run-length code for {pair[0]} x {pair[1]} pixels, but the file "
+            f"gives its image {size[0]} x {size[1]} (height x width). Write size as "
+            "[height, width], and make masks of the size of the image"
         )
     if isinstance(counts, str):
         return mask
-    if not _fills(counts, own[0] * own[1]):
+    if not _fills(counts, pair[0] * pair[1]):
         raise ValueError(broken(mask))
-    return mask_api.frPyObjects(mask, *own)
+    return mask_api.frPyObjects(mask, *pair)
 
 
 def broken(mask: dict) -> str:

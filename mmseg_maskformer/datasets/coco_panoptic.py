@@ -6,10 +6,11 @@ import io
 import os
 import posixpath
 from os import path as osp
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mmdet import datasets as host
 from mmdet.datasets.api_wrappers import COCO, COCOPanoptic
+from mmengine.dataset import Compose
 from mmengine.fileio import LocalBackend, get, get_file_backend
 from mmengine.logging import print_log
 from PIL import Image
@@ -20,25 +21,21 @@ from .coco_segments import prepare_segments
 from .image_sizes import SizeChecking
 from .transforms import naming
 
-if TYPE_CHECKING:
-    Host = host.CocoDataset
-else:
-    Host = object
 
-
-class _Checked(Host):
+class _Checked(host.CocoDataset):
     """What both data sets add to the host's.
 
     The size that the file gives an image is compared when the image is loaded, and
     images that ``filter_cfg`` leaves out are counted in the log.
     """
 
+    pipeline: Compose
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._unsized: set[int | str] = set()
         super().__init__(*args, **kwargs)
-        self.pipeline = SizeChecking(
-            self.pipeline.transforms, self.ann_file, self._unsized
-        )
+        steps = self.pipeline.transforms
+        self.pipeline = SizeChecking(steps, self.ann_file, self._unsized)
 
     def filter_data(self) -> list[dict]:
         """The host's choice of images."""
@@ -133,7 +130,7 @@ class CocoPanopticDataset(_Checked, host.CocoPanopticDataset):
                         image["width"], image["height"] = picture.size
 
 
-class CocoInstanceDataset(_Checked, host.CocoDataset):
+class CocoInstanceDataset(_Checked):
     """The host's data set; a wrong annotation file ends in a sentence when it is read.
 
     Masks say where objects are: ``area`` and ``bbox`` of the file may be wrong or

@@ -59,8 +59,8 @@ def box(value: Any) -> list[float] | None:
     """Four finite numbers (x, y, width, height), None for all else."""
     if not isinstance(value, list | tuple) or len(value) != 4:
         return None
-    numbers = [measure(x) for x in value]
-    return None if None in numbers else numbers
+    numbers = [x for x in map(measure, value) if x is not None]
+    return numbers if len(numbers) == 4 else None
 
 
 def _whole(value: Any) -> Any:

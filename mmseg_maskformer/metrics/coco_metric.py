@@ -54,7 +54,7 @@ class CocoMetric(host.CocoMetric):
 
     @dataset_meta.setter
     def dataset_meta(self, dataset_meta: dict) -> None:
-        BaseMetric.dataset_meta.fset(self, dataset_meta)  # type: ignore[attr-defined]
+        BaseMetric.dataset_meta.fset(self, dataset_meta)
         classes = dataset_meta.get("thing_classes") or dataset_meta["classes"]
         self.file.check_known(classes)
         self._coco_api = self._index(classes)

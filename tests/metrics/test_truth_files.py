@@ -15,6 +15,7 @@ from mmdet.structures import DetDataSample
 from pycocotools.cocoeval import COCOeval
 
 from mmseg_maskformer.engine.metric_files import CheckMetricFilesHook
+from mmseg_maskformer.metrics import truth_files
 from mmseg_maskformer.metrics.coco_metric import CocoMetric
 from mmseg_maskformer.metrics.truth_files import check_truth
 from tests.perfect import PICTURES, Box, Case, panoptic
@@ -79,7 +80,7 @@ OTHERS = {
     ),
     "other sizes": (
         other_size,
-        r"gives .*b\.jpg 48 x 48 pixels, but it is loaded with 96 x 144",
+        r"gives b\.jpg 48 x 48 pixels .*but the file of the data .* evaluated 96 x 144",
     ),
     "no such class": (no_cells, "has cell, but the categories of .* are fibre"),
     "nothing annotated": (
@@ -122,6 +123,34 @@ def test_the_hosts_metric_refuses_them_too(tmp_path, change, message):
 def test_the_hosts_metric_does_not_find_ids_of_another_type(tmp_path):
     message = r"id\(s\) 1, 2; its ids are '1', '2'\."
     refused(tmp_path, ids_as_text, message, "CocoMetric")
+
+
+def one_object(file):
+    file["annotations"] = file["annotations"][:1]
+
+
+@pytest.mark.parametrize("kind", ["panoptic", "instances"])
+def test_the_same_pictures_with_other_objects(tmp_path, kind, monkeypatch):
+    said = []
+    monkeypatch.setattr(truth_files, "print_log", lambda text, *_: said.append(text))
+    case = other(one_object)
+    case.write(tmp_path)
+    data = case.data(tmp_path, kind)
+    case.evaluator(tmp_path, data)
+    (line,) = said
+    assert f"has other objects than {tmp_path}/{kind}.json" in line
+    assert "5 of 6 are in one of them alone, or of another class. Correct" in line
+    (tmp_path / "base").mkdir()
+    (tmp_path / "truth.json").rename(tmp_path / "base/truth.json")
+    with pytest.raises(ValueError, match=r"base/truth\.json has other objects than"):
+        case.evaluator(tmp_path / "base", data)
+
+
+def test_data_without_objects_are_not_compared(tmp_path):
+    case = Case()
+    del case.panoptic["annotations"]
+    case.write(tmp_path)
+    case.evaluator(tmp_path, case.data(tmp_path, "panoptic"))
 
 
 def test_the_hook_checks_each_metric_once_before_training(tmp_path):
@@ -184,7 +213,9 @@ def test_result_files_have_the_ids_of_the_file(tmp_path):
     ]
     truth = COCO(f"{tmp_path}/truth.json")
     theirs = COCOeval(truth, truth.loadRes(f"{tmp_path}/results.segm.json"), "segm")
-    theirs.evaluate(), theirs.accumulate(), theirs.summarize()
+    theirs.evaluate()
+    theirs.accumulate()
+    theirs.summarize()
     assert theirs.stats[0] == 1.0
 
 
