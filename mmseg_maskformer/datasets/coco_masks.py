@@ -25,7 +25,7 @@ def polygons(mask: list, size: Size | None) -> list[list[float]]:
     Raises:
         ValueError: They are no such lists, or reach far beyond the image.
     """
-    if not mask:
+    if not any(mask):
         raise ValueError("is empty. Remove the object, or give it a mask")
     if isinstance(mask[0], dict):
         raise ValueError("is a run-length code inside a list. Take it out of the list")

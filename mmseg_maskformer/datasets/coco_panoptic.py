@@ -150,9 +150,24 @@ class CocoInstanceDataset(_Checked):
         if "annotations" in file.content or not self.test_mode:
             prepare_objects(file)
             choose_classes(file, self.metainfo["classes"])
+            self._check_loading(file)
         return self._indexed(COCO(), file)
 
     COCOAPI = _checked_index  # what the host reads the file with
+
+    def _check_loading(self, file: CocoFile) -> None:
+        """Refuse loading by the host that would leave run-length codes out."""
+        codes = sum(isinstance(x["segmentation"], dict) for x in file.annotations)
+        outlines = any(
+            getattr(step, "with_mask", False) and not getattr(step, "poly2mask", True)
+            for step in self.pipeline.transforms
+        )
+        if codes and outlines:
+            raise ValueError(
+                f"{self.ann_file} has run-length codes as masks of {codes} objects, "
+                "which LoadAnnotations(poly2mask=False) would leave out. Remove "
+                "poly2mask from the pipeline."
+            )
 
 
 def _missing(folder: str, names: set[str]) -> list[str]:

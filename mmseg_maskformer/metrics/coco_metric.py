@@ -14,6 +14,7 @@ from mmengine.logging import print_log
 
 from mmseg_maskformer.datasets.coco_files import CocoFile
 from mmseg_maskformer.datasets.coco_objects import choose_classes, prepare_objects
+from mmseg_maskformer.datasets.coco_values import identifier
 from mmseg_maskformer.datasets.image_sizes import check_size
 
 
@@ -55,7 +56,13 @@ class CocoMetric(host.CocoMetric):
     @dataset_meta.setter
     def dataset_meta(self, dataset_meta: dict) -> None:
         BaseMetric.dataset_meta.fset(self, dataset_meta)
-        classes = dataset_meta.get("thing_classes") or dataset_meta["classes"]
+        classes = dataset_meta.get("thing_classes") or dataset_meta.get("classes")
+        if not classes:
+            raise ValueError(
+                f"CocoMetric compares the categories of {self.ann_file} with the "
+                "classes of the data set, which has none. Write metainfo=dict("
+                "classes=(...)) for it."
+            )
         self.file.check_known(classes)
         self._coco_api = self._index(classes)
         self.cat_ids = list(self._coco_api.cats)
@@ -67,7 +74,7 @@ class CocoMetric(host.CocoMetric):
         for sample, (truth, found) in zip(
             data_samples, self.results[start:], strict=True
         ):
-            number = self._numbers.get(str(truth["img_id"]))
+            number = self._numbers.get(str(identifier(truth["img_id"])))
             path = sample.get("img_path", "an image")
             if number is None:
                 raise ValueError(

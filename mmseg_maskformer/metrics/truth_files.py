@@ -16,6 +16,7 @@ from PIL import Image
 from mmseg_maskformer.datasets.coco_files import CocoFile, shown
 from mmseg_maskformer.datasets.coco_objects import prepare_objects
 from mmseg_maskformer.datasets.coco_segments import prepare_segments
+from mmseg_maskformer.datasets.coco_values import identifier
 from mmseg_maskformer.datasets.transforms import naming
 
 _REMEDY = "Correct ann_file of the metric in val_evaluator and test_evaluator."
@@ -37,7 +38,7 @@ def check_truth(metric: Any, dataset: Any) -> None:
     file = getattr(metric, "file", None)
     if isinstance(file, CocoFile):
         as_text = {str(image["id"]): image for image in file.images}
-        _compare(file, dataset, lambda image_id: as_text.get(str(image_id)))
+        _compare(file, dataset, lambda x: as_text.get(str(identifier(x))))
         return
     file = CocoFile(index.dataset, f"the annotation file of {type(metric).__name__}")
     _repair(metric, file, dataset.metainfo)

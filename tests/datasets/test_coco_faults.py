@@ -46,6 +46,7 @@ def segment(**values):
 WRONG_MASKS = {
     "none": (None, "is None, no polygons"),
     "empty": ([], r"is empty\. Remove the object"),
+    "an empty polygon": ([[]], r"is empty\. Remove the object"),
     "a code in a list": ([dict(size=SIZE, counts="a")], "is a run-length code inside"),
     "flat": (CORNERS, r"is a flat list\. Write a list of polygons"),
     "points": ([[5, 3], [46, 3], [46, 40]], "is a list of points"),
@@ -281,3 +282,11 @@ def test_sizes_are_compared_when_the_image_is_read(tmp_path, kind, size, remedy)
     )
     with pytest.raises(ValueError, match=message):
         data[0]
+
+
+def test_codes_that_the_hosts_loading_would_leave_out(tmp_path):
+    case = Case()
+    case.write(tmp_path)
+    load = dict(type="LoadAnnotations", with_mask=True, poly2mask=False)
+    with pytest.raises(ValueError, match=r"masks of 6 objects, which LoadAnnotations"):
+        case.data(tmp_path, "instances", pipeline=[case.load, load])

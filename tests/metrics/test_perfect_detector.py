@@ -83,6 +83,12 @@ def flags(no, yes):
     return change
 
 
+def ignored(case):
+    """The file of instances calls them ignored."""
+    for row in case.objects:
+        row["ignore"] = row.pop("iscrowd")
+
+
 def no_crowds(case):
     """Single objects only, and no key that says so."""
     flags(0, 0)(case)
@@ -201,6 +207,7 @@ ALLOWED = {
     "iscrowd as text": flags("0", "1"),
     "iscrowd as truth": flags(False, True),
     "iscrowd null": flags(None, 1),
+    "ignore in their place": ignored,
     # sizes
     "size -1": image_values(height=-1, width=-1),
     "size null": image_values(height=None, width=None),

@@ -40,13 +40,6 @@ def first_image_alone(file):
     del file["images"][1]
 
 
-def other_ids(file):
-    for row in file["images"]:
-        row["id"] += 100
-    for row in file["annotations"]:
-        row["image_id"] += 100
-
-
 def other_size(file):
     file["images"][1].update(height=48, width=48)
     file["annotations"] = file["annotations"][:3]
@@ -57,11 +50,14 @@ def no_cells(file):
     file["annotations"] = [x for x in file["annotations"] if x["category_id"] == 3]
 
 
-def ids_as_text(file):
-    for row in file["images"]:
-        row["id"] = str(row["id"])
-    for row in file["annotations"]:
-        row["image_id"] = str(row["image_id"])
+def with_image_ids(make):
+    def change(file):
+        for row in file["images"]:
+            row["id"] = make(row["id"])
+        for row in file["annotations"]:
+            row["image_id"] = make(row["image_id"])
+
+    return change
 
 
 OTHERS = {
@@ -75,7 +71,7 @@ OTHERS = {
         r"lacks 1 of the 2 images that are evaluated, .*id\(s\) 2; its ids are 1\.",
     ),
     "other ids": (
-        other_ids,
+        with_image_ids(lambda x: x + 100),
         r"lacks 2 of the 2 images .*id\(s\) 1, 2; its ids are 101, 102\. Correct",
     ),
     "other sizes": (
@@ -122,7 +118,7 @@ def test_the_hosts_metric_refuses_them_too(tmp_path, change, message):
 
 def test_the_hosts_metric_does_not_find_ids_of_another_type(tmp_path):
     message = r"id\(s\) 1, 2; its ids are '1', '2'\."
-    refused(tmp_path, ids_as_text, message, "CocoMetric")
+    refused(tmp_path, with_image_ids(str), message, "CocoMetric")
 
 
 def one_object(file):
@@ -189,16 +185,6 @@ def metric_of(root, case, **options):
     return found
 
 
-def with_image_ids(make):
-    def change(file):
-        for row in file["images"]:
-            row["id"] = make(row["id"])
-        for row in file["annotations"]:
-            row["image_id"] = make(row["image_id"])
-
-    return change
-
-
 def test_result_files_have_the_ids_of_the_file(tmp_path):
     case = other(with_image_ids("id {}".format))
     metric = metric_of(tmp_path, case, outfile_prefix=f"{tmp_path}/results")
@@ -257,6 +243,12 @@ def test_sizes_of_objects_are_those_of_their_masks(tmp_path):
     found = metric.evaluate(2)
     assert found["coco/segm_mAP_s"] == -1  # there is none
     assert found["coco/segm_mAP_m"] > 0.5
+
+
+def test_data_without_classes_are_refused(tmp_path):
+    metric = metric_of(tmp_path, Case())
+    with pytest.raises(ValueError, match=r"CocoMetric compares .*Write metainfo=dict"):
+        metric.dataset_meta = {}
 
 
 class PanopticMetric:
