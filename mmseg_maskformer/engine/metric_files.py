@@ -39,7 +39,7 @@ class CheckMetricFilesHook(Hook):
             if any(metric is known for known in self._checked):
                 continue
             self._checked.append(metric)
-            if getattr(metric, "_coco_api", None) is not None:  # then mmdet is there
+            if hasattr(metric, "_coco_api"):  # then mmdet is there
                 from mmseg_maskformer.metrics.truth_files import check_truth
 
                 check_truth(metric, dataset)

@@ -23,10 +23,10 @@ _REMEDY = "Correct ann_file of the metric in val_evaluator and test_evaluator."
 
 
 def check_truth(metric: Any, dataset: Any) -> None:
-    """Check the file of a metric in COCO's format; other metrics are left alone.
+    """Check the truth of a metric in COCO's format; other metrics are left alone.
 
-    It must hold every image of the data set, by id, name and size. The file of a metric
-    of the host, whose ids must be equal in type too, is brought to the form that
+    Its file must hold every image of the data set, by id, name and size. The file of a
+    host's metric, whose ids must be equal in type too, is brought to the form that
     pycocotools needs.
 
     Raises:
@@ -34,6 +34,7 @@ def check_truth(metric: Any, dataset: Any) -> None:
     """
     index = getattr(metric, "_coco_api", None)
     if index is None:
+        _check_masks(metric, dataset)
         return
     file = getattr(metric, "file", None)
     if isinstance(file, CocoFile):
@@ -46,6 +47,20 @@ def check_truth(metric: Any, dataset: Any) -> None:
     items = _compare(file, dataset, images.get)
     if getattr(metric, "img_ids", 0) is None:
         metric.img_ids = [item["img_id"] for item in items]  # not all of the file
+
+
+def _check_masks(metric: Any, dataset: Any) -> None:
+    """Refuse a metric of masks that is to take them from data without any."""
+    if "segm" not in getattr(metric, "metrics", ()):
+        return
+    for item in (item for leaf in _leaves(dataset) for item in _entries(leaf)):
+        if any("mask" not in x for x in item.get("instances", ())):
+            raise ValueError(
+                f"{type(metric).__name__} without ann_file takes the objects of the "
+                "data set, and those of a panoptic data set have no masks. Give it the "
+                "file of instances: dict(type='mmseg_maskformer.CocoMetric', "
+                "ann_file='...', metric='segm')."
+            )
 
 
 def _compare(

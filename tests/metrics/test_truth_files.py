@@ -11,6 +11,7 @@ from mmengine.structures import InstanceData
 
 pytest.importorskip("mmdet")
 from mmdet.datasets.api_wrappers import COCO, COCOPanoptic
+from mmdet.evaluation.metrics import CocoMetric as HostMetric
 from mmdet.structures import DetDataSample
 from pycocotools.cocoeval import COCOeval
 
@@ -251,6 +252,17 @@ def test_data_without_classes_are_refused(tmp_path):
         metric.dataset_meta = {}
 
 
+def test_the_hosts_metric_without_a_file_needs_masks(tmp_path):
+    case = Case()
+    case.write(tmp_path)
+    metric = HostMetric(metric="segm")
+    check_truth(metric, case.data(tmp_path, "instances"))
+    with pytest.raises(
+        ValueError, match=r"CocoMetric without ann_file takes .*Give it"
+    ):
+        check_truth(metric, case.data(tmp_path, "panoptic"))
+
+
 class PanopticMetric:
     """What check_truth needs of the host's panoptic metric, which needs panopticapi."""
 
@@ -277,14 +289,10 @@ def test_areas_of_the_hosts_panoptic_metric_are_those_of_the_maps(tmp_path):
 
 def test_maps_that_the_host_would_not_find_are_refused(tmp_path):
     case = Case()
-    for row in case.panoptic["annotations"]:
-        row["file_name"] = row["file_name"].replace(".png", "_map.png")
     case.write(tmp_path)
-    data = Case().data
-    (tmp_path / "panoptic.json").write_text(json.dumps(case.panoptic))
     metric = PanopticMetric(tmp_path)
-    (tmp_path / "panoptic.json").write_text(json.dumps(panoptic()))
+    metric._coco_api.dataset["annotations"][0]["file_name"] = "a_map.png"
     with pytest.raises(
         ValueError, match=r"names the map a_map\.png, and the host's .* reads a\.png"
     ):
-        check_truth(metric, data(tmp_path, "panoptic"))
+        check_truth(metric, case.data(tmp_path, "panoptic"))
