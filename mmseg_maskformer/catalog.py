@@ -64,6 +64,7 @@ CATALOG: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "METRICS": {
         "metrics.calibration": ("CalibrationError",),
+        "metrics.coco_metric": ("CocoMetric",),
         "metrics.panoptic_quality": ("PanopticQuality",),
         "metrics.uncertainty": ("UncertaintySummary",),
     },
@@ -71,6 +72,7 @@ CATALOG: dict[str, dict[str, tuple[str, ...]]] = {
         "engine.class_counts": ("CheckClassesHook",),
         "engine.evaluated_labels": ("CheckLabelsHook",),
         "engine.finite_loss": ("CheckLossHook",),
+        "engine.metric_files": ("CheckMetricFilesHook",),
         "engine.seen_labels": ("SeenLabelsHook",),
         "engine.visualization_hook": ("VisualizationHook",),
     },

@@ -12,6 +12,7 @@ custom_hooks = [
     dict(type="mmseg_maskformer.CheckClassesHook"),
     dict(type="mmseg_maskformer.CheckLossHook"),
     dict(type="mmseg_maskformer.CheckLabelsHook"),
+    dict(type="mmseg_maskformer.CheckMetricFilesHook"),
     dict(type="mmseg_maskformer.SeenLabelsHook"),
 ]
 log_processor = dict(by_epoch=False)

@@ -1,43 +1,73 @@
-"""Annotation files in COCO's format, and what can be wrong with them.
+"""Annotation files in COCO's format: what all kinds of them have in common.
 
-Every message names the file, what it holds and what to do.
+A file is read and checked once, whole. Images and categories are found by their ids as
+text. Every message names the file, what it holds and what to do; what is left out is
+counted in the log.
 """
 
 from __future__ import annotations
 
 import json
+import logging
+from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from itertools import zip_longest
+from typing import Any
 
+from mmengine.logging import print_log
+
+from .coco_values import flag, identifier, number, side
 from .transforms import naming
 
 
 class CocoFile:
     """Content of an annotation file of objects or of panoptic segments.
 
+    Ids become what the file's own lists have: those of images integers, or text where
+    not all of them are integers; those of categories and segments integers.
+
     Args:
-        path: where to read.
+        content: of the file; it is changed.
         name: what messages call the file.
 
     Raises:
-        OSError: There is no such file, or it is no JSON.
         ValueError: It has no images or no categories, or not what they need.
     """
 
-    def __init__(self, path: str, name: str) -> None:
+    def __init__(self, content: Any, name: str) -> None:
         self.name = name
-        with naming("annotation file", name), open(path, encoding="utf-8") as file:
-            self.content: dict = json.load(file)
-        known = isinstance(self.content, dict) and self.content.keys()
+        self.content: dict = content
+        known = isinstance(content, dict) and content.keys()
         missing = {"images", "categories"} - set(known or ())
         if missing:
             raise ValueError(
                 f"{name} is no annotation file in COCO's format: it has no "
-                f"{shown(sorted(missing))}. Check ann_file of the data set."
+                f"{shown(sorted(missing))}. Check ann_file of the data set, and of the "
+                "metric."
             )
-        images = {"id", "file_name", "height", "width"}
-        self.require(images, "image", self.content["images"])
-        self.require({"id", "name"}, "category", self.content["categories"])
+        self.require({"id", "file_name"}, "image", content["images"])
+        self.require({"id", "name"}, "category", content["categories"])
+        if "annotations" in content:
+            self.require(set(), "annotation", content["annotations"])
+        self._tidy_images()
+        self._tidy_categories()
+
+    @classmethod
+    def read(cls, path: str, name: str) -> CocoFile:
+        """The file at a path.
+
+        Raises:
+            OSError: There is no such file, or it is no JSON.
+            ValueError: As above.
+        """
+        with naming("annotation file", name), open(path, encoding="utf-8-sig") as file:
+            content = json.load(file)
+        return cls(content, name)
+
+    @property
+    def images(self) -> list[dict]:
+        """Images; one without a size has ``sized`` False and measures a pixel."""
+        return self.content["images"]
 
     @property
     def categories(self) -> list[dict]:
@@ -54,9 +84,30 @@ class CocoFile:
         """Panoptic segments of all images."""
         return [x for image in self.annotations for x in image["segments_info"]]
 
-    def require(self, keys: set[str], what: str, rows: Iterable[dict]) -> None:
-        """Refuse rows that lack a key."""
+    def error(self, what: str, row: dict, text: str) -> ValueError:
+        """An error about a row: the file, ``what`` it is, its id, its image."""
+        image = f" of image {row['image_id']}" if "image_id" in row else ""
+        return ValueError(f"{self.name}: {what} {row.get('id')!r}{image} {text}")
+
+    def say(self, count: int, total: int, text: str, warn: bool = True) -> None:
+        """Count in the log what is left out or unusual, if anything is."""
+        if count:
+            level = logging.WARNING if warn else logging.INFO
+            print_log(f"{self.name}: {count} of {total} {text}", "current", level)
+
+    def require(self, keys: set[str], what: str, rows: Any) -> None:
+        """Refuse what is no list of rows, and rows that lack a key."""
+        if not isinstance(rows, list):
+            raise ValueError(
+                f"{self.name} has {rows!r:.120} ({type(rows).__name__}) where the list "
+                f"of every {what} belongs. Complete it in COCO's format."
+            )
         for row in rows:
+            if not isinstance(row, dict):
+                raise ValueError(
+                    f"{self.name} has {row!r:.120} ({type(row).__name__}) where the "
+                    f"{what} of a list belongs. Complete it in COCO's format."
+                )
             if keys - row.keys():
                 raise ValueError(
                     f"{self.name} has the {what} {str(row)[:120]}, which lacks "
@@ -65,7 +116,8 @@ class CocoFile:
 
     def check_kind(self, panoptic: bool) -> None:
         """Refuse objects where segments are needed and the other way round."""
-        if not self.annotations or ("segments_info" in self.annotations[0]) == panoptic:
+        kinds = {"segments_info" in x for x in self.annotations}
+        if kinds <= {panoptic}:
             return
         if panoptic:
             raise ValueError(
@@ -79,33 +131,69 @@ class CocoFile:
             "and a panoptic model."
         )
 
-    def drop_strangers(self) -> None:
-        """Forget annotations of images that the file does not list, as hosts do."""
+    def find_images(self) -> None:
+        """Let annotations have the ids of the images; leave out those of no image."""
         self.require({"image_id"}, "annotation", self.annotations)
-        images = {image["id"] for image in self.content["images"]}
-        kept = [x for x in self.annotations if x["image_id"] in images]
+        known = {str(image["id"]): image["id"] for image in self.images}
+        kept: list[dict] = []
+        strange: list[dict] = []
+        for row in self.annotations:
+            image_id = self._value(identifier, row, "image_id", "annotation")
+            row["image_id"] = known.get(str(image_id), image_id)
+            (kept if str(image_id) in known else strange).append(row)
+        self.say(
+            len(strange),
+            len(self.annotations),
+            "annotations are left out: the file lists no image of their image_id "
+            f"({shown(x['image_id'] for x in strange)}).",
+        )
         self.content["annotations"] = kept
+
+    def find_categories(self, what: str, rows: Iterable[dict]) -> None:
+        """Let rows have integers as ``category_id``."""
+        for row in rows:
+            row["category_id"] = self._value(number, row, "category_id", what)
+
+    def set_flags(self, what: str, rows: Iterable[dict], key: str) -> None:
+        """Let rows have 0 or 1 as a flag, 0 where it is absent."""
+        for row in rows:
+            row[key] = self._value(flag, row, key, what)
+
+    def set_numbers(self, what: str, rows: Iterable[dict], key: str) -> None:
+        """Let rows have integers under a key."""
+        for row in rows:
+            row[key] = self._value(number, row, key, what)
+
+    def count_crowds(self, what: str, rows: Sequence[dict]) -> None:
+        """Give the share of crowds, as a warning where it is a tenth or more."""
+        crowds = sum(row["iscrowd"] for row in rows)
+        share = crowds / max(len(rows), 1)
+        self.say(
+            crowds,
+            len(rows),
+            f"{what} ({100 * share:.1f} %) have iscrowd=1: they are no targets in "
+            "training and excused in evaluation. Where they are single objects (tools "
+            "write 1 for masks drawn with a brush), set iscrowd to 0.",
+            warn=share >= 0.1,
+        )
 
     def check_some(self, annotated: Collection[dict]) -> None:
         """Refuse a file without any object or segment."""
         if not annotated:
             raise ValueError(
                 f"{self.name} annotates nothing in its images. Check that it is the "
-                "file of a split with labels and that it was written completely."
-            )
-
-    def check_every_image(self) -> None:
-        """Refuse images without an entry among the annotations."""
-        images = {image["id"] for image in self.content["images"]}
-        bare = sorted(images - {x["image_id"] for x in self.annotations})
-        if bare:
-            raise ValueError(
-                f"{self.name} has no annotation for {len(bare)} of its images, with "
-                f"the id(s) {shown(bare)}. Annotate them or remove them from the file."
+                "file of a split with labels, that it was written completely, and what "
+                "the log says about annotations that are left out."
             )
 
     def check_classes(self, classes: Sequence[str]) -> None:
         """Classes must be categories, in the file's order: hosts number them by it."""
+        names = [category["name"] for category in self.categories]
+        self.check_known(classes)
+        self._check_names("classes", classes, [x for x in names if x in classes])
+
+    def check_known(self, classes: Iterable[str]) -> None:
+        """Classes must be categories."""
         names = [category["name"] for category in self.categories]
         unknown = [name for name in classes if name not in names]
         if unknown:
@@ -113,7 +201,6 @@ class CocoFile:
                 f"metainfo['classes'] of the data set has {shown(unknown)}, but the "
                 f"categories of {self.name} are {shown(names)}. Use the file's names."
             )
-        self._check_names("classes", classes, [x for x in names if x in classes])
 
     def check_things(self, metainfo: dict) -> None:
         """Things and stuff must be those of the file, and things must come first."""
@@ -143,16 +230,54 @@ class CocoFile:
                 "missing, or remove the segments and paint them black (void)."
             )
 
-    def check_crowds(self) -> None:
-        """Refuse crowds of stuff, which hosts do not tell from other stuff."""
-        things = {x["id"] for x in self.categories if x["isthing"]}
-        for segment in self.segments:
-            if segment.get("iscrowd") and segment["category_id"] not in things:
-                raise ValueError(
-                    f"{self.name} has the crowd {segment['id']} of the stuff category "
-                    f"{segment['category_id']}: only things can be crowds. Set iscrowd "
-                    "to 0, or paint the segment black (void) and remove it."
+    def _tidy_images(self) -> None:
+        for image in self.images:
+            image["id"] = self._value(identifier, image, "id", "image")
+            if not isinstance(image["file_name"], str) or not image["file_name"]:
+                raise self.error(
+                    "image", image, f"has no name of a file: {image['file_name']!r}."
                 )
+            for key in ("height", "width"):
+                image[key] = self._value(side, image, key, "image")
+            image["sized"] = bool(image["height"] and image["width"])
+            if not image["sized"]:
+                image.update(height=1, width=1)
+        if len({type(image["id"]) for image in self.images}) > 1:
+            for image in self.images:
+                image["id"] = str(image["id"])
+        self._check_once("image", "id")
+        missing = sum(not image["sized"] for image in self.images)
+        self.say(missing, len(self.images), "images have no size in it.", warn=False)
+
+    def _tidy_categories(self) -> None:
+        self.set_numbers("category", self.categories, "id")
+        for category in self.categories:
+            if not isinstance(category["name"], str):
+                raise self.error(
+                    "category", category, f"has no text as its name: {category['name']}"
+                )
+            if "isthing" in category:
+                category["isthing"] = self._value(flag, category, "isthing", "category")
+        self._check_once("category", "id")
+        self._check_once("category", "name")
+
+    def _check_once(self, what: str, key: str) -> None:
+        rows = self.images if what == "image" else self.categories
+        times = Counter(str(row[key]) for row in rows)
+        twice = [value for value, count in times.items() if count > 1]
+        if twice:
+            raise ValueError(
+                f"{self.name} lists the {what} {key} {shown(twice)} more than once. "
+                "Give each its own, in its annotations too: where files were joined, "
+                "number those of the second anew."
+            )
+
+    def _value(self, read: Any, row: dict, key: str, what: str) -> Any:
+        """A value of a row as ``read`` reads it, or an error about it."""
+        try:
+            return read(row.get(key))
+        except ValueError as error:
+            raise self.error(what, row, f"has {key} {error}") from None
 
     def _check_names(
         self, key: str, ours: Sequence[str], theirs: Sequence[str]

@@ -2,29 +2,73 @@
 
 from __future__ import annotations
 
+import io
 import os
 import posixpath
 from os import path as osp
+from typing import Any
 
 from mmdet import datasets as host
 from mmdet.datasets.api_wrappers import COCO, COCOPanoptic
-from mmengine.fileio import LocalBackend, get_file_backend
+from mmengine.dataset import Compose
+from mmengine.fileio import LocalBackend, get, get_file_backend
+from mmengine.logging import print_log
+from PIL import Image
 
 from .coco_files import CocoFile, shown
+from .coco_objects import choose_classes, prepare_objects
+from .coco_segments import prepare_segments
+from .image_sizes import SizeChecking
 from .transforms import naming
 
 
-class CocoPanopticDataset(host.CocoPanopticDataset):
+class _Checked(host.CocoDataset):
+    """What both data sets add to the host's.
+
+    The size that the file gives an image is compared when the image is loaded, and
+    images that ``filter_cfg`` leaves out are counted in the log.
+    """
+
+    pipeline: Compose
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._unsized: set[int | str] = set()
+        super().__init__(*args, **kwargs)
+        steps = self.pipeline.transforms
+        self.pipeline = SizeChecking(steps, self.ann_file, self._unsized)
+
+    def filter_data(self) -> list[dict]:
+        """The host's choice of images."""
+        kept = super().filter_data()
+        total = len(self.data_list)
+        if len(kept) < total:
+            print_log(
+                f"{self.ann_file}: {total - len(kept)} of {total} images are left out "
+                f"by filter_cfg={self.filter_cfg}.",
+                "current",
+            )
+        return kept
+
+    def _indexed(self, index: COCO, file: CocoFile) -> COCO:
+        """The host's empty index, filled."""
+        self._unsized.update(x["id"] for x in file.images if not x["sized"])
+        index.dataset = file.content
+        index.createIndex()
+        return index
+
+
+class CocoPanopticDataset(_Checked, host.CocoPanopticDataset):
     """The host's data set; a wrong annotation file ends in a sentence when it is read.
 
     Panoptic maps are the files that the annotations name. A segment counts however
-    small its ``area`` and ``bbox`` are said to be: the host drops those below a pixel,
-    and their pixels would belong to nothing. Takes the host's arguments.
+    small its ``area`` and ``bbox`` are said to be, and without them: the host drops
+    those below a pixel, and their pixels would belong to nothing. Takes the host's
+    arguments.
 
     Raises:
         OSError: The annotation file or a panoptic map that it names is missing.
         ValueError: The annotation file is of another kind, holds no segment, or
-            contradicts itself or ``metainfo``.
+            contradicts itself or ``metainfo``; later, an image has another size.
     """
 
     def parse_data_info(self, raw_data_info: dict) -> dict:
@@ -38,7 +82,7 @@ class CocoPanopticDataset(host.CocoPanopticDataset):
 
     def _read(self, path: str) -> CocoFile:
         """The annotation file."""
-        return CocoFile(path, name=self.ann_file)
+        return CocoFile.read(path, name=self.ann_file)
 
     def _checked_index(self, path: str) -> COCOPanoptic:
         """The host's index of the file."""
@@ -46,26 +90,16 @@ class CocoPanopticDataset(host.CocoPanopticDataset):
         file.check_classes(self.metainfo["classes"])
         file.check_things(self.metainfo)
         if "annotations" in file.content or not self.test_mode:
-            self._check_annotations(file)
-            _enlarge(file.segments)
-        index = _indexed(COCOPanoptic(), file)
+            prepare_segments(file)
+            file.check_category_ids(file.segments, among=self.metainfo["classes"])
+            self._check_maps({row["file_name"] for row in file.annotations})
+            self._measure_unsized(file)
+        index = self._indexed(COCOPanoptic(), file)
         for annotation in file.annotations:
             index.imgs[annotation["image_id"]]["segm_file"] = annotation["file_name"]
         return index
 
     COCOAPI = _checked_index  # what the host reads the file with
-
-    def _check_annotations(self, file: CocoFile) -> None:
-        file.check_kind(panoptic=True)
-        file.drop_strangers()
-        file.require({"file_name", "segments_info"}, "annotation", file.annotations)
-        file.check_some(file.segments)
-        file.check_every_image()
-        keys = {"id", "category_id", "area", "bbox"}
-        file.require(keys, "segment", file.segments)
-        file.check_category_ids(file.segments, among=self.metainfo["classes"])
-        file.check_crowds()
-        self._check_maps({annotation["file_name"] for annotation in file.annotations})
 
     def _check_maps(self, names: set[str]) -> None:
         """Refuse names of maps that are not there, by listing their local folders."""
@@ -84,48 +118,57 @@ class CocoPanopticDataset(host.CocoPanopticDataset):
                 "remove their images and annotations from the file."
             )
 
+    def _measure_unsized(self, file: CocoFile) -> None:
+        """Give images whose size the file lacks that of their maps."""
+        images = {image["id"]: image for image in file.images}
+        for row in file.annotations:
+            image = images[row["image_id"]]
+            if not image["sized"]:
+                path = osp.join(self.data_prefix["seg"], row["file_name"])
+                with naming("panoptic map", path):
+                    content = io.BytesIO(get(path, backend_args=self.backend_args))
+                    with Image.open(content) as picture:
+                        image["width"], image["height"] = picture.size
 
-class CocoInstanceDataset(host.CocoDataset):
+
+class CocoInstanceDataset(_Checked):
     """The host's data set; a wrong annotation file ends in a sentence when it is read.
 
-    Takes the host's arguments.
+    Masks say where objects are: ``area`` and ``bbox`` of the file may be wrong or
+    absent. What is left out is counted in the log. Takes the host's arguments.
 
     Raises:
         OSError: The annotation file is missing.
         ValueError: The annotation file is of another kind, holds no object or objects
-            without masks, or contradicts itself or ``metainfo``.
+            without masks, or contradicts itself or ``metainfo``; later, an image has
+            another size.
     """
 
     def _checked_index(self, path: str) -> COCO:
         """The host's index of the file."""
-        file = CocoFile(path, name=self.ann_file)
+        file = CocoFile.read(path, name=self.ann_file)
         file.check_classes(self.metainfo["classes"])
         if "annotations" in file.content or not self.test_mode:
-            file.check_kind(panoptic=False)
-            file.drop_strangers()
-            file.check_some(file.annotations)
-            keys = {"id", "category_id", "area", "bbox", "segmentation"}
-            file.require(keys, "annotation", file.annotations)
-            listed = {category["name"] for category in file.categories}
-            file.check_category_ids(file.annotations, among=listed)  # the host chooses
-        return _indexed(COCO(), file)
+            prepare_objects(file)
+            choose_classes(file, self.metainfo["classes"])
+            self._check_loading(file)
+        return self._indexed(COCO(), file)
 
     COCOAPI = _checked_index  # what the host reads the file with
 
-
-def _indexed(index: COCO, file: CocoFile) -> COCO:
-    """The host's empty index, filled."""
-    index.dataset = file.content
-    index.createIndex()
-    return index
-
-
-def _enlarge(segments: list[dict]) -> None:
-    """Say that every segment measures a pixel or more."""
-    for segment in segments:
-        x, y, width, height = segment["bbox"]
-        segment["bbox"] = [x, y, max(width, 1), max(height, 1)]
-        segment["area"] = max(segment["area"], 1)
+    def _check_loading(self, file: CocoFile) -> None:
+        """Refuse loading by the host that would leave run-length codes out."""
+        codes = sum(isinstance(x["segmentation"], dict) for x in file.annotations)
+        outlines = any(
+            getattr(step, "with_mask", False) and not getattr(step, "poly2mask", True)
+            for step in self.pipeline.transforms
+        )
+        if codes and outlines:
+            raise ValueError(
+                f"{self.ann_file} has run-length codes as masks of {codes} objects, "
+                "which LoadAnnotations(poly2mask=False) would leave out. Remove "
+                "poly2mask from the pipeline."
+            )
 
 
 def _missing(folder: str, names: set[str]) -> list[str]:

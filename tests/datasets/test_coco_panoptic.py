@@ -223,10 +223,10 @@ WRONG = {
         {},
         r"all\.json has no annotation for 1 of its images, with the id.s. 2\. Annotate",
     ),
-    "a segment without box": (
-        lambda file: file["annotations"][0]["segments_info"][0].pop("bbox"),
+    "a segment without category": (
+        lambda file: file["annotations"][0]["segments_info"][0].pop("category_id"),
         {},
-        r"all\.json has the segment .*131075.* which lacks bbox\. Complete it",
+        r"all\.json has the segment .*131075.* which lacks category_id\. Complete it",
     ),
     "a crowd of stuff": (
         first_segment(iscrowd=1),

@@ -161,7 +161,7 @@ def test_configs_of_either_host_have_the_hooks():
         names = [x.type.rpartition(".")[2] for x in hooks]
         assert names == [
             *("CheckClassesHook", "CheckLossHook"),
-            *("CheckLabelsHook", "SeenLabelsHook"),
+            *("CheckLabelsHook", "CheckMetricFilesHook", "SeenLabelsHook"),
         ]
 
 

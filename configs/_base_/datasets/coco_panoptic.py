@@ -66,7 +66,7 @@ test_dataloader = val_dataloader
 val_evaluator = [
     dict(type="mmseg_maskformer.PanopticQuality"),
     dict(
-        type="CocoMetric",
+        type="mmseg_maskformer.CocoMetric",
         ann_file=f"{data_root}/annotations/instances_val2017.json",
         metric="segm",
     ),

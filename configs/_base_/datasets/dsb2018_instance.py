@@ -50,5 +50,5 @@ val_dataloader = dict(
     ),
 )
 test_dataloader = val_dataloader
-val_evaluator = [x for x in _base_.val_evaluator if x.type == "CocoMetric"]
+val_evaluator = [x for x in _base_.val_evaluator if x.type.endswith("CocoMetric")]
 test_evaluator = val_evaluator
