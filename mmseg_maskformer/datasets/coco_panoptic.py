@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import posixpath
 from os import path as osp
+from typing import Any
 
 from mmdet import datasets as host
 from mmdet.datasets.api_wrappers import COCO, COCOPanoptic
 from mmengine.fileio import LocalBackend, get_file_backend
 
 from .coco_files import CocoFile, shown
+from .pipeline_checks import check_built
 from .transforms import naming
 
 
@@ -24,8 +26,13 @@ class CocoPanopticDataset(host.CocoPanopticDataset):
     Raises:
         OSError: The annotation file or a panoptic map that it names is missing.
         ValueError: The annotation file is of another kind, holds no segment, or
-            contradicts itself or ``metainfo``.
+            contradicts itself or ``metainfo``, or the pipeline would separate image
+            and map.
     """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        check_built(self)
 
     def parse_data_info(self, raw_data_info: dict) -> dict:
         """The host's entry of an image, with the map that the annotation names."""
@@ -92,8 +99,13 @@ class CocoInstanceDataset(host.CocoDataset):
     Raises:
         OSError: The annotation file is missing.
         ValueError: The annotation file is of another kind, holds no object or objects
-            without masks, or contradicts itself or ``metainfo``.
+            without masks, or contradicts itself or ``metainfo``, or the pipeline would
+            separate image and masks.
     """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        check_built(self)
 
     def _checked_index(self, path: str) -> COCO:
         """The host's index of the file."""

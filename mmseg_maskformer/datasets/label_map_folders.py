@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os.path as osp
+from typing import Any
 
 from mmengine import fileio
 from mmseg.datasets import BaseSegDataset
 
 from .coco_files import shown
+from .pipeline_checks import check_built
 
 
 class LabelMapDataset(BaseSegDataset):
@@ -21,7 +23,12 @@ class LabelMapDataset(BaseSegDataset):
 
     Raises:
         FileNotFoundError: There is no such folder, list or image.
+        ValueError: The pipeline would separate image and label map.
     """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        check_built(self)
 
     def load_data_list(self) -> list[dict]:
         """What the host finds, if that is anything."""

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from mmseg.datasets import BaseSegDataset
 
+from mmseg_maskformer.datasets.pipeline_checks import check_built
 from mmseg_maskformer.datasets.scene_rendering import SceneRenderer
 from mmseg_maskformer.datasets.scene_split import SceneSplit
 
@@ -26,7 +27,12 @@ class ScenesDataset(BaseSegDataset):
 
     With 255 classes or more ``ignore_index`` of the data set is 65535; head and metric
     must be told so.
+
+    Raises:
+        ValueError: The pipeline would separate image and label map.
     """
+
+    GIVES_MAPS = True  # without a transform that loads them
 
     def __init__(
         self,
@@ -40,6 +46,7 @@ class ScenesDataset(BaseSegDataset):
         super().__init__(
             metainfo=self.split.metainfo, ignore_index=renderer.void_label, **kwargs
         )
+        check_built(self)
 
     def load_data_list(self) -> list[dict]:
         """Name the scenes; nothing is drawn yet."""

@@ -8,9 +8,11 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch.nn import ModuleList
 
+from mmseg_maskformer.datasets.pipeline_checks import check_pipelines
+
 
 class CheckClassesHook(Hook):
-    """Compares a model's number of classes with its data sets'.
+    """Compares a model's number of classes with its data sets', and tries pipelines.
 
     A panoptic model (``num_things_classes``) has as many things and as much stuff; all
     classes of a data set that does not tell them apart are things. The last head of a
@@ -18,7 +20,8 @@ class CheckClassesHook(Hook):
     ``metainfo["classes"]`` and other models are left alone.
 
     Raises:
-        ValueError: The numbers differ, in training or in evaluation.
+        ValueError: The numbers differ, in training or in evaluation, or a pipeline
+            would separate image and annotation (``datasets/pipeline_checks.py``).
     """
 
     def before_train(self, runner: Runner) -> None:
@@ -37,6 +40,7 @@ class CheckClassesHook(Hook):
 
 
 def _check(runner: Runner, dataset: Any, split: str) -> None:
+    check_pipelines(dataset, evaluated=split != "train")
     if not (getattr(dataset, "metainfo", None) or {}).get("classes"):
         return
     model = runner.model
