@@ -7,7 +7,8 @@ from typing import Any
 
 from mmcv.transforms import TestTimeAug
 
-from .pipeline_trials import MisplacedError, Step, Trial, flattened, name_of
+from .pipeline_steps import Step, flattened, name_of
+from .pipeline_trials import MisplacedError, Trial
 from .trial_images import random_numbers
 
 _FITTING = (

@@ -9,16 +9,24 @@ from __future__ import annotations
 
 import copy
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from mmcv import transforms as host
 from mmengine.logging import print_log
 
+from .pipeline_steps import (
+    Step,
+    loads,
+    loads_labels,
+    loads_masks,
+    mixes,
+    name_of,
+    number_of_others,
+    objects_of,
+    tried,
+)
 from .trial_images import LABELS, SIZE, TrialImage, share_that_fits, truths
-
-Step = Callable[[dict], Any]
 
 _DRAWS = 6  # images per transform: some remember four before they mix them
 _MORE_DRAWS = 2  # for each further one of the same kind, and for further views
@@ -26,7 +34,6 @@ _PIXELS = 2e7  # and channels: a transform that makes large images has fewer
 # Shares of pixels that must fit. As far as tried they are 1.0, or 0.85 and less; in
 # evaluation down to 0.98 for images that are shrunk to 24 x 32.
 _ENOUGH, _ENOUGH_EVALUATED = 0.9, 0.95
-_CONTAINERS = (host.Compose, host.RandomApply, host.RandomChoice)
 
 
 class MisplacedError(Exception):
@@ -41,27 +48,6 @@ class MisplacedError(Exception):
     def __init__(self, step: Step, how: str, detail: Any = "") -> None:
         super().__init__(step, how, detail)
         self.step, self.how, self.detail = step, how, detail
-
-
-def name_of(step: Step) -> str:
-    """What a message calls a transform."""
-    return getattr(step, "__name__", type(step).__name__)
-
-
-def flattened(steps: Sequence[Step]) -> Iterator[Step]:
-    """The transforms, those that run others by chance or in turn replaced by these."""
-    for step in steps:
-        if isinstance(step, _CONTAINERS):
-            inner = step.transforms
-            yield from flattened(getattr(inner, "transforms", inner))
-        else:
-            yield step
-
-
-def loads_labels(step: Step) -> bool:
-    """Whether a transform loads the map that training and evaluation compare with."""
-    names = {kind.__name__ for kind in type(step).__mro__}
-    return "LoadPanopticMap" in names or bool(getattr(step, "with_seg", False))
 
 
 class Trial:
@@ -89,17 +75,17 @@ class Trial:
         Raises:
             MisplacedError: A transform separates image and annotation.
         """
-        steps = list(_tried(steps))
+        steps = list(tried(steps))
         labelled = [loads_labels(step) for step in steps]
-        if not (self.given or any(labelled) or any(map(_loads_masks, steps))):
+        if not (self.given or any(labelled) or any(map(loads_masks, steps))):
             return
         metas: dict[str, Any] = dict(reduce_zero_label=False, label_map=None)
         loaded, objects = self.given, ""
         for place, step in enumerate(steps):
-            if loads_labels(step) or _loads_masks(step):
+            if loads_labels(step) or loads_masks(step):
                 loaded = loaded or loads_labels(step)
-                objects = objects or _objects(step)
-            elif not _loads(step):
+                objects = objects or objects_of(step)
+            elif not loads(step):
                 early = any(labelled[place:]) and not self.given
                 metas = self._train_step(step, metas, loaded, objects, early)
 
@@ -116,7 +102,7 @@ class Trial:
         Raises:
             MisplacedError: Results would not lie over the annotation.
         """
-        steps = list(_tried(steps))
+        steps = list(tried(steps))
         square, made = 16, 0
         for _ in range(_DRAWS if compared else _MORE_DRAWS):
             trial = TrialImage(self.rng, square)
@@ -124,10 +110,10 @@ class Trial:
             for step in steps:
                 if loads_labels(step):
                     results |= self._map(trial)
-                elif not _loads(step):
+                elif not loads(step):
                     found = self._run(step, results, trial, "")
                     if found is None:
-                        return
+                        continue
                     results = found
                     self._judge_evaluation(step, results, trial, unflips)
                     if compared:
@@ -150,7 +136,7 @@ class Trial:
             start = self._start(trial, metas, loaded, objects)
             others = [
                 self._start(TrialImage(self.rng), metas, loaded, objects)
-                for _ in range(4 if _mixes(step) else 0)
+                for _ in range(4 if mixes(step) else 0)
             ]
             found = self._run(step, start, trial, objects, others)
             if found is None:
@@ -199,7 +185,7 @@ class Trial:
                 extra = trial.objects(**options) if options else {}
                 start = copy.deepcopy({**results, **extra})
                 if others:
-                    taken = _number_of_others(step)
+                    taken = number_of_others(step)
                     start["mix_results"] = [
                         copy.deepcopy({**x, **extra}) for x in others[:taken]
                     ]
@@ -269,45 +255,6 @@ class Trial:
         for classes in truths(found):
             if not np.array_equal(classes, trial.classes):
                 raise MisplacedError(step, "annotation")
-
-
-def _tried(steps: Sequence[Step]) -> Iterator[Step]:
-    """Copies of the transforms before the packing; what may happen does happen."""
-    for step in flattened(steps):
-        if name_of(step).startswith("Pack"):
-            return
-        try:
-            step = copy.deepcopy(step)
-        except Exception:  # it holds a file or a lock
-            continue
-        chance = getattr(step, "prob", None)
-        if isinstance(chance, float) and 0 < chance < 1:
-            step.prob = 1.0
-        yield step
-
-
-def _loads(step: Step) -> bool:
-    return name_of(step).startswith("Load")
-
-
-def _objects(step: Step) -> str:
-    """Which objects of mmdet a transform loads."""
-    if getattr(step, "with_mask", False):
-        return "masks"
-    return "boxes" if getattr(step, "with_bbox", False) else ""
-
-
-def _loads_masks(step: Step) -> bool:
-    return _loads(step) and bool(_objects(step))
-
-
-def _mixes(step: Step) -> bool:
-    return hasattr(step, "get_indexes") or hasattr(step, "get_indices")
-
-
-def _number_of_others(step: Step) -> int:
-    """How many images besides the own one a transform of the hosts mixes."""
-    return 3 if "Mosaic" in name_of(step) else 1
 
 
 def _image(found: dict) -> np.ndarray | None:
