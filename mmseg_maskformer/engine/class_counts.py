@@ -10,6 +10,8 @@ from torch.nn import ModuleList
 
 from mmseg_maskformer.datasets.pipeline_checks import check_pipelines
 
+from .metainfo import metainfo_of
+
 
 class CheckClassesHook(Hook):
     """Compares a model's number of classes with its data sets', and tries pipelines.
@@ -33,28 +35,38 @@ class CheckClassesHook(Hook):
     def before_val(self, runner: Runner) -> None:
         """Check the data of evaluation."""
         _check(runner, runner.val_dataloader.dataset, "val")
+        _settle(runner, runner.val_loop, runner.val_dataloader.dataset)
 
     def before_test(self, runner: Runner) -> None:
         """Check the data of the test."""
         _check(runner, runner.test_dataloader.dataset, "test")
+        _settle(runner, runner.test_loop, runner.test_dataloader.dataset)
+
+
+def _settle(runner: Runner, loop: Any, dataset: Any) -> None:
+    """Give metrics and visualizer of joined data sets one metainfo for the list."""
+    if isinstance(getattr(dataset, "metainfo", None), list | tuple):
+        loop.evaluator.dataset_meta = metainfo_of(dataset)
+        runner.visualizer.dataset_meta = metainfo_of(dataset)
 
 
 def _check(runner: Runner, dataset: Any, split: str) -> None:
     check_pipelines(dataset, evaluated=split != "train")
-    if not (getattr(dataset, "metainfo", None) or {}).get("classes"):
+    metainfo = metainfo_of(dataset)
+    if not metainfo.get("classes"):
         return
     model = runner.model
     while hasattr(model, "module"):  # of several processes, of several views
         model = model.module
     if hasattr(model, "num_things_classes"):
-        _check_panoptic(model, dataset, split)
+        _check_panoptic(model, dataset, metainfo, split)
     elif hasattr(model, "decode_head"):
-        _check_semantic(model, dataset, split)
+        _check_semantic(model, dataset, metainfo, split)
 
 
-def _check_panoptic(model: Any, dataset: Any, split: str) -> None:
-    things = dataset.metainfo.get("thing_classes", dataset.metainfo["classes"])
-    stuff = dataset.metainfo.get("stuff_classes", ())
+def _check_panoptic(model: Any, dataset: Any, metainfo: dict, split: str) -> None:
+    things = metainfo.get("thing_classes", metainfo["classes"])
+    stuff = metainfo.get("stuff_classes", ())
     given = (model.num_things_classes, model.num_stuff_classes)
     if given != (len(things), len(stuff)):
         raise ValueError(
@@ -66,11 +78,11 @@ def _check_panoptic(model: Any, dataset: Any, split: str) -> None:
         )
 
 
-def _check_semantic(model: Any, dataset: Any, split: str) -> None:
+def _check_semantic(model: Any, dataset: Any, metainfo: dict, split: str) -> None:
     heads = model.decode_head
     head = heads[-1] if isinstance(heads, ModuleList) else heads
     given = getattr(head, "num_classes", 1)  # 1: of depths, or foreground alone
-    classes = len(dataset.metainfo["classes"])
+    classes = len(metainfo["classes"])
     if given not in (1, classes):
         raise ValueError(
             f"decode_head has num_classes={given}, but metainfo of the {split} data "
