@@ -7,6 +7,7 @@ from typing import Any
 
 from mmcv.transforms import TestTimeAug
 
+from .metainfo import zero_label_message
 from .pipeline_steps import Step, flattened, name_of
 from .pipeline_trials import MisplacedError, Trial
 from .trial_images import random_numbers
@@ -52,7 +53,7 @@ def check_pipelines(dataset: Any, evaluated: bool) -> None:
         ValueError: A transform separates image and annotation, or contradicts the data
             set.
     """
-    for leaf, steps in _chains(dataset):
+    for leaf, steps in chains(dataset):
         _check_zero_label(leaf, steps)
         _check_packing(leaf, steps)
         with random_numbers(seed=0):
@@ -66,7 +67,7 @@ def check_pipelines(dataset: Any, evaluated: bool) -> None:
                 raise ValueError(_message(moved, where, leaf)) from moved
 
 
-def _chains(dataset: Any) -> Iterator[tuple[Any, list[Step]]]:
+def chains(dataset: Any) -> Iterator[tuple[Any, list[Step]]]:
     """Every data set that others wrap, with all transforms that its images meet."""
     own = getattr(dataset, "pipeline", None)
     own = list(getattr(own, "transforms", own) or ())
@@ -78,7 +79,7 @@ def _chains(dataset: Any) -> Iterator[tuple[Any, list[Step]]]:
         yield dataset, own
         return
     for part in inner:
-        for leaf, steps in _chains(part):
+        for leaf, steps in chains(part):
             yield leaf, [*steps, *own]
 
 
@@ -113,12 +114,8 @@ def _check_zero_label(leaf: Any, steps: Sequence[Step]) -> None:
     for step in flattened(steps):
         given = getattr(step, "reduce_zero_label", None)
         if None not in (data_set, given) and bool(given) != bool(data_set):
-            raise ValueError(
-                f"{name_of(step)} in the pipeline of {_described(leaf)} has "
-                f"reduce_zero_label={given}, the data set {data_set}. Say it in the "
-                "data sets, of training and of evaluation alike, and leave it out of "
-                "the transforms."
-            )
+            where = f"{name_of(step)} in the pipeline of {_described(leaf)}"
+            raise ValueError(zero_label_message(where, given, data_set))
 
 
 def _check_packing(leaf: Any, steps: Sequence[Step]) -> None:

@@ -162,7 +162,7 @@ class Trial:
         return start
 
     def _map(self, trial: TrialImage) -> dict[str, Any]:
-        wide = np.uint8 if self.void <= np.iinfo(np.uint8).max else np.int32
+        wide = np.uint8 if self.void <= np.iinfo(np.uint8).max else np.uint16
         found = trial.segments() if self.panoptic else trial.labels(wide)
         return dict(found, seg_fields=["gt_seg_map"])
 

@@ -58,5 +58,5 @@ class ScenesDataset(BaseSegDataset):
         info = super().get_data_info(idx)
         scene, image = self.split.render(info["scene_index"])
         narrow = self.ignore_index <= np.iinfo(np.uint8).max
-        labels = scene.semantic.astype(np.uint8 if narrow else np.int32)
+        labels = scene.semantic.astype(np.uint8 if narrow else np.uint16)
         return dict(info, **image, gt_seg_map=labels, seg_fields=["gt_seg_map"])

@@ -8,9 +8,8 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch.nn import ModuleList
 
+from mmseg_maskformer.datasets.metainfo import metainfo_of
 from mmseg_maskformer.datasets.pipeline_checks import check_pipelines
-
-from .metainfo import metainfo_of
 
 
 class CheckClassesHook(Hook):

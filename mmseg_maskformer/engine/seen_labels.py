@@ -13,7 +13,7 @@ from mmengine.logging import print_log
 from mmengine.runner import Runner
 from torch import Tensor
 
-from .metainfo import metainfo_of
+from mmseg_maskformer.datasets.metainfo import metainfo_of
 
 
 class SeenLabelsHook(Hook):

@@ -241,7 +241,8 @@ def test_data_sets_check_their_pipelines_when_they_are_built(tmp_path):
     message = "^FlipImage in the pipeline of ScenesDataset moves"
     with pytest.raises(ValueError, match=message):
         ScenesDataset(num_images=1, pipeline=pipeline)
-    (tmp_path / "a.jpg").touch()
+    for name in ("a.jpg", "a.png"):
+        (tmp_path / name).touch()
     with pytest.raises(ValueError, match=f"LabelMapDataset {tmp_path} moves"):
         LabelMapDataset(
             data_prefix=dict(img_path=str(tmp_path), seg_map_path=str(tmp_path)),
