@@ -58,7 +58,7 @@ def runner(model, train=PANOPTIC, val=PANOPTIC):
         train_dataloader=loader(train),
         val_dataloader=loader(val),
         test_dataloader=loader(val),
-        val_loop=val and SimpleNamespace(evaluator=SimpleNamespace()),
+        val_loop=None if val is None else SimpleNamespace(evaluator=SimpleNamespace()),
         test_loop=SimpleNamespace(evaluator=SimpleNamespace()),
         visualizer=SimpleNamespace(),
     )
@@ -99,6 +99,32 @@ def test_training_checks_the_data_of_evaluation_too():
     with pytest.raises(ValueError, match="of the val data set"):
         hook().before_train(runner(Model(2, 1), val=OBJECTS))
     hook().before_train(runner(Model(2, 1), val=None))
+
+
+class Metric:
+    """Like one of the hosts."""
+
+    __module__ = "mmseg.evaluation.metrics"
+
+
+def test_an_evaluation_by_class_needs_names():
+    given = runner(Semantic(5), val={})
+    hook().before_train(given)
+    given.val_loop.evaluator.metrics = [Metric()]
+    message = r"^The val data set x\.json names no classes, which Metric needs\. Write"
+    with pytest.raises(ValueError, match=message):
+        hook().before_val(given)
+
+
+def test_training_and_evaluation_agree_in_the_zero_label():
+    given = runner(Semantic(3))
+    given.train_dataloader.dataset.reduce_zero_label = True
+    given.val_dataloader.dataset.reduce_zero_label = True
+    hook().before_train(given)
+    given.val_dataloader.dataset.reduce_zero_label = False
+    message = "has reduce_zero_label=True, the val data set x.json has False: .*Say the"
+    with pytest.raises(ValueError, match=message):
+        hook().before_train(given)
 
 
 def test_joined_data_sets_may_differ_in_colours():
