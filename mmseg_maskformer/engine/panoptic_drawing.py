@@ -9,13 +9,14 @@ void.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 from scipy import ndimage
+
+from .fonts import readable
 
 OFFSET = 1000
 _GOLDEN = 0.618034  # its multiples, whole parts dropped, never come close early
@@ -73,9 +74,11 @@ def overlay(
     colours = segment_colours(values[known], palette)
     painted = _blended(image, numbers, known, colours, alpha)
     painted[outlines(numbers, is_thing=known & (values >= OFFSET))] = _OUTLINE
-    texts = [segment_texts(value, classes) for value in values[known].tolist()]
+    size = int(np.clip(min(encoded.shape) / 32, 10, 24))
+    names, font = readable(classes, size)
+    texts = [segment_texts(value, names) for value in values[known].tolist()]
     places = _places(numbers, known.nonzero()[0])
-    return _written(painted, texts, places)
+    return _written(painted, texts, places, font)
 
 
 def enlarged(
@@ -160,6 +163,7 @@ def _written(
     image: np.ndarray,
     texts: Sequence[Sequence[str]],
     places: Sequence[tuple[int, int]],
+    font: Any,
 ) -> np.ndarray:
     """White texts with a shadow, centred at their places and inside of the image.
 
@@ -167,10 +171,9 @@ def _written(
     """
     picture = Image.fromarray(image)
     draw = ImageDraw.Draw(picture)
-    font = text_font(size=int(np.clip(min(picture.size) / 32, 10, 24)))
     written: list[_Box] = []
     for choices, place in zip(texts, places, strict=True):
-        for text in map(partial(_drawable, font=font), choices):
+        for text in choices:
             box = _box(font.getbbox(text)[2:], place, picture.size)
             if not any(map(box.meets, written)):
                 break
@@ -202,18 +205,3 @@ def _box(
         for centre, length, limit in zip(middle, text_size, size, strict=True)
     )
     return _Box(left, top, left + int(text_size[0]), top + int(text_size[1]))
-
-
-def text_font(size: int) -> Any:
-    """Pillow's own font at a size in pixels, or at its only size if it cannot scale."""
-    try:
-        return ImageFont.load_default(size)
-    except (TypeError, ImportError, OSError):  # Pillow < 10.1 or without FreeType
-        return ImageFont.load_default()
-
-
-def _drawable(text: str, font: Any) -> str:
-    """The text, with ? for what a font of fixed size lacks."""
-    if isinstance(font, ImageFont.FreeTypeFont):
-        return text
-    return text.encode("latin-1", "replace").decode("latin-1")

@@ -108,7 +108,7 @@ class Metric:
 
 
 def test_an_evaluation_by_class_needs_names():
-    given = runner(Semantic(5), val={})
+    given = runner(Semantic(3), val={})
     hook().before_train(given)
     given.val_loop.evaluator.metrics = [Metric()]
     message = r"^The val data set x\.json names no classes, which Metric needs\. Write"
