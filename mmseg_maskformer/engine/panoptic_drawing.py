@@ -29,15 +29,22 @@ Palette = Sequence[Sequence[int]]
 def encoded_truth(sample: Any, num_classes: int) -> np.ndarray:
     """(H, W) map of a sample's ``gt_segment_map`` and ``gt_segments``.
 
-    Things count from 1 in the order of the segments; crowds are object 0.
+    Things count from 1 in the order of the segments; crowds are object 0. The sample
+    holds tensors, or arrays after ``sample.numpy()``.
     """
-    numbers = sample.gt_segment_map.data[0].cpu().long()
-    segments = sample.gt_segments.cpu()
-    objects = segments.is_thing.cumsum(0) * segments.is_thing
-    last = max([int(numbers.max()), *segments.ids.tolist()])
-    table = torch.full((last + 1,), num_classes)
-    table[segments.ids] = segments.labels + OFFSET * objects
-    return table[numbers].numpy()
+    numbers = as_array(sample.gt_segment_map.data)[0].astype(np.int64)
+    ids, labels, is_thing = (
+        as_array(sample.gt_segments[key]) for key in ("ids", "labels", "is_thing")
+    )
+    last = max([int(numbers.max()), *ids.tolist()])
+    table = np.full(last + 1, num_classes)
+    table[ids] = labels + OFFSET * np.cumsum(is_thing) * is_thing
+    return table[numbers]
+
+
+def as_array(values: Any) -> np.ndarray:
+    """A tensor of any device, or an array, as an array."""
+    return torch.as_tensor(values).cpu().numpy()
 
 
 def overlay(
