@@ -22,6 +22,7 @@ from mmengine.structures import InstanceData, PixelData
 import mmseg_maskformer  # noqa: F401  (stands in for operators that mmcv may lack)
 
 pytest.importorskip("mmdet")
+from mmdet.datasets.utils import get_loading_pipeline
 from mmdet.registry import MODELS
 from mmdet.structures import DetDataSample
 from mmdet.structures.mask import BitmapMasks
@@ -272,3 +273,11 @@ def test_nuclei_as_instances_go_through_the_hosts_pipeline(shared_data, monkeypa
     assert sample.pred_instances.masks.shape == (100, *sample.ori_shape)
     assert "pred_panoptic_seg" not in sample
     assert "pred_sem_seg" not in sample
+
+
+def test_the_hosts_analyze_results_finds_what_loads_nuclei():
+    """The tool knows transforms by their class, those of the training."""
+    init_default_scope("mmdet")
+    config = leaf("r18-6enc_1xb4-5k_dsb2018-instance")
+    found = get_loading_pipeline(config.train_dataloader.dataset.pipeline)
+    assert [step.type for step in found] == ["LoadImageFromFile", "LoadAnnotations"]

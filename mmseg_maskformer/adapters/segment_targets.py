@@ -85,6 +85,12 @@ def _stuff(
             "mmseg_maskformer.LoadPanopticMap and PackPanopticInputs, or set "
             "num_stuff_classes=0."
         )
+    if num_things + num_stuff > _VOID:
+        raise ValueError(
+            f"The semantic map of {name} takes {_VOID} for void, and the model has "
+            f"{num_things + num_stuff} classes. Load segments with mmseg_maskformer."
+            "LoadPanopticMap and PackPanopticInputs, which have no such limit."
+        )
     semantic = _padded(sample.gt_sem_seg.sem_seg[0], sample, size, _VOID)
     labels = semantic.unique()
     labels = labels[(labels >= num_things) & (labels != _VOID)]

@@ -33,7 +33,8 @@ def instances(
     """The most probable objects of one image.
 
     Pairs of a query and a class are ranked by class probability; of the best
-    ``max_per_image``, or of all there are, those of things are returned.
+    ``max_per_image``, or of all there are, those of things are returned, by falling
+    score.
 
     Args:
         class_logits: (Q, K + 1).
@@ -65,9 +66,10 @@ def instances(
         total += (logits.sigmoid_() * band).flatten(1).sum(dim=1)
     mean = total / (masks.flatten(1).sum(dim=1) + 1e-6)
     scores = scores * mean[place]
-    sure = scores >= score_thr
-    place = place[sure]
-    return Instances(labels[sure], scores[sure], masks[place], _boxes(masks)[place])
+    order = scores.argsort(descending=True, stable=True)
+    order = order[scores[order] >= score_thr]
+    place = place[order]
+    return Instances(labels[order], scores[order], masks[place], _boxes(masks)[place])
 
 
 def _boxes(masks: Tensor) -> Tensor:

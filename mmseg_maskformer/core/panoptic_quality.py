@@ -182,8 +182,8 @@ def _overlaps(true: PanopticMap, predicted: PanopticMap) -> np.ndarray:
     if true.segment_map.shape != predicted.segment_map.shape:
         raise ValueError(
             f"The height and width of {predicted.name}, {predicted.segment_map.shape}, "
-            f"are not those of {true.name}, {true.segment_map.shape}. Resize the "
-            "prediction to the size of the truth."
+            f"are not those of {true.name}, {true.segment_map.shape}. Load annotations "
+            "after the resizing in pipelines of evaluation, or resize the prediction."
         )
     ours, theirs = true.segment_map.ravel(), predicted.segment_map.ravel()
     changes = (ours[1:] != ours[:-1]) | (theirs[1:] != theirs[:-1])

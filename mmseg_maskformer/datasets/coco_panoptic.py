@@ -19,6 +19,7 @@ from .coco_files import CocoFile, shown
 from .coco_objects import choose_classes, prepare_objects
 from .coco_segments import prepare_segments
 from .image_sizes import SizeChecking
+from .pipeline_checks import check_built
 from .transforms import naming
 
 
@@ -68,8 +69,13 @@ class CocoPanopticDataset(_Checked, host.CocoPanopticDataset):
     Raises:
         OSError: The annotation file or a panoptic map that it names is missing.
         ValueError: The annotation file is of another kind, holds no segment, or
-            contradicts itself or ``metainfo``; later, an image has another size.
+            contradicts itself or ``metainfo``, or the pipeline would separate image
+            and map; later, an image has another size.
     """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        check_built(self)
 
     def parse_data_info(self, raw_data_info: dict) -> dict:
         """The host's entry of an image, with the map that the annotation names."""
@@ -140,9 +146,13 @@ class CocoInstanceDataset(_Checked):
     Raises:
         OSError: The annotation file is missing.
         ValueError: The annotation file is of another kind, holds no object or objects
-            without masks, or contradicts itself or ``metainfo``; later, an image has
-            another size.
+            without masks, or contradicts itself or ``metainfo``, or the pipeline would
+            separate image and masks; later, an image has another size.
     """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        check_built(self)
 
     def _checked_index(self, path: str) -> COCO:
         """The host's index of the file."""

@@ -1,62 +1,180 @@
-"""Images and label maps in folders, with a sentence where there are none."""
+"""Images and label maps in folders, with an error where files are absent."""
 
 from __future__ import annotations
 
+import logging
+import os
 import os.path as osp
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
 
 from mmengine import fileio
+from mmengine.fileio import LocalBackend, get_file_backend
+from mmengine.logging import print_log
 from mmseg.datasets import BaseSegDataset
 
 from .coco_files import shown
+from .metainfo import check_class_names
+from .pipeline_checks import check_built
+from .pipeline_steps import flattened, loads_labels
+
+_IMAGES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 
 
 class LabelMapDataset(BaseSegDataset):
     """Images of one folder and label maps of another, paired by name.
 
     Takes the arguments of the host's ``BaseSegDataset``: ``data_root``,
-    ``data_prefix`` (``img_path``, ``seg_map_path``), ``img_suffix`` (".jpg"),
-    ``seg_map_suffix`` (".png"), ``metainfo`` with ``classes``, and more. Void is
+    ``data_prefix`` (``img_path``, ``seg_map_path``), ``img_suffix`` (".jpg", or several
+    in a tuple), ``seg_map_suffix`` (".png"), ``ann_file`` (a list of names, one a line,
+    with or without suffix), ``metainfo`` with ``classes``, and more. Void is
     ``ignore_index`` (255) in label maps of 16 bits too, unless that is a class: then it
     is 65535 in these.
 
     Raises:
-        FileNotFoundError: There is no such folder, list or image.
+        FileNotFoundError: There is no such folder, list, image or label map.
+        ValueError: ``classes`` is no list of names, a line of the list names two files,
+            or the pipeline would separate image and label map.
     """
 
+    def __init__(self, img_suffix: str | Sequence[str] = ".jpg", **kwargs: Any) -> None:
+        suffixes = (img_suffix,) if isinstance(img_suffix, str) else tuple(img_suffix)
+        self._suffixes = sorted(suffixes, key=len, reverse=True)
+        super().__init__(img_suffix=suffixes[0], **kwargs)
+        check_built(self)
+
+    @classmethod
+    def _load_metainfo(cls, metainfo: Any = None) -> dict:
+        """The host's merging of class names, which must be a list."""
+        check_class_names(metainfo or {})
+        return super()._load_metainfo(metainfo)
+
     def load_data_list(self) -> list[dict]:
-        """What the host finds, if that is anything."""
+        """An entry for every image that is listed, or that the folder holds."""
         if self.ann_file and not osp.exists(self.ann_file):
             raise FileNotFoundError(
                 f"There is no list of images {self.ann_file}; correct data_root and "
                 "ann_file, or leave ann_file out to take all images of the folder."
             )
+        listed = osp.isfile(self.ann_file)
+        names = self._listed_names() if listed else self._names_of_folder()
+        if not names:
+            raise FileNotFoundError(self._nothing_found())
+        entries = [self._entry(name) for name in names]
+        self._check_files(entries, "img_path")
+        if any(map(loads_labels, flattened(self.pipeline.transforms))):
+            self._check_files(entries, "seg_map_path")
+        return entries
+
+    def _names_of_folder(self) -> list[str]:
+        """Images below the folder; others are counted in the log."""
+        folder = self.data_prefix["img_path"]
+        files = self._files(folder, "data_prefix.img_path")
+        names = sorted(x for x in files if x.endswith(tuple(self._suffixes)))
+        others = Counter(
+            osp.splitext(file)[1]
+            for file in set(files) - set(names)
+            if not file.endswith(self.seg_map_suffix)
+        )
+        left = [f"{n} *{x}" for x, n in sorted(others.items()) if x.lower() in _IMAGES]
+        if names and left:
+            print_log(
+                f"{folder}: {len(names)} images *{shown(self._suffixes)} are taken, "
+                f"{shown(left)} are not: img_suffix may be a tuple.",
+                logger="current",
+                level=logging.WARNING,
+            )
+        return names
+
+    def _listed_names(self) -> list[str]:
+        """Images that the file lists; suffixes, empty lines and a BOM are left out."""
+        text = fileio.get_text(
+            self.ann_file, encoding="utf-8-sig", backend_args=self.backend_args
+        )
+        lines = [line.strip() for line in text.splitlines() if line.strip()]
+        known = (*self._suffixes, self.seg_map_suffix)
+        for line in lines:
+            if sum(word.endswith(known) for word in line.split()) > 1:
+                raise ValueError(
+                    f"{self.ann_file} has the line {line!r}, which names two files; "
+                    "write the name of an image, without its folder's."
+                )
+        stems = [self._stem(line) for line in lines]
+        if len(self._suffixes) == 1:
+            return [stem + self.img_suffix for stem in stems]
+        there = set(self._files(self.data_prefix["img_path"], "data_prefix.img_path"))
+        choices = [[stem + x for x in self._suffixes] for stem in stems]
+        return [next((x for x in row if x in there), row[0]) for row in choices]
+
+    def _stem(self, name: str) -> str:
+        """The name of an image without its suffix."""
+        for suffix in self._suffixes:
+            if name.endswith(suffix):
+                return name[: -len(suffix)]
+        return name
+
+    def _entry(self, name: str) -> dict[str, Any]:
+        """What the pipeline gets of an image."""
+        entry = dict(
+            img_path=osp.join(self.data_prefix["img_path"], name),
+            label_map=self.label_map,
+            reduce_zero_label=self.reduce_zero_label,
+            seg_fields=[],
+        )
+        folder = self.data_prefix.get("seg_map_path")
+        if folder is not None:
+            labels = self._stem(name) + self.seg_map_suffix
+            entry["seg_map_path"] = osp.join(folder, labels)
+        if len(self.metainfo.get("classes") or ()) <= self.ignore_index:
+            entry["void_label"] = self.ignore_index
+        return entry
+
+    def _files(self, folder: str, key: str) -> list[str]:
+        """All files below a folder."""
         try:
-            found = super().load_data_list()
+            return list(
+                fileio.list_dir_or_file(
+                    folder,
+                    list_dir=False,
+                    recursive=True,
+                    backend_args=self.backend_args,
+                )
+            )
         except FileNotFoundError as error:
             raise FileNotFoundError(
-                f"There is no folder {error.filename}; correct data_root and "
-                "data_prefix.img_path of the data set."
+                f"There is no folder {error.filename}; correct data_root and {key} of "
+                "the data set."
             ) from error
-        if not found:
-            raise FileNotFoundError(self._nothing_found())
-        classes = self.metainfo.get("classes") or ()
-        if len(classes) <= self.ignore_index:
-            for info in found:
-                info["void_label"] = self.ignore_index
-        return found
+
+    def _check_files(self, entries: list[dict], key: str) -> None:
+        """Refuse names of files that are not there, by listing their local folder."""
+        folder = self.data_prefix.get(key)
+        backend = get_file_backend(folder or ".", backend_args=self.backend_args)
+        if folder is None or not isinstance(backend, LocalBackend):
+            return
+        there = {osp.join(folder, x) for x in self._files(folder, f"data_prefix.{key}")}
+        absent = [x[key] for x in entries if x[key] not in there]
+        absent = [x for x in absent if not os.path.exists(x)]  # by a link or ".."
+        if absent:
+            kind = "images" if key == "img_path" else "label maps"
+            place = self.ann_file if osp.isfile(self.ann_file) else "data_prefix"
+            suffix = "img_suffix" if key == "img_path" else "seg_map_suffix"
+            raise FileNotFoundError(
+                f"{len(absent)} of {len(entries)} {kind} are not there: "
+                f"{shown(absent)}. Correct {place} or {suffix} of the data set."
+            )
 
     def _nothing_found(self) -> str:
         """Why there is no image."""
         if osp.isfile(self.ann_file):
-            return f"{self.ann_file} names no image; write one a line, without suffix."
+            return f"{self.ann_file} names no image; write one a line."
         folder = self.data_prefix["img_path"]
-        files = fileio.list_dir_or_file(
-            folder, list_dir=False, recursive=True, backend_args=self.backend_args
-        )
+        files = self._files(folder, "data_prefix.img_path")
         there = sorted({osp.splitext(file)[1] or file for file in files})
         kinds = f"files of {shown(there)}" if there else "no file at all"
         return (
-            f"There is no image {osp.join(folder, '*' + self.img_suffix)}; the folder "
-            f"holds {kinds}. Set data_root, data_prefix.img_path and img_suffix of the "
-            "data set; upper and lower case differ."
+            f"There is no image {osp.join(folder, '*' + self._suffixes[0])}; the folder"
+            f" holds {kinds}. Set data_root, data_prefix.img_path and img_suffix of the"
+            " data set; upper and lower case differ."
         )

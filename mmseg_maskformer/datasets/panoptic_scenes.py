@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from mmengine.dataset import BaseDataset
 
+from mmseg_maskformer.datasets.pipeline_checks import check_built
 from mmseg_maskformer.datasets.scene_rendering import SceneRenderer
 from mmseg_maskformer.datasets.scene_split import SceneSplit
 
@@ -23,7 +24,12 @@ class PanopticScenesDataset(BaseDataset):
         scene: arguments of :class:`SceneRenderer`: ``num_things``, ``num_stuff``,
             ``size`` (height, width), ``noise``, ``void_width``.
         kwargs: of the host's ``BaseDataset``, ``pipeline`` above all.
+
+    Raises:
+        ValueError: The pipeline would separate image and map.
     """
+
+    GIVES_MAPS = True  # without a transform that loads them
 
     def __init__(
         self,
@@ -39,6 +45,7 @@ class PanopticScenesDataset(BaseDataset):
         metainfo["thing_classes"] = metainfo["classes"][:things]
         metainfo["stuff_classes"] = metainfo["classes"][things:]
         super().__init__(metainfo=metainfo, **kwargs)
+        check_built(self)
 
     def load_data_list(self) -> list[dict]:
         """Name the scenes; nothing is drawn yet."""

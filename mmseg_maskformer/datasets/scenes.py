@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from mmseg.datasets import BaseSegDataset
 
+from mmseg_maskformer.datasets.pipeline_checks import check_built
 from mmseg_maskformer.datasets.scene_rendering import SceneRenderer
 from mmseg_maskformer.datasets.scene_split import SceneSplit
 
@@ -26,7 +27,12 @@ class ScenesDataset(BaseSegDataset):
 
     With 255 classes or more ``ignore_index`` of the data set is 65535; head and metric
     must be told so.
+
+    Raises:
+        ValueError: The pipeline would separate image and label map.
     """
+
+    GIVES_MAPS = True  # without a transform that loads them
 
     def __init__(
         self,
@@ -40,6 +46,7 @@ class ScenesDataset(BaseSegDataset):
         super().__init__(
             metainfo=self.split.metainfo, ignore_index=renderer.void_label, **kwargs
         )
+        check_built(self)
 
     def load_data_list(self) -> list[dict]:
         """Name the scenes; nothing is drawn yet."""
@@ -51,5 +58,5 @@ class ScenesDataset(BaseSegDataset):
         info = super().get_data_info(idx)
         scene, image = self.split.render(info["scene_index"])
         narrow = self.ignore_index <= np.iinfo(np.uint8).max
-        labels = scene.semantic.astype(np.uint8 if narrow else np.int32)
+        labels = scene.semantic.astype(np.uint8 if narrow else np.uint16)
         return dict(info, **image, gt_seg_map=labels, seg_fields=["gt_seg_map"])

@@ -8,17 +8,24 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch.nn import ModuleList
 
+from mmseg_maskformer.datasets.metainfo import metainfo_of
+from mmseg_maskformer.datasets.pipeline_checks import chains, check_pipelines
+
+_PACKAGES = ("mmdet", "mmseg", "mmseg_maskformer")  # whose metrics need classes
+
 
 class CheckClassesHook(Hook):
-    """Compares a model's number of classes with its data sets'.
+    """Compares a model's number of classes with its data sets', and tries pipelines.
 
     A panoptic model (``num_things_classes``) has as many things and as much stuff; all
     classes of a data set that does not tell them apart are things. The last head of a
     segmentor has as many ``num_classes``, if more than one. Data sets without
-    ``metainfo["classes"]`` and other models are left alone.
+    ``metainfo["classes"]`` are left alone in training, and other models.
 
     Raises:
-        ValueError: The numbers differ, in training or in evaluation.
+        ValueError: The numbers differ, in training or in evaluation, a pipeline would
+            separate image and annotation (``datasets/pipeline_checks.py``), or
+            training and evaluation differ in ``reduce_zero_label``.
     """
 
     def before_train(self, runner: Runner) -> None:
@@ -26,31 +33,66 @@ class CheckClassesHook(Hook):
         _check(runner, runner.train_dataloader.dataset, "train")
         if runner.val_loop is not None:
             self.before_val(runner)
+            _check_zero_labels(
+                runner.train_dataloader.dataset, runner.val_dataloader.dataset
+            )
 
     def before_val(self, runner: Runner) -> None:
         """Check the data of evaluation."""
         _check(runner, runner.val_dataloader.dataset, "val")
+        _settle(runner, runner.val_loop, runner.val_dataloader.dataset, "val")
 
     def before_test(self, runner: Runner) -> None:
         """Check the data of the test."""
         _check(runner, runner.test_dataloader.dataset, "test")
+        _settle(runner, runner.test_loop, runner.test_dataloader.dataset, "test")
+
+
+def _settle(runner: Runner, loop: Any, dataset: Any, split: str) -> None:
+    """Give metrics and visualizer of joined data sets one metainfo for the list."""
+    metrics = [type(x) for x in getattr(loop.evaluator, "metrics", ())]
+    known = [x.__name__ for x in metrics if x.__module__.split(".")[0] in _PACKAGES]
+    if known and not metainfo_of(dataset).get("classes"):
+        raise ValueError(
+            f"The {split} data set {_name(dataset)} names no classes, which {known[0]} "
+            "needs. Write metainfo=dict(classes=(...), palette=[...]) in it."
+        )
+    if isinstance(getattr(dataset, "metainfo", None), list | tuple):
+        loop.evaluator.dataset_meta = metainfo_of(dataset)
+        runner.visualizer.dataset_meta = metainfo_of(dataset)
+
+
+def _check_zero_labels(train: Any, val: Any) -> None:
+    """Refuse data sets of one class that number their labels differently."""
+    leaves = {type(leaf): leaf for leaf, _ in chains(train)}
+    for leaf, _ in chains(val):
+        ours = getattr(leaf, "reduce_zero_label", None)
+        theirs = getattr(leaves.get(type(leaf)), "reduce_zero_label", ours)
+        if ours != theirs:
+            raise ValueError(
+                f"The train data set {_name(leaves[type(leaf)])} has reduce_zero_label="
+                f"{theirs}, the val data set {_name(leaf)} has {ours}: labels of one "
+                "are those of the other by one more. Say the same in both."
+            )
 
 
 def _check(runner: Runner, dataset: Any, split: str) -> None:
-    if not (getattr(dataset, "metainfo", None) or {}).get("classes"):
+    check_pipelines(dataset, evaluated=split != "train")
+    metainfo = metainfo_of(dataset)
+    if not metainfo.get("classes"):
         return
     model = runner.model
     while hasattr(model, "module"):  # of several processes, of several views
         model = model.module
     if hasattr(model, "num_things_classes"):
-        _check_panoptic(model, dataset, split)
+        _check_panoptic(model, dataset, metainfo, split)
     elif hasattr(model, "decode_head"):
-        _check_semantic(model, dataset, split)
+        _check_semantic(model, dataset, metainfo, split)
 
 
-def _check_panoptic(model: Any, dataset: Any, split: str) -> None:
-    things = dataset.metainfo.get("thing_classes", dataset.metainfo["classes"])
-    stuff = dataset.metainfo.get("stuff_classes", ())
+def _check_panoptic(model: Any, dataset: Any, metainfo: dict, split: str) -> None:
+    things = metainfo.get("thing_classes", metainfo["classes"])
+    stuff = metainfo.get("stuff_classes", ())
     given = (model.num_things_classes, model.num_stuff_classes)
     if given != (len(things), len(stuff)):
         raise ValueError(
@@ -62,11 +104,11 @@ def _check_panoptic(model: Any, dataset: Any, split: str) -> None:
         )
 
 
-def _check_semantic(model: Any, dataset: Any, split: str) -> None:
+def _check_semantic(model: Any, dataset: Any, metainfo: dict, split: str) -> None:
     heads = model.decode_head
     head = heads[-1] if isinstance(heads, ModuleList) else heads
     given = getattr(head, "num_classes", 1)  # 1: of depths, or foreground alone
-    classes = len(dataset.metainfo["classes"])
+    classes = len(metainfo["classes"])
     if given not in (1, classes):
         raise ValueError(
             f"decode_head has num_classes={given}, but metainfo of the {split} data "

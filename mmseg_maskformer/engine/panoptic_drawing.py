@@ -9,13 +9,14 @@ void.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 from scipy import ndimage
+
+from .fonts import readable
 
 OFFSET = 1000
 _GOLDEN = 0.618034  # its multiples, whole parts dropped, never come close early
@@ -28,15 +29,22 @@ Palette = Sequence[Sequence[int]]
 def encoded_truth(sample: Any, num_classes: int) -> np.ndarray:
     """(H, W) map of a sample's ``gt_segment_map`` and ``gt_segments``.
 
-    Things count from 1 in the order of the segments; crowds are object 0.
+    Things count from 1 in the order of the segments; crowds are object 0. The sample
+    holds tensors, or arrays after ``sample.numpy()``.
     """
-    numbers = sample.gt_segment_map.data[0].cpu().long()
-    segments = sample.gt_segments.cpu()
-    objects = segments.is_thing.cumsum(0) * segments.is_thing
-    last = max([int(numbers.max()), *segments.ids.tolist()])
-    table = torch.full((last + 1,), num_classes)
-    table[segments.ids] = segments.labels + OFFSET * objects
-    return table[numbers].numpy()
+    numbers = as_array(sample.gt_segment_map.data)[0].astype(np.int64)
+    ids, labels, is_thing = (
+        as_array(sample.gt_segments[key]) for key in ("ids", "labels", "is_thing")
+    )
+    last = max([int(numbers.max()), *ids.tolist()])
+    table = np.full(last + 1, num_classes)
+    table[ids] = labels + OFFSET * np.cumsum(is_thing) * is_thing
+    return table[numbers]
+
+
+def as_array(values: Any) -> np.ndarray:
+    """A tensor of any device, or an array, as an array."""
+    return torch.as_tensor(values).cpu().numpy()
 
 
 def overlay(
@@ -73,9 +81,11 @@ def overlay(
     colours = segment_colours(values[known], palette)
     painted = _blended(image, numbers, known, colours, alpha)
     painted[outlines(numbers, is_thing=known & (values >= OFFSET))] = _OUTLINE
-    texts = [segment_texts(value, classes) for value in values[known].tolist()]
+    size = int(np.clip(min(encoded.shape) / 32, 10, 24))
+    names, font = readable(classes, size)
+    texts = [segment_texts(value, names) for value in values[known].tolist()]
     places = _places(numbers, known.nonzero()[0])
-    return _written(painted, texts, places)
+    return _written(painted, texts, places, font)
 
 
 def enlarged(
@@ -160,6 +170,7 @@ def _written(
     image: np.ndarray,
     texts: Sequence[Sequence[str]],
     places: Sequence[tuple[int, int]],
+    font: Any,
 ) -> np.ndarray:
     """White texts with a shadow, centred at their places and inside of the image.
 
@@ -167,10 +178,9 @@ def _written(
     """
     picture = Image.fromarray(image)
     draw = ImageDraw.Draw(picture)
-    font = text_font(size=int(np.clip(min(picture.size) / 32, 10, 24)))
     written: list[_Box] = []
     for choices, place in zip(texts, places, strict=True):
-        for text in map(partial(_drawable, font=font), choices):
+        for text in choices:
             box = _box(font.getbbox(text)[2:], place, picture.size)
             if not any(map(box.meets, written)):
                 break
@@ -202,18 +212,3 @@ def _box(
         for centre, length, limit in zip(middle, text_size, size, strict=True)
     )
     return _Box(left, top, left + int(text_size[0]), top + int(text_size[1]))
-
-
-def text_font(size: int) -> Any:
-    """Pillow's own font at a size in pixels, or at its only size if it cannot scale."""
-    try:
-        return ImageFont.load_default(size)
-    except (TypeError, ImportError, OSError):  # Pillow < 10.1 or without FreeType
-        return ImageFont.load_default()
-
-
-def _drawable(text: str, font: Any) -> str:
-    """The text, with ? for what a font of fixed size lacks."""
-    if isinstance(font, ImageFont.FreeTypeFont):
-        return text
-    return text.encode("latin-1", "replace").decode("latin-1")

@@ -6,6 +6,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
+import torch
 from mmdet.structures import DetDataSample
 from mmdet.visualization import DetLocalVisualizer, get_palette
 from mmengine.structures import PixelData
@@ -62,11 +63,12 @@ class PanopticVisualizer(DetLocalVisualizer):
         panoptic = DetDataSample()
         draw_pred = draw_pred and "pred_panoptic_seg" in data_sample
         if draw_pred:
-            panoptic.pred_panoptic_seg = data_sample.pred_panoptic_seg
+            found = torch.as_tensor(data_sample.pred_panoptic_seg.sem_seg)
+            panoptic.pred_panoptic_seg = PixelData(sem_seg=found)
         draw_gt = draw_gt and "gt_segment_map" in data_sample
         if draw_gt:
             truth = encoded_truth(data_sample, len(self.dataset_meta["classes"]))
-            panoptic.gt_panoptic_seg = PixelData(sem_seg=truth[None])
+            panoptic.gt_panoptic_seg = PixelData(sem_seg=torch.as_tensor(truth)[None])
         super().add_datasample(name, image, panoptic, draw_gt, draw_pred, **kwargs)
 
     def _draw_panoptic_seg(

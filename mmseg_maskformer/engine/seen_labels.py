@@ -13,6 +13,8 @@ from mmengine.logging import print_log
 from mmengine.runner import Runner
 from torch import Tensor
 
+from mmseg_maskformer.datasets.metainfo import metainfo_of
+
 
 class SeenLabelsHook(Hook):
     """Says in the log which classes label maps have at first, and how much is void.
@@ -52,7 +54,7 @@ class SeenLabelsHook(Hook):
     def _speak(self, dataset: Any) -> None:
         """Put a sentence into the log."""
         counted, self._left = self.images - self._left, 0
-        classes = (getattr(dataset, "metainfo", None) or {}).get("classes")
+        classes = metainfo_of(dataset).get("classes")
         if not counted or not classes:
             return
         text, suspicious = described(self._pixels, classes)

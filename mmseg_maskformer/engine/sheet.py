@@ -10,6 +10,7 @@ import torch
 from mmengine.dataset import pseudo_collate
 from PIL import Image, ImageDraw
 
+from .fonts import readable
 from .panoptic_drawing import OFFSET, Palette, encoded_truth, overlay
 from .pictures import picture_of_input
 
@@ -170,7 +171,8 @@ def _legend(
 ) -> Image.Image:
     """Colour and name of each label, in columns as wide as the longest name."""
     probe = ImageDraw.Draw(Image.new("RGB", (1, 1)))
-    longest = max((probe.textlength(classes[label]) for label in labels), default=0)
+    names, font = readable(classes)
+    longest = max((probe.textlength(names[x], font) for x in labels), default=0)
     cell = int(longest) + LINE + 12
     columns = max(1, total // cell)
     lines = -(-len(labels) // columns)
@@ -179,7 +181,7 @@ def _legend(
     for place, label in enumerate(labels):
         x, y = place % columns * cell, place // columns * (LINE + 2)
         draw.rectangle((x + 2, y + 2, x + 12, y + 12), fill=tuple(palette[label]))
-        draw.text((x + LINE + 2, y + 1), classes[label], fill="black")
+        draw.text((x + LINE + 2, y + 1), names[label], font=font, fill="black")
     return legend
 
 

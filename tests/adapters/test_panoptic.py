@@ -21,6 +21,7 @@ from mmdet.structures import DetDataSample
 from mmdet.structures.mask import BitmapMasks
 
 from mmseg_maskformer.adapters.panoptic import complete
+from mmseg_maskformer.adapters.segment_targets import segment_targets
 from mmseg_maskformer.core.bands import Frame
 from mmseg_maskformer.core.inference import semantic_labels
 from mmseg_maskformer.core.instances import instances
@@ -304,6 +305,12 @@ def test_instances_in_a_panoptic_model_are_a_sentence():
     del sample.gt_sem_seg
     with pytest.raises(ValueError, match=r"a\.jpg has instances but no map of stuff"):
         detector().loss(image(), [sample])
+
+
+def test_more_classes_than_the_host_tells_from_void_are_a_sentence():
+    message = r"semantic map of .*a\.jpg takes 255 for void, .* has 256 classes\. Load"
+    with pytest.raises(ValueError, match=message):
+        segment_targets([of_the_host()], SIZE, 200, 56)
 
 
 def test_an_instance_model_needs_no_map_of_stuff():

@@ -241,18 +241,19 @@ def test_instances_in_closed_form():
     # p = (0.6, 0.3 | 0.1) for query 0 and (0.2, 0.5 | 0.3) for query 1
     class_logits = torch.tensor([[0.6, 0.3, 0.1], [0.2, 0.5, 0.3]]).log()
     masks = torch.full((2, 4, 6), -BIG)
-    masks[0, 1:3, 2:5] = torch.tensor(3.0).log()  # probability 3/4 on 6 pixels
+    masks[0, 1:3, 2:5] = torch.tensor(1.5).log()  # probability 3/5 on 6 pixels
     masks[1, 0, 0] = torch.tensor(9.0).log()  # 9/10 on one pixel
     found = instances(
         class_logits, masks, Frame.whole((4, 6)), num_things=2, max_per_image=3
     )
-    # best three pairs: (0, class 0) 0.6, (1, class 1) 0.5, (0, class 1) 0.3
-    assert found.labels.tolist() == [0, 1, 1]
-    expected = torch.tensor([0.6 * 0.75, 0.5 * 0.9, 0.3 * 0.75])
+    # best three pairs: (0, class 0) 0.6, (1, class 1) 0.5, (0, class 1) 0.3; masks
+    # bring the second to the front
+    assert found.labels.tolist() == [1, 0, 1]
+    expected = torch.tensor([0.5 * 0.9, 0.6 * 0.6, 0.3 * 0.6])
     torch.testing.assert_close(found.scores, expected, rtol=2e-6, atol=0)
-    assert found.boxes.tolist() == [[2, 1, 5, 3], [0, 0, 1, 1], [2, 1, 5, 3]]
-    assert found.masks.flatten(1).sum(1).tolist() == [6, 1, 6]
-    assert found.masks[0, 1:3, 2:5].all()
+    assert found.boxes.tolist() == [[0, 0, 1, 1], [2, 1, 5, 3], [2, 1, 5, 3]]
+    assert found.masks.flatten(1).sum(1).tolist() == [1, 6, 6]
+    assert found.masks[1, 1:3, 2:5].all()
 
 
 def test_instances_that_are_sure_and_of_the_best_class():

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import pickle
 
 import numpy as np
 import pytest
+from PIL import Image
 
 pytest.importorskip("mmdet")
 from mmcv.transforms import Compose
+from mmdet.structures.mask import BitmapMasks
 from mmengine.registry import TRANSFORMS, DefaultScope
 
 from mmseg_maskformer.datasets.panoptic_maps import LoadPanopticMap, PackPanopticInputs
@@ -109,9 +112,10 @@ def many_segments(path, number=300):
 
 def test_more_segments_than_fit_into_a_byte(tmp_path):
     found = LoadPanopticMap().transform(many_segments(tmp_path / "many.png"))
-    assert found["gt_seg_map"].ravel().tolist() == list(range(1, 301))
+    numbers = [*range(1, 255), *range(256, 302)]  # 255 is what hosts fill in
+    assert found["gt_seg_map"].ravel().tolist() == numbers
     found = packed(found, with_host_targets=True)
-    assert found.gt_segment_map.data.ravel().tolist() == list(range(1, 301))
+    assert found.gt_segment_map.data.ravel().tolist() == numbers
     assert found.gt_sem_seg.sem_seg.ravel().tolist() == [0, 1, 2] * 100
     assert found.gt_instances.masks.masks[299].ravel().nonzero()[0].tolist() == [299]
 
@@ -169,9 +173,46 @@ def test_an_image_without_annotation_goes_on(given):
 
 def test_pixels_filled_in_with_another_number_are_refused(dataset):
     results = loaded(dataset)
-    results["gt_seg_map"][0, 0] = 255
-    with pytest.raises(ValueError, match=r"has number 255, but there are .*seg=0"):
+    results["gt_seg_map"][0, 0] = 7
+    with pytest.raises(ValueError, match=r"has number 7, but its 3 .*seg=0"):
         packed(results)
+
+
+@pytest.mark.parametrize("number", [30, 300], ids=["bytes", "wide"])
+def test_what_the_host_fills_in_is_void(tmp_path, number):
+    results = LoadPanopticMap().transform(many_segments(tmp_path / "a.png", number))
+    with DefaultScope.overwrite_default_scope("mmdet"):
+        pad = TRANSFORMS.build(dict(type="Pad", size=(40, 30)))
+    width, height = number // 15, 15
+    sample = packed(pad(with_image(results)), with_host_targets=True)
+    numbers, classes = sample.gt_segment_map.data[0], sample.gt_sem_seg.sem_seg[0]
+    assert numbers[:height, :width].unique().numel() == number
+    assert (numbers[:height, :width] > 0).all()
+    assert numbers.count_nonzero() == number
+    assert classes[:height, :width].max() == 2
+    assert (classes == 255).sum() == classes.numel() - number
+
+
+def test_a_class_that_the_host_takes_for_void_is_not_packed_for_it(dataset):
+    results = loaded(dataset)
+    results["segments"][0] = (1, 255, False)
+    assert 255 in packed(results).gt_segments.labels
+    with pytest.raises(ValueError, match="has segments of class 255, which the host"):
+        packed(results, with_host_targets=True)
+
+
+def test_masks_for_the_host_are_made_when_they_are_read(tmp_path):
+    results = LoadPanopticMap().transform(many_segments(tmp_path / "a.png"))
+    sample = packed(results, with_host_targets=True)
+    # three maps of 300 pixels, 300 boxes and labels, but not 300 masks (90,000)
+    assert len(pickle.dumps(sample.gt_instances)) < 15000
+    masks = sample.gt_instances.masks
+    assert masks[[5, 7]].masks.reshape(2, -1).argmax(1).tolist() == [5, 7]
+    expected = BitmapMasks(masks.masks, 15, 20)
+    assert (masks.pad((20, 30)).masks == expected.pad((20, 30)).masks).all()
+    assert (masks.to_tensor(bool, "cpu") == expected.to_tensor(bool, "cpu")).all()
+    assert len(masks) == 300
+    assert (sample.gt_instances.bboxes == expected.get_bboxes("hbox").tensor).all()
 
 
 def test_maps_of_the_host_are_refused():
@@ -190,6 +231,18 @@ def painted(ids):
     return lambda root: write_map(root / "maps" / "first.png", ids)
 
 
+def swapped(root):
+    path = root / "maps" / "first.png"
+    Image.fromarray(np.asarray(Image.open(path))[..., ::-1]).save(path)
+
+
+def grey(dtype, values):
+    def spoil(root):
+        Image.fromarray(np.array(values, dtype)).save(root / "maps" / "first.png")
+
+    return spoil
+
+
 def truncated(root):
     path = root / "maps" / "first.png"
     path.write_bytes(path.read_bytes()[:-30])
@@ -200,6 +253,21 @@ WRONG_MAPS = {
         painted([[77, RED, RED, GREEN], [BLUE, 999, BLUE, BLUE]]),
         ValueError,
         r"Pixels of .*first\.png have the id.s. 77, 999, .*List them in segments_info",
+    ),
+    "grey values as ids": (
+        grey(np.uint8, [[0, RED, RED, 0], [RED, RED, RED, 0]]),
+        ValueError,
+        r"first\.png is grey and its values are ids: .*Write the id into the three",
+    ),
+    "grey values of 16 bits as ids": (
+        grey(np.uint16, [[0, RED, RED, GREEN], [RED, RED, RED, GREEN]]),
+        ValueError,
+        r"first\.png is grey and its values are ids: .*Write the id into the three",
+    ),
+    "blue first": (
+        swapped,
+        ValueError,
+        r"channels of .*first\.png are in the order B, G, R: .*Write it as RGB",
     ),
     "no listed id has pixels": (
         painted([[0, 0, 0, 0], [0, 0, 0, 0]]),

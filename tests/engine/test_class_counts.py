@@ -46,9 +46,10 @@ class Wrapped(nn.Module):
 
 
 def loader(metainfo):
-    return SimpleNamespace(
-        dataset=SimpleNamespace(metainfo=metainfo, ann_file="x.json")
-    )
+    dataset = SimpleNamespace(metainfo=metainfo, ann_file="x.json")
+    if isinstance(metainfo, list):
+        dataset.datasets = [SimpleNamespace(metainfo=x) for x in metainfo]
+    return SimpleNamespace(dataset=dataset)
 
 
 def runner(model, train=PANOPTIC, val=PANOPTIC):
@@ -57,7 +58,9 @@ def runner(model, train=PANOPTIC, val=PANOPTIC):
         train_dataloader=loader(train),
         val_dataloader=loader(val),
         test_dataloader=loader(val),
-        val_loop=val and object(),
+        val_loop=None if val is None else SimpleNamespace(evaluator=SimpleNamespace()),
+        test_loop=SimpleNamespace(evaluator=SimpleNamespace()),
+        visualizer=SimpleNamespace(),
     )
 
 
@@ -96,6 +99,50 @@ def test_training_checks_the_data_of_evaluation_too():
     with pytest.raises(ValueError, match="of the val data set"):
         hook().before_train(runner(Model(2, 1), val=OBJECTS))
     hook().before_train(runner(Model(2, 1), val=None))
+
+
+class Metric:
+    """Like one of the hosts."""
+
+    __module__ = "mmseg.evaluation.metrics"
+
+
+def test_an_evaluation_by_class_needs_names():
+    given = runner(Semantic(3), val={})
+    hook().before_train(given)
+    given.val_loop.evaluator.metrics = [Metric()]
+    message = r"^The val data set x\.json names no classes, which Metric needs\. Write"
+    with pytest.raises(ValueError, match=message):
+        hook().before_val(given)
+
+
+def test_training_and_evaluation_agree_in_the_zero_label():
+    given = runner(Semantic(3))
+    given.train_dataloader.dataset.reduce_zero_label = True
+    given.val_dataloader.dataset.reduce_zero_label = True
+    hook().before_train(given)
+    given.val_dataloader.dataset.reduce_zero_label = False
+    message = "has reduce_zero_label=True, the val data set x.json has False: .*Say the"
+    with pytest.raises(ValueError, match=message):
+        hook().before_train(given)
+
+
+def test_joined_data_sets_may_differ_in_colours():
+    """MMDetection's ConcatDataset then has a list for metainfo."""
+    given = runner(Model(2, 1), *2 * [[PANOPTIC, PANOPTIC | dict(palette=[])]])
+    hook().before_train(given)
+    assert given.val_loop.evaluator.dataset_meta == PANOPTIC
+    hook().before_test(given)
+    assert given.test_loop.evaluator.dataset_meta == PANOPTIC
+    assert given.visualizer.dataset_meta == PANOPTIC
+    with pytest.raises(ValueError, match="num_things_classes=3"):
+        hook().before_train(runner(Model(3, 1), [PANOPTIC, PANOPTIC]))
+
+
+def test_joined_data_sets_of_different_classes_are_refused():
+    message = r"different classes in metainfo: .'cell', 'fibre', 'sky'. in the first"
+    with pytest.raises(ValueError, match=message):
+        hook().before_train(runner(Model(2, 1), [PANOPTIC, OBJECTS]))
 
 
 def test_data_sets_without_a_file_are_named_by_their_class():

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from PIL import ImageDraw, ImageFont
 
-from mmseg_maskformer.engine import panoptic_drawing
+from mmseg_maskformer.engine import fonts
+from mmseg_maskformer.engine.fonts import text_font
 from mmseg_maskformer.engine.panoptic_drawing import (
     enlarged,
     outlines,
     overlay,
     segment_colours,
-    text_font,
 )
 
 CLASSES = ["nut", "sky"]
@@ -124,10 +124,29 @@ def test_a_font_of_one_size_does(monkeypatch):
             raise ImportError("The _imagingft C module is not installed")
         return small
 
-    monkeypatch.setattr(panoptic_drawing.ImageFont, "load_default", load_default)
+    monkeypatch.setattr(fonts.ImageFont, "load_default", load_default)
+    fonts.text_font.cache_clear()
     image = np.zeros((64, 64, 3), np.uint8)
     painted = overlay(image, np.full((64, 64), 1), ["", "空"], [[0, 0, 0]] * 2)
-    assert painted.max() > 200  # a question mark
+    assert painted.max() > 200
+    assert fonts.readable(["", "空"])[0] == ["", "class 1"]
+    fonts.text_font.cache_clear()
+
+
+def test_names_are_written_by_a_font_that_has_their_letters(monkeypatch):
+    """Pillow's has ASCII; a box would stand for other letters."""
+    monkeypatch.setattr(fonts.font_manager, "findSystemFonts", lambda: ["absent.ttf"])
+    fonts.text_font.cache_clear()
+    assert fonts.readable(["road", "sky"])[1].getname()[0] == "Aileron"
+    names, font = fonts.readable(["road", "Gebäude", "дом", "建物"])
+    assert names == ["road", "Gebäude", "дом", "class 3"]
+    assert font.getname()[0] == "DejaVu Sans"
+    fonts.text_font.cache_clear()
+
+
+def test_panoptic_pictures_write_readable_names(texts):
+    overlay(IMAGE, np.full((40, 40), 1), ["nut", "\U0010ffff"], PALETTE)
+    assert set(texts) == {"class 1"}
 
 
 def test_nothing_but_void_is_the_image():

@@ -67,6 +67,25 @@ def test_truth_and_result_stand_beside_each_other(visualizer, tmp_path):
     assert np.array_equal(mmcv.imread(path, channel_order="rgb"), expected)
 
 
+def test_samples_of_arrays_are_drawn_as_those_of_tensors(visualizer, tmp_path):
+    """MMDetection's browse_dataset.py hands ``sample.numpy()``."""
+    image, truth, result, sample = example()
+    path = tmp_path / "both.png"
+    visualizer.add_datasample("x", image, sample.numpy(), out_file=str(path))
+    expected = np.hstack([painted(image, truth), painted(image, result)])
+    assert np.array_equal(mmcv.imread(path, channel_order="rgb"), expected)
+
+
+def test_results_of_an_array_have_no_name_of_a_file(visualizer, tmp_path):
+    """As DetInferencer makes them of an array."""
+    image, _, result, sample = example()
+    sample.set_metainfo(dict(img_path=None))
+    visualizer.add_datasample("x", image, sample, draw_gt=False, step=3)
+    assert np.array_equal(visualizer.get_image(), painted(image, result))
+    (path,) = tmp_path.rglob("*.png")
+    assert path.name == "x_3.png"
+
+
 def test_result_alone_is_drawn_where_there_is_no_truth(visualizer):
     image, _, result, sample = example()
     del sample.gt_segment_map

@@ -6,8 +6,8 @@ instances_{train,val}.json and go through MMDetection's transforms.
 
 _base_ = "dsb2018_panoptic.py"
 
-load = [
-    dict(type="mmseg_maskformer.LoadImage"),
+load = [  # the host's analyze_results looks for transforms of the host
+    dict(type="LoadImageFromFile", imdecode_backend="pillow"),
     dict(type="LoadAnnotations", with_bbox=True, with_mask=True),
 ]
 resize = dict(
@@ -24,6 +24,7 @@ test_pipeline = [
     _base_.test_pipeline[0],
     dict(type="mmseg_maskformer.CheckArray"),
     dict(type="Resize", scale=_base_.test_scale, keep_ratio=True),
+    dict(type="LoadAnnotations", with_bbox=True),
     dict(type="PackDetInputs"),
 ]
 dataset = dict(

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageDraw
 
+from mmseg_maskformer.engine.fonts import readable, text_font
 from mmseg_maskformer.engine.panoptic_drawing import Palette
 from mmseg_maskformer.engine.sheet import GAP, LINE
 
@@ -54,7 +55,7 @@ def query_tile(
     """The mask of one query in the colour of the class that it predicts."""
     label = int(found.labels[query])
     colour = (128, 128, 128) if label == NOTHING else palette[label]
-    name = "no object" if label == NOTHING else classes[label]
+    name = "no object" if label == NOTHING else readable(classes)[0][label]
     picture = masks_over(found.image, found.masks[query][None], [colour], width)
     return Tile(picture, f"query {query}: {name} {found.scores[query]:.2f}")
 
@@ -68,7 +69,7 @@ def comparison_tiles(
     number = len(found.things)
     things = masks_over(found.image, found.things, _colours(number), width)
     return [
-        Tile(image, classes[found.label]),
+        Tile(image, readable(classes)[0][found.label]),
         Tile(things, f"{number} things"),
         _class_tile(found.image, found.semantic, "semantic", width),
         _class_tile(found.image, found.panoptic, "panoptic", width),
@@ -94,10 +95,11 @@ def sheet(rows: Sequence[Sequence[Tile]]) -> Image.Image:
     columns = max(map(len, rows))
     canvas = Image.new("RGB", (columns * width - GAP, sum(heights) - GAP), "white")
     draw = ImageDraw.Draw(canvas)
+    font = text_font(10, frozenset("".join(tile.text for tile in tiles)))
     tops = np.cumsum([0, *heights])
     for top, row in zip(tops.tolist(), rows, strict=False):
         for column, tile in enumerate(row):
             canvas.paste(Image.fromarray(tile.image), (column * width, top))
             place = (column * width + 2, top + tile.image.shape[0] + 1)
-            draw.text(place, tile.text, fill="black")
+            draw.text(place, tile.text, font=font, fill="black")
     return canvas

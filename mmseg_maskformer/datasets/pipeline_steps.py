@@ -1,0 +1,76 @@
+"""What the transforms of a pipeline are: containers, loading, mixing."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from mmcv import transforms as host
+
+Step = Callable[[dict], Any]
+
+_CONTAINERS = (host.Compose, host.RandomApply, host.RandomChoice)
+
+
+def name_of(step: Step) -> str:
+    """What a message calls a transform."""
+    return getattr(step, "__name__", type(step).__name__)
+
+
+def flattened(steps: Sequence[Step]) -> Iterator[Step]:
+    """The transforms, those that run others by chance or in turn replaced by these."""
+    for step in steps:
+        if isinstance(step, _CONTAINERS):
+            inner = step.transforms
+            yield from flattened(getattr(inner, "transforms", inner))
+        else:
+            yield step
+
+
+def tried(steps: Sequence[Step]) -> Iterator[Step]:
+    """Copies of the transforms before the packing; what may happen does happen."""
+    for step in flattened(steps):
+        if name_of(step).startswith("Pack"):
+            return
+        try:
+            step = copy.deepcopy(step)
+        except Exception:  # it holds a file or a lock
+            continue
+        chance = getattr(step, "prob", None)
+        if isinstance(chance, float) and 0 < chance < 1:
+            step.prob = 1.0
+        yield step
+
+
+def loads(step: Step) -> bool:
+    """Whether a transform loads something, by its name."""
+    return name_of(step).startswith("Load")
+
+
+def loads_labels(step: Step) -> bool:
+    """Whether a transform loads the map that training and evaluation compare with."""
+    names = {kind.__name__ for kind in type(step).__mro__}
+    return "LoadPanopticMap" in names or bool(getattr(step, "with_seg", False))
+
+
+def loads_masks(step: Step) -> bool:
+    """Whether a transform loads boxes or masks of mmdet."""
+    return loads(step) and bool(objects_of(step))
+
+
+def objects_of(step: Step) -> str:
+    """Which objects of mmdet a transform loads."""
+    if getattr(step, "with_mask", False):
+        return "masks"
+    return "boxes" if getattr(step, "with_bbox", False) else ""
+
+
+def mixes(step: Step) -> bool:
+    """Whether a transform of the hosts wants other images, as ``mix_results``."""
+    return hasattr(step, "get_indexes") or hasattr(step, "get_indices")
+
+
+def number_of_others(step: Step) -> int:
+    """How many images besides the own one a transform of the hosts mixes."""
+    return 3 if "Mosaic" in name_of(step) else 1

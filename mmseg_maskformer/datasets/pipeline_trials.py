@@ -1,0 +1,283 @@
+"""Runs the transforms of a pipeline on made-up images, one by one.
+
+In training a transform must keep image and annotation together. In evaluation results
+are brought from ``img_shape`` to ``ori_shape``, so the image must fill the first, and
+the annotation must be as in the file.
+"""
+
+from __future__ import annotations
+
+import copy
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from mmengine.logging import print_log
+
+from .pipeline_steps import (
+    Step,
+    loads,
+    loads_labels,
+    loads_masks,
+    mixes,
+    name_of,
+    number_of_others,
+    objects_of,
+    tried,
+)
+from .trial_images import LABELS, SIZE, TrialImage, share_that_fits, truths
+
+_DRAWS = 6  # images per transform: some remember four before they mix them
+_MORE_DRAWS = 2  # for each further one of the same kind, and for further views
+_PIXELS = 2e7  # and channels: a transform that makes large images has fewer
+# Shares of pixels that must fit. As far as tried they are 1.0, or 0.85 and less; in
+# evaluation down to 0.98 for images that are shrunk to 24 x 32.
+_ENOUGH, _ENOUGH_EVALUATED = 0.9, 0.95
+
+
+class MisplacedError(Exception):
+    """A transform has moved what it should not have.
+
+    Args:
+        step: the transform.
+        how: "apart", "early", "filled", "mixed", "annotation" or "image".
+        detail: a number or a value for the message.
+    """
+
+    def __init__(self, step: Step, how: str, detail: Any = "") -> None:
+        super().__init__(step, how, detail)
+        self.step, self.how, self.detail = step, how, detail
+
+
+class Trial:
+    """What a pipeline is tried on.
+
+    Args:
+        panoptic: maps hold numbers of segments, not classes.
+        given: the data set itself gives the map.
+        void: label that may be filled in.
+        num_classes: labels below are classes; 0 if unknown.
+    """
+
+    def __init__(
+        self, panoptic: bool, given: bool, void: int = 255, num_classes: int = 0
+    ) -> None:
+        self.panoptic, self.given = panoptic, given
+        self.void, self.num_classes = void, num_classes
+        self.rng = np.random.default_rng(0)
+        self._told: set[str] = set()
+        self._kinds: set[type] = set()
+
+    def train(self, steps: Sequence[Step]) -> None:
+        """Try the pipeline of a training.
+
+        Raises:
+            MisplacedError: A transform separates image and annotation.
+        """
+        steps = list(tried(steps))
+        labelled = [loads_labels(step) for step in steps]
+        if not (self.given or any(labelled) or any(map(loads_masks, steps))):
+            return
+        metas: dict[str, Any] = dict(reduce_zero_label=False, label_map=None)
+        loaded, objects = self.given, ""
+        for place, step in enumerate(steps):
+            if loads_labels(step) or loads_masks(step):
+                loaded = loaded or loads_labels(step)
+                objects = objects or objects_of(step)
+            elif not loads(step):
+                early = any(labelled[place:]) and not self.given
+                metas = self._train_step(step, metas, loaded, objects, early)
+
+    def evaluate(
+        self, steps: Sequence[Step], unflips: bool, compared: bool = True
+    ) -> None:
+        """Try the pipeline of an evaluation.
+
+        Args:
+            steps: the transforms.
+            unflips: the model turns results of flipped images back.
+            compared: its annotation is what results are compared with.
+
+        Raises:
+            MisplacedError: Results would not lie over the annotation.
+        """
+        steps = list(tried(steps))
+        square, made = 16, 0
+        for _ in range(_DRAWS if compared else _MORE_DRAWS):
+            trial = TrialImage(self.rng, square)
+            results = self._start(trial, {}, self.given)
+            for step in steps:
+                if loads_labels(step):
+                    results |= self._map(trial)
+                elif not loads(step):
+                    found = self._run(step, results, trial, "")
+                    if found is None:
+                        continue
+                    results = found
+                    self._judge_evaluation(step, results, trial, unflips)
+                    if compared:
+                        self._judge_compared(step, results, trial)
+            # next time squares that survive the resizing
+            scale = min(np.divide(results["img_shape"][:2], SIZE))
+            square = int(np.clip(6 / max(scale, 0.1), 4, 32))
+            made += np.asarray(results["img"]).size
+            if made > _PIXELS:
+                return
+
+    def _train_step(
+        self, step: Step, metas: dict, loaded: bool, objects: str, early: bool
+    ) -> dict:
+        """Results of a transform on a fresh image, for the next one."""
+        made, draws = 0, _MORE_DRAWS if type(step) in self._kinds else _DRAWS
+        self._kinds.add(type(step))
+        for _ in range(draws):
+            trial = TrialImage(self.rng)
+            start = self._start(trial, metas, loaded, objects)
+            others = [
+                self._start(TrialImage(self.rng), metas, loaded, objects)
+                for _ in range(4 if mixes(step) else 0)
+            ]
+            found = self._run(step, start, trial, objects, others)
+            if found is None:
+                break
+            if not found:
+                continue
+            self._judge_training(step, found, trial, early)
+            metas = {k: v for k, v in found.items() if k != "mix_results"}
+            made += np.asarray(found.get("img")).size
+            if made > _PIXELS:
+                break
+        return metas
+
+    def _start(
+        self, trial: TrialImage, metas: dict, loaded: bool, objects: str = ""
+    ) -> dict[str, Any]:
+        """Results that show a trial image."""
+        size = dict(zip(("height", "width"), SIZE, strict=True))
+        names = dict(img_path="a trial image", img_id=0, sample_idx=0, **size)
+        start = {**names, **metas, "seg_fields": [], **trial.image(metas.get("img"))}
+        start |= self._map(trial) if loaded else {}
+        start |= trial.objects(masks=objects == "masks") if objects else {}
+        return start
+
+    def _map(self, trial: TrialImage) -> dict[str, Any]:
+        wide = np.uint8 if self.void <= np.iinfo(np.uint8).max else np.uint16
+        found = trial.segments() if self.panoptic else trial.labels(wide)
+        return dict(found, seg_fields=["gt_seg_map"])
+
+    def _run(
+        self,
+        step: Step,
+        results: dict,
+        trial: TrialImage,
+        objects: str,
+        others: Sequence[dict] = (),
+    ) -> dict | None:
+        """What a transform makes of results; {} of a rejected image, None if it fails.
+
+        A transform of mmdet may want boxes or masks that the pipeline does not load.
+        """
+        more = [{}, *([dict(masks=False), dict(masks=True)] if not objects else [])]
+        reasons = []
+        for options in more:
+            try:
+                extra = trial.objects(**options) if options else {}
+                start = copy.deepcopy({**results, **extra})
+                if others:
+                    taken = number_of_others(step)
+                    start["mix_results"] = [
+                        copy.deepcopy({**x, **extra}) for x in others[:taken]
+                    ]
+                found = step(start)
+            except Exception as error:  # whatever a transform of somebody's raises
+                reasons.append(f"{type(error).__name__}: {error}")
+                continue
+            return {k: v for k, v in (found or {}).items() if k not in extra}
+        self._tell(step, reasons[0])
+        return None
+
+    def _tell(self, step: Step, reason: str) -> None:
+        """Say once that a transform could not be tried."""
+        if name_of(step) not in self._told:
+            self._told.add(name_of(step))
+            print_log(
+                f"{name_of(step)} could not be tried on a made-up image ({reason}): "
+                "check yourself that it keeps image and annotation together.",
+                logger="current",
+                level=logging.WARNING,
+            )
+
+    def _judge_training(
+        self, step: Step, found: dict, trial: TrialImage, early: bool
+    ) -> None:
+        image = _image(found)
+        if image is None:
+            return
+        if early and _misfit(image, trial.classes) is not None:
+            raise MisplacedError(step, "early")
+        if "gt_seg_map" in found:
+            self._judge_values(step, np.unique(found["gt_seg_map"]))
+        for classes in truths(found):
+            share = _misfit(image, classes)
+            if share is not None:
+                raise MisplacedError(step, "apart", f"{share:.0%}")
+
+    def _judge_values(self, step: Step, values: np.ndarray) -> None:
+        """Refuse values that a transform has made or filled in, other than void."""
+        voids = {0, 255} if self.panoptic else {self.void}
+        new = sorted(set(values.tolist()) - set(LABELS.tolist()) - voids)
+        if len(new) > 1:
+            raise MisplacedError(step, "mixed", new[:8])
+        if not new or not (self.panoptic or self.num_classes):
+            return
+        is_class = 0 <= new[0] < self.num_classes and new[0] != 255
+        if self.panoptic or not is_class:
+            raise MisplacedError(step, "filled", new[0])
+
+    def _judge_evaluation(
+        self, step: Step, found: dict, trial: TrialImage, unflips: bool
+    ) -> None:
+        image = _image(found)
+        if image is None:
+            return
+        height, width = found["img_shape"][:2]
+        shown = image[:height, :width]
+        if unflips and found.get("flip"):
+            axes = dict(horizontal=[1], vertical=[0], diagonal=[0, 1])
+            shown = np.flip(shown, axes[found["flip_direction"]])
+        shown = _resized(shown, found["ori_shape"][:2])
+        if _misfit(shown, trial.classes, _ENOUGH_EVALUATED) is not None:
+            raise MisplacedError(step, "image")
+
+    def _judge_compared(self, step: Step, found: dict, trial: TrialImage) -> None:
+        """The annotation must be as in the file."""
+        for classes in truths(found):
+            if not np.array_equal(classes, trial.classes):
+                raise MisplacedError(step, "annotation")
+
+
+def _image(found: dict) -> np.ndarray | None:
+    """The image of results, if it is one."""
+    image = found.get("img")
+    known = isinstance(image, np.ndarray) and image.ndim in (2, 3) and image.size > 0
+    return image if known and image.dtype.kind in "uif" else None
+
+
+def _misfit(
+    image: np.ndarray, classes: np.ndarray, enough: float = _ENOUGH
+) -> float | None:
+    """The share of pixels that fit, if that is too small; 0 for other sizes."""
+    if image.shape[:2] != classes.shape:
+        return 0.0
+    share = share_that_fits(image, classes)
+    return share if share < enough else None
+
+
+def _resized(image: np.ndarray, size: Sequence[int]) -> np.ndarray:
+    """The nearest pixels of an image for another size."""
+    rows, columns = (
+        (np.arange(target) + 0.5) * source // target
+        for source, target in zip(image.shape, size, strict=False)
+    )
+    return image[rows.astype(int)][:, columns.astype(int)]

@@ -1,0 +1,150 @@
+"""Made-up images that show their labels, to find out what a transform moves.
+
+Squares of six colours, a class each, with a map of the same squares. A transform that
+changes colours changes all pixels of a class alike; one that moves the image must move
+the map with it, or pixels no longer have the colour of their class.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+
+Array = np.ndarray
+
+SIZE = (129, 173)  # odd, so that a divisor of sizes shows
+# Labels of the six classes: apart from each other and from 0, 255 and 65535, so that
+# what is filled in, or mixed by interpolation, is none of them.
+LABELS = np.array([11, 43, 77, 115, 150, 190])
+_COLOURS = np.array(  # corners of a cube, of six different brightnesses
+    [
+        *[(196, 60, 60), (60, 196, 60), (60, 60, 196)],
+        *[(60, 196, 196), (196, 60, 196), (196, 196, 60)],
+    ]
+)
+_FOREIGN = 48  # a colour that far from those of all classes was filled in
+_EQUAL = 4  # colours that close cannot be told apart
+
+
+class TrialImage:
+    """An image and the class of each of its pixels.
+
+    Args:
+        rng: draws the squares.
+        square: side of the squares in pixels.
+    """
+
+    def __init__(self, rng: np.random.Generator, square: int = 16) -> None:
+        cells = [-(-side // square) for side in SIZE]
+        grid = rng.integers(len(LABELS), size=cells)
+        classes = grid.repeat(square, axis=0).repeat(square, axis=1)
+        self.classes: Array = classes[: SIZE[0], : SIZE[1]]
+        self.numbers: Array = rng.permutation(LABELS)  # of the segments, by class
+
+    def image(self, like: Array | None = None) -> dict[str, Any]:
+        """``img`` (H, W, 3) uint8, or of channels and type of another, and its size."""
+        colours = _COLOURS.astype(np.uint8)
+        if like is not None:
+            channels = np.arange(like.shape[2] if like.ndim > 2 else 1) % 3
+            colours = _COLOURS[:, channels].astype(like.dtype)
+            colours = colours if like.ndim > 2 else colours[:, 0]
+        return dict(img=colours[self.classes], img_shape=SIZE, ori_shape=SIZE)
+
+    def labels(self, dtype: Any = np.uint8) -> dict[str, Any]:
+        """``gt_seg_map`` of a semantic pipeline."""
+        return dict(gt_seg_map=LABELS.astype(dtype)[self.classes])
+
+    def segments(self) -> dict[str, Any]:
+        """``gt_seg_map`` and ``segments`` of a panoptic pipeline, a segment a class."""
+        rows = [(int(x), c, c % 2 == 0) for c, x in enumerate(self.numbers)]
+        numbers = self.numbers.astype(np.uint8)[self.classes]
+        return dict(gt_seg_map=numbers, segments=rows)
+
+    def objects(self, masks: bool) -> dict[str, Any]:
+        """Boxes, and masks, of an instance pipeline of mmdet, an object a class."""
+        from mmdet.structures.mask import BitmapMasks
+
+        planes = np.stack([self.classes == c for c in range(len(LABELS))])
+        bitmaps = BitmapMasks(planes.astype(np.uint8), *SIZE)
+        found = dict(
+            gt_bboxes=bitmaps.get_bboxes("hbox"),
+            gt_bboxes_labels=np.arange(len(LABELS)),
+            gt_ignore_flags=np.zeros(len(LABELS), dtype=bool),
+        )
+        return {**found, "gt_masks": bitmaps} if masks else found
+
+
+def truths(results: dict[str, Any]) -> Iterator[Array]:
+    """(H, W) class of each pixel, -1 where none, by every annotation of the results."""
+    labels, masks = results.get("gt_seg_map"), results.get("gt_masks")
+    if labels is not None:
+        rows = results.get("segments") or [(x, c) for c, x in enumerate(LABELS)]
+        classes = np.full(labels.shape, -1)
+        for number, c, *_ in rows:
+            classes[labels == number] = c
+        yield classes
+    if masks is not None:
+        classes = np.full((masks.height, masks.width), -1)
+        for c, plane in zip(
+            results["gt_bboxes_labels"], masks.to_ndarray(), strict=True
+        ):
+            classes[plane > 0] = c
+        yield classes
+
+
+def share_that_fits(image: Array, classes: Array) -> float:
+    """Which share of the pixels has the colour of its class, 1.0 if none can be judged.
+
+    The colour of a class is the median of its pixels, so that it may have changed.
+    Pixels at the border of a square, and those that were filled in, are not counted;
+    of large images a part is looked at.
+
+    Args:
+        image: (H, W) or (H, W, C), any numbers.
+        classes: (H, W), -1 where unknown.
+    """
+    rows, columns = np.ix_(*map(_sampled, classes.shape))
+    pixels = image[rows, columns].reshape(len(rows), columns.shape[1], -1)
+    pixels = pixels.astype(np.float32)
+    low, high = pixels.min(), pixels.max()
+    pixels = (pixels - low) * (255 / max(high - low, 1e-6))
+    truth = classes[rows, columns]
+    inside = truth >= 0
+    for down in (-1, 1):
+        for right in (-1, 1):
+            inside &= classes[rows + down, columns + right] == truth
+    present = np.unique(truth[inside])
+    if len(present) < 2:
+        return 1.0
+    pixels, truth = pixels[inside], np.searchsorted(present, truth[inside])
+    middles = [np.median(pixels[truth == k], axis=0) for k in range(len(present))]
+    distances = np.stack([np.linalg.norm(pixels - x, axis=1) for x in middles])
+    nearest = distances.min(axis=0)
+    own = distances[truth, np.arange(len(truth))]
+    counted = nearest < _FOREIGN
+    return float((own <= nearest + _EQUAL)[counted].mean()) if counted.any() else 1.0
+
+
+def _sampled(length: int) -> Array:
+    """Places along a side, without the ends, 120 or a few more."""
+    return np.arange(1, max(length - 1, 1), max(1, length // 120))
+
+
+@contextmanager
+def random_numbers(seed: int) -> Iterator[None]:
+    """Global random numbers from a seed, and afterwards as if none had been drawn."""
+    states = random.getstate(), np.random.get_state(), torch.get_rng_state()
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
+    try:
+        yield
+    finally:
+        random.setstate(states[0])
+        np.random.set_state(states[1])
+        torch.set_rng_state(states[2])

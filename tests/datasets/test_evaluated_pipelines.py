@@ -1,0 +1,83 @@
+"""Pipelines of evaluation whose results would not lie over the annotation."""
+
+from __future__ import annotations
+
+import pytest
+
+from mmseg_maskformer.datasets.pipeline_checks import check_pipelines
+from tests.datasets.pipelines import (
+    FLIP,
+    LABELS,
+    MASKS,
+    PACK_LABELS,
+    RESIZE,
+    SEGMENTS,
+    instance,
+    panoptic,
+    semantic,
+)
+
+IMAGE = "pads, flips, crops or moves an evaluated image"
+ANNOTATION = "changes the annotation of an evaluated image"
+NOT_EVALUATED = {
+    "Pad": (
+        lambda: panoptic(RESIZE, dict(type="Pad", size_divisor=32), SEGMENTS),
+        IMAGE,
+    ),
+    "Pad of the host": (
+        lambda: instance(RESIZE, dict(type="Pad", size=(1400, 1400)), MASKS),
+        IMAGE,
+    ),
+    "FixShapeResize": (
+        lambda: panoptic(
+            dict(type="FixShapeResize", width=99, height=99, keep_ratio=True), SEGMENTS
+        ),
+        IMAGE,
+    ),
+    "RandomFlip": (lambda: panoptic(dict(FLIP, prob=1.0), SEGMENTS), IMAGE),
+    "RandomCrop": (
+        lambda: panoptic(dict(type="RandomCrop", crop_size=(99, 99)), SEGMENTS),
+        IMAGE,
+    ),
+    "CenterCrop": (
+        lambda: semantic(dict(type="CenterCrop", crop_size=(99, 99)), LABELS),
+        IMAGE,
+    ),
+    "ResizeWithLabels": (lambda: panoptic(SEGMENTS, RESIZE), ANNOTATION),
+    "ResizeWithLabels of classes": (lambda: semantic(LABELS, RESIZE), ANNOTATION),
+}
+
+
+@pytest.mark.mmdet
+@pytest.mark.parametrize(("make", "message"), NOT_EVALUATED.values(), ids=NOT_EVALUATED)
+def test_evaluated_pipelines_that_are_refused(make, message, request):
+    name = request.node.callspec.id.split(" ")[0]
+    with pytest.raises(ValueError, match=rf"^{name} in the pipeline of .*{message}"):
+        check_pipelines(make(), evaluated=True)
+
+
+def views(*transforms):
+    return dict(type="TestTimeAug", transforms=[*transforms, [PACK_LABELS]])
+
+
+BOTH = [dict(FLIP, prob=0.0), dict(FLIP, prob=1.0)]
+EVALUATED = {
+    "segments": lambda: panoptic(RESIZE, SEGMENTS),
+    "no flip": lambda: panoptic(RESIZE, dict(FLIP, prob=0.0), SEGMENTS),
+    "masks": lambda: instance(RESIZE, MASKS),
+    "classes": lambda: semantic(RESIZE, LABELS),
+    "a small image": lambda: semantic(dict(type="Resize", scale=(32, 24)), LABELS),
+    "views": lambda: semantic(views([RESIZE], BOTH, [LABELS])),
+}
+
+
+@pytest.mark.mmdet
+@pytest.mark.parametrize("make", EVALUATED.values(), ids=EVALUATED)
+def test_evaluated_pipelines_that_are_kept(make):
+    check_pipelines(make(), evaluated=True)
+
+
+def test_flipped_label_maps_are_refused_where_views_are_averaged():
+    flipped = semantic(views([LABELS], BOTH[::-1]))
+    with pytest.raises(ValueError, match=f"^RandomFlip in .*{ANNOTATION}"):
+        check_pipelines(flipped, evaluated=True)
