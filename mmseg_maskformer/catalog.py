@@ -62,6 +62,7 @@ CATALOG: dict[str, dict[str, tuple[str, ...]]] = {
         "engine.class_counts": ("CheckClassesHook",),
         "engine.evaluated_labels": ("CheckLabelsHook",),
         "engine.finite_loss": ("CheckLossHook",),
+        "engine.schedule_checks": ("CheckScheduleHook",),
         "engine.seen_labels": ("SeenLabelsHook",),
     },
     "OPTIM_WRAPPERS": {"engine.amp": ("BFloat16OptimWrapper",)},

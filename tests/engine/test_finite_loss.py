@@ -112,7 +112,9 @@ def test_a_diverged_training_writes_no_checkpoint(tmp_path, interval):
             "work_dir": str(tmp_path),
             "train_cfg.max_iters": 4,
             "default_hooks.checkpoint.interval": 2,
-            "custom_hooks.1.interval": interval,
+            "custom_hooks": [
+                dict(type="mmseg_maskformer.CheckLossHook", interval=interval)
+            ],
             "optim_wrapper.optimizer.lr": 1e30,
             "optim_wrapper.clip_grad": None,
             "param_scheduler": None,
