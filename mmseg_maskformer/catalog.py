@@ -12,13 +12,9 @@ CATALOG: dict[str, dict[str, tuple[str, ...]]] = {
         "adapters.semantic": ("MaskFormerHead",),
         "adapters.tta": ("MaskFormerTTA",),
         "core.box_losses": ("BoxL1Loss", "GIoULoss"),
+        "core.classification": ("ClassificationLoss",),
         "core.criterion": ("SetCriterion",),
-        "core.losses": (
-            "BCEMaskLoss",
-            "ClassificationLoss",
-            "DiceLoss",
-            "FocalMaskLoss",
-        ),
+        "core.losses": ("BCEMaskLoss", "DiceLoss", "FocalMaskLoss"),
         "core.pixel_criterion": ("PixelCriterion",),
         "core.pixel_decoders": ("FPNPixelDecoder", "TransformerEncoder"),
         "core.transformer_decoder": ("TransformerDecoder",),
@@ -65,6 +61,7 @@ CATALOG: dict[str, dict[str, tuple[str, ...]]] = {
         "engine.schedule_checks": ("CheckScheduleHook",),
         "engine.seen_labels": ("SeenLabelsHook",),
     },
+    "STRATEGIES": {"engine.sharding": ("FSDPStrategy",)},
     "OPTIM_WRAPPERS": {"engine.amp": ("BFloat16OptimWrapper",)},
     "VISUALIZERS": {"engine.panoptic_visualizer": ("PanopticVisualizer",)},
     "OPTIM_WRAPPER_CONSTRUCTORS": {

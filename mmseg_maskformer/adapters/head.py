@@ -52,6 +52,7 @@ class PredictionHead(BaseModule):
         self.num_classes = num_classes
         self.mask_padding = mask_padding
         self.criterion: SetCriterion | PixelCriterion = build_part(criterion)
+        self.criterion.check_classes(num_classes)
         self.network = build_network(
             in_channels=in_channels,
             num_classes=num_classes,
