@@ -56,6 +56,7 @@ CATALOG: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "HOOKS": {
         "engine.class_counts": ("CheckClassesHook",),
+        "engine.compiling": ("CompileNetworkHook",),
         "engine.evaluated_labels": ("CheckLabelsHook",),
         "engine.finite_loss": ("CheckLossHook",),
         "engine.schedule_checks": ("CheckScheduleHook",),

@@ -22,6 +22,7 @@ CHECKS = (
     "CheckLossHook",
     "CheckLabelsHook",
     "SeenLabelsHook",
+    "CompileNetworkHook",  # checks nothing, but has to be there as well
 )
 
 

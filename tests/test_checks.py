@@ -42,11 +42,9 @@ def config(folder, **changes):
 
 
 @pytest.mark.parametrize("runner_class", [Runner, FlexibleRunner])
-@pytest.mark.parametrize(
-    "own", [[], ["EMAHook"], ["mmseg_maskformer.CheckLossHook", "EMAHook"]]
-)
-def test_every_check_is_there_once(tmp_path, runner_class, own):
-    hooks = [dict(type=name) for name in (*own, "NoteTheChecks")]
+def test_every_check_is_there_once(tmp_path, runner_class):
+    own = ("mmseg_maskformer.CheckLossHook", "EMAHook", "NoteTheChecks")
+    hooks = [dict(type=name) for name in own]
     runner = runner_class.from_cfg(config(tmp_path, custom_hooks=hooks))
     assert checks_of(runner) == dict.fromkeys(CHECKS, 1)
 
