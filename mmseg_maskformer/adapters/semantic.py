@@ -79,6 +79,7 @@ class MaskFormerHead(PredictionHead):
             ValueError: A label is neither a class nor void, or a label map is missing
                 or has not the size of its image.
         """
+        self.check_widths(inputs)
         metas = [sample.metainfo for sample in batch_data_samples]
         labels = _label_maps(batch_data_samples, inputs[0].shape[-2:])
         predictions = self(inputs, metas, map_size(labels))
