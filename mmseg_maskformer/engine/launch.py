@@ -176,7 +176,8 @@ def build_runner(config: Config) -> Runner | FlexibleRunner:
     """The runner that trains a config: mmengine's, or that of ``runner_type``.
 
     Raises:
-        SystemExit: There is no such runner, or it does not read ``strategy``.
+        SystemExit: There is no such runner, or it does not read ``strategy``, or the
+            optimizer's wrapper is none for it.
     """
     kind, strategy = config.get("runner_type", "Runner"), config.get("strategy")
     if RUNNERS.get(kind) is None:
@@ -189,8 +190,17 @@ def build_runner(config: Config) -> Runner | FlexibleRunner:
             f"{config.filename} has strategy={dict(strategy)}, which mmengine's Runner "
             "does not read; set runner_type='FlexibleRunner', or leave strategy out."
         )
-    if strategy and strategy["type"] == "FSDPStrategy":
+    name = strategy["type"] if strategy else ""
+    if name == "FSDPStrategy":
         strategy["type"] = "mmseg_maskformer.FSDPStrategy"
+    given = (config.get("optim_wrapper") or {}).get("type", "OptimWrapper")
+    if name == "DeepSpeedStrategy" and given != "DeepSpeedOptimWrapper":
+        raise SystemExit(
+            f"{config.filename} has optim_wrapper.type={given!r}, past which DeepSpeed "
+            "would not see a gradient; set optim_wrapper=dict(_delete_=True, "
+            "type='DeepSpeedOptimWrapper', optimizer=...), and gradient_clipping of "
+            "strategy instead of clip_grad."
+        )
     return RUNNERS.build(config)
 
 

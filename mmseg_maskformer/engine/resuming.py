@@ -34,7 +34,7 @@ def resume(config: Config, checkpoint: str | None = None) -> None:
         print(f"Nothing to resume: {config.work_dir} has no checkpoint yet.")
         config.resume = bool(config.get("resume"))
         return
-    if not Path(found).is_dir():  # the shards of a strategy
+    if not Path(found).is_dir():  # DeepSpeed's, which it checks itself
         # The file of a config beside it may come from a test since then.
         written = CheckpointLoader.load_checkpoint(found, "cpu", logger="silent")
         meta = written.get("meta", {})
@@ -52,8 +52,7 @@ def _given(checkpoint: str) -> str:
     """A checkpoint named by the user, which must be there."""
     if "://" in checkpoint or Path(checkpoint).is_file():
         return checkpoint
-    shards = sorted(Path(checkpoint).glob("rank*.pth"))
-    if shards or (Path(checkpoint) / "latest").is_file():  # of FSDP, of DeepSpeed
+    if any(Path(checkpoint).glob("*_states.pt")):  # of DeepSpeed
         return checkpoint
     what = "is a folder" if Path(checkpoint).is_dir() else "is not there"
     raise SystemExit(

@@ -17,7 +17,24 @@ class FSDPStrategy(HostStrategy):
     The host's clips each process's shards by the norm of those alone, so that they are
     scaled differently, and hands the state of the optimizer to torch in an order of
     arguments that ended with torch 2.0. ``tools/train.py`` puts this one in its place.
+
+    Args:
+        state_dict_cfg: "full": a checkpoint is one file, like that of any training.
+            The shards of the host's "local" cannot be read without running code.
+        kwargs: as in the host.
+
+    Raises:
+        ValueError: Checkpoints would be shards.
     """
+
+    def __init__(self, *, state_dict_cfg: Any = "full", **kwargs: Any) -> None:
+        super().__init__(state_dict_cfg=state_dict_cfg, **kwargs)
+        if not self._is_full_state_dict():
+            raise ValueError(
+                f"strategy.state_dict_cfg={state_dict_cfg!r} writes checkpoints of "
+                "shards, which cannot be read safely and not by other tools; leave it "
+                "out, or set it to 'full'."
+            )
 
     def build_optim_wrapper(
         self, optim_wrapper: Any, model: nn.Module | None = None

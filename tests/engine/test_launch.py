@@ -126,7 +126,8 @@ def test_the_runner_is_that_of_the_config(monkeypatch):
     for kind in (Runner, FlexibleRunner):
         monkeypatch.setattr(kind, "from_cfg", lambda cfg: built.append(cfg) or "runner")
     strategy = dict(type="DeepSpeedStrategy", zero_optimization=dict(stage=3))
-    given = dict(runner_type="FlexibleRunner", strategy=strategy)
+    wrapper = dict(type="DeepSpeedOptimWrapper")
+    given = dict(runner_type="FlexibleRunner", strategy=strategy, optim_wrapper=wrapper)
     for settings in ({}, given):
         assert launch.build_runner(Config(settings)) == "runner"
     assert built[1].strategy == strategy
@@ -139,6 +140,10 @@ def test_the_runner_is_that_of_the_config(monkeypatch):
     [
         (dict(runner_type="FSDP"), "has runner_type='FSDP', which is not registered"),
         (dict(strategy=dict(type="FSDPStrategy")), "set runner_type='FlexibleRunner'"),
+        (
+            dict(runner_type="FlexibleRunner", strategy=dict(type="DeepSpeedStrategy")),
+            "has optim_wrapper.type='OptimWrapper', past which DeepSpeed would not",
+        ),
     ],
 )
 def test_what_would_be_ignored_is_a_sentence(settings, message):
