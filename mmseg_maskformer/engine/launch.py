@@ -220,9 +220,9 @@ def _use_cpu_processes(config: Config) -> None:
         "broadcast_buffers": False,
         "find_unused_parameters": config.get("find_unused_parameters", False),
     }
+    given = config.get("model_wrapper_cfg", {})
+    config.model_wrapper_cfg = {**data_parallel, **given, "device_ids": None}
     if config.get("runner_type") != "FlexibleRunner":
-        given = config.get("model_wrapper_cfg", {})
-        config.model_wrapper_cfg = {**data_parallel, **given, "device_ids": None}
         return
     if not config.get("strategy"):
         config.strategy = dict(type="DDPStrategy")

@@ -104,23 +104,25 @@ def _check_last(scheduler: Any, loop: Any) -> None:
     early, late = (0, 1) if scheduler.by_epoch else (1, 1)
     for key, ends in _ends(scheduler).items():
         if not any(length - early <= end <= length + late for end in ends):
-            raise ValueError(_elsewhere(scheduler, key, ends[0], length))
+            raise ValueError(_elsewhere(scheduler, key, ends[0], loop))
 
 
-def _elsewhere(scheduler: Any, key: str, end: int, length: int) -> str:
+def _elsewhere(scheduler: Any, key: str, end: int, loop: Any) -> str:
     """A message about a scheduler that does not end with the training."""
-    unit = _unit(scheduler)
+    unit, length = _unit(scheduler), _length(scheduler, loop)
     if end < length:
-        effect = f"the remaining {length - end} would have what it reached by then"
+        effect = f"the remaining {length - end} would keep the value it has by then"
         remedy = (
             " If that is meant, say so by one more: dict(type='ConstantLR', factor=1.0,"
             f" begin={end}, end={length}, by_epoch={scheduler.by_epoch})."
         )
     else:
-        effect, remedy = f"its last {end - length} {unit} would never come", ""
+        effect, remedy = f"its last {end - length} would never come", ""
+    if loop.iter:
+        remedy = " A resumed training has the schedule of its checkpoint."
     return (
         f"{_described(scheduler)} ends at {end} by its {key}, but the training at "
-        f"{length} {unit}: {effect}. Set that of param_scheduler to {length}, or the "
+        f"{length} {unit}: {effect}. Set {key}={length} in param_scheduler, or the "
         "length in train_cfg to that of the schedule; tools/train.py --iterations N "
         f"sets both.{remedy}"
     )

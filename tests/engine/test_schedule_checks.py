@@ -76,8 +76,8 @@ def test_what_ends_with_the_training_passes(schedule):
     ("schedule", "message"),
     [
         (dict(POLY, end=2001), "ends at 2001 by its end, but the training at 4000 ite"),
-        (dict(POLY, end=3998), "the remaining 2 would have what it reached by then"),
-        (dict(POLY, end=8001), "its last 4001 iterations would never come. Set that"),
+        (dict(POLY, end=3998), "the remaining 2 would keep the value it has by then"),
+        (dict(POLY, end=8001), "its last 4001 would never come. Set end=4000 in param"),
         (dict(type="LinearLR", end=2000, start_factor=1.0, end_factor=0.0), "at 2000"),
         (dict(type="CosineAnnealingLR", end=2000), "ends at 2000 by its end"),
         (dict(type="CosineAnnealingLR", T_max=8000), "ends at 8000 by its T_max"),
@@ -119,8 +119,8 @@ def test_epochs_of_ten_iterations(end, by_epoch, fits):
 def test_the_message_says_what_to_write():
     message = (
         "param_scheduler PolyLR (begin=0, end=2001) ends at 2001 by its end, but the "
-        "training at 4000 iterations: the remaining 1999 would have what it reached by "
-        "then. Set that of param_scheduler to 4000, or the length in train_cfg to that "
+        "training at 4000 iterations: the remaining 1999 would keep the value it has "
+        "by then. Set end=4000 in param_scheduler, or the length in train_cfg to that "
         "of the schedule; tools/train.py --iterations N sets both. If that is meant, "
         "say so by one more: dict(type='ConstantLR', factor=1.0, begin=2001, end=4000, "
         "by_epoch=False)."
@@ -129,6 +129,16 @@ def test_the_message_says_what_to_write():
         check([dict(POLY, end=2001)], dict(max_iters=4000))
     said = dict(type="ConstantLR", factor=1.0, begin=2001, end=4000, by_epoch=False)
     check([dict(POLY, end=2001), said], dict(max_iters=4000))
+
+
+def test_a_resumed_schedule_is_that_of_its_checkpoint():
+    given = runner([dict(POLY, end=2001)], dict(max_iters=4000))
+    given.train_loop._iter = 1000
+    hook = HOOKS.build(dict(type="mmseg_maskformer.CheckScheduleHook"))
+    with pytest.raises(
+        ValueError, match="both. A resumed training has the schedule of"
+    ):
+        hook.before_train(given)
 
 
 class Endless(DefaultSampler):

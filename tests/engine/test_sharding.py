@@ -1,4 +1,4 @@
-"""What the strategy of sharded parameters refuses; tests/test_stacks.py trains by it."""
+"""What the strategy of sharded parameters refuses; test_stacks.py trains by it."""
 
 from __future__ import annotations
 
