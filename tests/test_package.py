@@ -68,9 +68,17 @@ def test_core_imports_torch_numpy_scipy_and_itself_only():
 
 
 def test_adapters_import_core_and_one_host_each():
+    known = {"core", "checkpoints", "adapters", "registry"}
     for path in sources("adapters"):
-        assert own_parts(path) <= {"core", "checkpoints", "adapters", "registry"}, path
+        package = path.name == "__init__.py"  # with which the checks of every run come
+        assert own_parts(path) <= known | ({"checks"} if package else set()), path
         assert len(roots(path) & {"mmseg", "mmdet"}) <= 1, path
+
+
+def test_the_checks_of_a_run_come_with_every_model():
+    assert "checks" in own_parts(PACKAGE / "adapters" / "__init__.py")
+    runtime = (PACKAGE.parent / "configs/_base_/default_runtime.py").read_text()
+    assert 'imports=["mmseg_maskformer.checks"]' in runtime
 
 
 def test_checkpoints_know_no_host_but_mmengine():

@@ -194,33 +194,63 @@ def test_host_tools_train_our_configs(config, trained, tmp_path):
     assert logged(tmp_path, "loss") == logged(trained, "loss")
 
 
-def test_two_processes_train_like_one(config, tmp_path):
-    """Same images, same order: the parameters after training are equal.
+SMALL = (
+    "--cfg-options",
+    "train_cfg.max_iters=4",
+    "train_cfg.val_interval=4",
+    "param_scheduler.0.end=5",
+    "model.decode_head.criterion.loss_cls.weight=0.0",  # it is a mean per process
+    "optim_wrapper.optimizer.type=SGD",
+    "optim_wrapper.optimizer.lr=1e-3",
+    "optim_wrapper.optimizer.momentum=0.9",
+    "optim_wrapper.clip_grad.max_norm=0.5",
+    "default_hooks.checkpoint.interval=2",
+)
+FLEXIBLE = "runner_type=FlexibleRunner"
+FSDP = "strategy.type=FSDPStrategy"
 
-    The class term is left out, because it is normalised per process.
-    """
-    options = (
-        "--cfg-options",
-        "train_cfg.max_iters=4",
-        "train_cfg.val_interval=4",
-        "model.decode_head.criterion.loss_cls.weight=0.0",
-        "optim_wrapper.optimizer.type=SGD",
-        "optim_wrapper.optimizer.lr=1e-3",
-        "default_hooks.checkpoint.save_optimizer=False",
-    )
-    one, two = tmp_path / "one", tmp_path / "two"
-    tool(TOOLS / "train.py", config, "--work-dir", one, *options)
+
+def in_two_processes(config, *arguments):
+    """Train with half of the batch in each of two processes."""
     run(
         *(sys.executable, "-m", "torch.distributed.run", "--standalone"),
         *("--nproc_per_node", 2, TOOLS / "train.py", config, "--launcher", "pytorch"),
-        *("--work-dir", two, *options, "train_dataloader.batch_size=1"),
+        *(*arguments, "train_dataloader.batch_size=1"),
     )
-    first, second = (parameters(folder / "iter_4.pth") for folder in (one, two))
+
+
+def assert_equal_parameters(folder, other):
+    first, second = (parameters(x / "iter_4.pth") for x in (folder, other))
     assert first.keys() == second.keys()
     for key, value in first.items():
         torch.testing.assert_close(second[key], value, rtol=1e-4, atol=1e-6)
 
 
+@pytest.fixture(scope="module")
+def of_one_process(config, tmp_path_factory) -> Path:
+    """The work directory of a training that two processes are to repeat."""
+    work_dir = tmp_path_factory.mktemp("one")
+    tool(TOOLS / "train.py", config, "--work-dir", work_dir, *SMALL)
+    return work_dir
+
+
+@pytest.mark.parametrize("options", [(), (FLEXIBLE,), (FLEXIBLE, FSDP)])
+def test_two_processes_train_like_one(config, of_one_process, tmp_path, options):
+    """Same images, same order: the parameters after training are equal.
+
+    With mmengine's Runner, its FlexibleRunner, and that with sharded parameters, which
+    then goes on from the middle and ends alike. Every step's gradient is clipped.
+    """
+    whole, resumed = tmp_path / "whole", tmp_path / "resumed"
+    in_two_processes(config, "--work-dir", whole, *SMALL, *options)
+    assert_equal_parameters(of_one_process, whole)
+    if FSDP in options:
+        given = ("--work-dir", resumed, "--resume", whole / "iter_2.pth")
+        in_two_processes(config, *given, *SMALL, *options)
+        assert_equal_parameters(of_one_process, resumed)
+
+
 def parameters(path: Path) -> dict[str, torch.Tensor]:
-    """The parameters of a checkpoint by name."""
-    return torch.load(path, map_location="cpu", weights_only=False)["state_dict"]
+    """The parameters of a checkpoint by name, without that of a wrapper."""
+    found = torch.load(path, map_location="cpu", weights_only=False)["state_dict"]
+    return {key.removeprefix("module."): value for key, value in found.items()}

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-from mmengine.runner import Runner
-
 from mmseg_maskformer.engine.launch import (
     add_common_arguments,
+    build_runner,
     enable_amp,
     enable_auto_scale_lr,
     leave_processes,
@@ -22,7 +21,11 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Train a model")
     parser.add_argument("config", help="config file")
     parser.add_argument(
-        "--resume", action="store_true", help="go on from the newest checkpoint"
+        "--resume",
+        nargs="?",
+        const=True,
+        metavar="CHECKPOINT",
+        help="go on from a checkpoint, by default the newest of the work directory",
     )
     parser.add_argument(
         "--iterations", type=int, help="length of the training, learning rate included"
@@ -46,9 +49,9 @@ def main() -> None:
         enable_amp(config)
     if args.auto_scale_lr:
         enable_auto_scale_lr(config)
-    if args.resume or config.get("resume"):
-        resume(config)
-    Runner.from_cfg(config).train()
+    if asked := args.resume or config.get("resume"):
+        resume(config, None if asked is True else asked)
+    build_runner(config).train()
     leave_processes()
 
 

@@ -1,11 +1,14 @@
 """The hosts' protocols on top of the core: one module per host.
 
-What the parts that know no host have to say goes to the log of the run.
+What the parts that know no host have to say goes to the log of the run, and a run of a
+model is checked.
 """
 
 import logging
 
 from mmengine.logging import print_log
+
+import mmseg_maskformer.checks  # noqa: F401  (adds them to every run)
 
 
 class _HostLog(logging.Handler):

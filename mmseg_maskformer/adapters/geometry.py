@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -62,3 +63,26 @@ def unflipped(maps: Tensor, meta: dict) -> Tensor:
 def unflipped_map(scores: ScoreMap, meta: dict) -> ScoreMap:
     """The same of a score map."""
     return Flipped(scores, meta["flip_direction"]) if meta.get("flip") else scores
+
+
+def check_padding(preprocessor: Any) -> None:
+    """Refuse MMSegmentation's preprocessor where it would pad in two ways at once.
+
+    Raises:
+        ValueError: It has both ``size`` and ``size_divisor``, in training or in
+            ``test_cfg``, or a ``test_cfg`` with neither.
+    """
+    keys = ("size", "size_divisor")
+    trained = [getattr(preprocessor, key, None) for key in keys]
+    places = {"data_preprocessor": trained}
+    if test_cfg := getattr(preprocessor, "test_cfg", None):
+        places["data_preprocessor.test_cfg"] = [test_cfg.get(key) for key in keys]
+    for place, (size, divisor) in places.items():
+        both = size is not None and divisor is not None
+        neither = size is None and divisor is None
+        if both or (neither and place != "data_preprocessor"):
+            raise ValueError(
+                f"{place} has size={size} and size_divisor={divisor}; the host pads to "
+                "the first or to a multiple of the second, so set one of them and the "
+                "other to None (a child config inherits what its base sets)."
+            )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import torch
 from mmengine.model import BaseModule
-from torch import Tensor
+from torch import Tensor, nn
 
 from mmseg_maskformer.core.criterion import SetCriterion
 from mmseg_maskformer.core.pixel_criterion import PixelCriterion
@@ -52,6 +52,7 @@ class PredictionHead(BaseModule):
         self.num_classes = num_classes
         self.mask_padding = mask_padding
         self.criterion: SetCriterion | PixelCriterion = build_part(criterion)
+        self.criterion.check_classes(num_classes)
         self.network = build_network(
             in_channels=in_channels,
             num_classes=num_classes,
@@ -77,17 +78,32 @@ class PredictionHead(BaseModule):
         Raises:
             ValueError: The maps have other widths than ``in_channels``.
         """
-        widths = [x.shape[1] for x in inputs]
-        if widths != self.in_channels:
-            raise ValueError(
-                f"The backbone gives maps of widths {widths}, but the head has "
-                f"in_channels={self.in_channels}; set it to the former."
-            )
+        self.check_widths(inputs)
         blocked = None
         if self.mask_padding and batch_img_metas is not None:
             size = size or input_size(batch_img_metas[0], inputs[0].shape[-2:])
             blocked = padding_mask(batch_img_metas, size, inputs[-1])
         return self.network(inputs, blocked)
+
+    def check_widths(self, inputs: Sequence[Tensor]) -> None:
+        """Compare the backbone's maps with ``in_channels``.
+
+        Raises:
+            ValueError: They have other widths, or channels last.
+        """
+        widths = [x.shape[1] for x in inputs]
+        if widths == self.in_channels:
+            return
+        if [x.shape[-1] for x in inputs] == self.in_channels:
+            raise ValueError(
+                f"The backbone gives maps (B, h, w, C), widths {self.in_channels} "
+                "last; set model.type to mmseg_maskformer.MaskFormerSegmentor, which "
+                "puts them first."
+            )
+        raise ValueError(
+            f"The backbone gives maps of widths {widths}, but the head has "
+            f"in_channels={self.in_channels}; set it to the former."
+        )
 
     def answer(
         self,
@@ -111,11 +127,28 @@ class PredictionHead(BaseModule):
         return predictions.answer(layer)
 
 
-def fast_layout(images: Tensor) -> Tensor:
-    """Images (B, C, H, W) as a backbone takes them best: channels last on the CPU.
+def network_input(images: Tensor, network: nn.Module) -> Tensor:
+    """Images (B, C, H, W) as a network takes them best.
 
-    That is a tenth off a training step there.
+    In the precision of its weights, which ``half()`` or ``bfloat16()`` may have
+    lowered, and channels last on the CPU: that is a tenth off a training step there.
     """
+    weight = next((x for x in network.parameters() if x.is_floating_point()), images)
+    images = images.to(weight.dtype)
     if images.device.type != "cpu":
         return images
     return images.contiguous(memory_format=torch.channels_last)
+
+
+def channels_first(maps: Sequence[Tensor], widths: Sequence[int]) -> list[Tensor]:
+    """Maps (B, C, h, w) of a backbone that may give (B, h, w, C), as timm's Swin.
+
+    Args:
+        maps: of all levels, in one layout.
+        widths: C of each level.
+    """
+    pairs = list(zip(maps, widths, strict=False))
+    first = all(x.shape[1] == width for x, width in pairs)
+    if first or any(x.shape[-1] != width for x, width in pairs):
+        return list(maps)  # as it should be, or wrong in another way
+    return [x.movedim(-1, 1) for x in maps]

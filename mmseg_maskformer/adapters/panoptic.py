@@ -37,8 +37,9 @@ from mmseg_maskformer.core.score_maps import (
 from mmseg_maskformer.core.structures import Predictions, map_size
 from mmseg_maskformer.core.uncertainty import semantic_maps
 
+from .batches import size_by_size
 from .geometry import unflipped_map
-from .head import PredictionHead, fast_layout
+from .head import PredictionHead, channels_first, network_input
 from .images import check_settings, watch_images
 from .options import check_choice, check_layer, check_share, check_switch
 from .segment_targets import segment_targets
@@ -130,7 +131,8 @@ class MaskFormerDetector(BaseDetector):
     def extract_feat(self, batch_inputs: Tensor) -> Sequence[Tensor]:
         """Backbone maps of (B, C, H, W), fine to coarse."""
         check_weights(self)
-        return self.backbone(fast_layout(batch_inputs))
+        maps = self.backbone(network_input(batch_inputs, self.backbone))
+        return channels_first(maps, self.decode_head.in_channels)
 
     def loss(
         self, batch_inputs: Tensor, batch_data_samples: list[DetDataSample]
@@ -147,6 +149,14 @@ class MaskFormerDetector(BaseDetector):
         # afterwards: what waits for the GPU here does so while the network runs
         targets = segment_targets(batch_data_samples, size, *numbers)
         return self.decode_head.criterion(predictions, targets)
+
+    def test_step(self, data: dict) -> list[DetDataSample]:
+        """Predict a batch of a loader, whose images may differ in size."""
+        return size_by_size(super().test_step, data)
+
+    def val_step(self, data: dict) -> list[DetDataSample]:
+        """The same in the evaluation that comes with a training."""
+        return size_by_size(super().val_step, data)
 
     def predict(
         self,

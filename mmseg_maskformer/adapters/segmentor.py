@@ -10,6 +10,7 @@ from mmengine.structures import PixelData
 from mmseg.models.segmentors import EncoderDecoder
 from mmseg.structures import SegDataSample
 from torch import Tensor
+from torch.nn import ModuleList
 
 from mmseg_maskformer.checkpoints.fit import check_weights
 from mmseg_maskformer.checkpoints.loading import watch_loading
@@ -25,8 +26,9 @@ from mmseg_maskformer.core.sliding import SlidingWindows
 from mmseg_maskformer.core.structures import Answer, map_size
 from mmseg_maskformer.core.uncertainty import semantic_maps
 
-from .geometry import unflipped_map
-from .head import fast_layout
+from .batches import size_by_size
+from .geometry import check_padding, unflipped_map
+from .head import channels_first, network_input
 from .images import check_settings, watch_images
 from .options import PredictionOptions
 from .semantic import MaskFormerHead, image_frame
@@ -59,6 +61,8 @@ class MaskFormerSegmentor(EncoderDecoder):
         watch_loading(self)
         watch_images(self)
         self.prediction_options()
+        self._check_auxiliary()
+        check_padding(self.data_preprocessor)
         void = getattr(self.data_preprocessor, "seg_pad_val", None)
         if void is not None and not self.decode_head.is_void(void):
             raise ValueError(
@@ -66,6 +70,20 @@ class MaskFormerSegmentor(EncoderDecoder):
                 f"num_classes={self.num_classes}; set it, and pad_val of a Pad "
                 f"transform, to ignore_index={self.decode_head.ignore_index}."
             )
+
+    def _check_auxiliary(self) -> None:
+        """Refuse auxiliary heads that know other labels than the decode head."""
+        heads = getattr(self, "auxiliary_head", None) or []
+        for head in heads if isinstance(heads, ModuleList) else [heads]:
+            for key in ("num_classes", "ignore_index"):
+                wanted = getattr(self.decode_head, key)
+                found = getattr(head, key, wanted)
+                if found != wanted:
+                    raise ValueError(
+                        f"auxiliary_head ({type(head).__name__}) has {key}={found}, "
+                        f"but decode_head {wanted}. Write model=dict(auxiliary_head="
+                        f"dict({key}={wanted}))."
+                    )
 
     def prediction_options(self) -> PredictionOptions:
         """What ``test_cfg`` says now.
@@ -84,7 +102,16 @@ class MaskFormerSegmentor(EncoderDecoder):
     def extract_feat(self, inputs: Tensor) -> list[Tensor]:
         """Backbone maps of (B, C, H, W), fine to coarse."""
         check_weights(self)
-        return super().extract_feat(fast_layout(inputs))
+        maps = super().extract_feat(network_input(inputs, self.backbone))
+        return channels_first(maps, self.decode_head.in_channels)
+
+    def test_step(self, data: dict) -> list[SegDataSample]:
+        """Predict a batch of a loader, whose images may differ in size."""
+        return size_by_size(super().test_step, data)
+
+    def val_step(self, data: dict) -> list[SegDataSample]:
+        """The same in the evaluation that comes with a training."""
+        return size_by_size(super().val_step, data)
 
     def predict(
         self, inputs: Tensor, data_samples: list[SegDataSample] | None = None

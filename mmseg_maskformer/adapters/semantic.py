@@ -82,6 +82,7 @@ class MaskFormerHead(PredictionHead):
                 or has not the size of its image.
         """
         check_weights(self)
+        self.check_widths(inputs)
         metas = [sample.metainfo for sample in batch_data_samples]
         labels = _label_maps(batch_data_samples, inputs[0].shape[-2:])
         predictions = self(inputs, metas, map_size(labels))

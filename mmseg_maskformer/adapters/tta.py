@@ -10,6 +10,8 @@ from mmengine.structures import BaseDataElement
 
 from mmseg_maskformer.core.score_maps import MeanScores, ScoreMap
 
+from .batches import size_by_size
+
 View = tuple[BaseDataElement, ScoreMap]
 
 
@@ -52,7 +54,7 @@ class MaskFormerTTA(BaseTTAModel):
             view's pipeline loaded, the label map above all.
         """
         views = [
-            self._scored(dict(inputs=inputs, data_samples=samples))
+            size_by_size(self._scored, dict(inputs=inputs, data_samples=samples))
             for inputs, samples in zip(
                 data["inputs"], data["data_samples"], strict=True
             )

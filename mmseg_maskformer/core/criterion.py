@@ -10,8 +10,9 @@ from torch import Tensor, nn
 
 from .assigners import HungarianAssigner, Match
 from .box_losses import BoxLoss
+from .classification import ClassificationLoss, check_class_weights
 from .fixed_assigner import FixedAssigner
-from .losses import ClassificationLoss, DiceLoss, FocalMaskLoss, MaskLoss, mask_losses
+from .losses import DiceLoss, FocalMaskLoss, MaskLoss, mask_losses
 from .structures import Predictions, SegmentTargets, loss_name
 
 
@@ -61,6 +62,11 @@ class SetCriterion(nn.Module):
     def with_boxes(self) -> bool:
         """Whether the network needs a box head."""
         return bool(self._box_losses())
+
+    def check_classes(self, num_classes: int) -> None:
+        """Raise a ValueError if it has numbers for classes, and not for as many."""
+        weights = getattr(self.loss_cls, "class_weight", None)
+        check_class_weights(weights, num_classes, "loss_cls.class_weight")
 
     def forward(
         self, predictions: Predictions, targets: Sequence[SegmentTargets]

@@ -1,4 +1,4 @@
-"""Losses of mask classification (paper section 3.3, appendix A).
+"""Losses of masks (paper section 3.3, appendix A).
 
 A mask loss is a formula, not an autograd graph: it returns its value and its
 gradient with respect to the full-resolution logits, and :func:`mask_losses` streams
@@ -14,12 +14,11 @@ from functools import cached_property
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from .layers import check_not_negative, check_positive, softplus
-from .match_costs import BCECost, ClassificationCost, DiceCost, FocalCost, MatchCost
+from .match_costs import BCECost, DiceCost, FocalCost, MatchCost
 from .resize import resize, resize_transposed
 from .structures import SegmentTargets, at_least_float32, map_size
 
@@ -263,47 +262,3 @@ def _chunks(
                 resize(logits[rows, layers], targets.size), target, valid
             )
             yield rows, layers, signed
-
-
-class ClassificationLoss(nn.Module):
-    """Cross-entropy over the queries with a smaller weight for "no object".
-
-    Args:
-        weight: factor in the total loss and in the matching cost.
-        no_object_weight: weight of queries that match nothing; a number.
-    """
-
-    def __init__(self, weight: float = 1.0, no_object_weight: float = 0.1) -> None:
-        super().__init__()
-        if not isinstance(no_object_weight, (int, float)) or no_object_weight < 0:
-            raise ValueError(
-                "no_object_weight must be one number >= 0 (the weight of queries that "
-                f"match nothing; 0.1 in the paper), got {no_object_weight!r}."
-            )
-        check_not_negative(weight=weight)
-        self.weight = weight
-        self.no_object_weight = no_object_weight
-
-    def forward(self, class_logits: Tensor, labels: Tensor) -> Tensor:
-        """Weighted mean of the losses of each layer.
-
-        Args:
-            class_logits: (L, B, Q, K + 1).
-            labels: (L, B, Q) in 0..K; K is "no object".
-
-        Returns:
-            (L,) unweighted losses, each sum(w nll) / sum(w).
-        """
-        no_object = class_logits.shape[-1] - 1
-        nll = F.cross_entropy(
-            at_least_float32(class_logits).flatten(0, 2),
-            labels.flatten(),
-            reduction="none",
-        ).view(labels.shape)
-        weights = torch.where(labels == no_object, self.no_object_weight, 1.0)
-        total = (nll * weights).sum(dim=(1, 2))
-        return total / weights.sum(dim=(1, 2)).clamp(min=1e-12)
-
-    def match_cost(self) -> ClassificationCost:
-        """The matching cost with the same weight."""
-        return ClassificationCost(weight=self.weight)

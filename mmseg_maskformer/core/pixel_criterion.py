@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from .bands import tile_size
+from .classification import check_class_weights, class_weights
 from .layers import check_not_negative
 from .losses import MaskLoss, mask_losses
 from .resize import resize_rows, resize_rows_transposed
@@ -33,6 +34,8 @@ class PixelCriterion(nn.Module):
         weight: of the cross-entropy.
         loss_mask: of the class masks, per pixel; None for none.
         loss_dice: of the class masks, per region; None for none.
+        class_weight: K weights, of the pixels of each class in the cross-entropy,
+            which becomes sum(w nll) / sum(w); by default 1 each.
 
     Raises:
         ValueError: There is no loss at all.
@@ -40,12 +43,14 @@ class PixelCriterion(nn.Module):
 
     per_pixel = True
     with_boxes = False
+    class_weight: Tensor | None
 
     def __init__(
         self,
         weight: float = 1.0,
         loss_mask: MaskLoss | None = None,
         loss_dice: MaskLoss | None = None,
+        class_weight: Sequence[float] | None = None,
     ) -> None:
         super().__init__()
         check_not_negative(weight=weight)
@@ -57,6 +62,11 @@ class PixelCriterion(nn.Module):
         self.weight = weight
         self.loss_mask = loss_mask
         self.loss_dice = loss_dice
+        self.register_buffer("class_weight", class_weights(class_weight), False)
+
+    def check_classes(self, num_classes: int) -> None:
+        """Raise a ValueError if it has numbers for classes, and not for as many."""
+        check_class_weights(self.class_weight, num_classes, "criterion.class_weight")
 
     def forward(
         self, predictions: PixelPredictions, targets: Sequence[SegmentTargets]
@@ -81,7 +91,9 @@ class PixelCriterion(nn.Module):
         """Weighted losses of one layer, logits (B, K, h, w)."""
         terms = {}
         if self.weight:
-            terms["loss_ce"] = self.weight * pixel_cross_entropy(logits, label_maps)
+            terms["loss_ce"] = self.weight * pixel_cross_entropy(
+                logits, label_maps, class_weight=self.class_weight
+            )
         named = {"loss_mask": self.loss_mask, "loss_dice": self.loss_dice}
         parts = {name: part for name, part in named.items() if part is not None}
         if parts:
@@ -92,7 +104,10 @@ class PixelCriterion(nn.Module):
 
 
 def pixel_cross_entropy(
-    logits: Tensor, label_maps: Tensor, tile: int | None = None
+    logits: Tensor,
+    label_maps: Tensor,
+    tile: int | None = None,
+    class_weight: Tensor | None = None,
 ) -> Tensor:
     """Mean cross-entropy over the pixels that have a label; 0 where none has.
 
@@ -102,11 +117,17 @@ def pixel_cross_entropy(
         logits: (B, K, h, w).
         label_maps: (B, H, W), -1 where a pixel has no label.
         tile: elements upsampled at a time, at least a row; default by device.
+        class_weight: (K,) weights of the pixels of each class; None for 1 each.
     """
     tile = tile or tile_size(logits.device)
+    if class_weight is None:
+        table, norm = None, (label_maps >= 0).sum().clamp(min=1)
+    else:
+        table = torch.cat([class_weight.to(logits), logits.new_zeros(1)])  # [-1] is 0
+        norm = table[label_maps].sum(dtype=torch.float64).clamp(min=1e-12)
     with torch.autocast(device_type=logits.device.type, enabled=False):
-        total = _StreamedCrossEntropy.apply(logits, label_maps, tile)
-    return total / (label_maps >= 0).sum().clamp(min=1)
+        total = _StreamedCrossEntropy.apply(logits, label_maps, tile, table)
+    return total / norm.to(total)
 
 
 def _class_mask_losses(
@@ -128,8 +149,14 @@ class _StreamedCrossEntropy(torch.autograd.Function):
     """Forward computes the sum and its stride-4 gradient; backward scales."""
 
     @staticmethod
-    def forward(ctx: Any, logits: Tensor, label_maps: Tensor, tile: int) -> Tensor:
-        """The sum of the cross-entropies of all pixels."""
+    def forward(
+        ctx: Any,
+        logits: Tensor,
+        label_maps: Tensor,
+        tile: int,
+        table: Tensor | None,
+    ) -> Tensor:
+        """The weighted sum of the cross-entropies of all pixels."""
         total = logits.new_zeros(())
         grads = torch.zeros_like(logits) if ctx.needs_input_grad[0] else None
         size, grid = map_size(label_maps), map_size(logits)
@@ -138,7 +165,7 @@ class _StreamedCrossEntropy(torch.autograd.Function):
             for start in range(0, size[0], step):
                 rows = (start, min(start + step, size[0]))
                 band = resize_rows(logits[image], size, rows)
-                value, grad = _cross_entropy(band, labels[slice(*rows)])
+                value, grad = _cross_entropy(band, labels[slice(*rows)], table)
                 total += value
                 if grads is not None:
                     grads[image] += resize_rows_transposed(grad, grid, size, rows)
@@ -150,12 +177,20 @@ class _StreamedCrossEntropy(torch.autograd.Function):
     def backward(ctx: Any, grad_total: Tensor) -> tuple[Tensor | None, ...]:
         """Gradient by the logits, (B, K, h, w)."""
         (grads,) = ctx.saved_tensors
-        return grad_total * grads, None, None
+        return grad_total * grads, None, None, None
 
 
-def _cross_entropy(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-    """Sum over pixels, and its gradient; logits (K, rows, W), labels (rows, W)."""
-    valid = labels >= 0
+def _cross_entropy(
+    logits: Tensor, labels: Tensor, table: Tensor | None
+) -> tuple[Tensor, Tensor]:
+    """Weighted sum over pixels, and its gradient.
+
+    Args:
+        logits: (K, rows, W).
+        labels: (rows, W), -1 for none.
+        table: (K + 1,) weights by label, the last of none; None for 1 each.
+    """
+    weight = labels >= 0 if table is None else table[labels]
     place = labels.clamp(min=0)[None]
     largest = logits.amax(dim=0, keepdim=True)
     chosen = logits.gather(0, place)
@@ -163,4 +198,4 @@ def _cross_entropy(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     norm = exp.sum(dim=0, keepdim=True)
     nll = norm.log() + largest - chosen
     grad = exp.div_(norm).scatter_add_(0, place, torch.full_like(nll, -1))
-    return (nll[0] * valid).sum(), grad.mul_(valid)
+    return (nll[0] * weight).sum(), grad.mul_(weight)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from mmdet.structures.mask import BitmapMasks
@@ -23,6 +25,11 @@ class MasksOfMap(BitmapMasks):
     def __init__(self, numbers: np.ndarray, ids: np.ndarray) -> None:
         self.numbers, self.ids = numbers, ids
         self.height, self.width = numbers.shape
+
+    @classmethod
+    def cat(cls, masks: Sequence[BitmapMasks]) -> BitmapMasks:
+        """Masks of the host's own, one after the other."""
+        return BitmapMasks.cat(masks)
 
     @property
     def masks(self) -> np.ndarray:

@@ -34,6 +34,7 @@ _PIXELS = 2e7  # and channels: a transform that makes large images has fewer
 # Shares of pixels that must fit. As far as tried they are 1.0, or 0.85 and less; in
 # evaluation down to 0.98 for images that are shrunk to 24 x 32.
 _ENOUGH, _ENOUGH_EVALUATED = 0.9, 0.95
+_SMALLEST = 16  # side of a shrunk image that still tells where its pixels were
 
 
 class MisplacedError(Exception):
@@ -242,6 +243,8 @@ class Trial:
         if image is None:
             return
         height, width = found["img_shape"][:2]
+        if min(height, width) < _SMALLEST:
+            return
         shown = image[:height, :width]
         if unflips and found.get("flip"):
             axes = dict(horizontal=[1], vertical=[0], diagonal=[0, 1])

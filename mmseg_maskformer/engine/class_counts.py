@@ -19,8 +19,9 @@ class CheckClassesHook(Hook):
 
     A panoptic model (``num_things_classes``) has as many things and as much stuff; all
     classes of a data set that does not tell them apart are things. The last head of a
-    segmentor has as many ``num_classes``, if more than one. Data sets without
-    ``metainfo["classes"]`` are left alone in training, and other models.
+    segmentor and its auxiliary heads have as many ``num_classes``, if more than one.
+    Data sets without ``metainfo["classes"]`` are left alone in training, and other
+    models.
 
     Raises:
         ValueError: The numbers differ, in training or in evaluation, a pipeline would
@@ -105,16 +106,27 @@ def _check_panoptic(model: Any, dataset: Any, metainfo: dict, split: str) -> Non
 
 
 def _check_semantic(model: Any, dataset: Any, metainfo: dict, split: str) -> None:
-    heads = model.decode_head
-    head = heads[-1] if isinstance(heads, ModuleList) else heads
-    given = getattr(head, "num_classes", 1)  # 1: of depths, or foreground alone
+    heads = {"decode_head": _listed(model.decode_head)[-1]}
+    auxiliary = _listed(getattr(model, "auxiliary_head", None))
+    for index, head in enumerate(auxiliary):
+        name = "auxiliary_head" if len(auxiliary) == 1 else f"auxiliary_head[{index}]"
+        heads[name] = head
     classes = len(metainfo["classes"])
-    if given not in (1, classes):
-        raise ValueError(
-            f"decode_head has num_classes={given}, but metainfo of the {split} data "
-            f"set {_name(dataset)} has {classes} classes. Write model=dict("
-            f"decode_head=dict(num_classes={classes})), or correct classes of metainfo."
-        )
+    for name, head in heads.items():
+        given = getattr(head, "num_classes", 1)  # 1: of depths, or foreground alone
+        if given not in (1, classes):
+            raise ValueError(
+                f"{name} has num_classes={given}, but metainfo of the {split} data set "
+                f"{_name(dataset)} has {classes} classes. Write model=dict("
+                f"{name}=dict(num_classes={classes})), or correct classes of metainfo."
+            )
+
+
+def _listed(heads: Any) -> list[Any]:
+    """One head, several or none, as a list."""
+    if heads is None:
+        return []
+    return list(heads) if isinstance(heads, ModuleList | list | tuple) else [heads]
 
 
 def _name(dataset: Any) -> str:

@@ -1,4 +1,4 @@
-"""The label maps that an evaluation compares with, before they are."""
+"""The label maps that an evaluation compares with, before they are, and its void."""
 
 from __future__ import annotations
 
@@ -15,12 +15,26 @@ class CheckLabelsHook(Hook):
     """Stops an evaluation by label maps that hold neither classes nor void.
 
     The hosts' metrics would count such pixels as wrong without a word. Void is what
-    the metrics have as ``ignore_index``; metrics without it, data sets without
-    ``metainfo["classes"]`` and samples without a semantic label map are left alone.
+    the metrics have as ``ignore_index``, which must be no class; metrics without it,
+    data sets without ``metainfo["classes"]`` and samples without a semantic label map
+    are left alone.
 
     Raises:
-        ValueError: A label is neither.
+        ValueError: A label is neither, or a class is void.
     """
+
+    def before_train(self, runner: Runner) -> None:
+        """Check the metrics of the evaluation that comes with the training."""
+        if runner.val_loop is not None:
+            self.before_val(runner)
+
+    def before_val(self, runner: Runner) -> None:
+        """Check the metrics of evaluation."""
+        _check_metrics(runner.val_loop.evaluator, "val")
+
+    def before_test(self, runner: Runner) -> None:
+        """Check the metrics of the test."""
+        _check_metrics(runner.test_loop.evaluator, "test")
 
     def before_val_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None
@@ -35,9 +49,31 @@ class CheckLabelsHook(Hook):
         _check(data_batch, runner.test_loop.evaluator)
 
 
+def _check_metrics(evaluator: Any, split: str) -> None:
+    """Refuse a metric that does not count the pixels of a class."""
+    classes = (evaluator.dataset_meta or {}).get("classes") or ()
+    for metric in evaluator.metrics:
+        void = _void(metric)
+        if isinstance(void, int) and 0 <= void < len(classes):
+            free = 255 if len(classes) <= 255 else 65535
+            raise ValueError(
+                f"{split}_evaluator has {type(metric).__name__} with ignore_index="
+                f"{void}, which is class {classes[void]!r} of the {len(classes)} "
+                "classes: its pixels would not count. Set ignore_index of the metric "
+                f"to the label of void pixels, for example {free}; "
+                "reduce_zero_label=True of the data set makes label 0 void."
+            )
+
+
+def _void(metric: Any) -> int | None:
+    """The label that a metric leaves out; of mmdet's SemSegMetric it is fixed."""
+    fixed = 255 if type(metric).__name__ == "SemSegMetric" else None
+    return getattr(metric, "ignore_index", fixed)
+
+
 def _check(data_batch: Any, evaluator: Any) -> None:
     num_classes = len((evaluator.dataset_meta or {}).get("classes") or ())
-    voids = {getattr(metric, "ignore_index", None) for metric in evaluator.metrics}
+    voids = {_void(metric) for metric in evaluator.metrics}
     if not num_classes or voids == {None}:
         return
     samples = data_batch.get("data_samples") if isinstance(data_batch, dict) else None

@@ -63,8 +63,8 @@ class CheckLossHook(Hook):
         found = self._first_wrong()
         if found:
             raise _error(found)
-        for name, weight in checkpoint["state_dict"].items():
-            if weight.is_floating_point() and not weight.isfinite().all():
+        for name, weight in checkpoint.get("state_dict", {}).items():
+            if not all(map(_is_finite, _parts(weight))):
                 raise FloatingPointError(
                     f"{name} is not finite after iteration {runner.iter + 1}, though "
                     f"the losses before were. No checkpoint is written. {_REMEDY}"
@@ -80,6 +80,17 @@ class CheckLossHook(Hook):
             return None
         first = seen[int(wrong[0])]
         return first.iteration, first.loss.item(), first.images
+
+
+def _parts(weight: Any) -> list[Tensor]:
+    """What this process holds of a weight that may be sharded."""
+    if hasattr(weight, "local_shards"):
+        return [shard.tensor for shard in weight.local_shards()]
+    return [weight]
+
+
+def _is_finite(tensor: Tensor) -> bool:
+    return not tensor.is_floating_point() or bool(tensor.isfinite().all())
 
 
 _REMEDY = (

@@ -11,8 +11,8 @@ import torch
 from mmengine.config import Config
 from mmengine.device import get_device
 from mmengine.model import revert_sync_batchnorm
-from mmengine.registry import MODELS, init_default_scope
-from mmengine.runner import Runner, load_checkpoint
+from mmengine.registry import MODELS, RUNNERS, init_default_scope
+from mmengine.runner import FlexibleRunner, Runner, load_checkpoint
 
 from mmseg_maskformer.checkpoints.loading import require_fit
 
@@ -182,6 +182,38 @@ def enable_auto_scale_lr(config: Config) -> None:
     config.auto_scale_lr.enable = True
 
 
+def build_runner(config: Config) -> Runner | FlexibleRunner:
+    """The runner that trains a config: mmengine's, or that of ``runner_type``.
+
+    Raises:
+        SystemExit: There is no such runner, or it does not read ``strategy``, or the
+            optimizer's wrapper is none for it.
+    """
+    kind, strategy = config.get("runner_type", "Runner"), config.get("strategy")
+    if RUNNERS.get(kind) is None:
+        raise SystemExit(
+            f"{config.filename} has runner_type={kind!r}, which is not registered; "
+            "mmengine has Runner and FlexibleRunner."
+        )
+    if strategy and kind == "Runner":
+        raise SystemExit(
+            f"{config.filename} has strategy={dict(strategy)}, which mmengine's Runner "
+            "does not read; set runner_type='FlexibleRunner', or leave strategy out."
+        )
+    name = strategy["type"] if strategy else ""
+    if name == "FSDPStrategy":
+        strategy["type"] = "mmseg_maskformer.FSDPStrategy"
+    given = (config.get("optim_wrapper") or {}).get("type", "OptimWrapper")
+    if name == "DeepSpeedStrategy" and given != "DeepSpeedOptimWrapper":
+        raise SystemExit(
+            f"{config.filename} has optim_wrapper.type={given!r}, past which DeepSpeed "
+            "would not see a gradient; set optim_wrapper=dict(_delete_=True, "
+            "type='DeepSpeedOptimWrapper', optimizer=...), and gradient_clipping of "
+            "strategy instead of clip_grad."
+        )
+    return RUNNERS.build(config)
+
+
 def leave_processes() -> None:
     """Part from the other processes; gloo may abort at exit otherwise."""
     if torch.distributed.is_available() and torch.distributed.is_initialized():
@@ -193,10 +225,20 @@ def _use_cpu_processes(config: Config) -> None:
     if config.launcher == "pytorch" and not torch.distributed.is_initialized():
         torch.distributed.init_process_group("gloo")
     config.env_cfg.dist_cfg.backend = "gloo"
-    config.model_wrapper_cfg = {
+    data_parallel = {
         "type": "MMDistributedDataParallel",
         "broadcast_buffers": False,
         "find_unused_parameters": config.get("find_unused_parameters", False),
-        **config.get("model_wrapper_cfg", {}),
-        "device_ids": None,
     }
+    given = config.get("model_wrapper_cfg", {})
+    config.model_wrapper_cfg = {**data_parallel, **given, "device_ids": None}
+    if config.get("runner_type") != "FlexibleRunner":
+        return
+    if not config.get("strategy"):
+        config.strategy = dict(type="DDPStrategy")
+    strategy = config.strategy
+    given = strategy.get("model_wrapper") or {}
+    if strategy.type == "DDPStrategy":
+        strategy.model_wrapper = {**data_parallel, **given, "device_ids": None}
+    elif strategy.type.endswith("FSDPStrategy"):
+        strategy.model_wrapper = {**given, "device_id": "cpu"}

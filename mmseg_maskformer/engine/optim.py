@@ -70,6 +70,12 @@ class ModulewiseOptimWrapperConstructor(DefaultOptimWrapperConstructor):
             )
         groups: dict[tuple[float, float], list[nn.Parameter]] = {}
         for name, owner, parameter in _trainable_parameters(module):
+            if name.endswith("_flat_param"):
+                raise ValueError(
+                    "FSDP has joined parameters that train with different settings; "
+                    "leave use_orig_params out of strategy.model_wrapper, or set it "
+                    "to True."
+                )
             in_backbone = name.startswith("backbone.")
             lr = self.base_lr * (self.backbone_lr_mult if in_backbone else 1)
             decay = self.base_wd if _is_decayed(owner, name) else 0.0

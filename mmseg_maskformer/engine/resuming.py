@@ -13,36 +13,67 @@ from mmseg_maskformer.checkpoints.loading import register_schemes
 from .schedule import check_resumed_length
 
 
-def resume(config: Config) -> None:
-    """Let a training go on from the newest checkpoint of its folder, if there is one.
+def resume(config: Config, checkpoint: str | None = None) -> None:
+    """Let a training go on from a checkpoint.
 
     It takes the place of ``load_from``, which the runner would resume instead. Without
-    one the config stays as it is: training begins, with the weights of ``load_from``.
+    a newest one the config stays as it is: training begins, with the weights of
+    ``load_from``.
 
     Args:
         config: changed in place.
+        checkpoint: to go on from; None for the newest of ``work_dir``.
 
     Raises:
-        SystemExit: The newest checkpoint is not where it was written, or the training
+        SystemExit: The checkpoint is not there or holds no training, or the training
             has another length, see ``check_resumed_length``.
     """
-    folder = Path(config.work_dir)
+    register_schemes()
+    found = _newest(config.work_dir) if checkpoint is None else _given(checkpoint)
+    if found is None:
+        print(f"Nothing to resume: {config.work_dir} has no checkpoint yet.")
+        config.resume = bool(config.get("resume"))
+        return
+    if not Path(found).is_dir():  # DeepSpeed's, which it checks itself
+        # The file of a config beside it may come from a test since then.
+        written = CheckpointLoader.load_checkpoint(found, "cpu", logger="silent")
+        meta = written.get("meta", {})
+        if checkpoint and not {"optimizer", "meta"} <= set(written):
+            raise SystemExit(
+                f"--resume {found}: the file holds weights and no state of a training. "
+                f"To begin a training with them: --cfg-options load_from={found}"
+            )
+        if text := meta.get("cfg"):
+            check_resumed_length(config, Config.fromstring(text, ".py"))
+    config.load_from, config.resume = found, True
+
+
+def _given(checkpoint: str) -> str:
+    """A checkpoint named by the user, which must be there."""
+    if "://" in checkpoint or Path(checkpoint).is_file():
+        return checkpoint
+    if any(Path(checkpoint).glob("*_states.pt")):  # of DeepSpeed
+        return checkpoint
+    what = "is a folder" if Path(checkpoint).is_dir() else "is not there"
+    raise SystemExit(
+        f"--resume {checkpoint}: it {what}. Name a checkpoint, for example "
+        "work_dirs/NAME/iter_1000.pth, or none for the newest of --work-dir."
+    )
+
+
+def _newest(work_dir: str) -> str | None:
+    """The newest checkpoint of a training, None if it has none yet."""
+    folder = Path(work_dir)
     note = folder / "last_checkpoint"
     if not note.is_file():
-        print(f"Nothing to resume: {folder} has no checkpoint yet.")
-        return
+        return None
     newest = str(newest_checkpoint(folder) or note.read_text().strip())
     if not fileio.exists(newest):  # the hook may write elsewhere, by its out_dir
         raise SystemExit(
             f"{note} names {newest}, which is not there. Put it back, write another "
             "checkpoint's path into that file, or train anew in another --work-dir."
         )
-    # The file of a config beside the checkpoints may come from a test since then.
-    register_schemes()
-    written = CheckpointLoader.load_checkpoint(newest, "cpu", logger="silent")
-    if text := written.get("meta", {}).get("cfg"):
-        check_resumed_length(config, Config.fromstring(text, ".py"))
-    config.load_from, config.resume = newest, True
+    return newest
 
 
 def newest_checkpoint(folder: Path) -> Path | None:
@@ -51,4 +82,4 @@ def newest_checkpoint(folder: Path) -> Path | None:
     if not note.is_file():
         return None
     path = folder / Path(note.read_text().strip()).name
-    return path if path.is_file() else None
+    return path if path.exists() else None

@@ -7,8 +7,8 @@ import torch
 
 from mmseg_maskformer.core.assigners import HungarianAssigner
 from mmseg_maskformer.core.box_losses import BoxL1Loss, GIoULoss
+from mmseg_maskformer.core.classification import ClassificationLoss
 from mmseg_maskformer.core.criterion import SetCriterion
-from mmseg_maskformer.core.losses import ClassificationLoss
 from mmseg_maskformer.core.match_costs import BoxL1Cost, ClassificationCost, GIoUCost
 from mmseg_maskformer.core.structures import SegmentTargets
 from tests import cases, reference_variants

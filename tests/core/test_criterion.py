@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 
+from mmseg_maskformer.core.classification import ClassificationLoss
 from mmseg_maskformer.core.criterion import SetCriterion
 from mmseg_maskformer.core.losses import (
     BCEMaskLoss,
-    ClassificationLoss,
     DiceLoss,
     FocalMaskLoss,
 )

@@ -8,9 +8,9 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from mmseg_maskformer.core.classification import ClassificationLoss
 from mmseg_maskformer.core.losses import (
     BCEMaskLoss,
-    ClassificationLoss,
     DiceLoss,
     FocalMaskLoss,
     mask_losses,

@@ -202,14 +202,17 @@ def test_folders_of_label_maps_stand_for_a_file():
         hook().before_train(wrong)
 
 
-def test_configs_of_either_host_have_the_hooks():
-    for leaf in ("demo/maskformer_tiny_scenes", "demo/maskformer_tiny_scenes-panoptic"):
-        hooks = Config.fromfile(CONFIGS / f"{leaf}.py").custom_hooks
-        names = [x.type.rpartition(".")[2] for x in hooks]
-        assert names == [
-            *("CheckClassesHook", "CheckLossHook"),
-            *("CheckLabelsHook", "CheckMetricFilesHook", "SeenLabelsHook"),
-        ]
+def test_auxiliary_heads_have_as_many_classes_too():
+    given = runner(Semantic(3))
+    for right in (Semantic(3), Semantic(3, 1)):
+        given.model.auxiliary_head = right.decode_head
+        hook().before_train(given)
+    given.model.auxiliary_head = Semantic(150).decode_head
+    with pytest.raises(ValueError, match=r"^auxiliary_head has num_classes=150, but"):
+        hook().before_train(given)
+    given.model.auxiliary_head = Semantic(3, 150).decode_head
+    with pytest.raises(ValueError, match=r"^auxiliary_head\[1\] has num_classes=150"):
+        hook().before_train(given)
 
 
 @pytest.mark.mmdet

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
-from mmengine.registry import HOOKS, MODELS, init_default_scope
+from mmengine.registry import HOOKS, METRICS, MODELS, init_default_scope
 from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
 from PIL import Image
@@ -60,6 +60,35 @@ def test_maps_of_mmdet_have_another_name():
 def test_void_of_one_metric_is_no_void_of_another():
     with pytest.raises(ValueError, match="holds the value.s. 255,"):
         check([sample(0, 255)], voids=[255, 65535])
+
+
+@pytest.mark.parametrize(
+    ("metric", "void", "num_classes", "free"),
+    [
+        (dict(type="IoUMetric", ignore_index=0), 0, 3, 255),
+        (dict(type="IoUMetric"), 255, 847, 65535),
+        (dict(type="mmseg_maskformer.PanopticQuality", ignore_index=2), 2, 3, 255),
+        (dict(type="mmseg_maskformer.CalibrationError"), 255, 256, 65535),
+        (dict(type="mmdet.SemSegMetric"), 255, 300, 65535),
+    ],
+)
+def test_a_metric_that_leaves_a_class_out_is_refused(metric, void, num_classes, free):
+    init_default_scope("mmseg")
+    built = METRICS.build(metric)
+    names = [f"c{label}" for label in range(num_classes)]
+    evaluator = SimpleNamespace(metrics=[built], dataset_meta=dict(classes=names))
+    loop = SimpleNamespace(evaluator=evaluator)
+    runner = SimpleNamespace(val_loop=loop, test_loop=loop)
+    hook = HOOKS.build(dict(type="mmseg_maskformer.CheckLabelsHook"))
+    message = (
+        f"with ignore_index={void}, which is class 'c{void}' of the {num_classes} "
+        f"classes: its pixels would not count. Set .* for example {free};"
+    )
+    for look in (hook.before_train, hook.before_val, hook.before_test):
+        with pytest.raises(ValueError, match=message):
+            look(runner)
+    evaluator.dataset_meta = dict(classes=names[:void])
+    hook.before_train(runner)
 
 
 @pytest.mark.parametrize("given", [dict(voids=()), dict(classes=None)])

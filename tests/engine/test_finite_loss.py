@@ -99,6 +99,17 @@ def test_what_is_not_finite_is_not_saved():
         given.before_save_checkpoint(runner, dict(state_dict={}))
 
 
+def test_shards_of_weights_are_looked_at():
+    runner = SimpleNamespace(iter=6, max_iters=9)
+    good, bad = (SimpleNamespace(tensor=torch.tensor([x])) for x in (1.0, torch.nan))
+    for shards in ([good], []):
+        weights = dict(w=SimpleNamespace(local_shards=lambda given=shards: given))
+        hook().before_save_checkpoint(runner, dict(state_dict=weights))
+    weights = dict(w=SimpleNamespace(local_shards=lambda: [good, bad]))
+    with pytest.raises(FloatingPointError, match="w is not finite after iteration 7"):
+        hook().before_save_checkpoint(runner, dict(state_dict=weights))
+
+
 def test_an_interval_of_nothing_is_a_sentence():
     with pytest.raises(ValueError, match="interval=0: give 1 or more"):
         hook(interval=0)
@@ -112,7 +123,9 @@ def test_a_diverged_training_writes_no_checkpoint(tmp_path, interval):
             "work_dir": str(tmp_path),
             "train_cfg.max_iters": 4,
             "default_hooks.checkpoint.interval": 2,
-            "custom_hooks.1.interval": interval,
+            "custom_hooks": [
+                dict(type="mmseg_maskformer.CheckLossHook", interval=interval)
+            ],
             "optim_wrapper.optimizer.lr": 1e30,
             "optim_wrapper.clip_grad": None,
             "param_scheduler": None,

@@ -6,6 +6,7 @@ from argparse import ArgumentParser
 
 import pytest
 from mmengine.config import Config
+from mmengine.runner import FlexibleRunner, Runner
 from torch.nn import Identity
 
 from mmseg_maskformer.engine import launch
@@ -118,3 +119,33 @@ def test_auto_scale_lr():
     assert config.auto_scale_lr.enable is True
     with pytest.raises(SystemExit, match="needs auto_scale_lr"):
         launch.enable_auto_scale_lr(Config({}))
+
+
+def test_the_runner_is_that_of_the_config(monkeypatch):
+    built = []
+    for kind in (Runner, FlexibleRunner):
+        monkeypatch.setattr(kind, "from_cfg", lambda cfg: built.append(cfg) or "runner")
+    strategy = dict(type="DeepSpeedStrategy", zero_optimization=dict(stage=3))
+    wrapper = dict(type="DeepSpeedOptimWrapper")
+    given = dict(runner_type="FlexibleRunner", strategy=strategy, optim_wrapper=wrapper)
+    for settings in ({}, given):
+        assert launch.build_runner(Config(settings)) == "runner"
+    assert built[1].strategy == strategy
+    launch.build_runner(Config(dict(given, strategy=dict(type="FSDPStrategy"))))
+    assert built[2].strategy.type == "mmseg_maskformer.FSDPStrategy"
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (dict(runner_type="FSDP"), "has runner_type='FSDP', which is not registered"),
+        (dict(strategy=dict(type="FSDPStrategy")), "set runner_type='FlexibleRunner'"),
+        (
+            dict(runner_type="FlexibleRunner", strategy=dict(type="DeepSpeedStrategy")),
+            "has optim_wrapper.type='OptimWrapper', past which DeepSpeed would not",
+        ),
+    ],
+)
+def test_what_would_be_ignored_is_a_sentence(settings, message):
+    with pytest.raises(SystemExit, match=message):
+        launch.build_runner(Config(settings))

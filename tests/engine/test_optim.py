@@ -157,3 +157,10 @@ def test_multiplier_without_backbone_is_an_error():
     )
     with pytest.raises(ValueError, match="Linear has no attribute 'backbone'"):
         constructor(nn.Linear(2, 2))
+
+
+def test_settings_that_sharding_has_joined_are_refused():
+    joined = nn.Module()
+    joined.backbone, joined._flat_param = nn.Identity(), nn.Parameter(torch.ones(9))
+    with pytest.raises(ValueError, match="leave use_orig_params out of strategy"):
+        settings(joined, {"backbone_lr_mult": 0.1})

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from mmengine.config import Config
 
+from mmseg_maskformer.engine import launch, resuming
 from mmseg_maskformer.engine.resuming import newest_checkpoint, resume
 from tests.conftest import REPOSITORY
+from tests.scripts import run_script
 from tests.tools.test_demo import run
 
 
@@ -84,6 +88,44 @@ def test_a_checkpoint_without_config_is_resumed(tmp_path):
     given = config(tmp_path, train_cfg=dict(max_iters=200))
     resume(given)
     assert given.resume
+
+
+@pytest.mark.parametrize("newer", [False, True])
+def test_a_given_checkpoint_goes_before_the_newest(tmp_path, newer):
+    if newer:
+        save(wrote(tmp_path, tmp_path / "iter_40.pth"))
+    older = tmp_path / "iter_20.pth"
+    torch.save(dict(meta={}, state_dict={}, optimizer={}), older)
+    given = config(tmp_path)
+    resume(given, str(older))
+    assert (given.resume, given.load_from) == (True, str(older))
+
+
+def test_a_given_checkpoint_that_cannot_be_resumed_is_a_sentence(tmp_path):
+    given = config(tmp_path)
+    torch.save(dict(state_dict={}), tmp_path / "weights.pth")
+    for path, message in (
+        (tmp_path / "iter_9.pth", "it is not there. Name a checkpoint, for example"),
+        (tmp_path, "it is a folder. Name a checkpoint"),
+        (
+            tmp_path / "weights.pth",
+            "holds weights and no state of a training.",
+        ),
+    ):
+        with pytest.raises(SystemExit, match=f"--resume {path}: .*{message}"):
+            resume(given, str(path))
+    assert given.load_from == "begun.pkl"
+
+
+@pytest.mark.parametrize("asked", [(), ("--resume",), ("--resume", "here.pth")])
+def test_the_command_line_names_a_checkpoint_or_none(monkeypatch, tmp_path, asked):
+    leaf, said = REPOSITORY / "configs/demo/maskformer_tiny_scenes.py", []
+    monkeypatch.setattr(resuming, "resume", lambda config, x=None: said.append(x))
+    monkeypatch.setattr(
+        launch, "build_runner", lambda config: SimpleNamespace(train=str)
+    )
+    run_script(monkeypatch, "train.py", leaf, "--work-dir", tmp_path, *asked)
+    assert said == [None if x == "--resume" else x for x in asked[-1:]]
 
 
 @pytest.mark.slow

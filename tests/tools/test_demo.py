@@ -17,6 +17,7 @@ from tests.conftest import REPOSITORY
 SMALL = (
     "train_cfg.max_iters=3",
     "train_cfg.val_interval=3",
+    "param_scheduler.1.end=4",
     "train_dataloader.dataset.scene.size=(64, 64)",
     "val_dataloader.dataset.scene.size=(64, 64)",
     "val_dataloader.dataset.num_images=8",

@@ -10,6 +10,7 @@ from typing import Any
 
 from mmengine.config import Config
 
+from mmseg_maskformer.checks import CHECKS
 from mmseg_maskformer.engine import launch
 from mmseg_maskformer.engine.schedule import scale_schedule
 
@@ -19,7 +20,6 @@ _TRAINING = (
     *("model", "train_dataloader", "train_cfg", "optim_wrapper", "param_scheduler"),
     *("randomness", "load_from", "custom_hooks"),
 )
-_WATCHING = ("CheckClassesHook", "CheckLossHook", "CheckLabelsHook", "SeenLabelsHook")
 _EVALUATION = ("model", "val_dataloader", "val_evaluator")
 _PLACES = ("data_root", "work_dir")  # where files stand changes no result
 _SAME_DATA = {"CocoInstanceDataset": "CocoDataset"}  # ours checks the host's files
@@ -163,7 +163,7 @@ def training_fingerprint(config: Config) -> str:
     """What a training depends on; hooks that only watch it are left out."""
     config = copy.deepcopy(config)
     hooks = config.get("custom_hooks") or []
-    config.custom_hooks = [x for x in hooks if class_name(x) not in _WATCHING]
+    config.custom_hooks = [x for x in hooks if class_name(x) not in CHECKS]
     return fingerprint(config, _TRAINING, (*_PLACES, "test_cfg"))
 
 

@@ -1,0 +1,58 @@
+"""``compile=True`` of a config, for the networks of this package."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+from torch import nn
+
+
+class CompileNetworkHook(Hook):
+    """Compiles the network where the config has ``compile``, and not the whole step.
+
+    mmengine compiles ``train_step``: loading's strings, the matching by SciPy and the
+    optimizer are no code for it, or another code for every image. Of a model of this
+    package the backbone, the neck and the network of the head are compiled, while it
+    trains; evaluation stays as it is. Other models are left to mmengine.
+    """
+
+    def __init__(self) -> None:
+        self._compiled: list[nn.Module] = []
+
+    def before_train(self, runner: Runner) -> None:
+        """Put compiled parts in the place of the compiled step."""
+        asked = runner.cfg.get("compile") or getattr(runner, "_compile", False)
+        model = runner.model
+        while hasattr(model, "module"):
+            model = model.module
+        network = getattr(getattr(model, "decode_head", None), "network", None)
+        if not asked or network is None:
+            return
+        settings = {} if asked is True else dict(asked)
+        vars(runner.model).pop(settings.pop("target", "train_step"), None)
+        self._compiled = [model.backbone, network]
+        if getattr(model, "neck", None) is not None:
+            self._compiled.append(model.neck)
+        for part in self._compiled:
+            part.forward = _compiled_in_training(part, settings)
+
+    def after_train(self, runner: Runner) -> None:
+        """Leave the model as it was."""
+        for part in self._compiled:
+            del part.forward
+        self._compiled = []
+
+
+def _compiled_in_training(part: nn.Module, settings: dict) -> Callable[..., Any]:
+    """The forward pass of a part, compiled when it is called in training."""
+    eager = part.forward
+    compiled = torch.compile(eager, **settings)
+
+    def forward(*args: Any, **kwargs: Any) -> Any:
+        return (compiled if part.training else eager)(*args, **kwargs)
+
+    return forward

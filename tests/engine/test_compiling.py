@@ -1,0 +1,59 @@
+"""A config with ``compile`` trains as without, its matching outside of the graphs."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.hooks import Hook
+from mmengine.registry import HOOKS
+from mmengine.runner import FlexibleRunner, Runner
+from torch._dynamo.utils import counters
+
+from tests.conftest import REPOSITORY
+
+DEMO = REPOSITORY / "configs/demo/maskformer_tiny_scenes.py"
+
+
+@HOOKS.register_module()
+class KeepTheLosses(Hook):
+    def __init__(self):
+        self.losses = []
+
+    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
+        self.losses.append(float(outputs["loss"].detach()))
+
+
+def train(folder, runner_class, **changes):
+    """Two steps; the runner and its losses."""
+    config = Config.fromfile(DEMO)
+    settings = {
+        "work_dir": str(folder),
+        "train_cfg.max_iters": 2,
+        "param_scheduler": None,
+        "default_hooks.checkpoint": dict(type="CheckpointHook", interval=100),
+        "train_dataloader.batch_size": 2,
+        "train_dataloader.dataset.scene.size": (32, 32),
+        "custom_hooks": [dict(type="KeepTheLosses")],
+        **{f"val_{key}": None for key in ("cfg", "dataloader", "evaluator")},
+        **changes,
+    }
+    config.merge_from_dict(settings)
+    runner = runner_class.from_cfg(config)
+    runner.train()
+    (kept,) = [x for x in runner.hooks if isinstance(x, KeepTheLosses)]
+    return runner, kept.losses
+
+
+@pytest.mark.parametrize("runner_class", [Runner, FlexibleRunner])
+def test_the_network_is_compiled_and_nothing_else(tmp_path, runner_class):
+    _, plain = train(tmp_path, runner_class)
+    torch._dynamo.reset()
+    counters.clear()
+    runner, compiled = train(tmp_path, runner_class, compile=dict(backend="eager"))
+    assert compiled == pytest.approx(plain, rel=1e-6)
+    # backbone and head, whatever the images hold
+    assert counters["stats"]["unique_graphs"] == 2
+    assert not counters["graph_break"]
+    assert "train_step" not in vars(runner.model)
+    assert not any("forward" in vars(part) for part in runner.model.modules())
