@@ -109,7 +109,7 @@ def filling(masks: Sequence[dict]) -> np.ndarray:
     on are differences to the one before the last. Many codes at once take a fiftieth
     of the time that they take one by one.
     """
-    texts = [mask["counts"].encode() for mask in masks]
+    texts = [mask["counts"].encode(errors="surrogatepass") for mask in masks]
     codes = np.frombuffer(b"".join(texts), np.uint8) - np.uint8(48)  # below 0: above 63
     ends = np.cumsum([len(text) for text in texts])
     owner = np.repeat(np.arange(len(texts)), np.diff(ends, prepend=0))

@@ -43,7 +43,7 @@ def side(value: Any) -> int | None:
     value = _whole(value)
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int):
+    if isinstance(value, bool) or not isinstance(value, int) or value >= 2**31:
         raise _wrong(value, "a number of pixels")
     return value if value > 0 else None
 
