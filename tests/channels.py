@@ -103,5 +103,7 @@ def config_of(folder: Path, channels: int, work_dir: Path) -> Config:
     )
     config.model.backbone.in_channels = channels
     config.train_cfg.update(max_iters=2, val_interval=2)
+    config.default_hooks.visualization = dict(type="mmseg_maskformer.PaintHook")
+    config.visualizer.name = str(work_dir)
     config.work_dir = str(work_dir)
     return config

@@ -15,6 +15,7 @@ from PIL import Image
 from mmseg_maskformer.adapters.tta import MaskFormerTTA
 from mmseg_maskformer.checkpoints.channels import with_channels
 from mmseg_maskformer.engine.complexity import measure_complexity
+from mmseg_maskformer.engine.queries.analysis import query_predictions
 from mmseg_maskformer.engine.sheet import predict_rows, prediction_sheet
 from tests.channels import config_of, write_scenes
 
@@ -94,6 +95,8 @@ def test_a_model_trains_evaluates_predicts_and_paints(
     model, dataset = runner.model.eval(), runner.val_dataloader.dataset
     assert model.backbone.conv1.in_channels == channels
     labels = predictions(model, dataset)[2]
+    painted = sorted(path.name for path in tmp_path.rglob("vis_image/*.png"))
+    assert painted == ["test_0.tif_1.png", "test_1.tif_2.png"]
 
     path = folder / "images/0.tif"
     model.cfg, model.dataset_meta = config, dataset.metainfo
@@ -114,6 +117,8 @@ def test_a_model_trains_evaluates_predicts_and_paints(
     meta = dataset.metainfo
     prediction_sheet(rows, meta["classes"], meta["palette"], width=64)
     assert measure_complexity(model, (64, 64)).total > 0
+    queries = next(query_predictions(model, dataset))
+    assert np.array_equal(queries.image, rows[0].image)
 
     dataset = DATASETS.build(
         dict(config.val_dataloader.dataset, pipeline=config.tta_pipeline)

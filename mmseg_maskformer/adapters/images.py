@@ -51,7 +51,7 @@ def check_settings(settings: Any, remedy: str) -> None:
 
 
 def set_normalisation(
-    preprocessor: nn.Module, mean: Sequence[float] | None, std: Sequence[float] | None
+    preprocessor: Any, mean: Sequence[float] | None, std: Sequence[float] | None
 ) -> None:
     """Give a host's preprocessor a mean and a deviation of any number of channels."""
     if mean is None or std is None:
@@ -72,7 +72,7 @@ def watch_images(model: nn.Module) -> None:
         ValueError: ``mean`` has another number of values than the images channels.
     """
     channels = image_channels(model)
-    preprocessor = model.data_preprocessor
+    preprocessor: Any = model.data_preprocessor
     values = _values(preprocessor)
     if channels is not None and values not in (1, channels):
         raise ValueError(
@@ -85,7 +85,7 @@ def watch_images(model: nn.Module) -> None:
     preprocessor.register_forward_pre_hook(partial(_check_batch, channels=channels))
 
 
-def _values(preprocessor: nn.Module) -> int:
+def _values(preprocessor: Any) -> int:
     """Numbers in ``mean``; 1 where nothing is normalised."""
     if not getattr(preprocessor, "_enable_normalize", False):
         return 1

@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError
 
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-_GREYS = ("MINISBLACK", "MINISWHITE", "RGB")  # kinds of TIFF whose samples are pixels
+_PLAIN = (0, 1, 2)  # white is 0, black is 0, colours: samples of TIFF that are pixels
 _ALPHA = (1, 2)  # of TIFF's extra samples
 _DEEP = ("PNG", "PPM", "JPEG2000")  # mode I of Pillow is 16 bits in these
 _MODES = {"L": False, "RGB": False, "LA": True, "RGBA": True, "RGBX": False}
@@ -76,14 +76,13 @@ def _read_other(content: bytes) -> Picture:
             raise
         return Picture(pixels, has_alpha=False, orientation=1, pages=1)
     with opened as image:
-        is_deep = _hides_bits(image)  # asked first: Pillow forgets it when it loads
+        hidden = _hidden_bits(image)  # asked first: Pillow forgets it when it loads
         orientation = _orientation(image)
         pages = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
         pixels, has_alpha = _by_pillow(image)
-    if is_deep:
-        deep = _by_opencv(content)
-        if deep is not None:  # grey with alpha comes as colours with alpha
-            pixels = deep[..., ::3] if pixels.shape[2] == 2 else deep
+    deep = _by_opencv(content) if hidden else None
+    if deep is not None:  # grey with alpha comes as colours with alpha
+        pixels = deep[..., ::3] if "LA;16" in hidden else deep
     return Picture(pixels, has_alpha, orientation, pages)
 
 
@@ -105,14 +104,16 @@ def _by_pillow(image: Image.Image) -> tuple[np.ndarray, bool]:
     return _with_channels(pixels), _MODES.get(image.mode, False)
 
 
-def _hides_bits(image: Image.Image) -> bool:
-    """Whether Pillow keeps 8 of 16 bits: it does where there are several channels."""
+def _hidden_bits(image: ImageFile.ImageFile) -> str:
+    """How 16 bits are stored of which Pillow keeps 8, as of several channels, or ""."""
     if image.mode not in _MODES or not image.tile:
-        return False
-    arguments = image.tile[0][3]
+        return ""
+    stored = image.tile[0][3]
     if image.format == "PPM":
-        return isinstance(arguments, tuple) and arguments[-1] > 255
-    return ";16" in str(arguments)
+        is_deep = isinstance(stored, tuple) and stored[-1] > 255
+    else:
+        is_deep = ";16" in str(stored)
+    return str(stored) if is_deep else ""
 
 
 def _by_opencv(content: bytes) -> np.ndarray | None:
@@ -136,12 +137,12 @@ def _read_tiff(content: bytes) -> Picture:
         pages = len(file.pages) if any(not x.subfiletype & 5 for x in others) else 1
         tag = page.tags.get(ExifTags.Base.Orientation.value)
         orientation = tag.value if tag is not None else 1
-        if page.photometric.name not in _GREYS or page.bitspersample in (2, 4):
+        if page.photometric not in _PLAIN or page.bitspersample in (2, 4):
             with Image.open(BytesIO(content)) as image:
                 pixels, has_alpha = _by_pillow(image)
             return Picture(pixels, has_alpha, orientation, pages)
         pixels = _tiff_pixels(page, content, orientation)
-    if page.photometric.name == "MINISWHITE" and pixels.dtype.kind == "u":
+    if page.photometric == 0 and pixels.dtype.kind == "u":
         pixels = np.invert(pixels)
     has_alpha = bool(page.extrasamples) and page.extrasamples[-1] in _ALPHA
     return Picture(pixels, has_alpha, orientation, pages)
@@ -152,7 +153,9 @@ def _tiff_pixels(page: Any, content: bytes, orientation: int) -> np.ndarray:
     try:
         pixels = page.asarray()
     except (ValueError, NotImplementedError) as error:  # it knows few compressions
-        found = _otherwise(content, page) if orientation == 1 else None
+        found = None
+        if orientation == 1 and page.photometric != 0:  # what is turned or inverted
+            found = _otherwise(content, page)
         if found is None:
             raise ValueError(f"{error}; pip install imagecodecs") from error
         return found
@@ -172,8 +175,9 @@ def _otherwise(content: bytes, page: Any) -> np.ndarray | None:
     if found is None and page.bitspersample == 8:
         with Image.open(BytesIO(content)) as image:
             found, _ = _by_pillow(image)
-    complete = found is not None and found.shape == shape
-    return found if complete and found.dtype == page.dtype else None
+    if found is None or found.shape != shape or found.dtype != page.dtype:
+        return None
+    return found
 
 
 def _with_channels(pixels: np.ndarray) -> np.ndarray:

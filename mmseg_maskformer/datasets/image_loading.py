@@ -234,7 +234,7 @@ def _grey(colours: np.ndarray) -> np.ndarray:
     """(H, W, 1) luma of (H, W, 3), by Pillow where it can."""
     if colours.dtype == np.uint8:
         return np.asarray(Image.fromarray(colours).convert("L"))[..., None]
-    return colours @ np.float32([[0.299], [0.587], [0.114]])
+    return colours @ np.array([[0.299], [0.587], [0.114]], dtype=np.float32)
 
 
 def _notify_pages(picture: Picture, path: str) -> None:

@@ -4,30 +4,30 @@ from __future__ import annotations
 
 import logging
 import re
-import struct
 
 import cv2
 import mmcv
 import numpy as np
 import pytest
 import tifffile
-from mmengine.config import Config
-from mmengine.dataset import Compose
-from mmengine.registry import DefaultScope
 from PIL import Image, ImageOps
 
-from mmseg_maskformer.datasets import image_loading, notices
+from mmseg_maskformer.datasets import notices
 from mmseg_maskformer.datasets.image_loading import (
-    ARRAY,
-    InferencerLoader,
     LoadImage,
-    LoadImageFromNDArray,
     ScaleIntensity,
 )
-from mmseg_maskformer.datasets.transforms import CheckArray, ResizeWithLabels
-from tests.conftest import REPOSITORY
+from tests.datasets.image_files import (
+    SIZE,
+    narrow,
+    wide,
+    write_opencv,
+    write_packed,
+    write_png,
+    write_tiff,
+    write_turned,
+)
 
-SIZE = (6, 8)
 STORED = dict(color_type="unchanged")
 
 
@@ -56,44 +56,6 @@ def load(path, labelled=False, **kwargs):
     if labelled:
         results["seg_map_path"] = "its_labels.png"
     return LoadImage(**kwargs)(results)["img"]
-
-
-def wide(rng, *shape):
-    return rng.integers(0, 1 << 16, (*SIZE, *shape), dtype=np.uint16)
-
-
-def narrow(rng, *shape):
-    return rng.integers(0, 256, (*SIZE, *shape), dtype=np.uint8)
-
-
-def write_tiff(path, pixels, **kwargs):
-    """(H, W, C) as one page with a plane for each channel."""
-    if pixels.ndim == 3 and pixels.shape[2] == 1:
-        pixels = pixels[..., 0]
-    if pixels.ndim == 3:
-        kwargs = dict(planarconfig="separate", **kwargs)
-        pixels = pixels.transpose(2, 0, 1)
-    tifffile.imwrite(path, pixels, **{"photometric": "minisblack", **kwargs})
-    return path
-
-
-def write_packed(path, pixels):
-    """A TIFF of one strip, whose numbers have 12 bits without a gap."""
-    height, width = pixels.shape
-    bits = "".join(f"{number:012b}" for number in pixels.ravel().tolist())
-    strip = int(bits, 2).to_bytes(len(bits) // 8, "big")
-    sizes = {256: width, 257: height, 258: 12, 259: 1, 262: 1, 277: 1, 278: height}
-    tags = sorted((sizes | {273: 8 + 2 + 12 * 9 + 4, 279: len(strip)}).items())
-    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags)
-    header = b"II*\0" + struct.pack("<IH", 8, len(tags))
-    path.write_bytes(header + entries + bytes(4) + strip)
-    return path
-
-
-def write_opencv(path, pixels):
-    pixels = pixels[..., ::-1] if pixels.ndim == 3 else pixels
-    assert cv2.imwrite(str(path), pixels)
-    return path
 
 
 DEEP = {
@@ -187,6 +149,13 @@ def test_alpha_of_grey_is_dropped_or_kept(rng, tmp_path):
     assert np.array_equal(load(tmp_path / "a.png", **STORED), pixels)
 
 
+def test_grey_with_alpha_of_16_bits_has_two_channels(rng, tmp_path):
+    pixels, path = wide(rng, 2), tmp_path / "a.png"
+    write_png(path, pixels)
+    assert np.array_equal(load(path, **STORED), pixels >> 8)
+    assert np.array_equal(load(path), (pixels >> 8)[..., [0, 0, 0]])
+
+
 def test_grey_is_one_channel_if_asked_for(rng, tmp_path):
     pixels = narrow(rng, 3)
     Image.fromarray(pixels).save(tmp_path / "a.png")
@@ -202,13 +171,6 @@ def test_grey_is_one_channel_if_asked_for(rng, tmp_path):
 def test_an_unknown_color_type_is_refused():
     with pytest.raises(ValueError, match=r"color_type='rgb' of LoadImage is none of"):
         LoadImage(color_type="rgb")
-
-
-def write_turned(path, pixels, orientation):
-    exif = Image.Exif()
-    exif[0x0112] = orientation
-    Image.fromarray(pixels).save(path, exif=exif)
-    return path
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -296,62 +258,3 @@ def test_white_needs_the_lower_bits(rng, tmp_path, bits):
         ScaleIntensity(white=4095)(results)
     with pytest.raises(ValueError, match=r"white=70000 is no number of 16 bits"):
         ScaleIntensity(white=70000)
-
-
-@pytest.mark.parametrize("channels", [1, 2, 3, 4])
-def test_an_array_is_as_good_as_its_file(rng, tmp_path, channels):
-    pixels = wide(rng, channels)
-    path = write_tiff(tmp_path / "a.tif", pixels)
-    given = pixels[..., ::-1] if channels == 3 else pixels
-    loader = InferencerLoader(**STORED)
-    by_path = loader(str(path))
-    for found in (loader(given), loader(dict(img=given))):
-        assert np.array_equal(found["img"], by_path["img"])
-        assert found["img_path"] == ARRAY
-        assert found["ori_shape"] == found["img_shape"] == SIZE
-    grey = LoadImageFromNDArray()(dict(img=pixels[..., 0]))["img"]
-    assert np.array_equal(grey, (pixels[..., [0, 0, 0]] >> 8))
-
-
-@pytest.mark.parametrize("dtype", ["bool", "int8", "int32", "float32", "float64"])
-def test_arrays_of_other_types_are_refused(rng, dtype):
-    results = dict(img=narrow(rng, 3).astype(dtype), img_path=None, scale=(4, 4))
-    message = f"array given as image has numbers of type {dtype}; images have 8 or 16"
-    for step in (LoadImageFromNDArray(), CheckArray(), ResizeWithLabels(scale=(4, 4))):
-        with pytest.raises(ValueError, match=message):
-            step(dict(results))
-    with pytest.raises(ValueError, match=r"has shape \(2, 6, 8, 3\)"):
-        LoadImageFromNDArray()(dict(img=np.zeros((2, *SIZE, 3), np.uint8)))
-
-
-@pytest.mark.parametrize("channels", [1, 2, 4, 6])
-@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
-def test_channels_are_resized_one_by_one(rng, channels, dtype):
-    pixels = narrow(rng, channels).astype(dtype)
-    resize = ResizeWithLabels(scale=(5, 3), keep_ratio=False)
-    found = resize(dict(img=pixels))["img"]
-    for channel in range(channels):
-        plane = Image.fromarray(pixels[..., channel])
-        wanted = plane.resize((5, 3), Image.Resampling.BILINEAR)
-        assert np.array_equal(found[..., channel], np.asarray(wanted))
-
-
-def test_a_channel_of_zeros_hides_no_other():
-    pixels = np.full((4, 4, 4), (200, 100, 50, 0), np.uint8)
-    found = ResizeWithLabels(scale=(2, 2))(dict(img=pixels))["img"]
-    assert found.tolist() == [[[200, 100, 50, 0]] * 2] * 2
-
-
-@pytest.mark.parametrize(
-    ("scope", "name"), [("mmseg", "camvid_256x256"), ("mmdet", "coco_panoptic")]
-)
-def test_the_name_in_the_pipelines_of_inference_is_ours(scope, name):
-    config = Config.fromfile(REPOSITORY / f"configs/_base_/datasets/{name}.py")
-    pipeline = [step for step in config.test_pipeline if "Load" in step.type][:1]
-    with DefaultScope.overwrite_default_scope(scope):
-        by_name = Compose(pipeline).transforms
-        pipeline[0].type = "InferencerLoader" if scope == "mmseg" else f"{scope}.Infer"
-        pipeline[0].type = pipeline[0].type.replace(".Infer", ".InferencerLoader")
-        by_host = Compose(pipeline).transforms
-    assert isinstance(by_name[0], image_loading.LoadImageFromFile)
-    assert isinstance(by_host[0].from_file, image_loading.LoadImage)
