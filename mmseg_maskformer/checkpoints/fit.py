@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from .convert import Report
 
@@ -89,7 +89,7 @@ def misfit_of_report(report: Report, others: Collection[str]) -> Misfit | None:
     return Misfit(report.misshaped, missing, report.extra, len(report.filled))
 
 
-def watch_part(part: nn.Module) -> None:
+def watch_part(part: Any) -> None:
     """Let a part of a host's model note by itself whether the weights it loads fit."""
 
     def note(module: Any, weights: dict, prefix: str, *_: Any) -> None:
