@@ -17,8 +17,10 @@ from .zoo import in_our_class_order
 
 # What programs call the tensors in their files; of weights and their moving average
 # mmengine puts the average into "state_dict" itself.
-_CONTAINERS = ("state_dict", "model", "model_state_dict", "module", "network", "net")
-_CONTAINERS += ("weights", "model_ema", "ema_state_dict", "ema")
+_CONTAINERS = (
+    *("state_dict", "model", "model_state_dict", "module", "network", "net"),
+    *("weights", "model_ema", "ema_state_dict", "ema"),
+)
 _REFUSAL = re.compile(r"[Uu]nsupported(?: global:)? GLOBAL (\S+)")  # torch's words
 
 

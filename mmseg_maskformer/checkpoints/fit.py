@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from .convert import Report
 
@@ -32,11 +32,13 @@ class Misfit:
         misshaped: tensors of the model that have another shape in the file, with both.
         missing: tensors of the model that the file lacks.
         unexpected: tensors of the file that the model lacks.
+        fitting: how many tensors of the model the file fills.
     """
 
     misshaped: Collection[str] = ()
     missing: Collection[str] = ()
     unexpected: Collection[str] = ()
+    fitting: int = 0
 
     def __str__(self) -> str:
         """How many, and the first of each kind."""
@@ -70,7 +72,8 @@ def misfit(
     ]
     if not (missing or unexpected or misshaped):
         return None
-    return Misfit(misshaped, missing, unexpected)
+    common = len(target.keys() & weights.keys())
+    return Misfit(misshaped, missing, unexpected, common - len(misshaped))
 
 
 def misfit_of_report(report: Report, others: Collection[str]) -> Misfit | None:
@@ -83,15 +86,17 @@ def misfit_of_report(report: Report, others: Collection[str]) -> Misfit | None:
     missing = [x for x in [*report.missing, *others] if not _FREE.fullmatch(x)]
     if not (missing or report.extra or report.misshaped):
         return None
-    return Misfit(report.misshaped, missing, report.extra)
+    return Misfit(report.misshaped, missing, report.extra, len(report.filled))
 
 
-def watch_part(part: nn.Module) -> None:
+def watch_part(part: Any) -> None:
     """Let a part of a host's model note by itself whether the weights it loads fit."""
 
     def note(module: Any, weights: dict, prefix: str, *_: Any) -> None:
         own = {x.removeprefix(prefix): y for x, y in weights.items()}
-        module.weights_misfit = misfit(own, module.state_dict())
+        found = misfit(own, module.state_dict())
+        # training may begin without the part, from a file of the others
+        module.weights_misfit = found and replace(found, fitting=1)
 
     part.weights_misfit = None
     part._register_load_state_dict_pre_hook(note, with_module=True)
@@ -104,17 +109,25 @@ def check_weights(model: Any) -> None:
     fine-tuning begins, and forgotten.
 
     Raises:
-        ValueError: It is evaluated.
+        ValueError: It is evaluated, or trained from a file that fills nothing of it.
     """
-    if model.weights_misfit is None:
+    found = model.weights_misfit
+    if found is None:
         return
     if not model.training:
         raise ValueError(
             f"The weights that {type(model).__name__} has loaded do not fit it: "
-            f"{model.weights_misfit}. {REMEDY}"
+            f"{found}. {REMEDY}"
+        )
+    if not found.fitting:
+        raise ValueError(
+            f"The file of load_from (or init_cfg) fills no tensor of "
+            f"{type(model).__name__}, so that training would begin from scratch: "
+            f"{found}. A backbone's own file belongs into init_cfg of the backbone."
         )
     model.weights_misfit = None
 
 
 def _first(names: list[str]) -> str:
-    return ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
+    shown, more = ", ".join(names[:_SHOWN]), len(names) - _SHOWN
+    return f"{shown} and {more} more" if more > 0 else shown

@@ -39,8 +39,8 @@ def image_processor(
         ValueError: The pipeline resizes in another way than theirs.
     """
     mean, std = settings.get("mean"), settings.get("std")
-    if _takes_bgr(settings) and mean is not None:
-        mean, std = mean[::-1], std[::-1]
+    if _takes_bgr(settings):
+        mean, std = (x and x[::-1] for x in (mean, std))
     return dict(
         image_processor_type="MaskFormerImageProcessor",
         **_resize(dataset.get("pipeline", ())),

@@ -36,7 +36,7 @@ _NOT_OF_TORCH = (".pkl", ".safetensors")
 _HUB_FILES = ("model.safetensors", "pytorch_model.bin")
 
 
-def watch_loading(model: nn.Module) -> None:
+def watch_loading(model: Any) -> None:
     """Give a model with a ``backbone`` the hooks of this module.
 
     It has in ``weights_misfit`` what was wrong with the weights that it loaded last;
@@ -53,7 +53,7 @@ def watch_loading(model: nn.Module) -> None:
 
 
 def convert_on_load(
-    model: nn.Module, state_dict: dict[str, Tensor], prefix: str, *_: Any
+    model: Any, state_dict: dict[str, Tensor], prefix: str, *_: Any
 ) -> None:
     """Replace foreign names by ours, in place; a pre-hook of ``load_state_dict``.
 
@@ -105,7 +105,7 @@ def refuse_foreign_names(
         )
 
 
-def require_fit(model: nn.Module, checkpoint: str, config: str) -> None:
+def require_fit(model: Any, checkpoint: str, config: str) -> None:
     """Make a model, of ours or of a host, refuse weights that do not fit.
 
     Args:
@@ -114,7 +114,7 @@ def require_fit(model: nn.Module, checkpoint: str, config: str) -> None:
         config: of the model, for the message.
     """
 
-    def check(module: nn.Module, weights: dict, prefix: str, *_: Any) -> None:
+    def check(module: Any, weights: dict, prefix: str, *_: Any) -> None:
         if prefix:
             return
         if hasattr(module, "weights_misfit"):  # ours, which has looked already

@@ -10,6 +10,7 @@ from mmengine.runner import load_checkpoint
 from mmengine.runner.checkpoint import load_state_dict
 
 from mmseg_maskformer.checkpoints.convert import OPENMMLAB, from_ours
+from mmseg_maskformer.checkpoints.fit import check_weights
 from mmseg_maskformer.engine import launch
 from tests.checkpoints import models
 from tests.checkpoints.test_runner import SCENES, build, tiny
@@ -112,6 +113,16 @@ def test_a_model_predicts_nothing_with_weights_that_do_not_fit(
     model.eval().predict(IMAGE)
 
 
+def test_training_from_a_file_that_fills_nothing_is_a_sentence(weights):
+    model = build().train()
+    names = without_head(weights)
+    bare = {x.removeprefix("backbone."): y for x, y in names.items()}
+    model.load_state_dict(bare, strict=False)
+    message = r"load_from .*fills no tensor of MaskFormerSegmentor.*unknown.*, conv1\.w"
+    with pytest.raises(ValueError, match=message):
+        model.extract_feat(IMAGE)
+
+
 @pytest.mark.parametrize("kind", ["other classes", "backbone"])
 def test_our_head_in_a_model_of_the_host_looks_after_itself(kind, weights):
     init_default_scope("mmseg")
@@ -122,7 +133,8 @@ def test_our_head_in_a_model_of_the_host_looks_after_itself(kind, weights):
     message = message.replace("decode_head\\.", "")
     with pytest.raises(ValueError, match=r"MaskFormerHead has loaded.*" + message[:20]):
         model.encode_decode(IMAGE, meta)
-    load_state_dict(model, weights)
+    check_weights(model.decode_head.train())  # a file of a backbone is a beginning
+    load_state_dict(model.eval(), weights)
     model.encode_decode(IMAGE, meta)
 
 

@@ -78,6 +78,7 @@ def instance_results(instances: dict, image_id: int | str, ids: list[int]) -> li
         image_id: of the image.
         ids: category id of each class.
     """
+    values: list
     if "masks" in instances:
         name, values = "segmentation", _run_lengths(instances["masks"])
         scores = instances.get("mask_scores", instances["scores"])

@@ -24,6 +24,7 @@ from mmseg_maskformer.core.panoptic_quality import (
     add_counts,
     count_segments,
 )
+from mmseg_maskformer.engine.results.coco import instance_results
 from mmseg_maskformer.engine.results.files import ResultFiles
 from mmseg_maskformer.engine.results.unlabelled import evaluate_nothing, require_labels
 from mmseg_maskformer.metrics.panoptic_quality import PanopticQuality
@@ -260,3 +261,14 @@ def test_a_result_of_an_unknown_image_is_a_sentence(written):
     sample.set_metainfo(dict(img_path="elsewhere.jpg"))
     with pytest.raises(KeyError, match=r"'elsewhere\.jpg', which is none of the data"):
         ResultFiles(folder, dataset).process(None, [sample.to_dict()])
+
+
+def test_no_instances_and_boxes_alone():
+    none = dict(
+        labels=torch.zeros(0), scores=torch.zeros(0), masks=torch.zeros(0, 4, 5) > 0
+    )
+    assert instance_results(none, 1, [7]) == []
+    boxes = torch.tensor([[1.0, 2.0, 4.0, 8.5]])
+    found = dict(labels=torch.tensor([1]), scores=torch.tensor([0.5]), bboxes=boxes)
+    expected = dict(image_id=1, category_id=9, score=0.5, bbox=[1.0, 2.0, 3.0, 6.5])
+    assert instance_results(found, 1, [7, 9]) == [expected]

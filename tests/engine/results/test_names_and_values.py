@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from mmengine.dataset import BaseDataset, ConcatDataset
@@ -132,3 +134,15 @@ def test_cityscapes_has_the_ids_of_its_server(tmp_path):
     classes = CityscapesDataset.METAINFO["classes"]
     found, _ = written(tmp_path, [0, 1, 10, 18, 255], CityscapesDataset, classes)
     assert found.tolist() == [[7, 8, 23, 33, 0]]
+
+
+@pytest.mark.mmdet
+def test_panoptic_classes_of_ade20k_have_the_values_of_the_semantic_set():
+    pytest.importorskip("mmdet")
+    from mmseg_maskformer.datasets.panoptic_sets import ADE20KPanopticDataset
+
+    meta = ADE20KPanopticDataset.METAINFO
+    values = LabelValues.of(SimpleNamespace(metainfo=meta))
+    found = dict(zip(meta["classes"], values.of_class.tolist(), strict=True))
+    assert (found["wall"], found["bed"], values.void) == (1, 8, 0)
+    assert sorted(found.values()) == list(range(1, 151))
