@@ -140,7 +140,10 @@ def panoptic_maps(
     """
     packed = "Put PackPanopticInputs into the pipeline of the evaluated data set."
     truth = plane(sample, "gt_segment_map", "PanopticQuality", packed)
-    switch = "Evaluate a panoptic model, with test_cfg.panoptic_on=True."
+    switch = (
+        "Evaluate a panoptic model with test_cfg.panoptic_on=True, and without --tta: "
+        "test-time augmentation averages semantic maps only, for SemSegMetric."
+    )
     encoded = plane(sample, "pred_panoptic_seg", "PanopticQuality", switch)
     image = sample.get("img_path", "an unnamed image")
     values = np.unique(encoded)

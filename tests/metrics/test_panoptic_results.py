@@ -260,6 +260,6 @@ def test_classes_that_the_data_set_lacks_are_refused(value):
 
 def test_results_of_another_size_are_refused():
     image = sample([[0]], [[1, 1]], labels=[0], is_thing=[True])
-    message = r"prediction for a\.jpg, \(1, 1\), .* truth of a\.jpg, \(1, 2\)\. Resize"
+    message = r"prediction for a\.jpg, \(1, 1\), .* truth of a\.jpg, \(1, 2\)\. Load"
     with pytest.raises(ValueError, match=message):
         evaluated([image])
