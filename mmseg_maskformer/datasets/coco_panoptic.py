@@ -37,6 +37,7 @@ class _Checked(host.CocoDataset):
         super().__init__(*args, **kwargs)
         steps = self.pipeline.transforms
         self.pipeline = SizeChecking(steps, self.ann_file, self._unsized)
+        check_built(self)
 
     def filter_data(self) -> list[dict]:
         """The host's choice of images."""
@@ -72,10 +73,6 @@ class CocoPanopticDataset(_Checked, host.CocoPanopticDataset):
             contradicts itself or ``metainfo``, or the pipeline would separate image
             and map; later, an image has another size.
     """
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        check_built(self)
 
     def parse_data_info(self, raw_data_info: dict) -> dict:
         """The host's entry of an image, with the map that the annotation names."""
@@ -149,10 +146,6 @@ class CocoInstanceDataset(_Checked):
             without masks, or contradicts itself or ``metainfo``, or the pipeline would
             separate image and masks; later, an image has another size.
     """
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        check_built(self)
 
     def _checked_index(self, path: str) -> COCO:
         """The host's index of the file."""

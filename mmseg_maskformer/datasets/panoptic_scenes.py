@@ -29,7 +29,7 @@ class PanopticScenesDataset(BaseDataset):
         ValueError: The pipeline would separate image and map.
     """
 
-    GIVES_MAPS = True  # without a transform that loads them
+    GIVES_MAPS = "segments"  # without a transform that loads them
 
     def __init__(
         self,

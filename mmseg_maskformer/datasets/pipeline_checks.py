@@ -87,9 +87,10 @@ def _trial(leaf: Any, steps: Sequence[Step]) -> Trial:
     """What suits the data set and its transforms."""
     names = {kind.__name__ for step in flattened(steps) for kind in type(step).__mro__}
     classes = (getattr(leaf, "metainfo", None) or {}).get("classes") or ()
+    given = getattr(leaf, "GIVES_MAPS", "")
     return Trial(
-        panoptic=bool(names & {"LoadPanopticMap", "PackPanopticInputs"}),
-        given=getattr(leaf, "GIVES_MAPS", False),
+        panoptic=given == "segments" or "LoadPanopticMap" in names,
+        given=bool(given),
         void=getattr(leaf, "ignore_index", 255),
         num_classes=len(classes),
     )
@@ -122,13 +123,14 @@ def _check_packing(leaf: Any, steps: Sequence[Step]) -> None:
     """Refuse to pack numbers of segments as classes."""
     names = [name_of(step) for step in flattened(_with_views(steps))]
     packers = {name for name in names if name.startswith("Pack")}
-    if "LoadPanopticMap" in names and packers - {"PackPanopticInputs"}:
+    given = getattr(leaf, "GIVES_MAPS", "") == "segments"
+    if (given or "LoadPanopticMap" in names) and packers - {"PackPanopticInputs"}:
         wrong = min(packers - {"PackPanopticInputs"})
         raise ValueError(
             f"{wrong} in the pipeline of {_described(leaf)} would pack numbers of "
             "segments as classes: end it with mmseg_maskformer.PackPanopticInputs. "
             "(MMDetection's --tta puts its own there where a config has no "
-            "tta_pipeline; docs/panoptic.md has one, for semantic results.)"
+            "tta_pipeline; docs/inference.md says what it needs.)"
         )
 
 

@@ -66,11 +66,8 @@ def objects_of(step: Step) -> str:
     return "boxes" if getattr(step, "with_bbox", False) else ""
 
 
-def mixes(step: Step) -> bool:
-    """Whether a transform of the hosts wants other images, as ``mix_results``."""
-    return hasattr(step, "get_indexes") or hasattr(step, "get_indices")
-
-
 def number_of_others(step: Step) -> int:
-    """How many images besides the own one a transform of the hosts mixes."""
+    """How many ``mix_results`` a transform of the hosts wants besides an image."""
+    if not (hasattr(step, "get_indexes") or hasattr(step, "get_indices")):
+        return 0
     return 3 if "Mosaic" in name_of(step) else 1

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,20 +20,20 @@ from .pipeline_steps import (
     loads,
     loads_labels,
     loads_masks,
-    mixes,
     name_of,
     number_of_others,
     objects_of,
     tried,
 )
-from .trial_images import LABELS, SIZE, TrialImage, share_that_fits, truths
+from .trial_images import LABELS, SIZE, TrialImage, misfit, truths
 
 _DRAWS = 6  # images per transform: some remember four before they mix them
 _MORE_DRAWS = 2  # for each further one of the same kind, and for further views
+_OBJECTS = ("gt_bboxes", "gt_bboxes_labels", "gt_ignore_flags", "gt_masks")
 _PIXELS = 2e7  # and channels: a transform that makes large images has fewer
-# Shares of pixels that must fit. As far as tried they are 1.0, or 0.85 and less; in
-# evaluation down to 0.98 for images that are shrunk to 24 x 32.
-_ENOUGH, _ENOUGH_EVALUATED = 0.9, 0.95
+# Share of pixels that need not fit. As far as tried it is below 0.01 where nothing is
+# wrong, and 0.07 to 0.8 where something is.
+_LIMIT = 0.05
 _SMALLEST = 16  # side of a shrunk image that still tells where its pixels were
 
 
@@ -112,10 +112,11 @@ class Trial:
                 if loads_labels(step):
                     results |= self._map(trial)
                 elif not loads(step):
-                    found = self._run(step, results, trial, "")
-                    if found is None:
+                    try:
+                        results = step(copy.deepcopy(results)) or results
+                    except Exception as error:  # of somebody's transform
+                        self._tell(step, f"{type(error).__name__}: {error}")
                         continue
-                    results = found
                     self._judge_evaluation(step, results, trial, unflips)
                     if compared:
                         self._judge_compared(step, results, trial)
@@ -129,27 +130,50 @@ class Trial:
     def _train_step(
         self, step: Step, metas: dict, loaded: bool, objects: str, early: bool
     ) -> dict:
-        """Results of a transform on a fresh image, for the next one."""
+        """Results of a transform, for the next one.
+
+        A transform of mmdet may want boxes or masks that the pipeline does not load.
+        """
+        # How the host mixes objects of two images is its own matter.
+        hidden = _OBJECTS if not objects or number_of_others(step) else ()
+        reasons = []
+        for wanted in [objects] if objects else ["", "boxes", "masks"]:
+            try:
+                draws = self._drawn(copy.deepcopy(step), metas, loaded, wanted)
+                for found, trial in draws:
+                    for key in hidden:
+                        found.pop(key, None)
+                    self._judge_training(step, found, trial, early)
+                    metas = {k: v for k, v in found.items() if k != "mix_results"}
+            except MisplacedError:
+                raise
+            except Exception as error:  # whatever a transform of somebody's raises
+                reasons.append(f"{type(error).__name__}: {error}")
+            else:
+                return metas
+        self._tell(step, reasons[0])
+        return metas
+
+    def _drawn(
+        self, step: Step, metas: dict, loaded: bool, objects: str
+    ) -> Iterator[tuple[dict, TrialImage]]:
+        """What a transform makes of fresh images; of some it makes nothing."""
         made, draws = 0, _MORE_DRAWS if type(step) in self._kinds else _DRAWS
-        self._kinds.add(type(step))
         for _ in range(draws):
-            trial = TrialImage(self.rng)
-            start = self._start(trial, metas, loaded, objects)
-            others = [
-                self._start(TrialImage(self.rng), metas, loaded, objects)
-                for _ in range(4 if mixes(step) else 0)
+            trial, *others = [
+                TrialImage(self.rng) for _ in range(1 + number_of_others(step))
             ]
-            found = self._run(step, start, trial, objects, others)
-            if found is None:
-                break
-            if not found:
-                continue
-            self._judge_training(step, found, trial, early)
-            metas = {k: v for k, v in found.items() if k != "mix_results"}
-            made += np.asarray(found.get("img")).size
+            start = self._start(trial, metas, loaded, objects)
+            if others:
+                start["mix_results"] = [
+                    self._start(other, metas, loaded, objects) for other in others
+                ]
+            if found := step(copy.deepcopy(start)):
+                yield found, trial
+                made += np.asarray(found.get("img")).size
             if made > _PIXELS:
                 break
-        return metas
+        self._kinds.add(type(step))
 
     def _start(
         self, trial: TrialImage, metas: dict, loaded: bool, objects: str = ""
@@ -166,37 +190,6 @@ class Trial:
         wide = np.uint8 if self.void <= np.iinfo(np.uint8).max else np.uint16
         found = trial.segments() if self.panoptic else trial.labels(wide)
         return dict(found, seg_fields=["gt_seg_map"])
-
-    def _run(
-        self,
-        step: Step,
-        results: dict,
-        trial: TrialImage,
-        objects: str,
-        others: Sequence[dict] = (),
-    ) -> dict | None:
-        """What a transform makes of results; {} of a rejected image, None if it fails.
-
-        A transform of mmdet may want boxes or masks that the pipeline does not load.
-        """
-        more = [{}, *([dict(masks=False), dict(masks=True)] if not objects else [])]
-        reasons = []
-        for options in more:
-            try:
-                extra = trial.objects(**options) if options else {}
-                start = copy.deepcopy({**results, **extra})
-                if others:
-                    taken = number_of_others(step)
-                    start["mix_results"] = [
-                        copy.deepcopy({**x, **extra}) for x in others[:taken]
-                    ]
-                found = step(start)
-            except Exception as error:  # whatever a transform of somebody's raises
-                reasons.append(f"{type(error).__name__}: {error}")
-                continue
-            return {k: v for k, v in (found or {}).items() if k not in extra}
-        self._tell(step, reasons[0])
-        return None
 
     def _tell(self, step: Step, reason: str) -> None:
         """Say once that a transform could not be tried."""
@@ -215,14 +208,14 @@ class Trial:
         image = _image(found)
         if image is None:
             return
-        if early and _misfit(image, trial.classes) is not None:
+        if early and _too_much(image, trial.classes) is not None:
             raise MisplacedError(step, "early")
         if "gt_seg_map" in found:
             self._judge_values(step, np.unique(found["gt_seg_map"]))
         for classes in truths(found):
-            share = _misfit(image, classes)
+            share = _too_much(image, classes)
             if share is not None:
-                raise MisplacedError(step, "apart", f"{share:.0%}")
+                raise MisplacedError(step, "apart", f"{1 - share:.0%}")
 
     def _judge_values(self, step: Step, values: np.ndarray) -> None:
         """Refuse values that a transform has made or filled in, other than void."""
@@ -250,7 +243,7 @@ class Trial:
             axes = dict(horizontal=[1], vertical=[0], diagonal=[0, 1])
             shown = np.flip(shown, axes[found["flip_direction"]])
         shown = _resized(shown, found["ori_shape"][:2])
-        if _misfit(shown, trial.classes, _ENOUGH_EVALUATED) is not None:
+        if _too_much(shown, trial.classes) is not None:
             raise MisplacedError(step, "image")
 
     def _judge_compared(self, step: Step, found: dict, trial: TrialImage) -> None:
@@ -267,14 +260,12 @@ def _image(found: dict) -> np.ndarray | None:
     return image if known and image.dtype.kind in "uif" else None
 
 
-def _misfit(
-    image: np.ndarray, classes: np.ndarray, enough: float = _ENOUGH
-) -> float | None:
-    """The share of pixels that fit, if that is too small; 0 for other sizes."""
+def _too_much(image: np.ndarray, classes: np.ndarray) -> float | None:
+    """The share of pixels that do not fit, if that is too large; 1 for other sizes."""
     if image.shape[:2] != classes.shape:
-        return 0.0
-    share = share_that_fits(image, classes)
-    return share if share < enough else None
+        return 1.0
+    share = misfit(image, classes)
+    return share if share > _LIMIT else None
 
 
 def _resized(image: np.ndarray, size: Sequence[int]) -> np.ndarray:

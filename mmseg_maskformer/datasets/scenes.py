@@ -32,7 +32,7 @@ class ScenesDataset(BaseSegDataset):
         ValueError: The pipeline would separate image and label map.
     """
 
-    GIVES_MAPS = True  # without a transform that loads them
+    GIVES_MAPS = "labels"  # without a transform that loads them
 
     def __init__(
         self,

@@ -27,8 +27,6 @@ _COLOURS = np.array(  # corners of a cube, of six different brightnesses
         *[(60, 196, 196), (196, 60, 196), (196, 196, 60)],
     ]
 )
-_FOREIGN = 48  # a colour that far from those of all classes was filled in
-_EQUAL = 4  # colours that close cannot be told apart
 
 
 class TrialImage:
@@ -89,45 +87,60 @@ def truths(results: dict[str, Any]) -> Iterator[Array]:
             classes[labels == number] = c
         yield classes
     if masks is not None:
+        planes = masks.to_ndarray().astype(bool)
+        objects = np.asarray(results["gt_bboxes_labels"])
+        if len(planes) != len(objects):
+            yield np.empty((0, 0), dtype=int)  # a transform has forgotten the masks
+            return
         classes = np.full((masks.height, masks.width), -1)
-        for c, plane in zip(
-            results["gt_bboxes_labels"], masks.to_ndarray(), strict=True
-        ):
-            classes[plane > 0] = c
+        for c, plane in zip(objects, planes, strict=True):
+            classes[plane] = c
+        classes[planes.sum(axis=0) > 1] = -1  # two images blended into one
         yield classes
 
 
-def share_that_fits(image: Array, classes: Array) -> float:
-    """Which share of the pixels has the colour of its class, 1.0 if none can be judged.
+def misfit(image: Array, classes: Array) -> float:
+    """Which share of the pixels has a colour that belongs to another class, 0 to 1.
 
-    The colour of a class is the median of its pixels, so that it may have changed.
-    Pixels at the border of a square, and those that were filled in, are not counted;
-    of large images a part is looked at.
+    Colours belong to the class in which they occur most. Two that others share are left
+    out: something was filled in, or two classes have become the same.
 
     Args:
-        image: (H, W) or (H, W, C), any numbers.
-        classes: (H, W), -1 where unknown.
+        image: (H, W) or (H, W, C), any numbers; of large ones a part is looked at.
+        classes: (H, W), -1 where unknown; borders between classes are left out.
     """
     rows, columns = np.ix_(*map(_sampled, classes.shape))
-    pixels = image[rows, columns].reshape(len(rows), columns.shape[1], -1)
-    pixels = pixels.astype(np.float32)
-    low, high = pixels.min(), pixels.max()
-    pixels = (pixels - low) * (255 / max(high - low, 1e-6))
+    around = [(down, right) for down in (-1, 0, 1) for right in (-1, 0, 1)]
     truth = classes[rows, columns]
     inside = truth >= 0
-    for down in (-1, 1):
-        for right in (-1, 1):
-            inside &= classes[rows + down, columns + right] == truth
-    present = np.unique(truth[inside])
-    if len(present) < 2:
-        return 1.0
-    pixels, truth = pixels[inside], np.searchsorted(present, truth[inside])
-    middles = [np.median(pixels[truth == k], axis=0) for k in range(len(present))]
-    distances = np.stack([np.linalg.norm(pixels - x, axis=1) for x in middles])
-    nearest = distances.min(axis=0)
-    own = distances[truth, np.arange(len(truth))]
-    counted = nearest < _FOREIGN
-    return float((own <= nearest + _EQUAL)[counted].mean()) if counted.any() else 1.0
+    for down, right in around:
+        inside &= classes[rows + down, columns + right] == truth
+    near = [image[rows + down, columns + right][inside] for down, right in around]
+    pixels = np.mean(near, axis=0, dtype=np.float32).reshape(inside.sum(), -1)[:, :3]
+    if not len(pixels):
+        return 0.0
+    low, high = pixels.min(), pixels.max()
+    steps = ((pixels - low) * (7.99 / max(high - low, 1e-6))).astype(int)
+    colours = steps @ 8 ** np.arange(steps.shape[1])
+    counts = np.zeros((len(LABELS), 512), dtype=int)
+    np.add.at(counts, (truth[inside], colours), 1)
+    # A class of one colour has not moved, even where others have become the same.
+    strange = np.where(counts < 0.9 * counts.sum(axis=1, keepdims=True), counts, 0)
+    wrong = strange.sum(axis=0) - strange.max(axis=0)
+    kept = np.argsort(np.where(_own(counts), 0, wrong))[:-2]
+    return float(wrong[kept].sum() / max(counts[:, kept].sum(), 1))
+
+
+def _own(counts: Array) -> Array:
+    """Which colours are of the image, that of one class each, from counts (6, n).
+
+    The colour that a class alone has, or else most of it, if no other class claims it.
+    """
+    alone = np.where(counts.max(axis=0) >= 0.9 * counts.sum(axis=0), counts, 0)
+    some = alone.max(axis=1) >= 0.1 * counts.sum(axis=1)
+    first = np.where(some, alone.argmax(axis=1), counts.argmax(axis=1))
+    colours, times = np.unique(first, return_counts=True)
+    return np.isin(np.arange(counts.shape[1]), colours[times == 1])
 
 
 def _sampled(length: int) -> Array:

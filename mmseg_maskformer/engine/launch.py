@@ -18,6 +18,8 @@ from mmseg_maskformer.checkpoints.loading import require_fit
 
 from .arguments import add_cfg_options
 
+_NOT_SEMANTIC = ("CocoMetric", "CocoPanopticMetric", "PanopticQuality")
+
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
@@ -138,8 +140,25 @@ def enable_tta(config: Config) -> None:
             f"--tta needs tta_pipeline in {config.filename}, a pipeline with "
             "TestTimeAug (docs/inference.md)."
         )
+    _require_semantic_metrics(config)
     config.test_dataloader.dataset.pipeline = config.tta_pipeline
     config.model = averaging_model(config)
+
+
+def _require_semantic_metrics(config: Config) -> None:
+    """Stop where a metric would ask for what the mean over views lacks."""
+    if not config.model.type.endswith("MaskFormerDetector"):
+        return
+    evaluators = config.test_evaluator
+    evaluators = evaluators if isinstance(evaluators, list) else [evaluators]
+    names = [evaluator["type"].rpartition(".")[2] for evaluator in evaluators]
+    others = [name for name in names if name in _NOT_SEMANTIC]
+    if others:
+        raise SystemExit(
+            f"--tta averages semantic maps only, and test_evaluator of "
+            f"{config.filename} has {', '.join(others)}. Evaluate with SemSegMetric "
+            "alone: test_evaluator=[dict(type='SemSegMetric', iou_metrics=['mIoU'])]."
+        )
 
 
 def averaging_model(config: Config) -> dict:

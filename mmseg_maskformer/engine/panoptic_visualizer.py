@@ -80,5 +80,7 @@ class PanopticVisualizer(DetLocalVisualizer):
     ) -> np.ndarray:
         """What the host calls for each of the two maps."""
         maps = image, np.asarray(panoptic_seg.sem_seg[0])
+        if isinstance(palette, list):  # the host may have COCO's classes
+            palette = palette + get_palette(None, len(classes))[len(palette) :]
         colours = get_palette(palette, len(classes))
         return overlay(*enlarged(*maps, self.least_side), classes, colours, self.alpha)

@@ -159,7 +159,10 @@ def predicted_map(sample: dict, num_classes: int) -> PanopticMap:
         KeyError: The sample lacks it.
         ValueError: It holds a class that is none of the ``num_classes``.
     """
-    switch = "Evaluate a panoptic model, with test_cfg.panoptic_on=True."
+    switch = (
+        "Evaluate a panoptic model with test_cfg.panoptic_on=True, and without --tta: "
+        "test-time augmentation averages semantic maps only, for SemSegMetric."
+    )
     encoded = plane(sample, "pred_panoptic_seg", "PanopticQuality", switch)
     image = sample.get("img_path", "an unnamed image")
     values = np.unique(encoded)

@@ -47,6 +47,6 @@ def panoptic(*steps):
     return dataset("mmdet", [LOAD, *steps, PACK_SEGMENTS])
 
 
-def instance(*steps):
+def instance(*steps, **options):
     pytest.importorskip("mmdet")
-    return dataset("mmdet", [LOAD, *steps, dict(type="PackDetInputs")])
+    return dataset("mmdet", [LOAD, *steps, dict(type="PackDetInputs")], **options)

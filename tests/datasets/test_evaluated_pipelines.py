@@ -77,6 +77,24 @@ def test_evaluated_pipelines_that_are_kept(make):
     check_pipelines(make(), evaluated=True)
 
 
+@pytest.mark.mmdet
+def test_views_as_mmdet_makes_them_of_a_panoptic_pipeline_are_refused():
+    """MMDetection's tools/test.py --tta, where a config has no tta_pipeline."""
+    flips = dict(
+        type="TestTimeAug",
+        transforms=[
+            [dict(FLIP, prob=1.0), dict(FLIP, prob=0.0)],
+            [dict(type="PackDetInputs")],
+        ],
+    )
+    given = panoptic(RESIZE, SEGMENTS, flips)
+    message = (
+        r"^PackDetInputs in .* would pack numbers of segments .*--tta puts its own"
+    )
+    with pytest.raises(ValueError, match=message):
+        check_pipelines(given, evaluated=True)
+
+
 def test_flipped_label_maps_are_refused_where_views_are_averaged():
     flipped = semantic(views([LABELS], BOTH[::-1]))
     with pytest.raises(ValueError, match=f"^RandomFlip in .*{ANNOTATION}"):

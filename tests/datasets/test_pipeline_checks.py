@@ -136,6 +136,10 @@ REFUSED = {
         r"has reduce_zero_label=True, the data set False\. Say it in the data sets",
     ),
     "PackDetInputs": (lambda: instance(SEGMENTS), "would pack numbers of segments"),
+    "PackDetInputs of drawn maps": (
+        lambda: instance(GIVES_MAPS="segments"),
+        r"would pack numbers of segments as classes: end it with .*PackPanopticInputs",
+    ),
 }
 
 

@@ -81,6 +81,19 @@ def test_a_config_without_views_is_a_sentence():
         enable_tta(config)
 
 
+def test_metrics_of_more_than_semantic_maps_are_named():
+    config = Config.fromfile(
+        REPOSITORY / "configs/demo/maskformer_tiny_scenes-panoptic.py"
+    )
+    config.tta_pipeline = [dict(type="TestTimeAug", transforms=[])]
+    message = r"averages semantic maps only, .* has PanopticQuality\. Evaluate with Sem"
+    with pytest.raises(SystemExit, match=message):
+        enable_tta(config)
+    config.test_evaluator = config.test_evaluator[:1]
+    enable_tta(config)
+    assert config.model.type == "mmseg_maskformer.MaskFormerTTA"
+
+
 @torch.no_grad()
 def test_label_maps_are_those_of_the_mean_of_separate_views(monkeypatch, tmp_path):
     init_default_scope("mmseg")
