@@ -41,7 +41,7 @@ def add_checks(runner: Runner | FlexibleRunner) -> None:
             runner.register_hook(dict(type=f"mmseg_maskformer.{name}"))
 
 
-def _watch(runner_class: type) -> None:
+def _watch(runner_class: Any) -> None:
     """Let runners of a class add the checks when a run begins."""
     host = runner_class.call_hook
 
