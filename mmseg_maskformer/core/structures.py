@@ -58,8 +58,9 @@ class Predictions(NamedTuple):
 
     def answer(self, layer: int = -1) -> Answer:
         """What one layer says, in float32 at least."""
-        class_logits = at_least_float32(self.class_logits[layer])
-        return Answer(class_logits, self.mask_logits(layer))
+        return Answer(
+            at_least_float32(self.class_logits[layer]), self.mask_logits(layer)
+        )
 
     def at_least_float32(self) -> Predictions:
         """The same in float32, or in float64 where it has that already."""

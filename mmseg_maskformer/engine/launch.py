@@ -209,7 +209,7 @@ def build_runner(config: Config) -> Runner | FlexibleRunner:
             optimizer's wrapper is none for it.
     """
     kind, strategy = config.get("runner_type", "Runner"), config.get("strategy")
-    if RUNNERS.get(kind) is None:
+    if isinstance(kind, str) and RUNNERS.get(kind) is None:
         raise SystemExit(
             f"{config.filename} has runner_type={kind!r}, which is not registered; "
             "mmengine has Runner and FlexibleRunner."

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from mmengine._strategy.fsdp import FSDP
 from mmengine._strategy.fsdp import FSDPStrategy as HostStrategy
 from mmengine.optim import BaseOptimWrapper
-from torch import Tensor, nn
+from torch import Tensor
+from torch.distributed.fsdp import FullyShardedDataParallel
 
 
 class FSDPStrategy(HostStrategy):
@@ -37,7 +37,7 @@ class FSDPStrategy(HostStrategy):
             )
 
     def build_optim_wrapper(
-        self, optim_wrapper: Any, model: nn.Module | None = None
+        self, optim_wrapper: Any, model: Any = None
     ) -> BaseOptimWrapper:
         """As in the host, but clipping by the norm over all shards."""
         built = super().build_optim_wrapper(optim_wrapper, model)
@@ -52,5 +52,7 @@ class FSDPStrategy(HostStrategy):
     def load_optim_state_dict(self, state_dict: dict) -> None:
         """Give each process its shards of the optimizer's state."""
         optimizer = self.optim_wrapper.optimizer
-        shards = FSDP.optim_state_dict_to_load(self.model, optimizer, state_dict)
+        shards = FullyShardedDataParallel.optim_state_dict_to_load(
+            self.model, optimizer, state_dict
+        )
         self.optim_wrapper.load_state_dict(shards)
