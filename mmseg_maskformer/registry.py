@@ -37,7 +37,7 @@ class CatalogRegistry(root.Registry):
         path = self.catalog.get(name) if scope in (None, SCOPE) else None
         if path is not None and name not in self.module_dict:
             module = import_module(f"{SCOPE}.{path}")
-            self.register_module(name=name, module=getattr(module, name))
+            self.register_module(module=getattr(module, name))
         return super().get(key)
 
 

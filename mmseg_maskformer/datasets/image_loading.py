@@ -107,8 +107,9 @@ class LoadImage(HostLoading):
         colours = pixels[..., :-1] if picture.has_alpha else pixels
         count = colours.shape[2]
         if count not in (1, 3):
+            beside = " beside alpha" if picture.has_alpha else ""
             raise ValueError(
-                f"The image {path} has {count} channels beside alpha, and color_type="
+                f"The image {path} has {count} channels{beside}, and color_type="
                 f"{self.color_type!r} takes grey or colours. Load it with color_type="
                 "'unchanged' in every pipeline and set in_channels of the backbone to "
                 f"{pixels.shape[2]} (docs/images.md), or save three channels."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -96,7 +96,7 @@ def eight_bits(results: dict) -> np.ndarray:
     )
 
 
-def _resized(pixels: np.ndarray, size: Sequence[int], method: Any) -> np.ndarray:
+def _resized(pixels: np.ndarray, size: tuple[int, int], method: Any) -> np.ndarray:
     """Pixels (H, W) or (H, W, C) at a width and height; channels do not mix."""
     if pixels.ndim == 2 or (pixels.shape[2] == 3 and pixels.dtype == np.uint8):
         return np.array(Image.fromarray(pixels).resize(size, method))

@@ -67,12 +67,12 @@ def test_a_file_its_array_and_its_16_bits_are_one(
     rng = np.random.default_rng(0)
     pixels = rng.integers(0, 256, (48, 64, channels), dtype=np.uint8)
     colours = pixels[..., ::-1] if channels == 3 else pixels
-    path, deep = tmp_path / "a.tif", colours.astype(np.uint16) * 257
+    path, deep = tmp_path / "a.tif", colours.astype(np.uint16) * 256 + 99
     tifffile.imwrite(path, deep.squeeze(), photometric="rgb" if channels > 2 else None)
     by_path = prepared(inferencer, str(path))
     assert len(by_path) == channels
     assert torch.equal(prepared(inferencer, pixels), by_path)
-    deep = prepared(inferencer, pixels.astype(np.uint16) * 257)
+    deep = prepared(inferencer, pixels.astype(np.uint16) * 256 + 99)
     assert torch.equal(deep, by_path)
     found = inferencer(pixels, return_datasamples=True, return_vis=True)
     side = 384 if kind == "panoptic" else 48  # enlarged for its texts

@@ -137,7 +137,7 @@ def test_a_channel_beside_colours_is_data_unless_the_file_says_alpha(
     if extra == "unassalpha":
         assert np.array_equal(load(path), pixels[..., 2::-1])
         return
-    message = r"infrared\.tif has 4 channels beside alpha, and color_type='color'"
+    message = r"infrared\.tif has 4 channels, and color_type='color'"
     with pytest.raises(ValueError, match=message + ".* set in_channels .* to 4"):
         load(path)
 
