@@ -12,6 +12,8 @@ from mmengine.runner.checkpoint import load_state_dict
 from mmseg_maskformer.checkpoints.convert import OPENMMLAB, from_ours
 from mmseg_maskformer.checkpoints.fit import check_weights
 from mmseg_maskformer.engine import launch
+from mmseg_maskformer.engine.comparison.run import evaluate
+from mmseg_maskformer.engine.progress import ProgressHook
 from tests.checkpoints import models
 from tests.checkpoints.test_runner import SCENES, build, tiny
 
@@ -163,8 +165,8 @@ def test_a_tool_refuses_them_when_they_are_loaded(kind, weights, tmp_path):
         launch.trained_model(config, path)
 
 
-@pytest.mark.parametrize("tta", [False, True])
-def test_an_evaluation_refuses_them_when_they_are_loaded(tta, weights, tmp_path):
+@pytest.mark.parametrize("way", ["test", "tta", "compare"])
+def test_an_evaluation_refuses_them_when_they_are_loaded(way, weights, tmp_path):
     config = Config(
         dict(
             model=tiny(),
@@ -177,14 +179,18 @@ def test_an_evaluation_refuses_them_when_they_are_loaded(tta, weights, tmp_path)
             test_cfg=dict(type="TestLoop"),
             tta_pipeline=[dict(type="PackSegInputs")],
             custom_hooks=[dict(type="EMAHook")],
-            experiment_name=f"fit-{tta}",
+            experiment_name=f"fit-{way}",
         ),
         cfg_text="-",
         filename="my.py",
     )
-    if tta:
+    path = str(tmp_path / "in.pth")
+    torch.save(dict(state_dict=without_head(weights)), path)
+    if way == "tta":
         launch.enable_tta(config)
-    torch.save(dict(state_dict=without_head(weights)), tmp_path / "in.pth")
-    runner = launch.evaluating_runner(config, str(tmp_path / "in.pth"))
     with pytest.raises(ValueError, match=r"in\.pth does not fit the model of my\.py"):
-        runner.test()
+        if way == "compare":
+            config.load_from = path
+            evaluate(config, ProgressHook())
+        else:
+            launch.evaluating_runner(config, path).test()
