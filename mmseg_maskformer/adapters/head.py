@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from mmengine.model import BaseModule
@@ -127,17 +127,34 @@ class PredictionHead(BaseModule):
         return predictions.answer(layer)
 
 
-def network_input(images: Tensor, network: nn.Module) -> Tensor:
-    """Images (B, C, H, W) as a network takes them best.
+def backbone_maps(
+    extract: Callable[[Tensor], Sequence[Tensor]],
+    images: Tensor,
+    backbone: nn.Module,
+    widths: Sequence[int],
+) -> list[Tensor]:
+    """Maps (B, C_i, h_i, w_i) of images (B, C, H, W) in any precision.
 
-    In the precision of its weights, which ``half()`` or ``bfloat16()`` may have
-    lowered, and channels last on the CPU: that is a tenth off a training step there.
+    Images take the precision of the weights, which ``half()`` or ``bfloat16()`` may
+    have lowered; what a backbone adds in float32 (Swin its masks) is then cast. They
+    go channels last on the CPU: that is a tenth off a training step there.
+
+    Args:
+        extract: backbone, and neck if any.
+        images: as the preprocessor gives them.
+        backbone: whose weights are looked at.
+        widths: C_i.
     """
-    weight = next((x for x in network.parameters() if x.is_floating_point()), images)
+    device = images.device.type
+    weight = next((x for x in backbone.parameters() if x.is_floating_point()), images)
     images = images.to(weight.dtype)
-    if images.device.type != "cpu":
-        return images
-    return images.contiguous(memory_format=torch.channels_last)
+    if device == "cpu":
+        images = images.contiguous(memory_format=torch.channels_last)
+    if weight.dtype not in (torch.float16, torch.bfloat16):
+        return channels_first(extract(images), widths)
+    with torch.autocast(device, dtype=weight.dtype):
+        maps = channels_first(extract(images), widths)
+    return [x.to(weight.dtype) for x in maps]
 
 
 def channels_first(maps: Sequence[Tensor], widths: Sequence[int]) -> list[Tensor]:

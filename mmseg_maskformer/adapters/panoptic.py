@@ -39,7 +39,7 @@ from mmseg_maskformer.core.uncertainty import semantic_maps
 
 from .batches import size_by_size
 from .geometry import unflipped_map
-from .head import PredictionHead, channels_first, network_input
+from .head import PredictionHead, backbone_maps
 from .images import check_settings, watch_images
 from .options import check_choice, check_layer, check_share, check_switch
 from .segment_targets import segment_targets
@@ -131,8 +131,8 @@ class MaskFormerDetector(BaseDetector):
     def extract_feat(self, batch_inputs: Tensor) -> Sequence[Tensor]:
         """Backbone maps of (B, C, H, W), fine to coarse."""
         check_weights(self)
-        maps = self.backbone(network_input(batch_inputs, self.backbone))
-        return channels_first(maps, self.decode_head.in_channels)
+        widths = self.decode_head.in_channels
+        return backbone_maps(self.backbone, batch_inputs, self.backbone, widths)
 
     def loss(
         self, batch_inputs: Tensor, batch_data_samples: list[DetDataSample]

@@ -28,7 +28,7 @@ from mmseg_maskformer.core.uncertainty import semantic_maps
 
 from .batches import size_by_size
 from .geometry import check_padding, unflipped_map
-from .head import channels_first, network_input
+from .head import backbone_maps
 from .images import check_settings, watch_images
 from .options import PredictionOptions
 from .semantic import MaskFormerHead, image_frame
@@ -102,8 +102,8 @@ class MaskFormerSegmentor(EncoderDecoder):
     def extract_feat(self, inputs: Tensor) -> list[Tensor]:
         """Backbone maps of (B, C, H, W), fine to coarse."""
         check_weights(self)
-        maps = super().extract_feat(network_input(inputs, self.backbone))
-        return channels_first(maps, self.decode_head.in_channels)
+        extract, widths = super().extract_feat, self.decode_head.in_channels
+        return backbone_maps(extract, inputs, self.backbone, widths)
 
     def test_step(self, data: dict) -> list[SegDataSample]:
         """Predict a batch of a loader, whose images may differ in size."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from mmengine.registry import init_default_scope
+from mmseg.registry import MODELS as HOST
 from mmseg.structures import SegDataSample
 
 from mmseg_maskformer.adapters.head import channels_first
@@ -161,6 +162,21 @@ def test_half_precision_predicts_the_same(build, kind, cast, share):
         assert (found[key] - wanted[key]).abs().max() < 1 - share
 
 
+@pytest.mark.parametrize("cast", ["half", "bfloat16"])
+@torch.no_grad()
+def test_a_backbone_that_adds_float32_predicts_the_same(cast):
+    """Swin's masks of shifted windows, whatever the precision of its weights."""
+    model = segmentor(dict(mode="whole"))
+    shape = dict(embed_dims=8, depths=(2, 1, 1, 1), num_heads=(1, 1, 2, 2))
+    swin = dict(type="SwinTransformer", window_size=4, **shape)
+    model.backbone = HOST.build(swin)
+    model.backbone.eval()
+    wanted = model.test_step(batch(sizes=SIZES[:1]))[0].pred_sem_seg.data
+    found = getattr(model, cast)().test_step(batch(sizes=SIZES[:1]))[0]
+    assert (found.pred_sem_seg.data == wanted).double().mean() > 0.95
+    assert len(wanted.unique()) >= 3
+
+
 class ChannelsLast(torch.nn.Module):
     """A backbone as timm's Swin gives its maps."""
 
@@ -224,8 +240,6 @@ def test_padding_in_two_ways_is_refused(given, message):
     ],
 )
 def test_auxiliary_heads_know_the_same_labels(wrong, message):
-    from mmseg.registry import MODELS as HOST
-
     init_default_scope("mmseg")
     auxiliary = dict(
         type="FCNHead", in_channels=32, in_index=2, channels=8, num_classes=5
