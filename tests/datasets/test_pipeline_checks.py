@@ -19,6 +19,7 @@ from mmseg_maskformer.datasets import pipeline_trials
 from mmseg_maskformer.datasets.label_map_folders import LabelMapDataset
 from mmseg_maskformer.datasets.pipeline_checks import check_built, check_pipelines
 from mmseg_maskformer.datasets.scenes import ScenesDataset
+from mmseg_maskformer.datasets.trial_images import TrialImage, misfit
 from tests.datasets.panoptic_files import build, write_set
 from tests.datasets.pipelines import (
     BOXES,
@@ -267,3 +268,13 @@ def test_panoptic_data_sets_check_their_pipelines_when_they_are_built(tmp_path):
     scenes = import_module("mmseg_maskformer.datasets.panoptic_scenes")
     with pytest.raises(ValueError, match="PanopticScenesDataset moves"):
         scenes.PanopticScenesDataset(num_images=1, pipeline=[FlipImage()])
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4, 6])
+def test_images_of_any_number_of_channels_show_what_moves(channels):
+    trial = TrialImage(np.random.default_rng(0))
+    like = np.empty((1, 1, channels), np.float32) if channels > 1 else np.empty((1, 1))
+    image = trial.image(like)["img"]
+    assert misfit(image, trial.classes) == 0
+    assert misfit(image[:, ::-1], trial.classes) > 0.3
+    assert misfit(np.roll(image, 4, axis=1), trial.classes) > 0.05
