@@ -34,6 +34,7 @@ _PIXELS = 2e7  # and channels: a transform that makes large images has fewer
 # Share of pixels that need not fit. As far as tried it is below 0.01 where nothing is
 # wrong, and 0.07 to 0.8 where something is.
 _LIMIT = 0.05
+_LEAST = 4  # pixels of a square, after resizing, by which an image can be judged
 
 
 class MisplacedError(Exception):
@@ -120,8 +121,7 @@ class Trial:
                     if compared:
                         self._judge_compared(step, results, trial)
             # next time squares that survive the resizing
-            scale = min(np.divide(results["img_shape"][:2], SIZE))
-            square = int(np.clip(6 / max(scale, 0.1), 4, 32))
+            square = int(np.clip(6 / max(_scale(results), 0.1), 4, 32))
             made += np.asarray(results["img"]).size
             if made > _PIXELS:
                 return
@@ -232,7 +232,7 @@ class Trial:
         self, step: Step, found: dict, trial: TrialImage, unflips: bool
     ) -> None:
         image = _image(found)
-        if image is None:
+        if image is None or trial.square * _scale(found) < _LEAST:
             return
         height, width = found["img_shape"][:2]
         shown = image[:height, :width]
@@ -250,11 +250,17 @@ class Trial:
                 raise MisplacedError(step, "annotation")
 
 
+def _scale(found: dict) -> float:
+    """How much smaller an image is than at first."""
+    return float(min(np.divide(found["img_shape"][:2], SIZE)))
+
+
 def _image(found: dict) -> np.ndarray | None:
     """The image of results, if it is one."""
     image = found.get("img")
-    known = isinstance(image, np.ndarray) and image.ndim in (2, 3) and image.size > 0
-    return image if known and image.dtype.kind in "uif" else None
+    if not isinstance(image, np.ndarray) or image.dtype.kind not in "uif":
+        return None
+    return image if image.ndim in (2, 3) and image.size > 0 else None
 
 
 def _too_much(image: np.ndarray, classes: np.ndarray) -> float | None:

@@ -39,6 +39,7 @@ class TrialImage:
     """
 
     def __init__(self, rng: np.random.Generator, square: int = 16) -> None:
+        self.square = square
         cells = [-(-side // square) for side in SIZE]
         grid = rng.integers(len(LABELS), size=cells)
         classes = grid.repeat(square, axis=0).repeat(square, axis=1)
