@@ -113,7 +113,7 @@ class Trial:
                     results |= self._map(trial)
                 elif not loads(step):
                     try:
-                        results = step(copy.deepcopy(results)) or results
+                        results = dict(step(copy.deepcopy(results)) or results)
                     except Exception as error:  # of somebody's transform
                         self._tell(step, f"{type(error).__name__}: {error}")
                         continue
@@ -122,7 +122,7 @@ class Trial:
                         self._judge_compared(step, results, trial)
             # next time squares that survive the resizing
             square = int(np.clip(6 / max(_scale(results), 0.1), 4, 32))
-            made += np.asarray(results["img"]).size
+            made += np.asarray(results.get("img")).size
             if made > _PIXELS:
                 return
 
@@ -210,7 +210,7 @@ class Trial:
         if early and _too_much(image, trial.classes) is not None:
             raise MisplacedError(step, "early")
         if "gt_seg_map" in found:
-            self._judge_values(step, np.unique(found["gt_seg_map"]))
+            self._judge_values(step, np.unique(np.asarray(found["gt_seg_map"])))
         for classes in truths(found):
             share = _too_much(image, classes)
             if share is not None:
@@ -234,12 +234,12 @@ class Trial:
         image = _image(found)
         if image is None or trial.square * _scale(found) < _LEAST:
             return
-        height, width = found["img_shape"][:2]
+        height, width = found.get("img_shape", image.shape)[:2]
         shown = image[:height, :width]
         if unflips and found.get("flip"):
             axes = dict(horizontal=[1], vertical=[0], diagonal=[0, 1])
             shown = np.flip(shown, axes[found["flip_direction"]])
-        shown = _resized(shown, found["ori_shape"][:2])
+        shown = _resized(shown, found.get("ori_shape", SIZE)[:2])
         if _too_much(shown, trial.classes) is not None:
             raise MisplacedError(step, "image")
 
@@ -252,7 +252,7 @@ class Trial:
 
 def _scale(found: dict) -> float:
     """How much smaller an image is than at first."""
-    return float(min(np.divide(found["img_shape"][:2], SIZE)))
+    return float(min(np.divide(found.get("img_shape", SIZE)[:2], SIZE)))
 
 
 def _image(found: dict) -> np.ndarray | None:

@@ -85,6 +85,7 @@ def truths(results: dict[str, Any]) -> Iterator[Array]:
     labels, masks = results.get("gt_seg_map"), results.get("gt_masks")
     if labels is not None:
         rows = results.get("segments") or [(x, c) for c, x in enumerate(LABELS)]
+        labels = np.asarray(labels)
         classes = np.full(labels.shape, -1)
         for number, c, *_ in rows:
             classes[labels == number] = c

@@ -205,6 +205,19 @@ def test_what_cannot_be_tried_is_named(told):
     ]
 
 
+def format_inputs(results):
+    """A user's packing, which the check cannot know by its name."""
+    return dict(inputs=torch.as_tensor(results["img"]), data_samples=results)
+
+
+@pytest.mark.parametrize("evaluated", [False, True])
+def test_a_packing_of_another_name_does_no_harm(evaluated, told):
+    given = semantic(LABELS)
+    given.pipeline.transforms[-1] = format_inputs
+    check_pipelines(given, evaluated=evaluated)
+    assert not told
+
+
 def test_random_numbers_and_transforms_are_left_as_they_were():
     crop = dict(type="RandomCrop", crop_size=(99, 77))
     tried = semantic(LABELS, crop, FLIP)
