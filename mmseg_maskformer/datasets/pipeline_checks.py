@@ -70,7 +70,8 @@ def check_pipelines(dataset: Any, evaluated: bool) -> None:
 def chains(dataset: Any) -> Iterator[tuple[Any, list[Step]]]:
     """Every data set that others wrap, with all transforms that its images meet."""
     own = getattr(dataset, "pipeline", None)
-    own = list(getattr(own, "transforms", own) or ())
+    own = getattr(own, "transforms", own)
+    own = list(own) if isinstance(own, list | tuple) else []
     if isinstance(parts := getattr(dataset, "datasets", None), list | tuple):
         inner = parts
     elif (wrapped := getattr(dataset, "dataset", None)) is not None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from mmcv import transforms as host
 
-Step = Callable[[dict], Any]
+Step = Any  # a transform: called with results, it returns results
 
 _CONTAINERS = (host.Compose, host.RandomApply, host.RandomChoice)
 
@@ -18,7 +18,7 @@ def name_of(step: Step) -> str:
     return getattr(step, "__name__", type(step).__name__)
 
 
-def flattened(steps: Sequence[Step]) -> Iterator[Step]:
+def flattened(steps: Iterable[Step]) -> Iterator[Step]:
     """The transforms, those that run others by chance or in turn replaced by these."""
     for step in steps:
         if isinstance(step, _CONTAINERS):
@@ -28,7 +28,7 @@ def flattened(steps: Sequence[Step]) -> Iterator[Step]:
             yield step
 
 
-def tried(steps: Sequence[Step]) -> Iterator[Step]:
+def tried(steps: Iterable[Step]) -> Iterator[Step]:
     """Copies of the transforms before the packing; what may happen does happen."""
     for step in flattened(steps):
         if name_of(step).startswith("Pack"):

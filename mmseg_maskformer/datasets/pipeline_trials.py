@@ -34,7 +34,7 @@ _PIXELS = 2e7  # and channels: a transform that makes large images has fewer
 # Share of pixels that need not fit. As far as tried it is below 0.01 where nothing is
 # wrong, and 0.07 to 0.8 where something is.
 _LIMIT = 0.05
-_SMALLEST = 16  # side of a shrunk image that still tells where its pixels were
+_LEAST = 4  # pixels of a square, after resizing, by which an image can be judged
 
 
 class MisplacedError(Exception):
@@ -113,7 +113,7 @@ class Trial:
                     results |= self._map(trial)
                 elif not loads(step):
                     try:
-                        results = step(copy.deepcopy(results)) or results
+                        results = dict(step(copy.deepcopy(results)) or results)
                     except Exception as error:  # of somebody's transform
                         self._tell(step, f"{type(error).__name__}: {error}")
                         continue
@@ -121,9 +121,8 @@ class Trial:
                     if compared:
                         self._judge_compared(step, results, trial)
             # next time squares that survive the resizing
-            scale = min(np.divide(results["img_shape"][:2], SIZE))
-            square = int(np.clip(6 / max(scale, 0.1), 4, 32))
-            made += np.asarray(results["img"]).size
+            square = int(np.clip(6 / max(_scale(results), 0.1), 4, 32))
+            made += np.asarray(results.get("img")).size
             if made > _PIXELS:
                 return
 
@@ -211,7 +210,7 @@ class Trial:
         if early and _too_much(image, trial.classes) is not None:
             raise MisplacedError(step, "early")
         if "gt_seg_map" in found:
-            self._judge_values(step, np.unique(found["gt_seg_map"]))
+            self._judge_values(step, np.unique(np.asarray(found["gt_seg_map"])))
         for classes in truths(found):
             share = _too_much(image, classes)
             if share is not None:
@@ -233,16 +232,14 @@ class Trial:
         self, step: Step, found: dict, trial: TrialImage, unflips: bool
     ) -> None:
         image = _image(found)
-        if image is None:
+        if image is None or trial.square * _scale(found) < _LEAST:
             return
-        height, width = found["img_shape"][:2]
-        if min(height, width) < _SMALLEST:
-            return
+        height, width = found.get("img_shape", image.shape)[:2]
         shown = image[:height, :width]
         if unflips and found.get("flip"):
             axes = dict(horizontal=[1], vertical=[0], diagonal=[0, 1])
             shown = np.flip(shown, axes[found["flip_direction"]])
-        shown = _resized(shown, found["ori_shape"][:2])
+        shown = _resized(shown, found.get("ori_shape", SIZE)[:2])
         if _too_much(shown, trial.classes) is not None:
             raise MisplacedError(step, "image")
 
@@ -253,11 +250,17 @@ class Trial:
                 raise MisplacedError(step, "annotation")
 
 
+def _scale(found: dict) -> float:
+    """How much smaller an image is than at first."""
+    return float(min(np.divide(found.get("img_shape", SIZE)[:2], SIZE)))
+
+
 def _image(found: dict) -> np.ndarray | None:
     """The image of results, if it is one."""
     image = found.get("img")
-    known = isinstance(image, np.ndarray) and image.ndim in (2, 3) and image.size > 0
-    return image if known and image.dtype.kind in "uif" else None
+    if not isinstance(image, np.ndarray) or image.dtype.kind not in "uif":
+        return None
+    return image if image.ndim in (2, 3) and image.size > 0 else None
 
 
 def _too_much(image: np.ndarray, classes: np.ndarray) -> float | None:

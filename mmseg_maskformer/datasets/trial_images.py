@@ -18,6 +18,7 @@ import torch
 Array = np.ndarray
 
 SIZE = (129, 173)  # odd, so that a divisor of sizes shows
+_GREYS = np.linspace(40, 215, 6)[:, None]  # where channels are too few for colours
 # Labels of the six classes: apart from each other and from 0, 255 and 65535, so that
 # what is filled in, or mixed by interpolation, is none of them.
 LABELS = np.array([11, 43, 77, 115, 150, 190])
@@ -38,6 +39,7 @@ class TrialImage:
     """
 
     def __init__(self, rng: np.random.Generator, square: int = 16) -> None:
+        self.square = square
         cells = [-(-side // square) for side in SIZE]
         grid = rng.integers(len(LABELS), size=cells)
         classes = grid.repeat(square, axis=0).repeat(square, axis=1)
@@ -48,8 +50,9 @@ class TrialImage:
         """``img`` (H, W, 3) uint8, or of channels and type of another, and its size."""
         colours = _COLOURS.astype(np.uint8)
         if like is not None:
-            channels = np.arange(like.shape[2] if like.ndim > 2 else 1) % 3
-            colours = _COLOURS[:, channels].astype(like.dtype)
+            channels = like.shape[2] if like.ndim > 2 else 1
+            table = _COLOURS if channels > 2 else _GREYS
+            colours = table[:, np.arange(channels) % table.shape[1]].astype(like.dtype)
             colours = colours if like.ndim > 2 else colours[:, 0]
         return dict(img=colours[self.classes], img_shape=SIZE, ori_shape=SIZE)
 
@@ -82,6 +85,7 @@ def truths(results: dict[str, Any]) -> Iterator[Array]:
     labels, masks = results.get("gt_seg_map"), results.get("gt_masks")
     if labels is not None:
         rows = results.get("segments") or [(x, c) for c, x in enumerate(LABELS)]
+        labels = np.asarray(labels)
         classes = np.full(labels.shape, -1)
         for number, c, *_ in rows:
             classes[labels == number] = c

@@ -12,7 +12,7 @@ import numpy as np
 from mmengine.registry import DATASETS, DefaultScope
 from PIL import Image
 
-from mmseg_maskformer.datasets.panoptic_maps import LoadPanopticMap
+from mmseg_maskformer.datasets.panoptic_maps import LoadPanopticMap, PackPanopticInputs
 
 CELL, FIBRE, GROUND = 7, 3, 9  # category ids; classes 0, 1, 2 by the file's order
 CATEGORIES = [
@@ -106,3 +106,27 @@ def build(root, kind="mmseg_maskformer.CocoPanopticDataset", **options):
 def loaded(dataset, index=0):
     """The entry of an image after `LoadPanopticMap`."""
     return LoadPanopticMap().transform(dataset.get_data_info(index))
+
+
+def with_image(results):
+    """Results with an image that shows the number of each pixel's segment."""
+    numbers = results["gt_seg_map"].astype(int)
+    image = np.stack([numbers % 256, numbers // 256, numbers * 0], axis=-1)
+    size = numbers.shape
+    return results | dict(img=image.astype(np.uint8), img_shape=size, ori_shape=size)
+
+
+def packed(results, **options):
+    return PackPanopticInputs(**options).transform(with_image(results))["data_samples"]
+
+
+def many_segments(path, number=300):
+    """Results of a map whose every pixel is a segment; ids fall while places rise."""
+    ids = np.arange(number, 0, -1) * 977
+    write_map(path, ids.reshape(15, -1))
+    segments = [dict(id=int(x), category=i % 3, is_thing=1) for i, x in enumerate(ids)]
+    return dict(seg_map_path=str(path), segments_info=segments)
+
+
+def painted(ids):
+    return lambda root: write_map(root / "maps" / "first.png", ids)

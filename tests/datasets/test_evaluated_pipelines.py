@@ -67,6 +67,7 @@ EVALUATED = {
     "masks": lambda: instance(RESIZE, MASKS),
     "classes": lambda: semantic(RESIZE, LABELS),
     "a small image": lambda: semantic(dict(type="Resize", scale=(32, 24)), LABELS),
+    "a tiny image": lambda: semantic(dict(type="Resize", scale=(8, 6)), LABELS),
     "views": lambda: semantic(views([RESIZE], BOTH, [LABELS])),
 }
 

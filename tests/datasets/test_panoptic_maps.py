@@ -7,7 +7,6 @@ import pickle
 
 import numpy as np
 import pytest
-from PIL import Image
 
 pytest.importorskip("mmdet")
 from mmcv.transforms import Compose
@@ -22,7 +21,10 @@ from tests.datasets.panoptic_files import (
     build,
     content,
     loaded,
-    write_map,
+    many_segments,
+    packed,
+    painted,
+    with_image,
     write_set,
 )
 
@@ -33,18 +35,6 @@ pytestmark = pytest.mark.mmdet
 def dataset(tmp_path):
     write_set(tmp_path)
     return build(tmp_path)
-
-
-def with_image(results):
-    """Results with an image that shows the number of each pixel's segment."""
-    numbers = results["gt_seg_map"].astype(int)
-    image = np.stack([numbers % 256, numbers // 256, numbers * 0], axis=-1)
-    size = numbers.shape
-    return results | dict(img=image.astype(np.uint8), img_shape=size, ori_shape=size)
-
-
-def packed(results, **options):
-    return PackPanopticInputs(**options).transform(with_image(results))["data_samples"]
 
 
 def test_ids_become_places_in_the_list(dataset):
@@ -100,14 +90,6 @@ def test_targets_of_the_host(dataset):
     assert objects.bboxes.tolist() == [[1, 0, 3, 1]]  # x1, y1, x2, y2
     assert objects.labels.tolist() == [0]
     assert found.gt_sem_seg.sem_seg.tolist() == [[[255, 0, 0, 1], [2, 2, 2, 1]]]
-
-
-def many_segments(path, number=300):
-    """Results of a map whose every pixel is a segment; ids fall while places rise."""
-    ids = np.arange(number, 0, -1) * 977
-    write_map(path, ids.reshape(15, -1))
-    segments = [dict(id=int(x), category=i % 3, is_thing=1) for i, x in enumerate(ids)]
-    return dict(seg_map_path=str(path), segments_info=segments)
 
 
 def test_more_segments_than_fit_into_a_byte(tmp_path):
@@ -225,87 +207,6 @@ def test_host_data_set_of_objects_is_refused(tmp_path):
     results = dict(img_path="a.jpg", seg_map_path=None, instances=[])
     with pytest.raises(ValueError, match=r"a\.jpg\. LoadPanopticMap needs .*CocoPanop"):
         LoadPanopticMap().transform(results)
-
-
-def painted(ids):
-    return lambda root: write_map(root / "maps" / "first.png", ids)
-
-
-def swapped(root):
-    path = root / "maps" / "first.png"
-    Image.fromarray(np.asarray(Image.open(path))[..., ::-1]).save(path)
-
-
-def grey(dtype, values):
-    def spoil(root):
-        Image.fromarray(np.array(values, dtype)).save(root / "maps" / "first.png")
-
-    return spoil
-
-
-def truncated(root):
-    path = root / "maps" / "first.png"
-    path.write_bytes(path.read_bytes()[:-30])
-
-
-WRONG_MAPS = {
-    "unlisted ids": (
-        painted([[77, RED, RED, GREEN], [BLUE, 999, BLUE, BLUE]]),
-        ValueError,
-        r"Pixels of .*first\.png have the id.s. 77, 999, .*List them in segments_info",
-    ),
-    "grey values as ids": (
-        grey(np.uint8, [[0, RED, RED, 0], [RED, RED, RED, 0]]),
-        ValueError,
-        r"first\.png is grey and its values are ids: .*Write the id into the three",
-    ),
-    "grey values of 16 bits as ids": (
-        grey(np.uint16, [[0, RED, RED, GREEN], [RED, RED, RED, GREEN]]),
-        ValueError,
-        r"first\.png is grey and its values are ids: .*Write the id into the three",
-    ),
-    "blue first": (
-        swapped,
-        ValueError,
-        r"channels of .*first\.png are in the order B, G, R: .*Write it as RGB",
-    ),
-    "no listed id has pixels": (
-        painted([[0, 0, 0, 0], [0, 0, 0, 0]]),
-        ValueError,
-        r"lists the segment id.s. 5, .* of .*first\.png, but no pixel .*Check that",
-    ),
-    "another size": (
-        painted([[RED, GREEN, BLUE]]),
-        ValueError,
-        r"first\.png has 1 x 3 pixels, but its image .*a\.jpg has 2 x 4 .*Check that",
-    ),
-    "incomplete": (
-        truncated,
-        OSError,
-        r"panoptic map .*first\.png cannot be read .*Check that the file exists",
-    ),
-    "empty": (
-        lambda root: (root / "maps" / "first.png").write_bytes(b""),
-        OSError,
-        r"panoptic map .*first\.png cannot be read .it is empty or no image.*Check",
-    ),
-    "missing": (
-        lambda root: (root / "maps" / "first.png").unlink(),
-        OSError,
-        r"panoptic map .*first\.png cannot be read .No such file.*Check",
-    ),
-}
-
-
-@pytest.mark.parametrize(
-    ("spoil", "error", "message"), WRONG_MAPS.values(), ids=WRONG_MAPS
-)
-def test_wrong_maps_end_in_a_sentence(tmp_path, spoil, error, message):
-    write_set(tmp_path)
-    info = build(tmp_path).get_data_info(0) | dict(ori_shape=(2, 4))
-    spoil(tmp_path)  # what loading of the list could not know
-    with pytest.raises(error, match=message):
-        LoadPanopticMap().transform(info)
 
 
 @pytest.mark.parametrize(("wrong", "shown"), [(RED, "5"), (0, "0")])

@@ -19,6 +19,7 @@ from mmseg_maskformer.datasets import pipeline_trials
 from mmseg_maskformer.datasets.label_map_folders import LabelMapDataset
 from mmseg_maskformer.datasets.pipeline_checks import check_built, check_pipelines
 from mmseg_maskformer.datasets.scenes import ScenesDataset
+from mmseg_maskformer.datasets.trial_images import TrialImage, misfit
 from tests.datasets.panoptic_files import build, write_set
 from tests.datasets.pipelines import (
     BOXES,
@@ -204,6 +205,19 @@ def test_what_cannot_be_tried_is_named(told):
     ]
 
 
+def format_inputs(results):
+    """A user's packing, which the check cannot know by its name."""
+    return dict(inputs=torch.as_tensor(results["img"]), data_samples=results)
+
+
+@pytest.mark.parametrize("evaluated", [False, True])
+def test_a_packing_of_another_name_does_no_harm(evaluated, told):
+    given = semantic(LABELS)
+    given.pipeline.transforms[-1] = format_inputs
+    check_pipelines(given, evaluated=evaluated)
+    assert not told
+
+
 def test_random_numbers_and_transforms_are_left_as_they_were():
     crop = dict(type="RandomCrop", crop_size=(99, 77))
     tried = semantic(LABELS, crop, FLIP)
@@ -267,3 +281,13 @@ def test_panoptic_data_sets_check_their_pipelines_when_they_are_built(tmp_path):
     scenes = import_module("mmseg_maskformer.datasets.panoptic_scenes")
     with pytest.raises(ValueError, match="PanopticScenesDataset moves"):
         scenes.PanopticScenesDataset(num_images=1, pipeline=[FlipImage()])
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4, 6])
+def test_images_of_any_number_of_channels_show_what_moves(channels):
+    trial = TrialImage(np.random.default_rng(0))
+    like = np.empty((1, 1, channels), np.float32) if channels > 1 else np.empty((1, 1))
+    image = trial.image(like)["img"]
+    assert misfit(image, trial.classes) == 0
+    assert misfit(image[:, ::-1], trial.classes) > 0.3
+    assert misfit(np.roll(image, 4, axis=1), trial.classes) > 0.05
