@@ -6,8 +6,8 @@ instances_{train,val}.json and go through MMDetection's transforms.
 
 _base_ = "dsb2018_panoptic.py"
 
-load = [  # the host's analyze_results looks for transforms of the host
-    dict(type="LoadImageFromFile", imdecode_backend="pillow"),
+load = [  # by names of the host, for which its analyze_results looks
+    _base_.test_pipeline[0],
     dict(type="LoadAnnotations", with_bbox=True, with_mask=True),
 ]
 resize = dict(
