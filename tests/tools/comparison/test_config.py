@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from mmengine.config import Config
 
-from mmseg_maskformer.engine.comparison import config as settings
+from comparison import config as settings
 from tests.conftest import REPOSITORY
 
 CONFIGS = REPOSITORY / "configs"

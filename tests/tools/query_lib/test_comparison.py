@@ -7,8 +7,8 @@ import pytest
 import torch
 from mmengine.structures import BaseDataElement, InstanceData, PixelData
 
-from mmseg_maskformer.engine.queries.analysis import ImageQueries, QueryError
-from mmseg_maskformer.engine.queries.comparison import (
+from query_lib.analysis import ImageQueries, QueryError
+from query_lib.comparison import (
     Case,
     check_lengths,
     class_queries,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from torch import nn
 
-from mmseg_maskformer.engine import speed
-from mmseg_maskformer.engine.speed import timed_predictions
+from benchmark_lib import speed
+from benchmark_lib.speed import timed_predictions
 
 
 class Model(nn.Module):

@@ -8,10 +8,10 @@ import io
 import pytest
 from PIL import Image
 
-from mmseg_maskformer.engine.comparison.description import Description
-from mmseg_maskformer.engine.comparison.kinds import INSTANCE, PANOPTIC
-from mmseg_maskformer.engine.comparison.plot import labels, plot
-from mmseg_maskformer.engine.comparison.table import (
+from comparison.description import Description
+from comparison.kinds import INSTANCE, PANOPTIC
+from comparison.plot import labels, plot
+from comparison.table import (
     Row,
     Spread,
     markdown,

@@ -8,7 +8,7 @@ import json
 import pytest
 from mmengine.config import Config
 
-from mmseg_maskformer.engine.comparison import jobs as jobs
+from comparison import jobs
 
 JOB = jobs.Job("scores", "weights 1", {"single": "a"})
 SCRIPT = """

@@ -6,7 +6,7 @@ import pytest
 from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
 
-from mmseg_maskformer.engine.complexity import mean_complexity, measure_complexity
+from benchmark_lib.complexity import mean_complexity, measure_complexity
 from tests.conftest import REPOSITORY
 from tests.scripts import run_script
 

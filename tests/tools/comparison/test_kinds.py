@@ -9,9 +9,9 @@ from pathlib import Path
 import mmseg
 import pytest
 
-from mmseg_maskformer.engine.comparison import config as settings
-from mmseg_maskformer.engine.comparison.description import crop_size, describe
-from mmseg_maskformer.engine.comparison.kinds import (
+from comparison import config as settings
+from comparison.description import crop_size, describe
+from comparison.kinds import (
     INSTANCE,
     PANOPTIC,
     complete_evaluators,

@@ -11,7 +11,7 @@ import torch
 from mmengine.structures import BaseDataElement
 
 from mmseg_maskformer.core.structures import Answer
-from mmseg_maskformer.engine.queries.analysis import (
+from query_lib.analysis import (
     QueryError,
     QueryRecord,
     class_counts,

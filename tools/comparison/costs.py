@@ -15,19 +15,20 @@ from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
 from torch import Tensor, nn
 
-from mmseg_maskformer.engine.comparison.description import crop_size
-from mmseg_maskformer.engine.comparison.jobs import read_job, store_part
-from mmseg_maskformer.engine.comparison.kinds import SEMANTIC, kind_of
-from mmseg_maskformer.engine.complexity import (
+from benchmark_lib import measure
+from benchmark_lib.complexity import (
     input_sizes,
     mean_complexity,
     measure_complexity,
 )
+from benchmark_lib.inputs import Settings, label_maps
 from mmseg_maskformer.engine.launch import untrained_model
 from mmseg_maskformer.engine.progress import quiet_host
 
-from . import detector_batches, measure
-from .inputs import Settings, label_maps
+from . import detector_batches
+from .description import crop_size
+from .jobs import read_job, store_part
+from .kinds import SEMANTIC, kind_of
 
 REPEATS = 7
 FLOPS_IMAGES = 100  # of the validation set, as the paper counts on COCO

@@ -10,10 +10,10 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.runner import Runner
 
+from benchmark_lib.speed import timed_predictions
 from mmseg_maskformer.checkpoints.loading import require_fit
 from mmseg_maskformer.engine.progress import ProgressHook, quiet_host
 from mmseg_maskformer.engine.resuming import newest_checkpoint
-from mmseg_maskformer.engine.speed import timed_predictions
 
 from .config import multi_scale
 from .jobs import read_job, store_part, valid_parts

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from mmseg_maskformer.engine.queries.analysis import ImageQueries
-from mmseg_maskformer.engine.queries.comparison import ClassQueries, Comparison
-from mmseg_maskformer.engine.queries.drawing import (
+from query_lib.analysis import ImageQueries
+from query_lib.comparison import ClassQueries, Comparison
+from query_lib.drawing import (
     COLOURS,
     Tile,
     comparison_tiles,
