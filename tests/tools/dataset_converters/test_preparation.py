@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmseg_maskformer.datasets import preparation
-from mmseg_maskformer.datasets.preparation import Sample, prepare, run_tool, write_whole
+from dataset_converters import preparation
+from dataset_converters.preparation import Sample, prepare, run_tool, write_whole
 
 
 def convert(sample):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmseg_maskformer.datasets.ade20k_full_preparation import (
+from dataset_converters.ade20k_full import (
     labels_of_colours,
     prepare_ade20k_full,
     shrunk_size,

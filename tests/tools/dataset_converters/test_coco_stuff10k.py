@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from scipy.io import savemat
 
-from mmseg_maskformer.datasets.coco_stuff10k_preparation import (
+from dataset_converters.coco_stuff10k import (
     prepare_coco_stuff10k,
     read_field,
 )

@@ -14,13 +14,13 @@ import mmseg_maskformer  # noqa: F401  (stands in for operators that mmcv may la
 pytest.importorskip("mmdet")
 from mmdet.datasets import ADE20KInstanceDataset, ADE20KSegDataset
 
+from dataset_converters.ade20k_panoptic import (
+    prepare_ade20k_panoptic,
+)
 from mmseg_maskformer.datasets.ade20k_panoptic_classes import (
     STUFF,
     THINGS,
     things_first,
-)
-from mmseg_maskformer.datasets.ade20k_panoptic_preparation import (
-    prepare_ade20k_panoptic,
 )
 from tests.scripts import run_script
 
