@@ -77,8 +77,8 @@ CATALOG: dict[str, dict[str, tuple[str, ...]]] = {
     "STRATEGIES": {"engine.sharding": ("FSDPStrategy",)},
     "OPTIM_WRAPPERS": {"engine.amp": ("BFloat16OptimWrapper",)},
     "VISUALIZERS": {
-        "engine.panoptic_visualizer": ("PanopticVisualizer",),
-        "engine.semantic_visualizer": ("SemanticVisualizer",),
+        "visualization.panoptic_visualizer": ("PanopticVisualizer",),
+        "visualization.semantic_visualizer": ("SemanticVisualizer",),
     },
     "OPTIM_WRAPPER_CONSTRUCTORS": {
         "engine.optim": ("ModulewiseOptimWrapperConstructor",)

@@ -1,1 +1,1 @@
-"""What stands around a model: optimizer, hooks, command lines, pictures."""
+"""What stands around a model: optimizer, hooks, command lines, results as files."""

@@ -12,8 +12,7 @@ from mmengine.registry import DefaultScope
 from mmengine.runner import Runner
 
 from mmseg_maskformer.datasets.image_loading import LoadImage
-
-from .pictures import picture_of
+from mmseg_maskformer.visualization.images import picture_of
 
 _HOSTS = ("mmseg", "mmdet")
 

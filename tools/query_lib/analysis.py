@@ -18,7 +18,7 @@ from mmengine.dataset import pseudo_collate
 from torch import Tensor
 
 from mmseg_maskformer.core.inference import class_probs
-from mmseg_maskformer.engine.pictures import picture_of_input
+from mmseg_maskformer.visualization.images import picture_of_input
 
 NOTHING = -1  # the label of a query that predicts no class
 

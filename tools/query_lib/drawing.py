@@ -8,9 +8,9 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageDraw
 
-from mmseg_maskformer.engine.fonts import readable, text_font
-from mmseg_maskformer.engine.panoptic_drawing import Palette
-from mmseg_maskformer.engine.sheet import GAP, LINE
+from mmseg_maskformer.visualization.fonts import readable, text_font
+from mmseg_maskformer.visualization.panoptic_drawing import Palette
+from mmseg_maskformer.visualization.prediction_sheet import GAP, LINE
 
 from .analysis import NOTHING, ImageQueries
 from .comparison import ClassQueries, Comparison

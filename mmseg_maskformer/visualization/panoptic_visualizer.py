@@ -11,8 +11,8 @@ from mmdet.structures import DetDataSample
 from mmdet.visualization import DetLocalVisualizer, get_palette
 from mmengine.structures import PixelData
 
+from .images import picture_of
 from .panoptic_drawing import encoded_truth, enlarged, overlay
-from .pictures import picture_of
 
 
 class PanopticVisualizer(DetLocalVisualizer):

@@ -11,8 +11,8 @@ from mmengine.dataset import pseudo_collate
 from PIL import Image, ImageDraw
 
 from .fonts import readable
+from .images import picture_of_input
 from .panoptic_drawing import OFFSET, Palette, encoded_truth, overlay
-from .pictures import picture_of_input
 
 GAP = 4  # pixels between tiles
 LINE = 14  # height of a line of text

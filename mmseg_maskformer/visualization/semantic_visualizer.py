@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from mmseg.visualization import SegLocalVisualizer
 
-from .pictures import picture_of
+from .images import picture_of
 
 
 class SemanticVisualizer(SegLocalVisualizer):

@@ -15,7 +15,7 @@ pytest.importorskip("mmdet")
 from mmdet.structures import DetDataSample
 from mmdet.visualization import DetLocalVisualizer
 
-from mmseg_maskformer.engine.panoptic_drawing import overlay
+from mmseg_maskformer.visualization.panoptic_drawing import overlay
 
 pytestmark = pytest.mark.mmdet
 META = dict(classes=["nut", "sky"], palette=[(250, 250, 250), (200, 40, 0)])

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import ImageDraw, ImageFont
 
-from mmseg_maskformer.engine import fonts
-from mmseg_maskformer.engine.fonts import text_font
-from mmseg_maskformer.engine.panoptic_drawing import (
+from mmseg_maskformer.visualization import fonts
+from mmseg_maskformer.visualization.fonts import text_font
+from mmseg_maskformer.visualization.panoptic_drawing import (
     enlarged,
     outlines,
     overlay,

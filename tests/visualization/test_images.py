@@ -10,7 +10,7 @@ from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
 from mmseg.visualization import SegLocalVisualizer
 
-from mmseg_maskformer.engine.pictures import picture_of, picture_of_input
+from mmseg_maskformer.visualization.images import picture_of, picture_of_input
 
 ROW = [[10, 20, 30, 40, 50, 60]]  # one pixel of six channels
 META = dict(classes=["a", "b"], palette=[[200, 0, 0], [0, 0, 200]])

@@ -7,8 +7,8 @@ import pytest
 import torch
 from mmengine.structures import BaseDataElement, InstanceData, PixelData
 
-from mmseg_maskformer.engine.panoptic_drawing import overlay
-from mmseg_maskformer.engine.sheet import (
+from mmseg_maskformer.visualization.panoptic_drawing import overlay
+from mmseg_maskformer.visualization.prediction_sheet import (
     PanopticRow,
     Row,
     predict_rows,
