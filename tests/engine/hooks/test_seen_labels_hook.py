@@ -9,9 +9,9 @@ import pytest
 import torch
 from mmengine.registry import HOOKS
 
-from mmseg_maskformer.engine.seen_labels import described
+from mmseg_maskformer.engine.hooks.seen_labels_hook import described
 
-MODULE = "mmseg_maskformer.engine.seen_labels"
+MODULE = "mmseg_maskformer.engine.hooks.seen_labels_hook"
 CLASSES = ("sky", "road", "tree")
 
 

@@ -75,7 +75,7 @@ def test_batches_of_another_form_have_no_names(batch):
 
 def test_the_earliest_loss_of_all_processes_is_named(monkeypatch):
     """A loss that is NaN makes the others' next one NaN by its gradients."""
-    name = "mmseg_maskformer.engine.finite_loss.all_gather_object"
+    name = "mmseg_maskformer.engine.hooks.check_loss_hook.all_gather_object"
     others = [None, (2, math.nan, ["guilty.png"])]
     monkeypatch.setattr(name, lambda mine: [mine, *others])
     with pytest.raises(FloatingPointError, match=r"iteration 2 .* are guilty\.png"):
