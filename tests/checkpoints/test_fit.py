@@ -9,10 +9,10 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import load_checkpoint
 from mmengine.runner.checkpoint import load_state_dict
 
+from comparison.run import evaluate
 from mmseg_maskformer.checkpoints.convert import OPENMMLAB, from_ours
 from mmseg_maskformer.checkpoints.fit import check_weights
 from mmseg_maskformer.engine import launch
-from mmseg_maskformer.engine.comparison.run import evaluate
 from mmseg_maskformer.engine.progress import ProgressHook
 from tests.checkpoints import models
 from tests.checkpoints.test_runner import SCENES, build, tiny

@@ -15,7 +15,7 @@ from mmdet.evaluation.metrics import CocoMetric as HostMetric
 from mmdet.structures import DetDataSample
 from pycocotools.cocoeval import COCOeval
 
-from mmseg_maskformer.engine.metric_files import CheckMetricFilesHook
+from mmseg_maskformer.engine.hooks.check_metric_files_hook import CheckMetricFilesHook
 from mmseg_maskformer.metrics import truth_files
 from mmseg_maskformer.metrics.coco_metric import CocoMetric
 from mmseg_maskformer.metrics.truth_files import check_truth
