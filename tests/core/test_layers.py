@@ -1,11 +1,11 @@
-"""Position encoding against the reference and against the peer."""
+"""Softplus and position encoding against formulas and the peer."""
 
 from __future__ import annotations
 
 import pytest
 import torch
 
-from mmseg_maskformer.core.layers import sine_position_encoding
+from mmseg_maskformer.core.layers import sine_position_encoding, softplus
 from tests import reference
 
 
@@ -13,6 +13,18 @@ def padding(height, width, real_height, real_width):
     mask = torch.ones(height, width, dtype=torch.bool)
     mask[:real_height, :real_width] = False
     return mask
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_softplus_is_right_to_the_rounding_of_one(dtype):
+    values = torch.linspace(-100, 100, 4001, dtype=torch.float64)
+    edges = torch.tensor([0.0, -0.0, 1e-6, -1e-6, 1e4, -1e4], dtype=torch.float64)
+    x = torch.cat([values, edges]).to(dtype)
+    p = x.sigmoid()
+    wanted = x.double().clamp(min=0) + (-x.double().abs()).exp().log1p()
+    eps = torch.finfo(dtype).eps
+    found = softplus(x, p, 1 - p).double()
+    torch.testing.assert_close(found, wanted, rtol=2 * eps, atol=2 * eps)
 
 
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (3, 5), (7, 4)])
