@@ -130,6 +130,21 @@ def test_class_map_of_overlapping_masks_is_that_of_the_last():
     assert targets.class_map().tolist() == [[5, 0, 0], [5, 5, -1]]
 
 
+def test_soft_masks_stay_soft_and_cover_a_pixel_from_one_half_up():
+    soft = torch.tensor([[[0.5, 0.25], [0.0, 1.0]], [[0.49, 0.0], [0.75, 0.1]]])
+    targets = SegmentTargets.from_masks(torch.tensor([4, 2]), soft)
+    assert torch.equal(targets.masks(torch.tensor([1, 0])), soft[[1, 0]])
+    small = targets.resized((1, 1))
+    assert small.masks(torch.arange(2)).flatten().tolist() == soft[:, 0, 0].tolist()
+    assert targets.class_map().tolist() == [[4, -1], [2, 4]]
+    boxes = [[0.5, 0.5, 1.0, 1.0], [0.25, 0.75, 0.5, 0.5]]
+    assert targets.boxes.tolist() == boxes
+    # of integers everything but zero is covered
+    numbers = SegmentTargets.from_masks(torch.tensor([4, 2]), (4 * soft).int())
+    assert numbers.masks(torch.arange(2)).dtype == torch.bool
+    assert numbers.class_map().tolist() == [[2, 4], [2, 4]]
+
+
 @pytest.mark.parametrize("dense", [False, True])
 def test_class_map_without_a_segment_has_no_class(dense):
     labels = torch.zeros(0, dtype=torch.long)
