@@ -1,12 +1,18 @@
-"""Softplus and position encoding against formulas and the peer."""
+"""Softplus, position encoding and dropout against formulas and the peer."""
 
 from __future__ import annotations
 
 import pytest
 import torch
 
-from mmseg_maskformer.core.layers import sine_position_encoding, softplus
+from mmseg_maskformer.core.layers import (
+    AttentionBlock,
+    FeedForwardBlock,
+    sine_position_encoding,
+    softplus,
+)
 from tests import reference
+from tests.weights import randomise
 
 
 def padding(height, width, real_height, real_width):
@@ -67,3 +73,19 @@ def test_sine_encoding_equals_that_of_mmdet():
     torch.testing.assert_close(
         found, wanted.flatten(2).transpose(1, 2), rtol=0, atol=2e-6
     )
+
+
+@pytest.mark.parametrize("kind", ["attention", "feed-forward"])
+def test_the_residual_branch_is_dropped_as_a_whole(kind):
+    x = torch.randn(2, 3, 8, generator=torch.Generator().manual_seed(0))
+    torch.manual_seed(0)
+    if kind == "attention":
+        block, given = AttentionBlock(8, 2), [x] * 4
+        branch = block.dropout
+    else:
+        block, given = FeedForwardBlock(8, 16), [x]
+        branch = block.layers[-1]
+    branch.p = 1.0
+    randomise(block).train()
+    assert torch.equal(block(*given), block.norm(x))
+    assert (block.eval()(*given) - block.norm(x)).abs().max() > 0.1

@@ -34,6 +34,14 @@ def assert_segments_equal(targets, label_map, void):
         (7, 255, [255]),
         (7, 100, [100, 255]),
         (7, -1, [-1, 255]),
+        (254, 65535, [65535, 255]),
+        (
+            255,
+            65535,
+            [65535, 255],
+        ),  # the last number of classes beside which 255 is void
+        (256, 65535, [65535]),  # void has a code that 8 bits do not hold
+        (257, 65535, [65535]),
         (400, 65535, [65535]),
         (400, 255, [255]),
     ],
