@@ -119,10 +119,11 @@ def _box(
 ) -> tuple[tuple[slice, slice], np.ndarray, np.ndarray]:
     """Part of the image around a thing, and rows and columns from its centre."""
     reach = 2.2 * thing.radius
-    box = tuple(
+    down, right = (
         slice(max(0, int(middle - reach)), min(length, int(middle + reach) + 1))
         for middle, length in zip(thing.centre, size, strict=True)
     )
+    box = (down, right)
     rows, columns = np.mgrid[box].astype(np.float32)
     return (
         box,

@@ -83,13 +83,13 @@ class SceneRenderer:
         self._require("size", min(self.size), 32, 8192)
         self._require("noise", self.noise, 0, 1)
         self._require("void_width", self.void_width, 0, 16)
-        if self.void_label is None:
-            object.__setattr__(
-                self, "void_label", 255 if self.num_classes < 255 else 65535
-            )
-        if 0 <= self.void_label < self.num_classes:
+        void = self.void_label
+        if void is None:
+            void = 255 if self.num_classes < 255 else 65535
+            object.__setattr__(self, "void_label", void)
+        if 0 <= void < self.num_classes:
             raise ValueError(
-                f"void_label={self.void_label} is a class of scenes with "
+                f"void_label={void} is a class of scenes with "
                 f"{self.num_classes} classes: take 65535."
             )
 
