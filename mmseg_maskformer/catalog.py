@@ -39,24 +39,24 @@ CATALOG: dict[str, dict[str, tuple[str, ...]]] = {
         "datasets.coco_panoptic": ("CocoInstanceDataset", "CocoPanopticDataset"),
         "datasets.label_map_folders": ("LabelMapDataset",),
         "datasets.mapillary": ("MapillaryVistasDataset",),
-        "datasets.panoptic_scenes": ("PanopticScenesDataset",),
+        "datasets.scenes.panoptic": ("PanopticScenesDataset",),
         "datasets.panoptic_sets": (
             "ADE20KPanopticDataset",
             "CityscapesPanopticDataset",
         ),
-        "datasets.scenes": ("ScenesDataset",),
+        "datasets.scenes.semantic": ("ScenesDataset",),
     },
     "TRANSFORMS": {
-        "datasets.label_maps": ("LoadLabelMap",),
-        "datasets.panoptic_maps": ("LoadPanopticMap", "PackPanopticInputs"),
-        "datasets.image_loading": (
+        "datasets.transforms.label_maps": ("LoadLabelMap",),
+        "datasets.transforms.panoptic_maps": ("LoadPanopticMap", "PackPanopticInputs"),
+        "datasets.transforms.image_loading": (
             "InferencerLoader",
             "LoadImage",
             "LoadImageFromFile",
             "LoadImageFromNDArray",
             "ScaleIntensity",
         ),
-        "datasets.transforms": ("CheckArray", "ResizeWithLabels"),
+        "datasets.transforms.resizing": ("CheckArray", "ResizeWithLabels"),
     },
     "METRICS": {
         "metrics.calibration": ("CalibrationError",),

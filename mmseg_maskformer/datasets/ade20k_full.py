@@ -7,7 +7,7 @@ from typing import Any
 
 from mmseg_maskformer.datasets.ade20k_full_classes import CLASSES, IGNORED
 from mmseg_maskformer.datasets.label_map_folders import LabelMapDataset
-from mmseg_maskformer.datasets.scene_classes import class_palette
+from mmseg_maskformer.datasets.scenes.classes import class_palette
 
 _HOST_VOID = 255  # what the host writes for a class that was not chosen
 

@@ -15,12 +15,13 @@ from mmengine.fileio import LocalBackend, get, get_file_backend
 from mmengine.logging import print_log
 from PIL import Image
 
-from .coco_files import CocoFile, shown
-from .coco_objects import choose_classes, prepare_objects
-from .coco_segments import prepare_segments
-from .image_sizes import SizeChecking
+from mmseg_maskformer.datasets.coco.files import CocoFile, shown
+from mmseg_maskformer.datasets.coco.image_sizes import SizeChecking
+from mmseg_maskformer.datasets.coco.objects import choose_classes, prepare_objects
+from mmseg_maskformer.datasets.coco.segments import prepare_segments
+from mmseg_maskformer.datasets.transforms.resizing import naming
+
 from .pipeline_checks import check_built
-from .transforms import naming
 
 
 class _Checked(host.CocoDataset):

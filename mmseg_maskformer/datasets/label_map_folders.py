@@ -14,7 +14,8 @@ from mmengine.fileio import LocalBackend, get_file_backend
 from mmengine.logging import print_log
 from mmseg.datasets import BaseSegDataset
 
-from .coco_files import shown
+from mmseg_maskformer.datasets.coco.files import shown
+
 from .metainfo import check_class_names
 from .pipeline_checks import check_built
 from .pipeline_steps import flattened, loads_labels

@@ -12,10 +12,10 @@ from mmengine.evaluator import BaseMetric
 from mmengine.fileio import dump, get_local_path, load
 from mmengine.logging import print_log
 
-from mmseg_maskformer.datasets.coco_files import CocoFile
-from mmseg_maskformer.datasets.coco_objects import choose_classes, prepare_objects
-from mmseg_maskformer.datasets.coco_values import identifier
-from mmseg_maskformer.datasets.image_sizes import check_size
+from mmseg_maskformer.datasets.coco.files import CocoFile
+from mmseg_maskformer.datasets.coco.image_sizes import check_size
+from mmseg_maskformer.datasets.coco.objects import choose_classes, prepare_objects
+from mmseg_maskformer.datasets.coco.values import identifier
 
 
 class CocoMetric(host.CocoMetric):

@@ -13,11 +13,11 @@ import numpy as np
 from mmengine.logging import print_log
 from PIL import Image
 
-from mmseg_maskformer.datasets.coco_files import CocoFile, shown
-from mmseg_maskformer.datasets.coco_objects import prepare_objects
-from mmseg_maskformer.datasets.coco_segments import prepare_segments
-from mmseg_maskformer.datasets.coco_values import identifier
-from mmseg_maskformer.datasets.transforms import naming
+from mmseg_maskformer.datasets.coco.files import CocoFile, shown
+from mmseg_maskformer.datasets.coco.objects import prepare_objects
+from mmseg_maskformer.datasets.coco.segments import prepare_segments
+from mmseg_maskformer.datasets.coco.values import identifier
+from mmseg_maskformer.datasets.transforms.resizing import naming
 
 _REMEDY = "Correct ann_file of the metric in val_evaluator and test_evaluator."
 

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 pytest.importorskip("mmdet")
-from mmseg_maskformer.datasets import coco_files
-from mmseg_maskformer.datasets.coco_files import CocoFile
-from mmseg_maskformer.datasets.coco_masks import filling
-from mmseg_maskformer.datasets.coco_objects import choose_classes, prepare_objects
-from mmseg_maskformer.datasets.coco_segments import prepare_segments
+from mmseg_maskformer.datasets.coco import files as coco_files
+from mmseg_maskformer.datasets.coco.files import CocoFile
+from mmseg_maskformer.datasets.coco.masks import filling
+from mmseg_maskformer.datasets.coco.objects import choose_classes, prepare_objects
+from mmseg_maskformer.datasets.coco.segments import prepare_segments
 from tests.perfect import HEIGHT, WIDTH, Case, code, instances, listed, panoptic
 
 pytestmark = pytest.mark.mmdet

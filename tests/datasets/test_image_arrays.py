@@ -9,13 +9,13 @@ from mmengine.dataset import Compose
 from mmengine.registry import DefaultScope
 from PIL import Image
 
-from mmseg_maskformer.datasets import image_loading
-from mmseg_maskformer.datasets.image_loading import (
+from mmseg_maskformer.datasets.transforms import image_loading
+from mmseg_maskformer.datasets.transforms.image_loading import (
     ARRAY,
     InferencerLoader,
     LoadImageFromNDArray,
 )
-from mmseg_maskformer.datasets.transforms import CheckArray, ResizeWithLabels
+from mmseg_maskformer.datasets.transforms.resizing import CheckArray, ResizeWithLabels
 from tests.conftest import REPOSITORY
 from tests.datasets.image_files import SIZE, narrow, wide, write_tiff
 

@@ -12,8 +12,8 @@ import pytest
 import tifffile
 from PIL import Image, ImageOps
 
-from mmseg_maskformer.datasets import notices
-from mmseg_maskformer.datasets.image_loading import (
+from mmseg_maskformer.datasets.transforms import notices
+from mmseg_maskformer.datasets.transforms.image_loading import (
     LoadImage,
     ScaleIntensity,
 )

@@ -10,7 +10,7 @@ from PIL import Image
 
 from mmseg_maskformer.datasets.camvid import CamVidDataset
 from mmseg_maskformer.datasets.label_map_folders import LabelMapDataset
-from mmseg_maskformer.datasets.label_maps import LoadLabelMap
+from mmseg_maskformer.datasets.transforms.label_maps import LoadLabelMap
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from PIL import Image
 
 pytest.importorskip("mmdet")
 
-from mmseg_maskformer.datasets.panoptic_maps import LoadPanopticMap
+from mmseg_maskformer.datasets.transforms.panoptic_maps import LoadPanopticMap
 from tests.datasets.panoptic_files import BLUE, GREEN, RED, build, painted, write_set
 
 pytestmark = pytest.mark.mmdet

@@ -11,7 +11,7 @@ from mmengine.hooks import Hook
 from mmengine.registry import DefaultScope
 from mmengine.runner import Runner
 
-from mmseg_maskformer.datasets.image_loading import LoadImage
+from mmseg_maskformer.datasets.transforms.image_loading import LoadImage
 from mmseg_maskformer.visualization.images import picture_of
 
 _HOSTS = ("mmseg", "mmdet")

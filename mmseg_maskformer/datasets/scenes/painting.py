@@ -12,12 +12,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mmseg_maskformer.datasets.scene_classes import (
+from mmseg_maskformer.datasets.scenes.classes import (
     THING_PERIOD,
     stuff_class,
     thing_class,
 )
-from mmseg_maskformer.datasets.scene_textures import (
+from mmseg_maskformer.datasets.scenes.textures import (
     Colours,
     outline_radius,
     pattern_value,

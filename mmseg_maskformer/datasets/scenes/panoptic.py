@@ -8,8 +8,8 @@ import numpy as np
 from mmengine.dataset import BaseDataset
 
 from mmseg_maskformer.datasets.pipeline_checks import check_built
-from mmseg_maskformer.datasets.scene_rendering import SceneRenderer
-from mmseg_maskformer.datasets.scene_split import SceneSplit
+from mmseg_maskformer.datasets.scenes.rendering import SceneRenderer
+from mmseg_maskformer.datasets.scenes.split import SceneSplit
 
 
 class PanopticScenesDataset(BaseDataset):

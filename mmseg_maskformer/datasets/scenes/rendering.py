@@ -2,7 +2,7 @@
 
 Stuff fills the image in irregular regions; things stand on it, nearer ones lower,
 larger, and in front, and cast shadows. Base colours are random, light varies over the
-image, and the sensor is noisy: see :mod:`mmseg_maskformer.datasets.scene_classes` for
+image, and the sensor is noisy: see :mod:`mmseg_maskformer.datasets.scenes.classes` for
 what a class is.
 
 Letters: H x W the image, G its segments.
@@ -16,12 +16,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mmseg_maskformer.datasets.scene_classes import (
+from mmseg_maskformer.datasets.scenes.classes import (
     MAX_STUFF,
     MAX_THINGS,
     thing_class,
 )
-from mmseg_maskformer.datasets.scene_painting import (
+from mmseg_maskformer.datasets.scenes.painting import (
     VOID_ID,
     Thing,
     expose,
@@ -29,7 +29,7 @@ from mmseg_maskformer.datasets.scene_painting import (
     paint_thing,
     smooth_noise,
 )
-from mmseg_maskformer.datasets.scene_textures import random_colours
+from mmseg_maskformer.datasets.scenes.textures import random_colours
 
 
 class Segment(NamedTuple):

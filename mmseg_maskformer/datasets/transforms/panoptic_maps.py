@@ -17,9 +17,10 @@ from mmengine import fileio
 from mmengine.structures import InstanceData, PixelData
 from PIL import Image
 
-from .coco_files import shown
+from mmseg_maskformer.datasets.coco.files import shown
+
 from .panoptic_masks import MasksOfMap
-from .transforms import naming
+from .resizing import naming
 
 # What the host's transforms fill in, and void in its semantic maps: no segment has this
 # number.

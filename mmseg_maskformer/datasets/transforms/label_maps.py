@@ -7,8 +7,9 @@ import numpy as np
 from mmengine import fileio
 from mmseg.datasets.transforms import LoadAnnotations
 
-from .metainfo import zero_label_message
-from .transforms import naming
+from mmseg_maskformer.datasets.metainfo import zero_label_message
+
+from .resizing import naming
 
 _VOID, _WIDE_VOID = 255, 65535  # of 8-bit label maps and of wider ones
 

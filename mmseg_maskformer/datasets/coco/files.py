@@ -16,8 +16,9 @@ from typing import Any
 
 from mmengine.logging import print_log
 
-from .coco_values import flag, identifier, number, side
-from .transforms import naming
+from mmseg_maskformer.datasets.transforms.resizing import naming
+
+from .values import flag, identifier, number, side
 
 
 class CocoFile:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
-from .coco_files import CocoFile, shown
-from .coco_values import box, measure
+from .files import CocoFile, shown
+from .values import box, measure
 
 _MOST = 256**3 - 1  # the largest id that a PNG holds
 

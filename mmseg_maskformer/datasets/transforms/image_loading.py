@@ -23,7 +23,7 @@ from PIL import Image
 
 from .image_files import Picture, read_picture, stored_orientation, turned
 from .notices import notify, prepare_notices
-from .transforms import NOT_AN_IMAGE, naming
+from .resizing import NOT_AN_IMAGE, naming
 
 _JPEG = b"\xff\xd8"
 _DIM = 4096  # numbers that are all lower come from a camera of 12 bits or fewer

@@ -6,8 +6,8 @@ from typing import Any
 
 from pycocotools import mask as mask_api
 
-from .coco_files import CocoFile
-from .coco_masks import (
+from .files import CocoFile
+from .masks import (
     Size,
     broken,
     drawn,
@@ -16,7 +16,7 @@ from .coco_masks import (
     polygons,
     run_lengths,
 )
-from .coco_values import box, measure
+from .values import box, measure
 
 _AT_ONCE = 1000  # codes whose counts are added together
 

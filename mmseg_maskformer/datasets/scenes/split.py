@@ -15,8 +15,8 @@ import numpy as np
 from mmengine.fileio import BaseStorageBackend, register_backend
 from PIL import Image
 
-from mmseg_maskformer.datasets.scene_classes import class_names, class_palette
-from mmseg_maskformer.datasets.scene_rendering import Scene, SceneRenderer
+from mmseg_maskformer.datasets.scenes.classes import class_names, class_palette
+from mmseg_maskformer.datasets.scenes.rendering import Scene, SceneRenderer
 
 _PATH = re.compile(
     r"scenes://things(\d+)-stuff(\d+)/(\d+)x(\d+)-noise(.+)/seed(\d+)/(\d+)\.png"
