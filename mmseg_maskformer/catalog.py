@@ -70,6 +70,7 @@ CATALOG: dict[str, dict[str, tuple[str, ...]]] = {
         "engine.evaluated_labels": ("CheckLabelsHook",),
         "engine.finite_loss": ("CheckLossHook",),
         "engine.metric_files": ("CheckMetricFilesHook",),
+        "engine.resumed_state": ("CheckResumedHook",),
         "engine.schedule_checks": ("CheckScheduleHook",),
         "engine.seen_labels": ("SeenLabelsHook",),
         "engine.visualization_hook": ("VisualizationHook",),
