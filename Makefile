@@ -32,7 +32,7 @@ demo-panoptic: $(VENV)/ready
 	$(VENV)/bin/python tools/demo.py --panoptic
 
 test: $(VENV)/ready
-	$(VENV)/bin/python -m pytest -q
+	$(VENV)/bin/python -m pytest -q -rs
 
 test-openmmlab: $(VENV_OPENMMLAB)/ready
 	$(VENV_OPENMMLAB)/bin/python -m pytest -q tests/test_compat.py tests/test_stacks.py \

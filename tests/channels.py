@@ -103,7 +103,10 @@ def config_of(folder: Path, channels: int, work_dir: Path) -> Config:
     )
     config.model.backbone.in_channels = channels
     config.train_cfg.update(max_iters=2, val_interval=2)
-    config.default_hooks.visualization = dict(type="mmseg_maskformer.PaintHook")
+    config.param_scheduler[-1].end = 3
+    config.default_hooks.visualization = dict(
+        type="mmseg_maskformer.VisualizationHook", draw=True
+    )
     config.visualizer.name = str(work_dir)
     config.work_dir = str(work_dir)
     return config

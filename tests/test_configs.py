@@ -39,7 +39,7 @@ def trainable(module):
     return sum(x.numel() for x in module.parameters() if x.requires_grad)
 
 
-# Trainable parameters with 150 classes (spec 9.1); a class more or less is 257: one row
+# Trainable parameters with 150 classes; a class more or less is 257: one row
 # of the class head and its bias.
 PARAMETERS = {
     "r50": 41_254_743,
@@ -202,7 +202,7 @@ def test_recipe_of_ade20k():
 
 
 # classes, void label, images a step, iterations, cap of the long side, short sides,
-# crop, label of the padding, scale in evaluation (spec 6.2)
+# crop, label of the padding, scale in evaluation
 RECIPES = {
     "r50_8xb4-60k_coco-stuff10k-640x640": (
         *(171, 255, 32, 60_000, 2560),
@@ -275,7 +275,7 @@ def test_optimizer_of_every_row_of_the_paper(leaf):
     assert head.get("ignore_index", 255) == config.model.data_preprocessor.seg_pad_val
 
 
-# folders and suffix of a data set (spec 7)
+# folders and suffix of a data set
 FOLDERS = {
     "r50_8xb2-160k_ade20k-512x512": (
         *("images/training", "annotations/training"),

@@ -36,6 +36,7 @@ def test_the_config_of_the_page_trains_and_evaluates(tmp_path, monkeypatch):
     monkeypatch.setattr(Config, "pretty_text", "")  # its formatting takes seconds
     config = Config.fromfile(path)
     config.train_cfg.update(max_iters=2, val_interval=2)
+    config.param_scheduler[0].end = 3
     config.train_dataloader.update(
         batch_size=1, num_workers=0, persistent_workers=False
     )

@@ -60,7 +60,7 @@ def slow_if_large(names):
     ]
 
 
-# Trainable parameters (spec 9.1): of ResNets as stated for 133 and 150 classes, of Swin
+# Trainable parameters: of ResNets as stated for 133 and 150 classes, of Swin
 # for 150 less 17 * 257 (a row of the class head and its bias for each class).
 PARAMETERS = {
     "r50-6enc_64xb1-554k_coco-panoptic": 45_012_038,
@@ -149,7 +149,7 @@ def assert_results(sample, model):
 
 
 class Recipe(NamedTuple):
-    """A row of the paper's settings (spec 6.2)."""
+    """A row of the paper's settings."""
 
     lr: float
     decay: float

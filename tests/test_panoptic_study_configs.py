@@ -57,7 +57,7 @@ def test_matching_is_that_of_the_name(name, models):
 
 
 def test_box_head_by_arithmetic(models):
-    """256 -> 256 -> 256 -> 4 with biases, beside the 45,016,407 of spec 9.1."""
+    """256 -> 256 -> 256 -> 4 with biases, beside 45,016,407 of the released model."""
     model = models["maskformer_r50-6enc-boxes_8xb2-720k_ade20k-panoptic-640x640"]
     found = sum(x.numel() for x in model.parameters() if x.requires_grad)
     assert found - 45_016_407 == 2 * (256 * 256 + 256) + (256 * 4 + 4)

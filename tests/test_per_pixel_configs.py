@@ -10,7 +10,7 @@ from torch import nn
 
 from tests.test_configs import CONFIGS, LEAVES, build, trainable
 
-# Trainable parameters with 150 classes (spec 9.1); a class more or less is a row of the
+# Trainable parameters with 150 classes; a class more or less is a row of the
 # classifier and its bias, or a query.
 BASELINES = {
     "per_pixel_baseline": (31_033_942, 257),
@@ -42,7 +42,7 @@ def test_baselines_differ_from_maskformer_in_the_head_alone(leaf):
         assert queries is None
     for name in ("criterion", "transformer_decoder"):
         del wanted["model"]["decode_head"][name]
-    padding = found["model"]["data_preprocessor"]  # none, as in spec 2
+    padding = found["model"]["data_preprocessor"]  # none, as in the code of the authors
     assert padding.pop("size_divisor") == padding.pop("test_cfg")["size_divisor"] == 1
     del wanted["model"]["data_preprocessor"]["size_divisor"]
     del wanted["model"]["data_preprocessor"]["test_cfg"]

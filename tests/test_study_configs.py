@@ -194,7 +194,7 @@ def test_parameters_of_the_per_pixel_baseline_by_arithmetic(models):
 
 
 def test_parameters_on_ade20k_by_arithmetic(models):
-    """Of the paper's 41,254,743 (spec 9.1), with 256 channels."""
+    """Of the paper's 41,254,743, with 256 channels."""
     usual = 41_254_743
     for name, difference in {
         "maskformer_r50-1000q": 900 * 256,

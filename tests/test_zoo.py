@@ -14,7 +14,7 @@ from mmseg_maskformer.checkpoints.zoo import zoo_names, zoo_url
 from tests.conftest import REPOSITORY
 
 URL = "https://dl.fbaipublicfiles.com/maskformer"
-# spec 9: the folder of every group, and the last six characters of its files in order
+# The folder of every group, and the last six characters of its files in order
 RELEASED = {
     "ade20k-150": (
         "semantic-ade20k",

@@ -110,15 +110,15 @@ def infinite(weights: Mapping[str, Tensor]) -> list[str]:
 
 def watch_part(part: Any) -> None:
     """Let a part of a host's model note by itself whether the weights it loads fit."""
-
-    def note(module: Any, weights: dict, prefix: str, *_: Any) -> None:
-        own = {x.removeprefix(prefix): y for x, y in weights.items()}
-        found = misfit(own, module.state_dict())
-        # training may begin without the part, from a file of the others
-        module.weights_misfit = found and replace(found, fitting=1)
-
     part.weights_misfit = None
-    part._register_load_state_dict_pre_hook(note, with_module=True)
+    part._register_load_state_dict_pre_hook(_note_misfit, with_module=True)
+
+
+def _note_misfit(module: Any, weights: dict, prefix: str, *_: Any) -> None:
+    own = {x.removeprefix(prefix): y for x, y in weights.items()}
+    found = misfit(own, module.state_dict())
+    # training may begin without the part, from a file of the others
+    module.weights_misfit = found and replace(found, fitting=1)
 
 
 def check_weights(model: Any) -> None:

@@ -221,7 +221,7 @@ def test_rules_without_scores_are_a_sentence(tmp_path):
         MaskFormerTTA(model).test_step(data)
 
 
-# A picture of 400 x 600; short sides as in the paper's code (spec 6.2), times 1.5 the
+# A picture of 400 x 600; short sides as in the paper's code, times 1.5 the
 # long ones.
 SHORT_SIDES = {
     "ade20k_512x512": (256, 384, 512, 640, 768, 896),

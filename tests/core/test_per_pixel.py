@@ -143,7 +143,7 @@ def test_classifier_starts_as_in_the_paper():
 
 
 def test_parameters_of_the_head_are_those_of_the_paper():
-    # spec 9.1, 150 classes behind a ResNet-50: heads of 7,579,030 and 17,773,824
+    # 150 classes behind a ResNet-50: heads of 7,579,030 and 17,773,824
     channels = [256, 512, 1024, 2048]
     models = [
         PerPixelBaseline(
