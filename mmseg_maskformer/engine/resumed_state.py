@@ -9,11 +9,11 @@ from typing import Any
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
 from mmengine.optim import OptimWrapper
-from mmengine.runner import Runner
+from mmengine.runner import EpochBasedTrainLoop, Runner
 
 
 class CheckResumedHook(Hook):
-    """Refuses to resume a training of another model, optimizer or schedule.
+    """Refuses to resume a training of another model, optimizer, schedule or loop.
 
     A resumed training has the learning rate of its checkpoint; a warning says so where
     that of the config differs. Trainings that begin are left alone.
@@ -35,13 +35,21 @@ class CheckResumedHook(Hook):
             _check_schedulers(states, [x.state_dict() for x in schedulers])
 
     def before_train(self, runner: Runner) -> None:
-        """Check the weights, which are loaded by then."""
+        """Check weights and length, which are loaded by then."""
+        if not runner._resume or not runner.iter:
+            return
+        if isinstance(runner.train_loop, EpochBasedTrainLoop) and not runner.epoch:
+            raise _another(
+                "length",
+                f"it has {runner.iter} iterations and no epoch, and train_cfg of the "
+                "config counts epochs",
+            )
         model: Any = runner.model
         while hasattr(model, "module"):
             model = model.module
         for part in (model, getattr(model, "decode_head", None)):
             found = getattr(part, "weights_misfit", None)
-            if runner._resume and runner.iter and found is not None:
+            if found is not None:
                 raise _another("model", str(found))
 
 

@@ -107,8 +107,7 @@ def _check_zero(schedulers: list[Any]) -> None:
                 raise ValueError(
                     f"{_described(later)} multiplies what {_described(first)} leaves, "
                     "which is 0 and stays 0 to the end of the training. Remove one of "
-                    "the two , or "
-                    "give the first an eta_min above 0."
+                    "the two, or give the first an eta_min above 0."
                 )
 
 

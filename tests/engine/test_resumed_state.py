@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 from mmengine.optim import OptimWrapper, PolyLR
+from mmengine.runner import EpochBasedTrainLoop
 
 from mmseg_maskformer.engine import resumed_state
 from mmseg_maskformer.engine.resumed_state import CheckResumedHook
@@ -20,6 +21,7 @@ def trained(kind=torch.optim.AdamW, parameters=1, lr=0.1, schedulers=(PolyLR,)):
     return SimpleNamespace(
         _resume=True,
         iter=2,
+        train_loop=None,
         model=SimpleNamespace(weights_misfit=None),
         optim_wrapper=OptimWrapper(optimizer),
         param_schedulers=[x(optimizer, by_epoch=False) for x in schedulers],
@@ -61,6 +63,15 @@ def test_another_learning_rate_is_a_warning(monkeypatch):
     assert not said
     HOOK.after_load_checkpoint(trained(lr=0.2), saved(trained()))
     assert "has other learning rates than the config" in said[0]
+
+
+def test_iterations_are_not_resumed_as_epochs():
+    runner = trained()
+    runner.train_loop, runner.epoch = object.__new__(EpochBasedTrainLoop), 0
+    with pytest.raises(ValueError, match="it has 2 iterations and no epoch, and"):
+        HOOK.before_train(runner)
+    runner.epoch = 1
+    HOOK.before_train(runner)
 
 
 def test_another_model_is_refused():
