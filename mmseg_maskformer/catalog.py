@@ -70,6 +70,7 @@ CATALOG: dict[str, dict[str, tuple[str, ...]]] = {
         "engine.hooks.check_labels_hook": ("CheckLabelsHook",),
         "engine.hooks.check_loss_hook": ("CheckLossHook",),
         "engine.hooks.check_metric_files_hook": ("CheckMetricFilesHook",),
+        "engine.hooks.check_resumed_hook": ("CheckResumedHook",),
         "engine.hooks.check_schedule_hook": ("CheckScheduleHook",),
         "engine.hooks.seen_labels_hook": ("SeenLabelsHook",),
         "engine.hooks.visualization_hook": ("VisualizationHook",),

@@ -17,6 +17,7 @@ from mmengine.runner import FlexibleRunner, Runner
 from mmseg_maskformer.registry import HOOKS
 
 CHECKS = (
+    "CheckResumedHook",
     "CheckScheduleHook",
     "CheckClassesHook",
     "CheckLossHook",

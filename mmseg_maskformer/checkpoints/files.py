@@ -77,6 +77,8 @@ def _reason(error: Exception) -> str:
         return f"it asks for {refused[1]}, but only tensors and log history are read"
     if str(error).startswith("Weights only load failed"):
         return "it is damaged, or holds more than tensors and log history"
+    if isinstance(error, OSError | LookupError | EOFError):
+        return "it is damaged, or no file of tensors"
     return (str(error) or type(error).__name__).splitlines()[0].rstrip(".")
 
 

@@ -32,12 +32,14 @@ class Misfit:
         misshaped: tensors of the model that have another shape in the file, with both.
         missing: tensors of the model that the file lacks.
         unexpected: tensors of the file that the model lacks.
+        infinite: tensors of the file with numbers that are not finite.
         fitting: how many tensors of the model the file fills.
     """
 
     misshaped: Collection[str] = ()
     missing: Collection[str] = ()
     unexpected: Collection[str] = ()
+    infinite: Collection[str] = ()
     fitting: int = 0
 
     def __str__(self) -> str:
@@ -46,6 +48,7 @@ class Misfit:
             "of another shape": self.misshaped,
             "missing in the file": self.missing,
             "unknown to the model": self.unexpected,
+            "with numbers that are not finite": self.infinite,
         }
         return "; ".join(
             f"{len(names)} tensor(s) {kind}, {_first(list(names))}"
@@ -70,23 +73,39 @@ def misfit(
         for name, tensor in target.items()
         if name in weights and weights[name].shape != tensor.shape
     ]
-    if not (missing or unexpected or misshaped):
+    broken = infinite({x: y for x, y in weights.items() if x in target})
+    if not (missing or unexpected or misshaped or broken):
         return None
     common = len(target.keys() & weights.keys())
-    return Misfit(misshaped, missing, unexpected, common - len(misshaped))
+    return Misfit(misshaped, missing, unexpected, broken, common - len(misshaped))
 
 
-def misfit_of_report(report: Report, others: Collection[str]) -> Misfit | None:
+def misfit_of_report(
+    report: Report, others: Collection[str], converted: Mapping[str, Tensor]
+) -> Misfit | None:
     """The same of foreign weights, by the account of their conversion.
 
     Args:
         report: of the conversion.
         others: tensors of the model that the layout is not about.
+        converted: tensors in the model's own names.
     """
     missing = [x for x in [*report.missing, *others] if not _FREE.fullmatch(x)]
-    if not (missing or report.extra or report.misshaped):
+    broken = infinite(converted)
+    if not (missing or report.extra or report.misshaped or broken):
         return None
-    return Misfit(report.misshaped, missing, report.extra, len(report.filled))
+    return Misfit(report.misshaped, missing, report.extra, broken, len(report.filled))
+
+
+def infinite(weights: Mapping[str, Tensor]) -> list[str]:
+    """Names of the tensors that hold infinite numbers or none."""
+    return [
+        name
+        for name, x in weights.items()
+        if x.is_floating_point()
+        and not _FREE.fullmatch(name)
+        and not x.isfinite().all()
+    ]
 
 
 def watch_part(part: Any) -> None:

@@ -81,7 +81,7 @@ def convert_on_load(
     print_log(str(report), logger="current", level=level)
     unknown = {name: state_dict[name] for name in report.extra}
     others = {n: x for n, x in target.items() if not n.startswith(layout.scope)}
-    model.weights_misfit = misfit_of_report(report, others)
+    model.weights_misfit = misfit_of_report(report, others, converted)
     state_dict.clear()
     state_dict.update(others | converted | unknown)
 
@@ -196,7 +196,7 @@ def _with_state_dict(content: Mapping) -> dict:
     tensors = innermost(content)
     if tensors is content:
         return dict(meta={}, state_dict=content)
-    return dict(content, state_dict=tensors)
+    return {"meta": {}, **content, "state_dict": tensors}  # some hosts ask for "meta"
 
 
 def _device(map_location: Any) -> Any:

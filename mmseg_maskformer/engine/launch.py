@@ -11,7 +11,7 @@ import torch
 from mmengine.config import Config
 from mmengine.device import get_device
 from mmengine.model import revert_sync_batchnorm
-from mmengine.registry import MODELS, RUNNERS, init_default_scope
+from mmengine.registry import MODELS, RUNNERS, STRATEGIES, init_default_scope
 from mmengine.runner import FlexibleRunner, Runner, load_checkpoint
 
 from mmseg_maskformer.checkpoints.loading import require_fit
@@ -205,8 +205,8 @@ def build_runner(config: Config) -> Runner | FlexibleRunner:
     """The runner that trains a config: mmengine's, or that of ``runner_type``.
 
     Raises:
-        SystemExit: There is no such runner, or it does not read ``strategy``, or the
-            optimizer's wrapper is none for it.
+        SystemExit: There is no such runner or strategy, or the runner does not read
+            ``strategy``, or the optimizer's wrapper or one process does not suit it.
     """
     kind, strategy = config.get("runner_type", "Runner"), config.get("strategy")
     if isinstance(kind, str) and RUNNERS.get(kind) is None:
@@ -219,7 +219,8 @@ def build_runner(config: Config) -> Runner | FlexibleRunner:
             f"{config.filename} has strategy={dict(strategy)}, which mmengine's Runner "
             "does not read; set runner_type='FlexibleRunner', or leave strategy out."
         )
-    name = strategy["type"] if strategy else ""
+    name = str(strategy.get("type")).rpartition(".")[2] if strategy else ""
+    _check_processes(config, name)
     if name == "FSDPStrategy":
         strategy["type"] = "mmseg_maskformer.FSDPStrategy"
     given = (config.get("optim_wrapper") or {}).get("type", "OptimWrapper")
@@ -231,6 +232,23 @@ def build_runner(config: Config) -> Runner | FlexibleRunner:
             "strategy instead of clip_grad."
         )
     return RUNNERS.build(config)
+
+
+def _check_processes(config: Config, strategy: str) -> None:
+    """Stop where a strategy is none, or one of several processes that are not there."""
+    if strategy and STRATEGIES.get(strategy) is None:
+        raise SystemExit(
+            f"{config.filename} has strategy.type={config.strategy.get('type')!r}, "
+            "which is not registered; mmengine has SingleDeviceStrategy, DDPStrategy, "
+            "FSDPStrategy, DeepSpeedStrategy and ColossalAIStrategy."
+        )
+    several = ("DDPStrategy", "FSDPStrategy")
+    if strategy in several and config.get("launcher", "none") == "none":
+        raise SystemExit(
+            f"{config.filename} has strategy.type={strategy!r}, which is for several "
+            "processes, and this is one alone: bash tools/dist_train.sh CONFIG N "
+            "starts N (1 is allowed)."
+        )
 
 
 def leave_processes() -> None:

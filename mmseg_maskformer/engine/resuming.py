@@ -17,8 +17,8 @@ def resume(config: Config, checkpoint: str | None = None) -> None:
     """Let a training go on from a checkpoint.
 
     It takes the place of ``load_from``, which the runner would resume instead. Without
-    a newest one the config stays as it is: training begins, with the weights of
-    ``load_from``.
+    a newest one a config with ``resume=True`` goes on from its ``load_from``, and
+    another begins a training with those weights.
 
     Args:
         config: changed in place.
@@ -30,6 +30,8 @@ def resume(config: Config, checkpoint: str | None = None) -> None:
     """
     register_schemes()
     found = _newest(config.work_dir) if checkpoint is None else _given(checkpoint)
+    if found is None and config.get("resume") and config.get("load_from"):
+        checkpoint = found = _given(config.load_from)
     if found is None:
         print(f"Nothing to resume: {config.work_dir} has no checkpoint yet.")
         config.resume = bool(config.get("resume"))
@@ -44,7 +46,7 @@ def resume(config: Config, checkpoint: str | None = None) -> None:
                 f"To begin a training with them: --cfg-options load_from={found}"
             )
         if text := meta.get("cfg"):
-            check_resumed_length(config, Config.fromstring(text, ".py"))
+            check_resumed_length(config, Config.fromstring(text, ".py"), found)
     config.load_from, config.resume = found, True
 
 

@@ -46,7 +46,7 @@ def scale_schedule(config: Config, iterations: int) -> list[str]:
     return notes
 
 
-def check_resumed_length(config: Config, begun: Config) -> None:
+def check_resumed_length(config: Config, begun: Config, checkpoint: str) -> None:
     """Stop where the training to be resumed has another length and decays to its end.
 
     Its schedule comes back from the checkpoint, and would end where it ended.
@@ -54,6 +54,7 @@ def check_resumed_length(config: Config, begun: Config) -> None:
     Args:
         config: to go on with.
         begun: of the training that wrote the checkpoint.
+        checkpoint: its path.
 
     Raises:
         SystemExit: They have other ``max_iters``, and the first a schedule that ends
@@ -65,9 +66,10 @@ def check_resumed_length(config: Config, begun: Config) -> None:
     ends = [x.get("end") for x in _listed(begun.get("param_scheduler"))]
     if any(end is not None and abs(end - old) <= 1 for end in ends):
         raise SystemExit(
-            f"The training in {config.work_dir} is one of {old} iterations, not {new}, "
-            "and its checkpoints hold that schedule. Resume it with --iterations "
-            f"{old}, or train anew in another --work-dir."
+            f"{checkpoint} is of a training of {old} iterations, not {new}, and holds "
+            f"that schedule. Resume it with --iterations {old}, or begin a training "
+            f"with its weights in another --work-dir: --cfg-options load_from="
+            f"{checkpoint}"
         )
 
 

@@ -81,7 +81,20 @@ def deeper(weights):
 CLASS_HEAD = (
     r"2 tensor\(s\) of another shape, decode_head\.network\.class_head\.weight "
 )
+
+
+def diverged(weights):
+    name = "decode_head.network.class_head.bias"
+    return weights | {name: torch.full_like(weights[name], torch.nan)}
+
+
+INFINITE = r": 1 tensor\(s\) with numbers that are not finite, decode_head\.network\."
 MISFITS = {
+    "diverged": (diverged, INFINITE),
+    "diverged, another layout": (
+        lambda x: from_ours(diverged(x), OPENMMLAB),
+        INFINITE,
+    ),
     "other classes": (
         lambda x: build(num_classes=9).state_dict(),
         CLASS_HEAD + r"\(6, 32\) from \(10, 32\), decode_head\.net.*bias \(6,\) from",

@@ -131,7 +131,8 @@ def test_the_runner_is_that_of_the_config(monkeypatch):
     for settings in ({}, given):
         assert launch.build_runner(Config(settings)) == "runner"
     assert built[1].strategy == strategy
-    launch.build_runner(Config(dict(given, strategy=dict(type="FSDPStrategy"))))
+    given |= dict(launcher="pytorch", strategy=dict(type="FSDPStrategy"))
+    launch.build_runner(Config(given))
     assert built[2].strategy.type == "mmseg_maskformer.FSDPStrategy"
 
 
@@ -143,6 +144,15 @@ def test_the_runner_is_that_of_the_config(monkeypatch):
         (
             dict(runner_type="FlexibleRunner", strategy=dict(type="DeepSpeedStrategy")),
             "has optim_wrapper.type='OptimWrapper', past which DeepSpeed would not",
+        ),
+        *(
+            (dict(runner_type="FlexibleRunner", strategy=strategy), message)
+            for strategy, message in (
+                (dict(type="DDPStrategy"), "which is for several processes, and this"),
+                (dict(type="FSDPStrategy"), "dist_train.sh CONFIG N starts N"),
+                (dict(type="FSDP"), "strategy.type='FSDP', which is not registered"),
+                (dict(stage=1), "has strategy.type=None, which is not registered"),
+            )
         ),
     ],
 )

@@ -51,12 +51,22 @@ def test_the_newest_checkpoint_goes_before_the_weights_to_begin_with(tmp_path, p
     assert (given.resume, given.load_from) == (True, str(newest))
 
 
-@pytest.mark.parametrize("asked", [False, True])
-def test_without_a_checkpoint_the_config_stays_as_it_is(tmp_path, capsys, asked):
+def test_a_config_may_resume_what_load_from_names(tmp_path):
+    given, decay = config(tmp_path), dict(type="PolyLR", end=100, by_epoch=False)
+    given.update(resume=True, train_cfg=dict(max_iters=200))
+    with pytest.raises(SystemExit, match="--resume begun.pkl: it is not there"):
+        resume(given)
+    given.load_from = str(tmp_path / "iter_30.pth")
+    meta = dict(cfg=f"train_cfg=dict(max_iters=100)\nparam_scheduler={decay}")
+    torch.save(dict(meta=meta, state_dict={}, optimizer={}), given.load_from)
+    with pytest.raises(SystemExit, match="iter_30.pth is of a training of 100 iter"):
+        resume(given)
+
+
+def test_without_a_checkpoint_the_config_stays_as_it_is(tmp_path, capsys):
     given = config(tmp_path)
-    given.resume = asked  # True: the config itself resumes what load_from names
     resume(given)
-    assert (given.resume, given.load_from) == (asked, "begun.pkl")
+    assert (given.resume, given.load_from) == (False, "begun.pkl")
     expected = f"Nothing to resume: {tmp_path} has no checkpoint yet."
     assert expected in capsys.readouterr().out
 
@@ -76,7 +86,9 @@ def test_a_training_of_another_length_is_not_resumed(tmp_path):
     save(newest, train_cfg=dict(max_iters=100), param_scheduler=decay)
     given = config(tmp_path, train_cfg=dict(max_iters=200))
     given.dump(given.filename)
-    with pytest.raises(SystemExit, match="one of 100 iterations, not 200"):
+    with pytest.raises(
+        SystemExit, match="iter_30.pth is of a training of 100 iterations, n"
+    ):
         resume(given)
     given.train_cfg.max_iters = 100
     resume(given)

@@ -167,10 +167,12 @@ def test_a_schedule_without_end_may_go_on():
     loop = dict(type="IterBasedTrainLoop", max_iters=100)
     begun = Config(dict(train_cfg=loop, param_scheduler=warm_up))
     longer = Config(dict(work_dir="begun", train_cfg=dict(loop, max_iters=200)))
-    check_resumed_length(longer, begun)
+    check_resumed_length(longer, begun, "iter_9.pth")
     begun.param_scheduler = [warm_up, decay]
-    with pytest.raises(SystemExit, match="one of 100 iterations, not 200"):
-        check_resumed_length(longer, begun)
+    with pytest.raises(
+        SystemExit, match="iter_9.pth is of a training of 100 iterations"
+    ):
+        check_resumed_length(longer, begun, "iter_9.pth")
 
 
 def test_a_length_of_nothing_is_a_sentence(config):

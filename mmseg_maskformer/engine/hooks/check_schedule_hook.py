@@ -88,18 +88,46 @@ def check_schedule(schedulers: list[Any], loop: Any) -> None:
                 level=30,
             )
     others = [x for x in schedulers if not _warms_up(x)]
+    _check_zero(others)
     if others:
         _check_last(max(others, key=lambda x: x.end / _length(x, loop)), loop)
+
+
+def _check_zero(schedulers: list[Any]) -> None:
+    """Refuse what would multiply a value that is 0 by then.
+
+    A last ConstantLR says that this is meant.
+    """
+    for first in filter(_ends_at_zero, schedulers):
+        for later in schedulers:
+            factors = hasattr(later, "step_size") or hasattr(later, "milestones")
+            decays = factors or getattr(later, "eta_min", None) == 0
+            grows = hasattr(later, "end_factor")
+            if later.begin >= first.end and (decays or grows):
+                raise ValueError(
+                    f"{_described(later)} multiplies what {_described(first)} leaves, "
+                    "which is 0 and stays 0 to the end of the training. Remove one of "
+                    "the two, or give the first an eta_min above 0."
+                )
+
+
+def _ends_at_zero(scheduler: Any) -> bool:
+    if getattr(scheduler, "eta_min", None) == 0 and not hasattr(scheduler, "periods"):
+        span = scheduler.end - scheduler.begin
+        return getattr(scheduler, "T_max", span) <= span
+    return getattr(scheduler, "end_factor", None) == 0
 
 
 def _check_last(scheduler: Any, loop: Any) -> None:
     """Compare the end of a parameter's last scheduler with that of the training."""
     length, unit = _length(scheduler, loop), _unit(scheduler)
-    last = max(getattr(scheduler, "milestones", ()), default=0)
+    begin, step = scheduler.begin, getattr(scheduler, "step_size", 0)
+    last = max(getattr(scheduler, "milestones", ()), default=step and begin + step)
     if last >= length:
         raise ValueError(
             f"{_described(scheduler)} has a milestone at {last}, but the training ends "
-            f"at {length} {unit}. Place its milestones before that, or train longer."
+            f"at {length} {unit}. Place its milestones (step_size) before that, or "
+            "train longer."
         )
     early, late = (0, 1) if scheduler.by_epoch else (1, 1)
     for key, ends in _ends(scheduler).items():

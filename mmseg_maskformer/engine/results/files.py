@@ -46,8 +46,8 @@ class ResultFiles(BaseMetric):
         collect_device: where the results of several processes meet, "cpu" or "gpu".
 
     Raises:
-        ValueError: Two images have the same id, or parts of the data set have other
-            classes or values than the first.
+        ValueError: The folder is a file, two images have the same id, or parts of the
+            data set have other classes or values than the first.
     """
 
     default_prefix = "results"
@@ -57,6 +57,10 @@ class ResultFiles(BaseMetric):
     ) -> None:
         super().__init__(collect_device)
         self.folder = Path(folder)
+        if self.folder.exists() and not self.folder.is_dir():
+            raise ValueError(
+                f"--out {folder} is a file; name a folder, which results go into."
+            )
         leaves = leaf_datasets(dataset)
         self.images = image_files(leaves)
         self.values = LabelValues.of(leaves[0])

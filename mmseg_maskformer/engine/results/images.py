@@ -37,8 +37,9 @@ def image_files(leaves: list[BaseDataset]) -> dict[str, ImageFile]:
         ValueError: Two images have the same ``img_id``.
     """
     infos = {info["img_path"]: info for leaf in leaves for info in _infos(leaf)}
-    root = _root(leaves, list(infos))
-    below = [osp.relpath(path, root).replace(osp.sep, "/") for path in infos]
+    paths = [osp.abspath(path) for path in infos]  # without "..", which leads out
+    root = _root(leaves, paths)
+    below = [osp.relpath(path, root).replace(osp.sep, "/") for path in paths]
     ids = [x.get("img_id", place) for place, x in enumerate(infos.values(), start=1)]
     rows = zip(infos, ids, below, _map_names(below), strict=True)
     files = {path: ImageFile(*row) for path, *row in rows}
@@ -58,19 +59,23 @@ def _root(leaves: list[BaseDataset], paths: list[str]) -> str:
     if len(leaves) == 1:
         prefix = getattr(leaves[0], "data_prefix", None) or {}
         folder = prefix.get("img_path") or prefix.get("img")
+        folder = folder and osp.abspath(folder)
         if folder and all(x.startswith(osp.join(folder, "")) for x in paths):
             return folder
-    return osp.commonpath([osp.dirname(path) or "." for path in paths])
+    return osp.commonpath([osp.dirname(path) for path in paths])
 
 
 def _map_names(images: list[str]) -> list[str]:
     """A PNG's name for every image, no two alike."""
     stems = [osp.splitext(name)[0] for name in images]
     times = Counter(stem.lower() for stem in stems)  # some disks fold cases
-    return [
+    names = [
         f"{stem if times[stem.lower()] == 1 else name}.png"
         for name, stem in zip(images, stems, strict=True)
     ]
+    if len({name.lower() for name in names}) < len(names):  # a.jpg, a.bmp, a.jpg.jpg
+        return [f"{name}.png" for name in images]
+    return names
 
 
 def _check_ids(files: dict[str, ImageFile]) -> None:

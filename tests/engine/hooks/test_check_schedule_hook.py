@@ -89,6 +89,7 @@ def test_what_ends_with_the_training_passes(schedule):
         (dict(type="MultiStepLR", end=2000, milestones=[1000]), "ends at 2000"),
         (dict(type="MultiStepLR", milestones=[1000, 6000]), "a milestone at 6000"),
         (dict(type="StepLR", step_size=10, end=2000), "ends at 2000"),
+        (dict(type="StepLR", step_size=4000), "a milestone at 4000, but"),
         (
             dict(POLY, by_epoch=True, end=12),
             "counts epochs .by_epoch=True, the",
@@ -98,6 +99,23 @@ def test_what_ends_with_the_training_passes(schedule):
 def test_what_ends_elsewhere_is_refused(schedule, message):
     with pytest.raises(ValueError, match=message):
         check([dict(WARM, end=100), schedule], dict(max_iters=4000))
+
+
+@pytest.mark.parametrize(
+    "later",
+    [
+        dict(POLY),
+        dict(type="CosineAnnealingLR", T_max=2000),
+        dict(type="MultiStepLR", milestones=[3000]),
+        dict(type="LinearLR", start_factor=0.1),
+    ],
+)
+def test_what_multiplies_zero_is_refused(later):
+    later = dict(later, begin=2000, end=4000)
+    message = "multiplies what param_scheduler PolyLR .begin=0, end=2000. leaves"
+    with pytest.raises(ValueError, match=message):
+        check([dict(POLY, end=2000), later], dict(max_iters=4000))
+    check([dict(POLY, end=2000, eta_min=0.1), later], dict(max_iters=4000))
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from PIL import Image
 from mmseg_maskformer.datasets.label_map_folders import LabelMapDataset
 from mmseg_maskformer.datasets.scenes.semantic import ScenesDataset
 from mmseg_maskformer.datasets.transforms.label_maps import LoadLabelMap
+from mmseg_maskformer.engine.results.files import ResultFiles
 from mmseg_maskformer.engine.results.images import image_files, leaf_datasets
 from mmseg_maskformer.engine.results.label_maps import LabelValues, write_label_map
 
@@ -52,6 +53,23 @@ def test_folders_below_that_of_the_data_set_stay(folder, name):
 def test_a_suffix_that_tells_images_apart_stays():
     found = maps("set/a.jpg", "set/a.png", "set/A.tif", "set/b.jpg")
     assert found == ["a.jpg.png", "a.png.png", "A.tif.png", "b.png"]
+
+
+def test_names_made_longer_do_not_meet_others():
+    found = maps("set/a.jpg", "set/a.bmp", "set/a.jpg.tif")
+    assert found == ["a.jpg.png", "a.bmp.png", "a.jpg.tif.png"]
+
+
+def test_results_of_images_elsewhere_stay_in_the_folder():
+    """A list may name images by "..": their maps must not go where they lie."""
+    found = maps("set/1.jpg", "set/../other/2.jpg", folder="set")
+    assert found == ["set/1.png", "other/2.png"]
+
+
+def test_a_file_for_a_folder_is_refused_before_the_evaluation(tmp_path):
+    (tmp_path / "out").touch()
+    with pytest.raises(ValueError, match="out is a file; name a folder"):
+        ResultFiles(tmp_path / "out", Named("set/1.jpg"))
 
 
 def test_joined_data_sets_keep_their_folders_and_places():
