@@ -63,6 +63,12 @@ def box(value: Any) -> list[float] | None:
     return numbers if len(numbers) == 4 else None
 
 
+def integers(value: Any) -> list[int] | None:
+    """A list of integers, None for all else."""
+    found = [_whole(x) for x in value] if isinstance(value, list) else [None]
+    return found if {type(x) for x in found} == {int} else None
+
+
 def _whole(value: Any) -> Any:
     """Floats without a fraction as integers."""
     whole = isinstance(value, float) and value.is_integer()

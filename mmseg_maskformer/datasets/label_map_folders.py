@@ -46,9 +46,10 @@ class LabelMapDataset(BaseSegDataset):
 
     @classmethod
     def _load_metainfo(cls, metainfo: Any = None) -> dict:
-        """The host's merging of class names, which must be a list."""
-        check_class_names(metainfo or {})
-        return super()._load_metainfo(metainfo)
+        """The host's merging of class names, which must be lists."""
+        found = super()._load_metainfo(metainfo)
+        check_class_names(found)
+        return found
 
     def load_data_list(self) -> list[dict]:
         """An entry for every image that is listed, or that the folder holds."""
