@@ -65,8 +65,10 @@ def box(value: Any) -> list[float] | None:
 
 def integers(value: Any) -> list[int] | None:
     """A list of integers, None for all else."""
-    found = [_whole(x) for x in value] if isinstance(value, list) else [None]
-    return found if {type(x) for x in found} == {int} else None
+    if not isinstance(value, list):
+        return None
+    found = [x for x in map(_whole, value) if type(x) is int]
+    return found if len(found) == len(value) else None
 
 
 def _whole(value: Any) -> Any:
