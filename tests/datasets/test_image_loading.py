@@ -156,6 +156,12 @@ def test_grey_with_alpha_of_16_bits_has_two_channels(rng, tmp_path):
     assert np.array_equal(load(path), (pixels >> 8)[..., [0, 0, 0]])
 
 
+def test_a_clear_colour_of_16_bits_is_no_fourth_channel(rng, tmp_path):
+    pixels, path = wide(rng, 3), tmp_path / "a.png"
+    write_png(path, pixels, kind=2, clear=(1, 2, 3))
+    assert np.array_equal(load(path), (pixels >> 8)[..., ::-1])
+
+
 def test_grey_is_one_channel_if_asked_for(rng, tmp_path):
     pixels = narrow(rng, 3)
     Image.fromarray(pixels).save(tmp_path / "a.png")

@@ -97,6 +97,13 @@ REFUSED = {
     "CachedMixUp": (with_objects("CachedMixUp", img_scale=(128, 128)), APART),
     "CachedMosaic": (with_objects("CachedMosaic", img_scale=(128, 128)), APART),
     "CopyPaste": (with_objects("CopyPaste"), APART),
+    **{
+        f"{name} of masks": (
+            lambda name=name: instance(MASKS, dict(type=name, img_scale=(99, 99))),
+            APART,
+        )
+        for name in ("Mosaic", "MixUp")
+    },
     "RandomShift by chance": (
         with_map("RandomApply", prob=0.01, transforms=[dict(type="RandomShift")]),
         APART,

@@ -47,6 +47,11 @@ WRONG_MAPS = {
         ValueError,
         r"first\.png is grey and its values are ids: .*Write the id into the three",
     ),
+    "photograph": (
+        lambda root: Image.new("RGB", (4, 2)).save(root / "maps" / "first.png", "JPEG"),
+        ValueError,
+        r"panoptic map .*first\.png is a JPEG, which changes numbers along borders",
+    ),
     "blue first": (
         swapped,
         ValueError,

@@ -86,7 +86,7 @@ OTHERS = {
     ),
     "category that is not listed": (
         lambda file: file["annotations"][0].update(category_id=50),
-        "has segments of category_id 50, which its categories do not list",
+        "has objects of category_id 50, which its categories do not list",
     ),
     "a panoptic file": (
         lambda file: file.update(panoptic()),

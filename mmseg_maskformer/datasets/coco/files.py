@@ -150,11 +150,6 @@ class CocoFile:
         )
         self.content["annotations"] = kept
 
-    def find_categories(self, what: str, rows: Iterable[dict]) -> None:
-        """Let rows have integers as ``category_id``."""
-        for row in rows:
-            row["category_id"] = self._value(number, row, "category_id", what)
-
     def set_flags(self, what: str, rows: Iterable[dict], key: str) -> None:
         """Let rows have 0 or 1 as a flag, 0 where it is absent."""
         for row in rows:
@@ -219,16 +214,17 @@ class CocoFile:
             )
 
     def check_category_ids(
-        self, segments: Iterable[dict], among: Collection[str]
+        self, rows: Iterable[dict], among: Collection[str], what: str = "segments"
     ) -> None:
-        """Refuse segments of a category that is not listed or not ``among`` names."""
+        """Refuse rows of a category that is not listed or not ``among`` names."""
         allowed = {x["id"] for x in self.categories if x["name"] in among}
-        wrong = sorted({x["category_id"] for x in segments} - allowed)
+        wrong = sorted({x["category_id"] for x in rows} - allowed)
         if wrong:
+            painted = " and paint them black (void)" if what == "segments" else ""
             raise ValueError(
-                f"{self.name} has segments of category_id {shown(wrong)}, which its "
+                f"{self.name} has {what} of category_id {shown(wrong)}, which its "
                 "categories do not list or metainfo['classes'] leaves out. Add what is "
-                "missing, or remove the segments and paint them black (void)."
+                f"missing, or remove the {what}{painted}."
             )
 
     def _tidy_images(self) -> None:
@@ -249,6 +245,9 @@ class CocoFile:
         self._check_once("image", "id")
         missing = sum(not image["sized"] for image in self.images)
         self.say(missing, len(self.images), "images have no size in it.", warn=False)
+        again = len(self.images) - len({image["file_name"] for image in self.images})
+        text = "images are files listed before, and empty if annotated there only."
+        self.say(again, len(self.images), text)
 
     def _tidy_categories(self) -> None:
         self.set_numbers("category", self.categories, "id")

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 import numpy as np
 from pycocotools import mask as mask_api
 
+from .values import integers
+
 Size = tuple[int, int]  # height, width
 _REACH = 1_000_000  # the farthest point of a polygon where the image's size is unknown
 
@@ -52,7 +54,7 @@ def run_lengths(mask: dict, size: Size | None) -> dict:
     """A compressed run-length code, of one that may not be compressed.
 
     Args:
-        mask: with ``size`` (height, width) and ``counts``.
+        mask: with ``size`` (height, width) and ``counts``; it gets integers in both.
         size: of the image, if known.
 
     Raises:
@@ -60,22 +62,23 @@ def run_lengths(mask: dict, size: Size | None) -> dict:
             fill it; of compressed ones :func:`filling` says so.
     """
     own, counts = mask.get("size"), mask.get("counts")
-    pair = own if isinstance(own, list) else []
-    whole = [type(x) for x in pair] == [int, int] and min(pair) > 0
-    if not whole or not isinstance(counts, list | str) or not counts:
+    pair = integers(own) or [0]
+    lengths = counts if isinstance(counts, str) else integers(counts)
+    if len(pair) != 2 or min(pair) < 1 or not lengths:
         raise ValueError(
-            "is no run-length code: it needs size, [height, width], and counts, a list "
-            "or text"
+            f"is no run-length code: it has size {own!r:.60} and counts {counts!r:.60},"
+            " and needs [height, width] and a list or text"
         )
+    mask.update(size=pair, counts=lengths)
     if size and tuple(pair) != size:
         raise ValueError(
             f"is a run-length code for {pair[0]} x {pair[1]} pixels, but the file "
             f"gives its image {size[0]} x {size[1]} (height x width). Write size as "
             "[height, width], and make masks of the size of the image"
         )
-    if isinstance(counts, str):
+    if isinstance(lengths, str):
         return mask
-    if not _fills(counts, pair[0] * pair[1]):
+    if min(lengths) < 0 or sum(lengths) != pair[0] * pair[1]:
         raise ValueError(broken(mask))
     return mask_api.frPyObjects(mask, *pair)
 
@@ -137,11 +140,3 @@ def _running_sums(numbers: np.ndarray, owner: np.ndarray) -> np.ndarray:
     starts = np.flatnonzero(np.diff(owner, prepend=-1))
     before = sums[starts] - numbers[starts]
     return sums - np.repeat(before, np.diff(starts, append=len(owner)))
-
-
-def _fills(counts: list, pixels: int) -> bool:
-    """Whether a list of run lengths is one, and fills an image."""
-    lengths = np.array(counts)
-    if lengths.dtype.kind != "i" or lengths.ndim != 1:
-        return False
-    return bool(lengths.min() >= 0 and lengths.sum() == pixels)

@@ -39,9 +39,9 @@ def prepare_objects(file: CocoFile) -> None:
     keys = {"image_id", "category_id", "segmentation"}
     file.require(keys, "annotation", file.annotations)
     file.find_images()
-    file.find_categories("annotation", file.annotations)
+    file.set_numbers("annotation", file.annotations, "category_id")
     listed = {category["name"] for category in file.categories}
-    file.check_category_ids(file.annotations, among=listed)
+    file.check_category_ids(file.annotations, among=listed, what="objects")
     for key in ("iscrowd", "ignore"):
         file.set_flags("annotation", file.annotations, key)
     _excuse_ignored(file)

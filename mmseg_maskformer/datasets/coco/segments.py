@@ -31,7 +31,7 @@ def prepare_segments(file: CocoFile) -> None:
     file.check_some(segments)
     _check_entries(file)
     file.set_numbers("segment", segments, "id")
-    file.find_categories("segment", segments)
+    file.set_numbers("segment", segments, "category_id")
     file.set_flags("segment", segments, "iscrowd")
     _check_ids(file)
     _check_crowds(file)

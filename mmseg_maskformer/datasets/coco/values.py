@@ -63,6 +63,14 @@ def box(value: Any) -> list[float] | None:
     return numbers if len(numbers) == 4 else None
 
 
+def integers(value: Any) -> list[int] | None:
+    """A list of integers, None for all else."""
+    if not isinstance(value, list):
+        return None
+    found = [x for x in map(_whole, value) if type(x) is int]
+    return found if len(found) == len(value) else None
+
+
 def _whole(value: Any) -> Any:
     """Floats without a fraction as integers."""
     whole = isinstance(value, float) and value.is_integer()

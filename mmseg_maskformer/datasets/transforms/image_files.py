@@ -83,6 +83,7 @@ def _read_other(content: bytes) -> Picture:
     deep = _by_opencv(content) if hidden else None
     if deep is not None:  # grey with alpha comes as colours with alpha
         pixels = deep[..., ::3] if "LA;16" in hidden else deep
+        has_alpha = pixels.shape[2] in (2, 4)  # OpenCV makes it of a colour, too
     return Picture(pixels, has_alpha, orientation, pages)
 
 

@@ -23,9 +23,8 @@ from PIL import Image
 
 from .image_files import Picture, read_picture, stored_orientation, turned
 from .notices import notify, prepare_notices
-from .resizing import NOT_AN_IMAGE, naming
+from .resizing import JPEG, NOT_AN_IMAGE, as_pixels, naming
 
-_JPEG = b"\xff\xd8"
 _DIM = 4096  # numbers that are all lower come from a camera of 12 bits or fewer
 _COLOR_TYPES = ("color", "grayscale", "unchanged")
 _AS_STORED = "_ignore_orientation"
@@ -91,7 +90,7 @@ class LoadImage(HostLoading):
     def _decoded(self, content: bytes) -> Picture:
         """The file; a JPEG by the backend of the arguments."""
         by_host = self.imdecode_backend != "pillow" and self.color_type != "unchanged"
-        if not by_host or not content.startswith(_JPEG):
+        if not by_host or not content.startswith(JPEG):
             return read_picture(content)
         backend = self.imdecode_backend
         flag = "color" if backend == "turbojpeg" else f"color{_AS_STORED}"
@@ -129,18 +128,14 @@ class LoadImageFromNDArray(LoadImage):
     Its channels stay as they are: three are blue, green, red.
 
     Raises:
-        ValueError: Its numbers are of another type, or it is no (H, W) or (H, W, C).
+        ValueError: Its numbers are of another type, or it is empty, or no (H, W)
+            or (H, W, C).
     """
 
     def transform(self, results: dict) -> dict:
         """Add ``img`` (H, W, C), ``img_shape`` and ``ori_shape``."""
-        pixels = np.asarray(results["img"])
+        pixels = as_pixels(results["img"], "The array given as image")
         _check_type(pixels, "The array given as image")
-        if pixels.ndim not in (2, 3):
-            raise ValueError(
-                f"The array given as image has shape {pixels.shape}; give (H, W) or "
-                "(H, W, C)."
-            )
         pixels = pixels if pixels.ndim == 3 else pixels[..., None]
         if pixels.shape[2] == 1 and self.color_type.startswith("color"):
             pixels = pixels.repeat(3, axis=2)

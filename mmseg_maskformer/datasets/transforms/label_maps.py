@@ -9,7 +9,7 @@ from mmseg.datasets.transforms import LoadAnnotations
 
 from mmseg_maskformer.datasets.metainfo import zero_label_message
 
-from .resizing import naming
+from .resizing import naming, refuse_jpeg
 
 _VOID, _WIDE_VOID = 255, 65535  # of 8-bit label maps and of wider ones
 
@@ -47,6 +47,7 @@ class LoadLabelMap(LoadAnnotations):
             labels = mmcv.imfrombytes(
                 content, flag="unchanged", backend=self.imdecode_backend
             )
+        refuse_jpeg(content, "label map", path)
         _check_label_map(labels, results)
         narrow = labels.dtype in (np.uint8, np.bool_)
         labels = labels.astype(np.int32)

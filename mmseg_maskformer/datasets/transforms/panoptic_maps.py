@@ -20,7 +20,7 @@ from PIL import Image
 from mmseg_maskformer.datasets.coco.files import shown
 
 from .panoptic_masks import MasksOfMap
-from .resizing import naming
+from .resizing import naming, refuse_jpeg
 
 # What the host's transforms fill in, and void in its semantic maps: no segment has this
 # number.
@@ -61,6 +61,7 @@ class LoadPanopticMap(BaseTransform):
             with Image.open(io.BytesIO(content)) as image:
                 mode = image.mode
                 colours = np.asarray(image.convert("RGB"), dtype=np.int32)
+        refuse_jpeg(content, "panoptic map", path)
         _check_size(colours, results)
         ids = colours @ np.array([1, 256, 65536], dtype=np.int32)
         listed = np.array([x["id"] for x in results["segments_info"]], dtype=np.int64)

@@ -11,6 +11,7 @@ from mmcv.image.geometric import pillow_interp_codes, rescale_size
 from mmcv.transforms import BaseTransform, Resize
 from PIL import Image, UnidentifiedImageError
 
+JPEG = b"\xff\xd8"  # how such files begin
 NOT_AN_IMAGE = (
     "images have 8 or 16 bits without a sign (uint8, uint16). Scale its numbers to "
     "0..255 or 0..65535; docs/images.md shows how."
@@ -83,17 +84,31 @@ def eight_bits(results: dict) -> np.ndarray:
     """The image of a pipeline as uint8, or as the float32 that a loading has made.
 
     Raises:
-        ValueError: Its numbers are of another type.
+        ValueError: Its numbers are of another type, or it is no image.
     """
-    pixels, path = results["img"], results.get("img_path", "")
+    path = results.get("img_path", "")
+    name = f"The image {path}" if path else "The array given as image"
+    pixels = as_pixels(results["img"], name)
     if pixels.dtype == np.uint16:
         return (pixels >> 8).astype(np.uint8)
     if pixels.dtype == np.uint8 or (pixels.dtype == np.float32 and path is not None):
         return pixels
-    raise ValueError(
-        f"{f'The image {path}' if path else 'The array given as image'} has numbers of "
-        f"type {pixels.dtype}; {NOT_AN_IMAGE}"
-    )
+    raise ValueError(f"{name} has numbers of type {pixels.dtype}; {NOT_AN_IMAGE}")
+
+
+def as_pixels(image: Any, name: str) -> np.ndarray:
+    """An image with numbers in the order of bytes of this machine.
+
+    Raises:
+        ValueError: It is no (H, W) or (H, W, C), or empty.
+    """
+    pixels = np.asarray(image)
+    if pixels.ndim not in (2, 3) or not pixels.size:
+        raise ValueError(
+            f"{name} has shape {pixels.shape}; give one image (H, W) or (H, W, C) that "
+            "is not empty."
+        )
+    return pixels.astype(pixels.dtype.newbyteorder("="), copy=False)
 
 
 def _resized(pixels: np.ndarray, size: tuple[int, int], method: Any) -> np.ndarray:
@@ -113,6 +128,19 @@ def _centre(source: int, target: int) -> np.ndarray:
     """(target,) places of the source pixels that Pillow finds nearest."""
     line = Image.fromarray(np.arange(source, dtype=np.int32)[None])
     return np.asarray(line.resize((target, 1), Image.Resampling.NEAREST))[0]
+
+
+def refuse_jpeg(content: bytes, kind: str, path: str) -> None:
+    """Refuse a map of labels that is compressed as a photograph.
+
+    Raises:
+        ValueError: It is a JPEG, whatever its suffix.
+    """
+    if bytes(content[:2]) == JPEG:
+        raise ValueError(
+            f"The {kind} {path} is a JPEG, which changes numbers along borders. Write "
+            "it as PNG again from where it was drawn."
+        )
 
 
 @contextmanager
