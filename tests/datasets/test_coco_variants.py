@@ -7,7 +7,7 @@ import logging
 import pytest
 
 pytest.importorskip("mmdet")
-from mmseg_maskformer.datasets import coco_files
+from mmseg_maskformer.datasets.coco import files as coco_files
 from tests.perfect import HEIGHT, WIDTH, Case
 
 pytestmark = pytest.mark.mmdet
