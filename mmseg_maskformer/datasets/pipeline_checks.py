@@ -11,6 +11,7 @@ from .metainfo import zero_label_message
 from .pipeline_steps import Step, flattened, name_of
 from .pipeline_trials import MisplacedError, Trial
 from .trial_images import random_numbers
+from .wrappers import parts_of
 
 _FITTING = (
     "the resizing, RandomFlip, RandomCrop, Pad, Rotate, Shear*, Translate* and Expand "
@@ -72,14 +73,10 @@ def chains(dataset: Any) -> Iterator[tuple[Any, list[Step]]]:
     own = getattr(dataset, "pipeline", None)
     own = getattr(own, "transforms", own)
     own = list(own) if isinstance(own, list | tuple) else []
-    if isinstance(parts := getattr(dataset, "datasets", None), list | tuple):
-        inner = parts
-    elif (wrapped := getattr(dataset, "dataset", None)) is not None:
-        inner = [wrapped]
-    else:
+    parts = parts_of(dataset)
+    if not parts:
         yield dataset, own
-        return
-    for part in inner:
+    for part in parts:
         for leaf, steps in chains(part):
             yield leaf, [*steps, *own]
 

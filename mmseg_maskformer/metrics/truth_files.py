@@ -16,9 +16,10 @@ from PIL import Image
 from mmseg_maskformer.datasets.coco.files import CocoFile, shown
 from mmseg_maskformer.datasets.coco.index import fill_index
 from mmseg_maskformer.datasets.coco.objects import prepare_objects
-from mmseg_maskformer.datasets.coco.segments import prepare_segments
+from mmseg_maskformer.datasets.coco.segments import prepare_segments, segment_ids
 from mmseg_maskformer.datasets.coco.values import identifier
 from mmseg_maskformer.datasets.transforms.resizing import naming
+from mmseg_maskformer.datasets.wrappers import leaf_datasets
 
 _REMEDY = "Correct ann_file of the metric in val_evaluator and test_evaluator."
 
@@ -54,7 +55,7 @@ def _check_masks(metric: Any, dataset: Any) -> None:
     """Refuse a metric of masks that is to take them from data without any."""
     if "segm" not in getattr(metric, "metrics", ()):
         return
-    for item in (item for leaf in _leaves(dataset) for item in _entries(leaf)):
+    for item in (item for leaf in leaf_datasets(dataset) for item in _entries(leaf)):
         if any("mask" not in x for x in item.get("instances", ())):
             raise ValueError(
                 f"{type(metric).__name__} without ann_file takes the objects of the "
@@ -68,7 +69,7 @@ def _compare(
     file: CocoFile, dataset: Any, find: Callable[[Any], dict | None]
 ) -> list[dict]:
     """Entries of the data set, of which the file must have every image as they do."""
-    items = [(leaf, x) for leaf in _leaves(dataset) for x in _entries(leaf)]
+    items = [(leaf, x) for leaf in leaf_datasets(dataset) for x in _entries(leaf)]
     pairs = [(leaf, item, find(item["img_id"])) for leaf, item in items]
     lacking = [item["img_id"] for _, item, image in pairs if image is None]
     if lacking:
@@ -196,22 +197,10 @@ def _count_pixels(metric: Any, file: CocoFile) -> None:
             )
         path = osp.join(metric.seg_prefix or "", expected)
         with naming("panoptic map", path), Image.open(path) as image:
-            colours = np.asarray(image.convert("RGB"), dtype=np.int32)
-        ids = colours @ np.array([1, 256, 65536], dtype=np.int32)
+            ids = segment_ids(np.asarray(image.convert("RGB")))
         areas = Counter(ids.ravel().tolist())
         for segment in row["segments_info"]:
             segment["area"] = areas[segment["id"]]
-
-
-def _leaves(dataset: Any) -> Iterator[Any]:
-    """The data sets inside of wrappers."""
-    if hasattr(dataset, "datasets"):
-        for inner in dataset.datasets:
-            yield from _leaves(inner)
-    elif hasattr(dataset, "dataset"):
-        yield from _leaves(dataset.dataset)
-    else:
-        yield dataset
 
 
 def _entries(leaf: Any) -> Iterator[dict]:

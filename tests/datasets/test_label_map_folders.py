@@ -101,7 +101,5 @@ def test_images_that_are_listed_twice_are_counted(folder, monkeypatch):
 def test_a_label_map_that_is_a_jpeg_is_refused(tmp_path):
     Image.new("L", (8, 6)).save(tmp_path / "l.png", "JPEG")
     given = dict(seg_map_path=str(tmp_path / "l.png"), reduce_zero_label=False)
-    with pytest.raises(
-        ValueError, match=r"label map .*l\.png is a JPEG, which changes"
-    ):
+    with pytest.raises(ValueError, match=r"label map .*l\.png is a JPEG, which"):
         LoadLabelMap()(given)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
+import numpy as np
+
 from .files import CocoFile, shown
 from .values import box, measure
 
@@ -36,6 +38,11 @@ def prepare_segments(file: CocoFile) -> None:
     _check_ids(file)
     _check_crowds(file)
     _fill_in(file)
+
+
+def segment_ids(colours: np.ndarray) -> np.ndarray:
+    """(H, W) int32 ids of the segments in a panoptic map (H, W, 3), red first."""
+    return colours.astype(np.int32) @ np.array([1, 256, 65536], dtype=np.int32)
 
 
 def _check_entries(file: CocoFile) -> None:

@@ -18,6 +18,7 @@ from mmengine.structures import InstanceData, PixelData
 from PIL import Image
 
 from mmseg_maskformer.datasets.coco.files import shown
+from mmseg_maskformer.datasets.coco.segments import segment_ids
 
 from .panoptic_masks import MasksOfMap
 from .resizing import naming, refuse_jpeg
@@ -60,10 +61,10 @@ class LoadPanopticMap(BaseTransform):
             content = fileio.get(path, backend_args=self.backend_args)
             with Image.open(io.BytesIO(content)) as image:
                 mode = image.mode
-                colours = np.asarray(image.convert("RGB"), dtype=np.int32)
+                colours = np.asarray(image.convert("RGB"))
         refuse_jpeg(content, "panoptic map", path)
         _check_size(colours, results)
-        ids = colours @ np.array([1, 256, 65536], dtype=np.int32)
+        ids = segment_ids(colours)
         listed = np.array([x["id"] for x in results["segments_info"]], dtype=np.int64)
         _check_listed_once(listed, path)
         if mode in _ONE_CHANNEL:

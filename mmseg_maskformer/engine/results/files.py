@@ -11,6 +11,7 @@ import numpy as np
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 
+from mmseg_maskformer.datasets.wrappers import leaf_datasets
 from mmseg_maskformer.metrics.panoptic_quality import predicted_map
 from mmseg_maskformer.metrics.samples import plane
 
@@ -21,7 +22,7 @@ from .coco import (
     segments_info,
     write_panoptic_map,
 )
-from .images import ImageFile, image_files, leaf_datasets
+from .images import ImageFile, image_files
 from .label_maps import LabelValues, write_label_map
 
 _KINDS = ("pred_sem_seg", "pred_panoptic_seg", "pred_instances")

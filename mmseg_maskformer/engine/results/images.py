@@ -18,14 +18,6 @@ class ImageFile(NamedTuple):
     map: str  # name of the PNG that shows a result of it
 
 
-def leaf_datasets(dataset: BaseDataset) -> list[BaseDataset]:
-    """The data sets of files inside the hosts' wrappers, in order."""
-    inside = getattr(dataset, "datasets", None)
-    if inside is None:
-        inside = [x] if (x := getattr(dataset, "dataset", None)) is not None else []
-    return [leaf for part in inside for leaf in leaf_datasets(part)] or [dataset]
-
-
 def image_files(leaves: list[BaseDataset]) -> dict[str, ImageFile]:
     """Of every image, by its path, the id and the names in files of results.
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from mmengine.config import Config
 
-from .images import leaf_datasets
+from mmseg_maskformer.datasets.wrappers import leaf_datasets
 
 _LOADING = {
     "LoadAnnotations",
