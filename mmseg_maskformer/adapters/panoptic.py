@@ -81,7 +81,7 @@ class MaskFormerDetector(BaseDetector):
             instances with a score of ``score_thr`` (0) or more, with
             ``one_per_query`` (False) of a query's best class only; ``layer`` (-1, the
             last) of the decoder that answers, and ``uncertainty`` (False) for maps of
-            how sure the semantic result is.
+            the uncertainty of the semantic result.
         data_preprocessor: config of the host's ``DetDataPreprocessor``.
         init_cfg: as in every host module.
         kwargs: parts of the model, as in ``PredictionHead``.
@@ -309,7 +309,7 @@ def complete(test_cfg: dict[str, Any]) -> dict[str, Any]:
     check_layer(config["layer"])
     if config["uncertainty"] and not config["semantic_on"]:
         raise ValueError(
-            "test_cfg.uncertainty=True says how sure the semantic result is, and "
+            "test_cfg.uncertainty=True adds maps to the semantic result, and "
             "semantic_on=False leaves that out; set it to True."
         )
     most = config["max_per_image"]

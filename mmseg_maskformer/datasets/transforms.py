@@ -117,7 +117,7 @@ def _centre(source: int, target: int) -> np.ndarray:
 
 @contextmanager
 def naming(kind: str, path: str) -> Iterator[None]:
-    """Turn whatever a decoder raises into a sentence with the file's path."""
+    """Turn whatever a decoder raises into an error with the file's path."""
     try:
         yield
     except Exception as error:
