@@ -5,18 +5,22 @@ VENV := .venv
 VENV_OPENMMLAB := .venv-openmmlab
 PIP_INSTALL := -m pip install --no-input --disable-pip-version-check
 
+# Tests run in two processes of one thread each, a file as a whole in one of them.
+PARALLEL := -n 2 --dist loadfile
+FAST := tests/core tests/adapters
 # What the hosts need beside torch, timm, transformers and what these bring.
 WHEELS := onedl-mmengine onedl-mmcv onedl-mmsegmentation onedl-mmdetection addict yapf \
     platformdirs termcolor terminaltables prettytable wcwidth ftfy pycocotools shapely \
     imaug imagecorruptions-imaug
 
-.PHONY: help demo demo-panoptic test test-openmmlab lint gpu wheels
+.PHONY: help demo demo-panoptic test test-fast test-openmmlab lint gpu wheels
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo            train and evaluate on made-up scenes, about 5 minutes"
 	@echo "make demo-panoptic   the same with panoptic segmentation, about 5 minutes"
-	@echo "make test            run the tests"
+	@echo "make test            run all tests"
+	@echo "make test-fast       run the tests of core and adapters that are not slow"
 	@echo "make test-openmmlab  run the tests of the host seams on upstream OpenMMLab"
 	@echo "make lint            ruff and mypy"
 	@echo "make gpu             tests, benchmarks and a training on a GPU, about 8 minutes"
@@ -32,7 +36,10 @@ demo-panoptic: $(VENV)/ready
 	$(VENV)/bin/python tools/demo.py --panoptic
 
 test: $(VENV)/ready
-	$(VENV)/bin/python -m pytest -q -rs
+	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -q -rs $(PARALLEL)
+
+test-fast: $(VENV)/ready
+	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -q -m "not slow" $(PARALLEL) $(FAST)
 
 test-openmmlab: $(VENV_OPENMMLAB)/ready
 	$(VENV_OPENMMLAB)/bin/python -m pytest -q tests/test_compat.py tests/test_stacks.py \

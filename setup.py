@@ -72,6 +72,7 @@ setup(
         ],
         "test": [
             "pytest>=8",
+            "pytest-xdist",
             "ruff>=0.12",
             "mypy>=1.15",
             "setuptools>=64",

@@ -9,8 +9,8 @@ import tifffile
 from mmengine.config import Config
 from PIL import Image
 
-from mmseg_maskformer.datasets.scene_classes import class_names, class_palette
-from mmseg_maskformer.datasets.scene_rendering import SceneRenderer
+from mmseg_maskformer.datasets.scenes.classes import class_names, class_palette
+from mmseg_maskformer.datasets.scenes.rendering import SceneRenderer
 from tests.conftest import REPOSITORY
 
 LEAF = REPOSITORY / "configs/demo/maskformer_tiny_scenes.py"

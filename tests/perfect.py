@@ -18,7 +18,8 @@ from mmengine.registry import DATASETS, DefaultScope
 from PIL import Image
 from pycocotools import mask as mask_api
 
-from mmseg_maskformer.adapters.panoptic import MaskFormerDetector, complete
+from mmseg_maskformer.adapters.panoptic import MaskFormerDetector
+from mmseg_maskformer.adapters.panoptic_settings import complete
 from mmseg_maskformer.metrics.truth_files import check_truth
 
 HEIGHT, WIDTH = 96, 144

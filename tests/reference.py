@@ -65,14 +65,15 @@ def resize_nearest(x: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def pixel_loss(logits: Tensor, target: Tensor, weights: Weights) -> Tensor:
-    """Focal loss (or plain binary cross-entropy) of every pixel."""
+    """Focal loss (or binary cross-entropy) of every pixel, targets in 0..1."""
     positive = -torch.nn.functional.logsigmoid(logits)
     negative = -torch.nn.functional.logsigmoid(-logits)
     if not weights.bce:
         probs = logits.sigmoid()
         positive = weights.alpha * (1 - probs) ** weights.gamma * positive
         negative = (1 - weights.alpha) * probs**weights.gamma * negative
-    return torch.where(target, positive, negative)
+    target = target.to(logits.dtype)
+    return target * positive + (1 - target) * negative
 
 
 def mask_term(
@@ -88,7 +89,7 @@ def dice_term(
 ) -> Tensor:
     """1 - (2 sum(p t) + s) / (sum p + sum t + s) over the valid pixels."""
     probs = logits.sigmoid() * valid
-    target = (target & valid).to(logits.dtype)
+    target = target.to(logits.dtype) * valid
     overlap = 2 * (probs * target).sum((-2, -1)) + weights.smooth
     area = probs.sum((-2, -1)) + target.sum((-2, -1)) + weights.smooth
     return 1 - overlap / area
@@ -112,7 +113,7 @@ def class_term(class_logits: Tensor, labels: Tensor, no_object: float) -> Tensor
 
 def unpack(target: Sequence[Tensor]) -> tuple[Tensor, Tensor, Tensor]:
     """The labels, masks and valid pixels (all, when not given) of one image."""
-    labels, masks = target[0], target[1].bool()
+    labels, masks = target[0], target[1]
     valid = target[2] if len(target) > 2 else torch.ones(masks.shape[1:])
     return labels, masks, valid.bool().to(masks.device)
 

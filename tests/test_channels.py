@@ -12,11 +12,14 @@ from mmengine.runner import Runner
 from mmseg.apis import MMSegInferencer, inference_model
 from PIL import Image
 
+from benchmark_lib.complexity import measure_complexity
 from mmseg_maskformer.adapters.tta import MaskFormerTTA
 from mmseg_maskformer.checkpoints.channels import with_channels
-from mmseg_maskformer.engine.complexity import measure_complexity
-from mmseg_maskformer.engine.queries.analysis import query_predictions
-from mmseg_maskformer.engine.sheet import predict_rows, prediction_sheet
+from mmseg_maskformer.visualization.prediction_sheet import (
+    predict_rows,
+    prediction_sheet,
+)
+from query_lib.analysis import query_predictions
 from tests.channels import config_of, write_scenes
 
 

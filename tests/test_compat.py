@@ -157,7 +157,9 @@ class CallsGetattr:
 
 
 @needs_our_list
-@pytest.mark.parametrize("content", [Path("anything"), CallsGetattr()], ids=repr)
+@pytest.mark.parametrize(
+    "content", [Path("anything"), CallsGetattr()], ids=["path", "call"]
+)
 def test_other_content_stays_forbidden(tmp_path, content):
     path = tmp_path / "checkpoint.pth"
     torch.save({"content": content}, path)

@@ -136,6 +136,7 @@ def test_names_are_not_taken_in_the_hosts():
     assert ROOT_MODELS.module_dict.get("SetCriterion") is None
 
 
+@pytest.mark.slow
 def test_head_resolves_in_a_plain_mmseg_config():
     """Without custom_imports, where mmseg itself can be imported."""
     if python("import mmseg.models").returncode:
@@ -151,6 +152,7 @@ def test_head_resolves_in_a_plain_mmseg_config():
     assert printed.endswith("mmseg_maskformer.adapters.semantic 7\n")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("host", "absent", "names"),
     [

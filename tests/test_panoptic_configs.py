@@ -27,7 +27,7 @@ from mmdet.registry import MODELS
 from mmdet.structures import DetDataSample
 from mmdet.structures.mask import BitmapMasks
 
-from mmseg_maskformer.adapters.panoptic import complete
+from mmseg_maskformer.adapters.panoptic_settings import complete
 from tests.conftest import REPOSITORY
 from tests.test_configs import assert_groups, shallow, step_length, trainable
 

@@ -64,9 +64,9 @@ def choose_device(device: str | None) -> None:
 
 def run_job(folder: Path) -> None:
     """Do one job of a comparison; this process was started for it."""
-    from benchmark_lib.segmentor_costs import run_costs
-    from mmseg_maskformer.engine.comparison.jobs import read_job
-    from mmseg_maskformer.engine.comparison.run import run_scores
+    from comparison.costs import run_costs
+    from comparison.jobs import read_job
+    from comparison.run import run_scores
 
     run = run_costs if read_job(folder).kind == "costs" else run_scores
     run(folder)
@@ -79,7 +79,7 @@ def main() -> None:
         return
     args = parse_args()
     choose_device(args.device)
-    from mmseg_maskformer.engine.comparison.compare import Options, compare
+    from comparison.compare import Options, compare
 
     # a stopped comparison stops its job, too
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("Stopped."))

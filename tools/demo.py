@@ -14,7 +14,11 @@ from mmengine.runner import Runner
 
 from mmseg_maskformer.engine.launch import add_common_arguments, load_config
 from mmseg_maskformer.engine.progress import LastTable, ProgressHook, quiet_host
-from mmseg_maskformer.engine.sheet import PanopticRow, predict_rows, prediction_sheet
+from mmseg_maskformer.visualization.prediction_sheet import (
+    PanopticRow,
+    predict_rows,
+    prediction_sheet,
+)
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 CONFIG = CHECKOUT / "configs" / "demo" / "maskformer_tiny_scenes.py"

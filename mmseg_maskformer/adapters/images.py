@@ -1,8 +1,8 @@
 """What a model is given as images, whichever pipeline made it, before it is normalised.
 
 The hosts' preprocessors take whatever broadcasts. Here numbers of 16 bits become 8, by
-the rule of ``datasets/image_loading.py``, and what is no image of the model's channels
-is refused by name.
+the rule of ``datasets/transforms/image_loading.py``, and what is no image of the
+model's channels is refused by name.
 """
 
 from __future__ import annotations

@@ -10,24 +10,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import torch
 from mmdet.evaluation.functional import INSTANCE_OFFSET
 from mmdet.models.detectors.base import BaseDetector
 from mmdet.registry import MODELS
 from mmdet.structures import DetDataSample
-from mmengine.structures import InstanceData, PixelData
+from mmengine.structures import PixelData
 from torch import Tensor
 
 from mmseg_maskformer.checkpoints.fit import check_weights
 from mmseg_maskformer.checkpoints.loading import register_schemes, watch_loading
 from mmseg_maskformer.core.bands import Frame
 from mmseg_maskformer.core.inference import semantic_labels
-from mmseg_maskformer.core.instances import instances
-from mmseg_maskformer.core.panoptic import (
-    PanopticSegments,
-    detr_segments,
-    panoptic_segments,
-)
 from mmseg_maskformer.core.score_maps import (
     MaskScores,
     ScoreMap,
@@ -41,23 +34,11 @@ from .batches import size_by_size
 from .geometry import unflipped_map
 from .head import PredictionHead, backbone_maps
 from .images import check_settings, watch_images
-from .options import check_choice, check_layer, check_share, check_switch
+from .panoptic_results import instance_result, panoptic_result
+from .panoptic_settings import complete
 from .segment_targets import segment_targets
 from .uncertainty import add_uncertainty
 
-_TEST_CFG = dict(
-    panoptic_on=True,
-    instance_on=True,
-    semantic_on=True,
-    panoptic_rule="maskformer",
-    iou_thr=0.8,
-    max_per_image=100,
-    score_thr=0.0,
-    one_per_query=False,
-    layer=-1,
-    uncertainty=False,
-)
-_MASK_THR = dict(maskformer=0.8, detr=0.85)  # object_mask_thr of each panoptic_rule
 register_schemes()
 
 
@@ -81,7 +62,7 @@ class MaskFormerDetector(BaseDetector):
             instances with a score of ``score_thr`` (0) or more, with
             ``one_per_query`` (False) of a query's best class only; ``layer`` (-1, the
             last) of the decoder that answers, and ``uncertainty`` (False) for maps of
-            the uncertainty of the semantic result.
+            how sure the semantic result is.
         data_preprocessor: config of the host's ``DetDataPreprocessor``.
         init_cfg: as in every host module.
         kwargs: parts of the model, as in ``PredictionHead``.
@@ -247,77 +228,16 @@ class MaskFormerDetector(BaseDetector):
         config = self.test_cfg
         image = (class_logits, mask_logits, frame)
         if config["panoptic_on"]:
-            segments = self._segments(*image)
-            panoptic = host_map(segments, self.num_things_classes, self.num_classes)
-            sample.pred_panoptic_seg = PixelData(sem_seg=panoptic[None])
+            kinds = (self.num_things_classes, self.num_classes)
+            sample.pred_panoptic_seg = panoptic_result(*image, *kinds, config)
         if config["instance_on"]:
-            names = ("max_per_image", "score_thr", "one_per_query")
-            settings = {name: config[name] for name in names}
-            found = instances(*image, self.num_things_classes, **settings)
-            sample.pred_instances = InstanceData(
-                bboxes=found.boxes,
-                labels=found.labels,
-                scores=found.scores,
-                masks=found.masks,
-            )
+            found = instance_result(*image, self.num_things_classes, config)
+            sample.pred_instances = found
         if config["uncertainty"]:
             self.add_result(sample, self._scores(*image))
         elif config["semantic_on"]:
             labels = semantic_labels(*image, resize_logits=True)
             sample.pred_sem_seg = PixelData(sem_seg=labels[None])
-
-    def _segments(
-        self, class_logits: Tensor, mask_logits: Tensor, frame: Frame
-    ) -> PanopticSegments:
-        """The panoptic segments of one image by the rule of ``test_cfg``."""
-        image = (class_logits, mask_logits, frame, self.num_things_classes)
-        config = self.test_cfg
-        if config["panoptic_rule"] == "detr":
-            return detr_segments(*image, config["object_mask_thr"])
-        return panoptic_segments(*image, config["object_mask_thr"], config["iou_thr"])
-
-
-def host_map(segments: PanopticSegments, num_things: int, num_classes: int) -> Tensor:
-    """(H, W) int32 in the host's encoding: class + 1000 * object, K where void."""
-    thing = segments.labels < num_things
-    objects = thing.cumsum(0) * thing  # 1, 2, ... of the things, 0 of the stuff
-    void = segments.labels.new_tensor([num_classes])
-    table = torch.cat([void, segments.labels + objects * INSTANCE_OFFSET]).int()
-    return table.to(segments.segment_map.device)[segments.segment_map.long()]
-
-
-def complete(test_cfg: dict[str, Any]) -> dict[str, Any]:
-    """``test_cfg`` of a detector with its defaults.
-
-    Raises:
-        ValueError: See :class:`MaskFormerDetector`.
-    """
-    known = sorted({*_TEST_CFG, "object_mask_thr"})
-    unknown = sorted(set(test_cfg) - set(known))
-    if unknown:
-        raise ValueError(
-            f"test_cfg has unknown keys {unknown}; MaskFormerDetector knows {known}."
-        )
-    config = {**_TEST_CFG, **test_cfg}
-    check_choice("panoptic_rule", config["panoptic_rule"], tuple(_MASK_THR))
-    config.setdefault("object_mask_thr", _MASK_THR[config["panoptic_rule"]])
-    for name in ("object_mask_thr", "iou_thr", "score_thr"):
-        check_share(name, config[name])
-    for name, default in _TEST_CFG.items():
-        if isinstance(default, bool):
-            check_switch(name, config[name])
-    check_layer(config["layer"])
-    if config["uncertainty"] and not config["semantic_on"]:
-        raise ValueError(
-            "test_cfg.uncertainty=True adds maps to the semantic result, and "
-            "semantic_on=False leaves that out; set it to True."
-        )
-    most = config["max_per_image"]
-    if not isinstance(most, int) or most < 1:
-        raise ValueError(
-            f"test_cfg.max_per_image={most!r} is no number of instances; set 1 or more."
-        )
-    return config
 
 
 def _frame(meta: dict, size: tuple[int, int], rescale: bool) -> Frame:

@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
+from .cost_tables import solve, to_numpy, worse
 from .layers import check_positive
 from .match_costs import (
     BoxCost,
@@ -95,9 +95,9 @@ class HungarianAssigner:
         device = predictions.class_logits.device
         with torch.autocast(device_type=device.type, enabled=False):
             costs = self._costs(predictions, targets)
-        tables = self._guarded(_to_numpy(costs), [x.name for x in targets])
+        tables = self._guarded(to_numpy(costs), [x.name for x in targets])
         self._warn_of_crowds(targets, predictions.class_logits.shape[2])
-        pairs = [_solve(table) for table in tables]
+        pairs = [solve(table) for table in tables]
         packed = torch.from_numpy(np.concatenate([p.ravel() for p in pairs])).to(device)
         sizes = [pair.size for pair in pairs]
         return [
@@ -127,7 +127,7 @@ class HungarianAssigner:
                 ]
             name = (img_meta or {}).get("img_path", "unnamed image")
             table = torch.stack(values).sum(dim=0)[None].cpu().numpy()
-            pairs = _solve(self._guarded([table], [name])[0])[:, 0]
+            pairs = solve(self._guarded([table], [name])[0])[:, 0]
             queries, segments = torch.from_numpy(pairs).to(labels.device)
             gt_inds[queries] = segments + 1
             assigned[queries] = labels[segments]
@@ -252,7 +252,7 @@ class HungarianAssigner:
                 "batch size, gradient clipping removed (the paper clips at 0.01), "
                 "float16 overflow (try bfloat16 or float32), or damaged weights."
             )
-        return [np.where(b, _worse(t, b), t) for t, b in zip(tables, bad, strict=True)]
+        return [np.where(b, worse(t, b), t) for t, b in zip(tables, bad, strict=True)]
 
     def _warn_of_crowds(
         self, targets: Sequence[SegmentTargets], num_queries: int
@@ -282,25 +282,3 @@ def _columns(features: Tensor, target: SegmentTargets) -> tuple[Tensor, Tensor]:
         return features, masks
     inside = small.valid.flatten()
     return features[:, inside], masks[:, inside]
-
-
-def _to_numpy(costs: Sequence[Tensor]) -> list[np.ndarray]:
-    """All cost tensors in one device-to-host copy."""
-    flat = torch.cat([cost.flatten() for cost in costs]).cpu().numpy()
-    ends = np.cumsum([cost.numel() for cost in costs])[:-1]
-    parts = np.split(flat, ends)
-    return [p.reshape(c.shape) for p, c in zip(parts, costs, strict=True)]
-
-
-def _worse(table: np.ndarray, bad: np.ndarray) -> float:
-    finite = np.abs(table[~bad])
-    return 2 * float(finite.max()) + 1 if finite.size else 1.0
-
-
-def _solve(table: np.ndarray) -> np.ndarray:
-    """(L, Q, G) costs to (2, L, n) pairs, in ascending order of segments."""
-    layers = []
-    for cost in table:
-        segments, queries = linear_sum_assignment(cost.T)
-        layers.append((queries, segments))
-    return np.asarray(layers, dtype=np.int64).transpose(1, 0, 2)

@@ -44,3 +44,13 @@ def _area(first: Tensor, last: Tensor) -> Tensor:
 
 def _joined(first: Tensor, second: Tensor) -> Tensor:
     return torch.cat([first, second], dim=-1)
+
+
+def span(occupied: Tensor) -> tuple[Tensor, Tensor]:
+    """First and one past the last True of each row (n, length), in 0..1."""
+    length = occupied.shape[1]
+    place = torch.arange(length, device=occupied.device)
+    first = torch.where(occupied, place, length).amin(dim=1)
+    last = torch.where(occupied, place + 1, 0).amax(dim=1)
+    first = torch.minimum(first, last)  # 0 where nothing is occupied
+    return first / length, last / length

@@ -9,13 +9,14 @@ from torch import Tensor, nn
 
 
 def softplus(x: Tensor, sigmoid: Tensor, complement: Tensor) -> Tensor:
-    """log(1 + exp(x)) from x, p = sigmoid(x) and 1 - p; exact to float rounding.
+    """log(1 + exp(x)) from x, p = sigmoid(x) and 1 - p.
 
-    The smaller of p and 1 - p is at most one half, where log1p is accurate; the rest
-    is linear. On the CPU this is several times faster than the native function.
+    It is max(x, 0) - log(max(p, 1 - p)), right to the rounding of numbers near one:
+    where the logarithm is close to zero its error is small, and not in proportion.
+    Of log, log1p, logsigmoid and the native softplus only log is fast on every CPU
+    and in every build of torch.
     """
-    smaller = torch.minimum(sigmoid, complement)
-    return x.clamp(min=0).sub_(smaller.neg_().log1p_())
+    return x.clamp(min=0).sub_(torch.maximum(sigmoid, complement).log_())
 
 
 def sine_position_encoding(

@@ -10,7 +10,6 @@ Shapes: S segments of one image, R predictions of each (one per supervised layer
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import cached_property
 from typing import Any
 
 import torch
@@ -20,51 +19,12 @@ from torch.autograd.function import once_differentiable
 from .layers import check_not_negative, check_positive, softplus
 from .match_costs import BCECost, DiceCost, FocalCost, MatchCost
 from .resize import resize, resize_transposed
+from .signed_logits import SignedLogits, pixel_sum
 from .structures import SegmentTargets, at_least_float32, map_size
 
 # Elements of one streamed chunk: what fits the cache of a CPU, or fills a GPU; larger
 # ones took 5 to 10 % less time on an H200, and twice the memory.
 _CHUNK = {"cpu": 1 << 19, "cuda": 1 << 24}
-
-
-class SignedLogits:
-    """Mask logits as seen from the right answer, with what the losses share.
-
-    ``z`` is the logit of the wrong answer: x off the segment, -x on it. So
-    ``wrong = sigmoid(z)`` is the probability of the wrong answer and ``softplus(z)``
-    the binary cross-entropy.
-
-    Args:
-        logits: (S, R, H, W).
-        target: (S, 1, H, W), 1 on the segment and 0 off it.
-        valid: (H, W), 1 where a pixel counts, or None where all do.
-    """
-
-    def __init__(self, logits: Tensor, target: Tensor, valid: Tensor | None) -> None:
-        self.target = target if valid is None else target * valid
-        self.valid = valid
-        self.num_pixels = logits[0, 0].numel() if valid is None else _count(valid)
-        self.sign = 1 - 2 * self.target
-        self.z = logits * self.sign
-        self.wrong = self.z.sigmoid()
-        self.right = 1 - self.wrong
-
-    @cached_property
-    def cross_entropy(self) -> Tensor:
-        """(S, R, H, W) binary cross-entropy of each pixel."""
-        return softplus(self.z, self.wrong, self.right)
-
-    def only_valid(self, x: Tensor) -> Tensor:
-        """``x`` where pixels count, 0 elsewhere."""
-        return x if self.valid is None else x * self.valid
-
-
-def _count(valid: Tensor) -> Tensor:
-    return valid.sum().clamp(min=1)
-
-
-def _sum(x: Tensor) -> Tensor:
-    return x.sum(dim=(-2, -1))
 
 
 class MaskLoss(nn.Module):
@@ -88,7 +48,12 @@ class MaskLoss(nn.Module):
         raise NotImplementedError
 
     def forward(self, logits: Tensor, masks: Tensor) -> Tensor:
-        """Weighted mean over masks of logits (S, H, W) against booleans (S, H, W)."""
+        """Weighted mean over masks of logits (S, H, W).
+
+        Args:
+            logits: (S, H, W).
+            masks: (S, H, W), boolean or numbers between 0 and 1.
+        """
         labels = torch.zeros(len(masks), dtype=torch.long, device=masks.device)
         targets = SegmentTargets.from_masks(labels, masks)
         segments = torch.arange(len(masks), device=masks.device)
@@ -98,6 +63,8 @@ class MaskLoss(nn.Module):
 
 class FocalMaskLoss(MaskLoss):
     """Focal loss (Lin et al. 2017, Eqn. 5), mean over the pixels of a mask.
+
+    A soft target t takes t of the loss on the segment and 1 - t of that off it.
 
     Args:
         weight: factor in the total loss and in the matching cost.
@@ -115,14 +82,30 @@ class FocalMaskLoss(MaskLoss):
 
     def value_and_grad(self, signed: SignedLogits) -> tuple[Tensor, Tensor]:
         """See :meth:`MaskLoss.value_and_grad`."""
-        balance = signed.target * (2 * self.alpha - 1) + (1 - self.alpha)
-        balance = signed.only_valid(balance) / signed.num_pixels
-        modulation = signed.wrong**self.gamma
-        loss = modulation * signed.cross_entropy
-        value = _sum(loss * balance)
-        slope = modulation.mul_(signed.wrong)
-        slope.add_(loss.mul_(signed.right), alpha=self.gamma)
-        return value, slope.mul_(balance * signed.sign)
+        balance = signed.on * (2 * self.alpha - 1) + (1 - self.alpha)
+        weight = balance if signed.doubt is None else balance * (1 - signed.doubt)
+        weight = signed.only_valid(weight) / signed.num_pixels
+        value, slope = self._of_answer(
+            weight, signed.wrong, signed.right, signed.cross_entropy
+        )
+        grad = slope.mul_(weight * signed.sign)
+        if signed.doubt is not None:
+            weight = (1 - balance) * signed.doubt / signed.num_pixels
+            nll = softplus(-signed.z, signed.right, signed.wrong)
+            other, slope = self._of_answer(weight, signed.right, signed.wrong, nll)
+            value += other
+            grad -= slope.mul_(weight * signed.sign)
+        return value, grad
+
+    def _of_answer(
+        self, weight: Tensor, wrong: Tensor, right: Tensor, nll: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """What one answer costs: weighted values (S, R), slopes by its wrong logit."""
+        modulation = wrong**self.gamma
+        loss = modulation * nll
+        value = pixel_sum(loss * weight)
+        slope = modulation.mul_(wrong)
+        return value, slope.addcmul_(loss, right, value=self.gamma)
 
     def match_cost(self) -> FocalCost:
         """See :meth:`MaskLoss.match_cost`."""
@@ -141,8 +124,11 @@ class BCEMaskLoss(MaskLoss):
 
     def value_and_grad(self, signed: SignedLogits) -> tuple[Tensor, Tensor]:
         """See :meth:`MaskLoss.value_and_grad`."""
-        value = _sum(signed.only_valid(signed.cross_entropy)) / signed.num_pixels
-        return value, signed.wrong * signed.only_valid(signed.sign) / signed.num_pixels
+        loss, slope = signed.cross_entropy, signed.wrong
+        if signed.doubt is not None:
+            loss, slope = loss - signed.doubt * signed.z, slope - signed.doubt
+        value = pixel_sum(signed.only_valid(loss)) / signed.num_pixels
+        return value, slope * (signed.only_valid(signed.sign) / signed.num_pixels)
 
     def match_cost(self) -> BCECost:
         """See :meth:`MaskLoss.match_cost`."""
@@ -164,11 +150,15 @@ class DiceLoss(MaskLoss):
 
     def value_and_grad(self, signed: SignedLogits) -> tuple[Tensor, Tensor]:
         """See :meth:`MaskLoss.value_and_grad`."""
-        area = _sum(signed.target)  # (S, 1)
-        missed = _sum(signed.wrong * signed.target)  # (S, R): sum of (1 - p) t
-        surplus = _sum(signed.only_valid(signed.wrong)) - missed  # sum of p (1 - t)
-        numerator = 2 * (area - missed) + self.smooth
-        denominator = surplus + 2 * area - missed + self.smooth
+        area = pixel_sum(signed.on)  # (S, 1)
+        # (S, R): sums of 1 - p on the segment, of p off it
+        missed = pixel_sum(signed.wrong * signed.on)
+        surplus = pixel_sum(signed.only_valid(signed.wrong)) - missed
+        overlap, total = area - missed, surplus + 2 * area - missed
+        if signed.doubt is not None:
+            overlap = overlap + pixel_sum(signed.doubt * (signed.wrong - signed.on))
+            total = total + pixel_sum(signed.doubt * signed.sign)
+        numerator, denominator = 2 * overlap + self.smooth, total + self.smooth
         slope = signed.target * (-2 / denominator)[..., None, None]
         slope += signed.only_valid((numerator / denominator**2)[..., None, None])
         slope *= signed.wrong
@@ -250,15 +240,14 @@ def _chunks(
     A chunk has at most ``chunk`` pixels, or one mask.
     """
     num_layers = logits.shape[1]
-    masks = max(1, chunk // (targets.size[0] * targets.size[1]))
-    row_step, layer_step = max(1, masks // num_layers), min(masks, num_layers)
+    num_masks = max(1, chunk // (targets.size[0] * targets.size[1]))
+    row_step, layer_step = max(1, num_masks // num_layers), min(num_masks, num_layers)
     valid = None if targets.valid is None else targets.valid.to(logits.dtype)
     for row in range(0, len(segments), row_step):
         rows = slice(row, row + row_step)
-        target = targets.masks(segments[rows])[:, None].to(logits.dtype)
+        masks = targets.masks(segments[rows])[:, None]
+        target, soft = masks.to(logits.dtype), masks.is_floating_point()
         for layer in range(0, num_layers, layer_step):
             layers = slice(layer, layer + layer_step)
-            signed = SignedLogits(
-                resize(logits[rows, layers], targets.size), target, valid
-            )
-            yield rows, layers, signed
+            upsampled = resize(logits[rows, layers], targets.size)
+            yield rows, layers, SignedLogits(upsampled, target, valid, soft)

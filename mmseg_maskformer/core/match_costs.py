@@ -62,7 +62,7 @@ class MaskCost(MatchCost):
         Args:
             logits: (n, P) float32.
             probs: (n, P) their sigmoid.
-            masks: (G, P) of 0 and 1.
+            masks: (G, P) in 0..1.
         """
         raise NotImplementedError
 

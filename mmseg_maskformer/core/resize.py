@@ -1,7 +1,8 @@
-"""Bilinear resizing (half-pixel centres) as two banded matrix products.
+"""Nearest and bilinear resizing (half-pixel centres), with its transpose.
 
-Resizing is linear, so its gradient is the transposed product. The native backward
-is slow on the CPU and not deterministic on CUDA; these products are neither.
+Bilinear resizing is two banded matrix products, so its gradient is the transposed
+ones. The native backward is slow on the CPU and not deterministic on CUDA; these
+products are neither.
 """
 
 from __future__ import annotations
@@ -18,6 +19,20 @@ _CPU_BLOCK = 32  # inputs per band; a GPU multiplies the whole matrix faster
 def resize(x: Tensor, size: tuple[int, int]) -> Tensor:
     """Bilinear resize of (N, C, h, w) to (N, C, H, W), align_corners off."""
     return F.interpolate(x, size=size, mode="bilinear", align_corners=False)
+
+
+def resize_nearest(maps: Tensor, size: tuple[int, int]) -> Tensor:
+    """Nearest-neighbour resize of maps (..., H, W)."""
+    height, width = maps.shape[-2:]
+    rows = _nearest_index(height, size[0], maps.device)
+    columns = _nearest_index(width, size[1], maps.device)
+    return maps[..., rows[:, None], columns]
+
+
+def _nearest_index(n_in: int, n_out: int, device: torch.device) -> Tensor:
+    """The source index of each target cell, in torch's own rounding."""
+    line = torch.arange(n_in, dtype=torch.float32, device=device)
+    return F.interpolate(line[None, None], size=n_out, mode="nearest")[0, 0].long()
 
 
 def resize_transposed(x: Tensor, size: tuple[int, int]) -> Tensor:

@@ -8,8 +8,10 @@ from functools import cached_property
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
+
+from .boxes import span
+from .resize import resize_nearest
 
 
 def at_least_float32(x: Tensor) -> Tensor:
@@ -111,7 +113,8 @@ class SegmentTargets:
 
     Attributes:
         labels: (G,) class indices.
-        segment_map: (H, W) ids, or (G, H, W) boolean masks.
+        segment_map: (H, W) ids, or (G, H, W) masks: boolean, or soft ones, whose
+            floating numbers between 0 and 1 say how much of a pixel is covered.
         ids: (G,) the id of each segment in ``segment_map``.
         valid: (H, W) boolean, False where a pixel takes no part in matching and
             mask losses; None where every pixel does.
@@ -132,7 +135,17 @@ class SegmentTargets:
         valid: Tensor | None = None,
         name: str = "unnamed image",
     ) -> SegmentTargets:
-        """Targets from G masks (G, H, W) that may overlap or be empty."""
+        """Targets from G masks (G, H, W) that may overlap, be empty or soft.
+
+        Raises:
+            ValueError: A mask of floating numbers has one outside 0..1.
+        """
+        if masks.is_floating_point() and not ((masks >= 0) & (masks <= 1)).all():
+            low, high = masks.min().item(), masks.max().item()
+            raise ValueError(
+                f"The masks of {name} hold numbers from {low:g} to {high:g}; soft "
+                "masks must lie between 0 and 1. Divide them, or give booleans."
+            )
         ids = torch.arange(len(labels), device=labels.device)
         return cls(labels, masks, ids, valid, name)
 
@@ -145,21 +158,22 @@ class SegmentTargets:
         return map_size(self.segment_map)
 
     def masks(self, segments: Tensor) -> Tensor:
-        """Boolean masks (n, H, W) of the ``segments`` (n,) of 0..G-1."""
+        """Masks (n, H, W) of the ``segments`` (n,) of 0..G-1; boolean unless soft."""
         if self.segment_map.dim() == 3:
-            return self.segment_map[segments].bool()
+            masks = self.segment_map[segments]
+            return masks if masks.is_floating_point() else masks.bool()
         return self.segment_map == self.ids[segments, None, None]
 
     def class_map(self) -> Tensor:
         """(H, W) class of each pixel, -1 where there is none.
 
-        Of overlapping segments the last one counts.
+        Of overlapping segments the last one counts; a soft one from one half up.
         """
         labels = torch.cat([self.labels, self.labels.new_full((1,), -1)])
         if self.segment_map.dim() == 2:
             return labels[self._numbers()]
         numbers = torch.arange(1, len(self) + 1, device=labels.device)
-        covered = self.segment_map * numbers[:, None, None]
+        covered = self._covered() * numbers[:, None, None]
         empty = covered.new_zeros(1, *self.size)
         return labels[torch.cat([empty, covered]).amax(dim=0) - 1]
 
@@ -171,10 +185,15 @@ class SegmentTargets:
         of a segment without a pixel is zero.
         """
         rows, columns = self._occupied()
-        (left, right), (top, bottom) = _span(columns), _span(rows)
+        (left, right), (top, bottom) = span(columns), span(rows)
         return torch.stack(
             [(left + right) / 2, (top + bottom) / 2, right - left, bottom - top], dim=1
         )
+
+    def _covered(self) -> Tensor:
+        """(G, H, W) boolean: the pixels of each mask, of a soft one from 0.5 up."""
+        soft = self.segment_map.is_floating_point()
+        return self.segment_map >= 0.5 if soft else self.segment_map.bool()
 
     def _numbers(self) -> Tensor:
         """(H, W) number of each pixel's segment in an id map, -1 where none."""
@@ -188,7 +207,7 @@ class SegmentTargets:
     def _occupied(self) -> tuple[Tensor, Tensor]:
         """Which rows (G, H) and columns (G, W) hold pixels of each segment."""
         if self.segment_map.dim() == 3:
-            masks = self.segment_map.bool()
+            masks = self._covered()
             return masks.any(dim=2), masks.any(dim=1)
         numbers = self._numbers()
         found = []
@@ -203,33 +222,9 @@ class SegmentTargets:
 
     def resized(self, size: tuple[int, int]) -> SegmentTargets:
         """The same segments on another grid, nearest neighbour."""
-        valid = None if self.valid is None else _nearest(self.valid, size)
-        segment_map = _nearest(self.segment_map, size)
+        valid = None if self.valid is None else resize_nearest(self.valid, size)
+        segment_map = resize_nearest(self.segment_map, size)
         return SegmentTargets(self.labels, segment_map, self.ids, valid, self.name)
-
-
-def _span(occupied: Tensor) -> tuple[Tensor, Tensor]:
-    """First and one past the last True of each row (n, length), in 0..1."""
-    length = occupied.shape[1]
-    place = torch.arange(length, device=occupied.device)
-    first = torch.where(occupied, place, length).amin(dim=1)
-    last = torch.where(occupied, place + 1, 0).amax(dim=1)
-    first = torch.minimum(first, last)  # 0 where nothing is occupied
-    return first / length, last / length
-
-
-def _nearest(maps: Tensor, size: tuple[int, int]) -> Tensor:
-    """Nearest-neighbour resize of integer or boolean maps (..., H, W)."""
-    height, width = maps.shape[-2:]
-    rows = _nearest_index(height, size[0], maps.device)
-    columns = _nearest_index(width, size[1], maps.device)
-    return maps[..., rows[:, None], columns]
-
-
-def _nearest_index(n_in: int, n_out: int, device: torch.device) -> Tensor:
-    """The source index of each target cell, in torch's own rounding."""
-    line = torch.arange(n_in, dtype=torch.float32, device=device)
-    return F.interpolate(line[None, None], size=n_out, mode="nearest")[0, 0].long()
 
 
 def semantic_targets(

@@ -7,7 +7,7 @@ from typing import Any
 
 from mmseg_maskformer.datasets.ade20k_full_classes import CLASSES, IGNORED
 from mmseg_maskformer.datasets.label_map_folders import LabelMapDataset
-from mmseg_maskformer.datasets.scene_classes import class_palette
+from mmseg_maskformer.datasets.scenes.classes import class_palette
 
 _HOST_VOID = 255  # what the host writes for a class that was not chosen
 
@@ -43,7 +43,7 @@ class ADE20KFullDataset(LabelMapDataset):
             ValueError: More than 255 are chosen, of which one would have the label 255.
         """
         label_map = super().get_label_map(new_classes)
-        if label_map and len(new_classes) > _HOST_VOID:
+        if label_map and new_classes and len(new_classes) > _HOST_VOID:
             raise ValueError(
                 f"metainfo['classes'] chooses {len(new_classes)} classes of "
                 f"ADE20K-Full. The host marks what is left out by {_HOST_VOID}, so "

@@ -15,19 +15,23 @@ from mmengine.fileio import LocalBackend, get, get_file_backend
 from mmengine.logging import print_log
 from PIL import Image
 
-from .coco_files import CocoFile, shown
-from .coco_objects import choose_classes, prepare_objects
-from .coco_segments import prepare_segments
-from .image_sizes import SizeChecking
+from mmseg_maskformer.datasets.coco.files import CocoFile, shown
+from mmseg_maskformer.datasets.coco.image_sizes import SizeChecking
+from mmseg_maskformer.datasets.coco.index import fill_index
+from mmseg_maskformer.datasets.coco.objects import choose_classes, prepare_objects
+from mmseg_maskformer.datasets.coco.segments import prepare_segments
+from mmseg_maskformer.datasets.transforms.resizing import naming
+
+from .metainfo import check_class_names
 from .pipeline_checks import check_built
-from .transforms import naming
 
 
 class _Checked(host.CocoDataset):
     """What both data sets add to the host's.
 
     The size that the file gives an image is compared when the image is loaded, and
-    images that ``filter_cfg`` leaves out are counted in the log.
+    images that ``filter_cfg`` leaves out are counted in the log; all of them are an
+    error.
     """
 
     pipeline: Compose
@@ -39,10 +43,22 @@ class _Checked(host.CocoDataset):
         self.pipeline = SizeChecking(steps, self.ann_file, self._unsized)
         check_built(self)
 
+    @classmethod
+    def _load_metainfo(cls, metainfo: Any = None) -> dict:
+        """The host's merging of class names, which must be lists."""
+        found = super()._load_metainfo(metainfo)
+        check_class_names(found)
+        return found
+
     def filter_data(self) -> list[dict]:
         """The host's choice of images."""
         kept = super().filter_data()
         total = len(self.data_list)
+        if total and not kept:
+            raise ValueError(
+                f"filter_cfg={self.filter_cfg} leaves out all {total} images of "
+                f"{self.ann_file}. Lower its min_size, or leave filter_cfg out."
+            )
         if len(kept) < total:
             print_log(
                 f"{self.ann_file}: {total - len(kept)} of {total} images are left out "
@@ -54,9 +70,7 @@ class _Checked(host.CocoDataset):
     def _indexed(self, index: COCO, file: CocoFile) -> COCO:
         """The host's empty index, filled."""
         self._unsized.update(x["id"] for x in file.images if not x["sized"])
-        index.dataset = file.content
-        index.createIndex()
-        return index
+        return fill_index(index, file.content)
 
 
 class CocoPanopticDataset(_Checked, host.CocoPanopticDataset):
@@ -78,7 +92,7 @@ class CocoPanopticDataset(_Checked, host.CocoPanopticDataset):
         """The host's entry of an image, with the map that the annotation names."""
         info = super().parse_data_info(raw_data_info)
         if self.data_prefix.get("seg"):
-            name = raw_data_info["raw_img_info"].get("segm_file")  # if it has labels
+            name = raw_data_info["raw_img_info"]["segm_file"]  # None without labels
             path = name and osp.join(self.data_prefix["seg"], name)
             info["seg_map_path"] = path
         return info
@@ -98,6 +112,8 @@ class CocoPanopticDataset(_Checked, host.CocoPanopticDataset):
             self._check_maps({row["file_name"] for row in file.annotations})
             self._measure_unsized(file)
         index = self._indexed(COCOPanoptic(), file)
+        for image in index.imgs.values():  # the host makes up a name
+            image["segm_file"] = None
         for annotation in file.annotations:
             index.imgs[annotation["image_id"]]["segm_file"] = annotation["file_name"]
         return index

@@ -14,10 +14,12 @@ from mmengine.fileio import LocalBackend, get_file_backend
 from mmengine.logging import print_log
 from mmseg.datasets import BaseSegDataset
 
-from .coco_files import shown
+from mmseg_maskformer.datasets.coco.files import shown
+
 from .metainfo import check_class_names
 from .pipeline_checks import check_built
 from .pipeline_steps import flattened, loads_labels
+from .transforms.resizing import naming
 
 _IMAGES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 
@@ -46,9 +48,10 @@ class LabelMapDataset(BaseSegDataset):
 
     @classmethod
     def _load_metainfo(cls, metainfo: Any = None) -> dict:
-        """The host's merging of class names, which must be a list."""
-        check_class_names(metainfo or {})
-        return super()._load_metainfo(metainfo)
+        """The host's merging of class names, which must be lists."""
+        found = super()._load_metainfo(metainfo)
+        check_class_names(found)
+        return found
 
     def load_data_list(self) -> list[dict]:
         """An entry for every image that is listed, or that the folder holds."""
@@ -89,9 +92,9 @@ class LabelMapDataset(BaseSegDataset):
 
     def _listed_names(self) -> list[str]:
         """Images that the file lists; suffixes, empty lines and a BOM are left out."""
-        text = fileio.get_text(
-            self.ann_file, encoding="utf-8-sig", backend_args=self.backend_args
-        )
+        with naming("list of images", self.ann_file):
+            content = fileio.get(self.ann_file, backend_args=self.backend_args)
+            text = bytes(content).decode("utf-8-sig")
         lines = [line.strip() for line in text.splitlines() if line.strip()]
         known = (*self._suffixes, self.seg_map_suffix)
         for line in lines:
@@ -101,6 +104,13 @@ class LabelMapDataset(BaseSegDataset):
                     "write the name of an image, without its folder's."
                 )
         stems = [self._stem(line) for line in lines]
+        if again := len(stems) - len(set(stems)):
+            print_log(
+                f"{self.ann_file}: {again} of {len(stems)} lines name an image that is "
+                "listed before; it counts as often as it is listed.",
+                logger="current",
+                level=logging.WARNING,
+            )
         if len(self._suffixes) == 1:
             return [stem + self.img_suffix for stem in stems]
         there = set(self._files(self.data_prefix["img_path"], "data_prefix.img_path"))

@@ -24,6 +24,7 @@ class MapillaryVistasDataset(LabelMapDataset):
     ``BaseSegDataset``.
     """
 
+    label_map: dict[int, int] | None
     METAINFO = dict(
         classes=tuple(row["readable"] for row in CLASSES),
         palette=[[int(row[c]) for c in ("red", "green", "blue")] for row in CLASSES],

@@ -6,8 +6,9 @@ from os import path as osp
 
 from mmdet import datasets as host
 
+from mmseg_maskformer.datasets.coco.files import CocoFile
+
 from .ade20k_panoptic_classes import things_first
-from .coco_files import CocoFile
 from .coco_panoptic import CocoPanopticDataset
 
 

@@ -80,7 +80,7 @@ class Trial:
         labelled = [loads_labels(step) for step in steps]
         if not (self.given or any(labelled) or any(map(loads_masks, steps))):
             return
-        metas: dict[str, Any] = dict(reduce_zero_label=False, label_map=None)
+        metas = dict(reduce_zero_label=False, label_map=None, **_stored(steps))
         loaded, objects = self.given, ""
         for place, step in enumerate(steps):
             if loads_labels(step) or loads_masks(step):
@@ -107,7 +107,7 @@ class Trial:
         square, made = 16, 0
         for _ in range(_DRAWS if compared else _MORE_DRAWS):
             trial = TrialImage(self.rng, square)
-            results = self._start(trial, {}, self.given)
+            results = self._start(trial, _stored(steps), self.given)
             for step in steps:
                 if loads_labels(step):
                     results |= self._map(trial)
@@ -133,8 +133,7 @@ class Trial:
 
         A transform of mmdet may want boxes or masks that the pipeline does not load.
         """
-        # How the host mixes objects of two images is its own matter.
-        hidden = _OBJECTS if not objects or number_of_others(step) else ()
+        hidden = () if objects else _OBJECTS
         reasons = []
         for wanted in [objects] if objects else ["", "boxes", "masks"]:
             try:
@@ -248,6 +247,13 @@ class Trial:
         for classes in truths(found):
             if not np.array_equal(classes, trial.classes):
                 raise MisplacedError(step, "annotation")
+
+
+def _stored(steps: Sequence[Step]) -> dict[str, Any]:
+    """An image of the type that is loaded, and the bits of the largest one."""
+    is_float = any(loads(x) and getattr(x, "to_float32", False) for x in steps)
+    dtype = np.float32 if is_float else np.uint8
+    return dict(img=np.zeros((1, 1, 3), dtype), img_bits=16 if is_float else 8)
 
 
 def _scale(found: dict) -> float:

@@ -1,1 +1,1 @@
-"""What stands around a model: optimizer, hooks, command lines, comparison, pictures."""
+"""What stands around a model: optimizer, hooks, command lines, results as files."""

@@ -35,6 +35,8 @@ class ModulewiseOptimWrapperConstructor(DefaultOptimWrapperConstructor):
         paramwise_cfg: ``backbone_lr_mult`` (default 1) or nothing.
     """
 
+    base_wd: float  # what the host reads from the optimizer
+
     def __init__(
         self,
         optim_wrapper_cfg: dict[str, Any],

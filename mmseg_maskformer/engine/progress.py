@@ -51,6 +51,7 @@ class ProgressHook(Hook):
         outputs: dict | None = None,
     ) -> None:
         """Renew the line."""
+        assert outputs is not None  # the losses of the step
         loss = float(outputs["loss"])
         keep = 0.0 if self.loss is None else self.smoothing
         self.loss = keep * (self.loss or 0.0) + (1 - keep) * loss

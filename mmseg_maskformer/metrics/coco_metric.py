@@ -12,10 +12,11 @@ from mmengine.evaluator import BaseMetric
 from mmengine.fileio import dump, get_local_path, load
 from mmengine.logging import print_log
 
-from mmseg_maskformer.datasets.coco_files import CocoFile
-from mmseg_maskformer.datasets.coco_objects import choose_classes, prepare_objects
-from mmseg_maskformer.datasets.coco_values import identifier
-from mmseg_maskformer.datasets.image_sizes import check_size
+from mmseg_maskformer.datasets.coco.files import CocoFile
+from mmseg_maskformer.datasets.coco.image_sizes import check_size
+from mmseg_maskformer.datasets.coco.index import fill_index
+from mmseg_maskformer.datasets.coco.objects import choose_classes, prepare_objects
+from mmseg_maskformer.datasets.coco.values import identifier
 
 
 class CocoMetric(host.CocoMetric):
@@ -41,7 +42,8 @@ class CocoMetric(host.CocoMetric):
         self.ann_file = ann_file
         with get_local_path(ann_file, backend_args=self.backend_args) as path:
             self.file = CocoFile.read(path, name=ann_file)
-        prepare_objects(self.file)
+        if self._labelled:
+            prepare_objects(self.file)
         # The host takes 0 for no object, and sorts ids of images and categories.
         self._numbers = {
             str(image["id"]): place
@@ -107,13 +109,18 @@ class CocoMetric(host.CocoMetric):
             self._restore_ids()
         return found
 
+    @property
+    def _labelled(self) -> bool:
+        """Whether the file needs objects; those of test servers list images alone."""
+        return not self.format_only or "annotations" in self.file.content
+
     def _index(self, classes: Sequence[str]) -> COCO:
         """The host's index, with images, classes and objects numbered from 1."""
         places = {name: place for place, name in enumerate(classes, start=1)}
         labels = {x["id"]: places.get(x["name"]) for x in self.file.categories}
-        choose_classes(self.file, classes)
-        index = COCO()
-        index.dataset = dict(
+        if self._labelled:
+            choose_classes(self.file, classes)
+        content = dict(
             images=[
                 dict(image, id=number)
                 for number, image in enumerate(self.file.images, start=1)
@@ -129,8 +136,7 @@ class CocoMetric(host.CocoMetric):
                 for place, row in enumerate(self.file.annotations, start=1)
             ],
         )
-        index.createIndex()
-        return index
+        return fill_index(COCO(), content)
 
     def _image(self, number: int) -> dict:
         """The image of a number, as the file has it."""

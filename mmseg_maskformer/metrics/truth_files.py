@@ -13,11 +13,12 @@ import numpy as np
 from mmengine.logging import print_log
 from PIL import Image
 
-from mmseg_maskformer.datasets.coco_files import CocoFile, shown
-from mmseg_maskformer.datasets.coco_objects import prepare_objects
-from mmseg_maskformer.datasets.coco_segments import prepare_segments
-from mmseg_maskformer.datasets.coco_values import identifier
-from mmseg_maskformer.datasets.transforms import naming
+from mmseg_maskformer.datasets.coco.files import CocoFile, shown
+from mmseg_maskformer.datasets.coco.index import fill_index
+from mmseg_maskformer.datasets.coco.objects import prepare_objects
+from mmseg_maskformer.datasets.coco.segments import prepare_segments
+from mmseg_maskformer.datasets.coco.values import identifier
+from mmseg_maskformer.datasets.transforms.resizing import naming
 
 _REMEDY = "Correct ann_file of the metric in val_evaluator and test_evaluator."
 
@@ -177,8 +178,7 @@ def _repair(metric: Any, file: CocoFile, metainfo: dict) -> None:
             "classwise=True the host's metric would mix up their names. Take "
             "mmseg_maskformer.CocoMetric, or number the categories in this order."
         )
-    index.createIndex()
-    index.img_ann_map, index.cat_img_map = index.imgToAnns, index.catToImgs
+    fill_index(index, file.content)
     if getattr(metric, "categories", None) is not None:
         metric.categories = index.cats
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 from mmseg.structures import SegDataSample
 
-from mmseg_maskformer.engine.complexity import measure_complexity
+from benchmark_lib.complexity import measure_complexity
 from tests.checkpoints import models
 
 CONFIG = "maskformer_tiny_scenes"

@@ -20,7 +20,7 @@ from mmdet.registry import DATASETS, MODELS
 from mmdet.structures import DetDataSample
 from mmdet.structures.mask import BitmapMasks
 
-from mmseg_maskformer.adapters.panoptic import complete
+from mmseg_maskformer.adapters.panoptic_settings import complete
 from mmseg_maskformer.adapters.segment_targets import segment_targets
 from mmseg_maskformer.core.bands import Frame
 from mmseg_maskformer.core.inference import semantic_labels

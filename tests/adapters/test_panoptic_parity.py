@@ -17,7 +17,7 @@ from mmdet.registry import MODELS
 from mmdet.structures import DetDataSample
 from mmdet.structures.mask import BitmapMasks
 
-from mmseg_maskformer.adapters.panoptic import host_map
+from mmseg_maskformer.adapters.panoptic_results import host_map
 from mmseg_maskformer.core.bands import Frame
 from mmseg_maskformer.core.instances import instances
 from mmseg_maskformer.core.panoptic import panoptic_segments

@@ -233,6 +233,13 @@ def test_255_is_void_beside_a_custom_ignore_index():
     assert totals[0] == totals[1]
 
 
+@pytest.mark.parametrize(("num_classes", "void"), [(255, True), (256, False)])
+def test_255_is_void_until_it_is_a_class(num_classes, void):
+    head = build(num_classes=num_classes, ignore_index=65535).decode_head
+    assert head.is_void(255) == void
+    assert head.is_void(65535)
+
+
 def test_ignored_void_does_not_count_as_background():
     # nothing is predicted differently, but void pixels leave the mask terms
     labels = label_maps((64, 96))

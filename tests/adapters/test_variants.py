@@ -147,17 +147,20 @@ def test_low_precision_changes_the_losses_by_its_rounding(name):
 
 
 @pytest.mark.parametrize("name", VARIANTS)
-def test_a_few_steps_lower_the_loss(name):
-    model = head(**VARIANTS[name][0]).train()
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
-    totals = []
-    for _ in range(8):
-        total = sum(model.loss(features(), samples()).values())
-        totals.append(total.item())
-        optimizer.zero_grad()
-        total.backward()
-        optimizer.step()
-    assert totals[-1] < 0.97 * totals[0]
+def test_a_step_lowers_the_loss_by_what_the_gradient_promises(name):
+    model = head(**VARIANTS[name][0]).eval().double()
+    inputs = [x.double() for x in features()]
+    parameters = list(model.parameters())
+    before = sum(model.loss(inputs, samples()).values())
+    gradients = torch.autograd.grad(before, parameters)
+    slope = sum(x.square().sum() for x in gradients)
+    promised = 1e-5 * before.item()
+    with torch.no_grad():
+        for parameter, gradient in zip(parameters, gradients, strict=True):
+            parameter -= promised / slope * gradient
+        after = sum(model.loss(inputs, samples()).values())
+    # a kink of a ReLU may lie between
+    assert before.item() - after.item() == pytest.approx(promised, rel=0.3)
 
 
 def test_scores_of_a_per_pixel_model_are_its_upsampled_logits():

@@ -11,6 +11,8 @@ from mmengine.registry import init_default_scope
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
+from tests.weights import randomise as randomise
+
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 
 
@@ -24,17 +26,6 @@ def ours(
     settings.merge_from_dict({f"model.{name}": x for name, x in changes.items()})
     settings.model.backbone.init_cfg = None
     return MODELS.build(settings.model).eval()
-
-
-def randomise(model: nn.Module, seed: int = 0) -> nn.Module:
-    """Give norms, biases and statistics values that a wrong mapping would betray."""
-    generator = torch.Generator().manual_seed(seed)
-    for name, tensor in model.state_dict().items():
-        if tensor.is_floating_point() and tensor.dim() < 2:
-            noise = torch.randn(tensor.shape, generator=generator)
-            positive = name.endswith(("weight", "running_var"))
-            tensor.copy_(1 + 0.1 * noise if positive else 0.05 * noise)
-    return model.eval()
 
 
 def odd_image(seed: int = 0) -> Tensor:

@@ -145,6 +145,27 @@ def test_overlapping_masks_of_the_original_equal_the_reference(golden):
 
 
 @pytest.mark.parametrize("bce", [False, True])
+def test_soft_masks_equal_the_reference(bce):
+    case = cases.random_case([4, 3], size=(33, 50), seed=2)
+    generator = torch.Generator().manual_seed(0)
+    soft = [
+        (labels, masks * torch.rand(masks.shape, generator=generator))
+        for labels, masks in case.targets
+    ]
+    case = case._replace(targets=soft)
+    predictions = cases.as_predictions(case.class_logits, case.mask_logits)
+    targets = [SegmentTargets.from_masks(*target) for target in soft]
+    mask_loss = BCEMaskLoss(weight=5.0) if bce else FocalMaskLoss()
+    losses = SetCriterion(loss_mask=mask_loss)(predictions, targets)
+    exact = in_float64(case)
+    weights = reference.Weights(mask=5.0 if bce else 20.0, bce=bce)
+    wanted = reference.criterion(*exact, weights)
+    assert_losses_equal(losses, wanted, rtol=2e-6)
+    found = gradients(losses, case)
+    assert_gradients_equal(found, gradients(wanted, exact), tolerance=2e-6)
+
+
+@pytest.mark.parametrize("bce", [False, True])
 def test_void_left_out_equals_the_reference(bce):
     case = cases.random_case([4, 3, 0], size=(33, 50), seed=2)
     generator = torch.Generator().manual_seed(0)

@@ -1,18 +1,36 @@
-"""Position encoding against the reference and against the peer."""
+"""Softplus, position encoding and dropout against formulas and the peer."""
 
 from __future__ import annotations
 
 import pytest
 import torch
 
-from mmseg_maskformer.core.layers import sine_position_encoding
+from mmseg_maskformer.core.layers import (
+    AttentionBlock,
+    FeedForwardBlock,
+    sine_position_encoding,
+    softplus,
+)
 from tests import reference
+from tests.weights import randomise
 
 
 def padding(height, width, real_height, real_width):
     mask = torch.ones(height, width, dtype=torch.bool)
     mask[:real_height, :real_width] = False
     return mask
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_softplus_is_right_to_the_rounding_of_one(dtype):
+    values = torch.linspace(-100, 100, 4001, dtype=torch.float64)
+    edges = torch.tensor([0.0, -0.0, 1e-6, -1e-6, 1e4, -1e4], dtype=torch.float64)
+    x = torch.cat([values, edges]).to(dtype)
+    p = x.sigmoid()
+    wanted = x.double().clamp(min=0) + (-x.double().abs()).exp().log1p()
+    eps = torch.finfo(dtype).eps
+    found = softplus(x, p, 1 - p).double()
+    torch.testing.assert_close(found, wanted, rtol=2 * eps, atol=2 * eps)
 
 
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (3, 5), (7, 4)])
@@ -55,3 +73,19 @@ def test_sine_encoding_equals_that_of_mmdet():
     torch.testing.assert_close(
         found, wanted.flatten(2).transpose(1, 2), rtol=0, atol=2e-6
     )
+
+
+@pytest.mark.parametrize("kind", ["attention", "feed-forward"])
+def test_the_residual_branch_is_dropped_as_a_whole(kind):
+    x = torch.randn(2, 3, 8, generator=torch.Generator().manual_seed(0))
+    torch.manual_seed(0)
+    if kind == "attention":
+        block, given = AttentionBlock(8, 2), [x] * 4
+        branch = block.dropout
+    else:
+        block, given = FeedForwardBlock(8, 16), [x]
+        branch = block.layers[-1]
+    branch.p = 1.0
+    randomise(block).train()
+    assert torch.equal(block(*given), block.norm(x))
+    assert (block.eval()(*given) - block.norm(x)).abs().max() > 0.1

@@ -11,6 +11,7 @@ from torch import nn
 from mmseg_maskformer.core.maskformer import MaskFormer
 from mmseg_maskformer.core.pixel_decoders import FPNPixelDecoder, TransformerEncoder
 from mmseg_maskformer.core.transformer_decoder import TransformerDecoder
+from tests.weights import randomise
 
 WIDTH = 32
 CHANNELS = [WIDTH, 2 * WIDTH, 4 * WIDTH, 8 * WIDTH]
@@ -43,11 +44,12 @@ for layer in range(2):
     PARTS[f"{name}.feed_forward.norm"] = f"{name}.norms.2"
 
 
-def build(dropout=0.0):
+def build(dropout=0.0, with_boxes=False):
     return MaskFormer(
         FPNPixelDecoder(CHANNELS, WIDTH, WIDTH, num_groups=WIDTH // 8),
         TransformerDecoder(8 * WIDTH, QUERIES, 2, WIDTH, 8, 2 * WIDTH, dropout),
         CLASSES,
+        with_boxes,
     )
 
 
@@ -85,7 +87,7 @@ def test_outputs_and_gradients_equal_those_of_mmseg(size, padded):
     from mmseg.structures import SegDataSample
 
     torch.manual_seed(0)
-    model = build()
+    model = randomise(build()).train()
     head = peer_with_weights(model)
     maps = backbone_maps(size)
     shapes = [size, (size[0] - 25, size[1] - 33) if padded else size]
@@ -158,6 +160,18 @@ def test_encoder_variant_attends_and_feeds_both_decoders():
     assert (gradient[0].abs().sum(0) > 0).all()
     (gradient,) = torch.autograd.grad(features[0, 0, 0, 0], maps[-1])
     assert (gradient[0].abs().sum(0) > 0).all()
+
+
+def test_boxes_are_in_float32_under_autocast():
+    torch.manual_seed(0)
+    model = build(with_boxes=True).eval()
+    logits = []
+    model.box_head.register_forward_hook(lambda *x: logits.append(x[-1]))
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        boxes = model(backbone_maps((64, 64))).boxes
+    assert logits[0].dtype == torch.bfloat16
+    assert boxes.dtype == torch.float32
+    assert torch.equal(boxes, logits[0].float().sigmoid())
 
 
 def test_dropout_is_on_in_training_only():

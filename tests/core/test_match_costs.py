@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from mmseg_maskformer.core.match_costs import (
     BCECost,
@@ -113,3 +114,25 @@ def test_half_precision_inputs_are_compared_in_float32():
 def test_negative_weights_are_refused(cost):
     with pytest.raises(ValueError, match="weight must be a number >= 0, got -1"):
         cost(weight=-1)
+
+
+def test_soft_masks_equal_the_reference():
+    class_logits, mask_logits, target = problem()
+    generator = torch.Generator().manual_seed(3)
+    soft = torch.rand(5, *mask_logits.shape[-2:], generator=generator)
+    predicted = SimpleNamespace(masks=mask_logits)
+    truth = SimpleNamespace(masks=soft)
+    for bce, mask_cost in ((True, BCECost(7.0)), (False, FocalCost(7.0))):
+        weights = reference.Weights(mask=7.0, dice=3.0, bce=bce)
+        _, mask, dice = reference.cost_terms(
+            class_logits.double(), mask_logits.double(), (target[0], soft), weights
+        )
+        for cost, wanted in ((mask_cost, mask), (DiceCost(3.0), dice)):
+            found = cost(predicted, truth).double()
+            torch.testing.assert_close(found, wanted, rtol=1e-5, atol=1e-6)
+    # one query and one segment at a time, by torch
+    alone = [
+        [F.binary_cross_entropy_with_logits(x, t) for t in soft] for x in mask_logits
+    ]
+    wanted = torch.stack([torch.stack(row) for row in alone])
+    torch.testing.assert_close(BCECost(1.0)(predicted, truth), wanted)

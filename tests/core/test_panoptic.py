@@ -308,3 +308,13 @@ def test_instances_do_not_depend_on_the_tile(tile):
     assert torch.equal(found.labels, whole.labels)
     torch.testing.assert_close(found.scores, whole.scores, rtol=1e-5, atol=1e-6)
     assert (found.masks == whole.masks).double().mean() > 0.9999
+
+
+def test_a_mask_is_where_its_probability_is_above_one_half():
+    class_logits = torch.tensor([[0.9, 0.1]]).log()
+    mask_logits = torch.tensor([[[0.0, 1e-6, -1e-6], [2.0, -2.0, 0.0]]])
+    found = instances(class_logits, mask_logits, Frame.whole((2, 3)), num_things=1)
+    wanted = [[False, True, False], [True, False, False]]
+    assert found.masks[0].tolist() == wanted
+    # probabilities 1/2 and 0.8808 on two pixels
+    assert found.scores[0] == pytest.approx(0.9 * (0.5 + 0.8808) / 2, rel=1e-4)

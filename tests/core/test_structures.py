@@ -34,6 +34,14 @@ def assert_segments_equal(targets, label_map, void):
         (7, 255, [255]),
         (7, 100, [100, 255]),
         (7, -1, [-1, 255]),
+        (254, 65535, [65535, 255]),
+        (
+            255,
+            65535,
+            [65535, 255],
+        ),  # the last number of classes beside which 255 is void
+        (256, 65535, [65535]),  # void has a code that 8 bits do not hold
+        (257, 65535, [65535]),
         (400, 65535, [65535]),
         (400, 255, [255]),
     ],
@@ -128,6 +136,21 @@ def test_class_map_of_overlapping_masks_is_that_of_the_last():
     masks[1, 0, 1:] = True  # over the first one at (0, 1); the third is empty
     targets = SegmentTargets.from_masks(torch.tensor([5, 0, 3]), masks)
     assert targets.class_map().tolist() == [[5, 0, 0], [5, 5, -1]]
+
+
+def test_soft_masks_stay_soft_and_cover_a_pixel_from_one_half_up():
+    soft = torch.tensor([[[0.5, 0.25], [0.0, 1.0]], [[0.49, 0.0], [0.75, 0.1]]])
+    targets = SegmentTargets.from_masks(torch.tensor([4, 2]), soft)
+    assert torch.equal(targets.masks(torch.tensor([1, 0])), soft[[1, 0]])
+    small = targets.resized((1, 1))
+    assert small.masks(torch.arange(2)).flatten().tolist() == soft[:, 0, 0].tolist()
+    assert targets.class_map().tolist() == [[4, -1], [2, 4]]
+    boxes = [[0.5, 0.5, 1.0, 1.0], [0.25, 0.75, 0.5, 0.5]]
+    assert targets.boxes.tolist() == boxes
+    # of integers everything but zero is covered
+    numbers = SegmentTargets.from_masks(torch.tensor([4, 2]), (4 * soft).int())
+    assert numbers.masks(torch.arange(2)).dtype == torch.bool
+    assert numbers.class_map().tolist() == [[2, 4], [2, 4]]
 
 
 @pytest.mark.parametrize("dense", [False, True])

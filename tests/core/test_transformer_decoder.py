@@ -1,11 +1,13 @@
-"""The decoder with and without attention among queries (paper Table VIII)."""
+"""The order of the decoder, with and without attention among queries (Table VIII)."""
 
 from __future__ import annotations
 
 import pytest
 import torch
 
+from mmseg_maskformer.core.layers import grid_position
 from mmseg_maskformer.core.transformer_decoder import TransformerDecoder
+from tests.weights import randomise
 
 QUERIES, LAYERS = 6, 3
 
@@ -56,3 +58,16 @@ def test_dropping_it_drops_its_parameters():
     counts = [sum(x.numel() for x in decoder(x).parameters()) for x in (False, True)]
     # per layer four projections of 32 x 32 with biases, and a norm
     assert counts[1] - counts[0] == LAYERS * (4 * (32 * 32 + 32) + 2 * 32)
+
+
+def test_the_last_norm_is_of_outputs_and_not_of_what_the_next_layer_gets():
+    model = randomise(decoder(self_attention=True))
+    memory = torch.randn(2, 32, 4, 5, generator=torch.Generator().manual_seed(1))
+    tokens, query_pos = memory.flatten(2).mT, model.query_embed.weight[None]
+    position, _ = grid_position(memory, None, 32)
+    content, wanted = torch.zeros(2, QUERIES, 32), []
+    with torch.no_grad():
+        for layer in model.layers:
+            content = layer(content, query_pos, tokens, position, None)
+            wanted.append(model.norm(content))
+        torch.testing.assert_close(model(memory), torch.stack(wanted))

@@ -45,16 +45,21 @@ def write_packed(path, pixels):
     return path
 
 
-def write_png(path, pixels):
-    """A PNG of grey and alpha, 16 bits, which Pillow and OpenCV do not write."""
+def write_png(path, pixels, kind=4, clear=None):
+    """A PNG of 16 bits, of grey and alpha or another kind that is seldom written.
+
+    `clear` is a colour that shows what is behind.
+    """
 
     def chunk(kind, content):
         check = struct.pack(">I", zlib.crc32(kind + content))
         return struct.pack(">I", len(content)) + kind + content + check
 
     rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in pixels)
-    header = struct.pack(">IIBBBBB", *pixels.shape[1::-1], 16, 4, 0, 0, 0)
+    header = struct.pack(">IIBBBBB", *pixels.shape[1::-1], 16, kind, 0, 0, 0)
     chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
+    if clear is not None:
+        chunks.insert(1, (b"tRNS", struct.pack(">HHH", *clear)))
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*x) for x in chunks))
 
 

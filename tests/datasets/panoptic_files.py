@@ -12,7 +12,10 @@ import numpy as np
 from mmengine.registry import DATASETS, DefaultScope
 from PIL import Image
 
-from mmseg_maskformer.datasets.panoptic_maps import LoadPanopticMap, PackPanopticInputs
+from mmseg_maskformer.datasets.transforms.panoptic_maps import (
+    LoadPanopticMap,
+    PackPanopticInputs,
+)
 
 CELL, FIBRE, GROUND = 7, 3, 9  # category ids; classes 0, 1, 2 by the file's order
 CATEGORIES = [

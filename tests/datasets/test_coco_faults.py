@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 pytest.importorskip("mmdet")
-from mmseg_maskformer.datasets import coco_files
-from mmseg_maskformer.datasets.coco_files import CocoFile
-from mmseg_maskformer.datasets.coco_masks import filling
-from mmseg_maskformer.datasets.coco_objects import choose_classes, prepare_objects
-from mmseg_maskformer.datasets.coco_segments import prepare_segments
+from mmseg_maskformer.datasets.coco import files as coco_files
+from mmseg_maskformer.datasets.coco.files import CocoFile
+from mmseg_maskformer.datasets.coco.masks import filling
+from mmseg_maskformer.datasets.coco.objects import choose_classes, prepare_objects
+from mmseg_maskformer.datasets.coco.segments import prepare_segments
 from tests.perfect import HEIGHT, WIDTH, Case, code, instances, listed, panoptic
 
 pytestmark = pytest.mark.mmdet
@@ -58,8 +58,8 @@ WRONG_MASKS = {
     "far": ([[*CORNERS, 1e9, 3]], r"far outside of the image\. Coordinates are pixels"),
     "a number": (7, "is 7, no polygons and no run-length code"),
     "text of a code": ("PPYo0", "is 'PPYo0', no polygons"),
-    "no counts": (dict(size=SIZE), "is no run-length code: it needs size"),
-    "no size": (dict(counts=[13824]), "is no run-length code: it needs size"),
+    "no counts": (dict(size=SIZE), "code: it has size .96, 144. and counts None"),
+    "no size": (dict(counts=[13824]), "code: it has size None and counts .13824."),
     "half the size": (
         dict(size=[HEIGHT // 2, WIDTH // 2], counts=[3456]),
         r"code for 48 x 72 pixels, but the file gives its image 96 x 144 \(height x",
@@ -67,7 +67,7 @@ WRONG_MASKS = {
     "exchanged": (dict(size=SIZE[::-1], counts=[13824]), "code for 144 x 96 pixels"),
     "too short": (dict(size=SIZE, counts=[5, 6]), "counts do not fill its 96 x 144"),
     "negative": (dict(size=SIZE, counts=[13825, -1]), "counts do not fill its 96"),
-    "floats": (dict(size=SIZE, counts=[13824.0]), "counts do not fill its 96 x 144"),
+    "fractions": (dict(size=SIZE, counts=[1.5]), "and counts .1.5., and needs"),
     "cut": (
         dict(size=SIZE, counts=code(np.eye(HEIGHT, WIDTH))["counts"][:-9]),
         "counts do not fill its 96 x 144",
@@ -248,12 +248,13 @@ def test_images_that_a_filter_leaves_out_are_counted(tmp_path, monkeypatch):
         lambda text, _: lines.append(text),
     )
     case = Case()
+    case.instances["annotations"] = [x for x in case.objects if x["image_id"] == 1]
     case.write(tmp_path)
-    options = dict(test_mode=False, filter_cfg=dict(min_size=200))
-    assert len(case.data(tmp_path, "instances", **options)) == 0
+    options = dict(test_mode=False, filter_cfg=dict(filter_empty_gt=True))
+    assert len(case.data(tmp_path, "instances", **options)) == 1
     assert lines == [
-        f"{tmp_path}/instances.json: 2 of 2 images are left out by "
-        "filter_cfg={'min_size': 200}."
+        f"{tmp_path}/instances.json: 1 of 2 images are left out by "
+        "filter_cfg={'filter_empty_gt': True}."
     ]
 
 

@@ -89,7 +89,7 @@ WRONG_OBJECTS = {
     "category that is not listed": (
         lambda file: file["annotations"][1].update(category_id=GROUND),
         THINGS,
-        r"all\.json has segments of category_id 9, .*Add what is missing",
+        r"all\.json has objects of category_id 9, .*or remove the objects\.$",
     ),
     "class that is not listed": (
         lambda file: None,

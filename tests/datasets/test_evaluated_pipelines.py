@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import pytest
 
+from mmseg_maskformer.datasets import pipeline_trials
 from mmseg_maskformer.datasets.pipeline_checks import check_pipelines
 from tests.datasets.pipelines import (
     FLIP,
     LABELS,
+    LOAD,
     MASKS,
     PACK_LABELS,
     RESIZE,
     SEGMENTS,
+    dataset,
     instance,
     panoptic,
     semantic,
@@ -100,3 +103,15 @@ def test_flipped_label_maps_are_refused_where_views_are_averaged():
     flipped = semantic(views([LABELS], BOTH[::-1]))
     with pytest.raises(ValueError, match=f"^RandomFlip in .*{ANNOTATION}"):
         check_pipelines(flipped, evaluated=True)
+
+
+@pytest.mark.parametrize("evaluated", [False, True])
+def test_transforms_get_images_of_the_type_that_is_loaded(evaluated, monkeypatch):
+    told = []
+    monkeypatch.setattr(
+        pipeline_trials, "print_log", lambda text, **_: told.append(text)
+    )
+    scale = dict(type="mmseg_maskformer.ScaleIntensity", white=4095)
+    steps = [LOAD | dict(to_float32=True), scale, LABELS, PACK_LABELS]
+    check_pipelines(dataset("mmseg", steps), evaluated=evaluated)
+    assert not told

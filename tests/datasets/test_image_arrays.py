@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 from mmengine.config import Config
@@ -9,13 +11,13 @@ from mmengine.dataset import Compose
 from mmengine.registry import DefaultScope
 from PIL import Image
 
-from mmseg_maskformer.datasets import image_loading
-from mmseg_maskformer.datasets.image_loading import (
+from mmseg_maskformer.datasets.transforms import image_loading
+from mmseg_maskformer.datasets.transforms.image_loading import (
     ARRAY,
     InferencerLoader,
     LoadImageFromNDArray,
 )
-from mmseg_maskformer.datasets.transforms import CheckArray, ResizeWithLabels
+from mmseg_maskformer.datasets.transforms.resizing import CheckArray, ResizeWithLabels
 from tests.conftest import REPOSITORY
 from tests.datasets.image_files import SIZE, narrow, wide, write_tiff
 
@@ -49,8 +51,25 @@ def test_arrays_of_other_types_are_refused(rng, dtype):
     for step in (LoadImageFromNDArray(), CheckArray(), ResizeWithLabels(scale=(4, 4))):
         with pytest.raises(ValueError, match=message):
             step(dict(results))
-    with pytest.raises(ValueError, match=r"has shape \(2, 6, 8, 3\)"):
-        LoadImageFromNDArray()(dict(img=np.zeros((2, *SIZE, 3), np.uint8)))
+
+
+STEPS = [LoadImageFromNDArray(), CheckArray(), ResizeWithLabels(scale=(8, 6))]
+
+
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("shape", [(2, 6, 8, 3), (0, 8, 3), (8,)])
+def test_arrays_of_other_shapes_are_refused(step, shape):
+    results = dict(img=np.zeros(shape, np.uint8), img_path=None, scale=(8, 6))
+    message = f"array given as image has shape {re.escape(str(shape))}; give one image"
+    with pytest.raises(ValueError, match=message):
+        step(results)
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_the_order_of_bytes_is_no_matter(rng, step):
+    pixels = wide(rng, 3)
+    found = step(dict(img=pixels.astype(">u2"), img_path=None))["img"]
+    assert np.array_equal(found, pixels >> 8)
 
 
 @pytest.mark.parametrize("channels", [1, 2, 4, 6])

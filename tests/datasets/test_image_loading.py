@@ -12,8 +12,8 @@ import pytest
 import tifffile
 from PIL import Image, ImageOps
 
-from mmseg_maskformer.datasets import notices
-from mmseg_maskformer.datasets.image_loading import (
+from mmseg_maskformer.datasets.transforms import notices
+from mmseg_maskformer.datasets.transforms.image_loading import (
     LoadImage,
     ScaleIntensity,
 )
@@ -154,6 +154,12 @@ def test_grey_with_alpha_of_16_bits_has_two_channels(rng, tmp_path):
     write_png(path, pixels)
     assert np.array_equal(load(path, **STORED), pixels >> 8)
     assert np.array_equal(load(path), (pixels >> 8)[..., [0, 0, 0]])
+
+
+def test_a_clear_colour_of_16_bits_is_no_fourth_channel(rng, tmp_path):
+    pixels, path = wide(rng, 3), tmp_path / "a.png"
+    write_png(path, pixels, kind=2, clear=(1, 2, 3))
+    assert np.array_equal(load(path), (pixels >> 8)[..., ::-1])
 
 
 def test_grey_is_one_channel_if_asked_for(rng, tmp_path):

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mmseg_maskformer.datasets import label_map_folders
 from mmseg_maskformer.datasets.camvid import CamVidDataset
 from mmseg_maskformer.datasets.label_map_folders import LabelMapDataset
-from mmseg_maskformer.datasets.label_maps import LoadLabelMap
+from mmseg_maskformer.datasets.transforms.label_maps import LoadLabelMap
 
 
 @pytest.fixture
@@ -75,3 +76,32 @@ def test_an_empty_list_of_images_is_named(folder):
     names.touch()
     with pytest.raises(FileNotFoundError, match=r"val\.txt names no image"):
         dataset(folder, ann_file=str(names))
+
+
+def test_a_list_in_another_encoding_is_named(folder):
+    (folder / "val.txt").write_text("b\n", encoding="utf-16")
+    with pytest.raises(OSError, match=r"list of images .*val\.txt cannot be read \("):
+        dataset(folder, ann_file=str(folder / "val.txt"))
+
+
+def test_images_that_are_listed_twice_are_counted(folder, monkeypatch):
+    said = []
+    monkeypatch.setattr(
+        label_map_folders, "print_log", lambda text, **_: said.append(text)
+    )
+    (folder / "val.txt").write_text("b\nsub/c\nb.png\n")
+    found = dataset(folder, img_suffix=".png", ann_file=str(folder / "val.txt"))
+    assert len(found) == 3
+    assert said[0].endswith(
+        "val.txt: 1 of 3 lines name an image that is listed before"
+        "; it counts as often as it is listed."
+    )
+
+
+def test_a_label_map_that_is_a_jpeg_is_refused(tmp_path):
+    Image.new("L", (8, 6)).save(tmp_path / "l.png", "JPEG")
+    given = dict(seg_map_path=str(tmp_path / "l.png"), reduce_zero_label=False)
+    with pytest.raises(
+        ValueError, match=r"label map .*l\.png is a JPEG, which changes"
+    ):
+        LoadLabelMap()(given)

@@ -13,7 +13,10 @@ from mmcv.transforms import Compose
 from mmdet.structures.mask import BitmapMasks
 from mmengine.registry import TRANSFORMS, DefaultScope
 
-from mmseg_maskformer.datasets.panoptic_maps import LoadPanopticMap, PackPanopticInputs
+from mmseg_maskformer.datasets.transforms.panoptic_maps import (
+    LoadPanopticMap,
+    PackPanopticInputs,
+)
 from tests.datasets.panoptic_files import (
     BLUE,
     GREEN,

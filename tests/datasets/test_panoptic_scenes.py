@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from mmengine.registry import DATASETS, DefaultScope
 
-from mmseg_maskformer.datasets.scene_rendering import SceneRenderer
+from mmseg_maskformer.datasets.scenes.rendering import SceneRenderer
 
 SCENE = dict(num_things=3, num_stuff=4, size=(64, 80), void_width=2)
 COUNT = 16

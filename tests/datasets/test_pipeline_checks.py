@@ -18,7 +18,7 @@ import mmseg_maskformer  # noqa: F401  (stands in for operators that mmcv may la
 from mmseg_maskformer.datasets import pipeline_trials
 from mmseg_maskformer.datasets.label_map_folders import LabelMapDataset
 from mmseg_maskformer.datasets.pipeline_checks import check_built, check_pipelines
-from mmseg_maskformer.datasets.scenes import ScenesDataset
+from mmseg_maskformer.datasets.scenes.semantic import ScenesDataset
 from mmseg_maskformer.datasets.trial_images import TrialImage, misfit
 from tests.datasets.panoptic_files import build, write_set
 from tests.datasets.pipelines import (
@@ -97,6 +97,13 @@ REFUSED = {
     "CachedMixUp": (with_objects("CachedMixUp", img_scale=(128, 128)), APART),
     "CachedMosaic": (with_objects("CachedMosaic", img_scale=(128, 128)), APART),
     "CopyPaste": (with_objects("CopyPaste"), APART),
+    **{
+        f"{name} of masks": (
+            lambda name=name: instance(MASKS, dict(type=name, img_scale=(99, 99))),
+            APART,
+        )
+        for name in ("Mosaic", "MixUp")
+    },
     "RandomShift by chance": (
         with_map("RandomApply", prob=0.01, transforms=[dict(type="RandomShift")]),
         APART,
@@ -278,7 +285,7 @@ def test_panoptic_data_sets_check_their_pipelines_when_they_are_built(tmp_path):
         build(tmp_path, pipeline=[LOAD, SEGMENTS, FlipImage()])
     with pytest.raises(ValueError, match="^RandomFlip in .* an evaluated image"):
         build(tmp_path, pipeline=[LOAD, SEGMENTS, dict(FLIP, prob=1.0)], test_mode=True)
-    scenes = import_module("mmseg_maskformer.datasets.panoptic_scenes")
+    scenes = import_module("mmseg_maskformer.datasets.scenes.panoptic")
     with pytest.raises(ValueError, match="PanopticScenesDataset moves"):
         scenes.PanopticScenesDataset(num_images=1, pipeline=[FlipImage()])
 

@@ -13,8 +13,8 @@ import pytest
 from mmengine import fileio
 from mmengine.registry import DATASETS, DefaultScope
 
-from mmseg_maskformer.datasets import scene_rendering
-from mmseg_maskformer.datasets.scene_classes import (
+from mmseg_maskformer.datasets.scenes import rendering as scene_rendering
+from mmseg_maskformer.datasets.scenes.classes import (
     MAX_STUFF,
     MAX_THINGS,
     class_names,
@@ -22,18 +22,18 @@ from mmseg_maskformer.datasets.scene_classes import (
     stuff_class,
     thing_class,
 )
-from mmseg_maskformer.datasets.scene_painting import VOID_ID, Thing, paint_thing
-from mmseg_maskformer.datasets.scene_rendering import SceneRenderer
-from mmseg_maskformer.datasets.scene_textures import (
+from mmseg_maskformer.datasets.scenes.painting import VOID_ID, Thing, paint_thing
+from mmseg_maskformer.datasets.scenes.rendering import SceneRenderer
+from mmseg_maskformer.datasets.scenes.semantic import ScenesDataset
+from mmseg_maskformer.datasets.scenes.textures import (
     outline_radius,
     pattern_value,
     random_colours,
 )
-from mmseg_maskformer.datasets.scenes import ScenesDataset
 
 DIGEST = """
 import hashlib
-from mmseg_maskformer.datasets.scene_rendering import SceneRenderer
+from mmseg_maskformer.datasets.scenes.rendering import SceneRenderer
 digest = hashlib.sha256()
 for index in range(4):
     scene = SceneRenderer(void_width=2).render(seed=5, index=index)

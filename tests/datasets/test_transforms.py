@@ -12,9 +12,9 @@ from mmengine.config import Config
 from mmengine.registry import TRANSFORMS, DefaultScope
 from PIL import Image
 
-from mmseg_maskformer.datasets.image_loading import LoadImage
-from mmseg_maskformer.datasets.label_maps import LoadLabelMap
-from mmseg_maskformer.datasets.transforms import ResizeWithLabels
+from mmseg_maskformer.datasets.transforms.image_loading import LoadImage
+from mmseg_maskformer.datasets.transforms.label_maps import LoadLabelMap
+from mmseg_maskformer.datasets.transforms.resizing import ResizeWithLabels
 from tests.conftest import REPOSITORY
 
 SIZE = (6, 8)

@@ -8,7 +8,7 @@ from PIL import Image
 
 pytest.importorskip("mmdet")
 
-from mmseg_maskformer.datasets.panoptic_maps import LoadPanopticMap
+from mmseg_maskformer.datasets.transforms.panoptic_maps import LoadPanopticMap
 from tests.datasets.panoptic_files import BLUE, GREEN, RED, build, painted, write_set
 
 pytestmark = pytest.mark.mmdet
@@ -46,6 +46,11 @@ WRONG_MAPS = {
         grey(np.uint16, [[0, RED, RED, GREEN], [RED, RED, RED, GREEN]]),
         ValueError,
         r"first\.png is grey and its values are ids: .*Write the id into the three",
+    ),
+    "photograph": (
+        lambda root: Image.new("RGB", (4, 2)).save(root / "maps" / "first.png", "JPEG"),
+        ValueError,
+        r"panoptic map .*first\.png is a JPEG, which changes numbers along borders",
     ),
     "blue first": (
         swapped,

@@ -130,6 +130,7 @@ def test_a_schedule_that_is_not_understood_is_a_sentence(config, changes, messag
         scale_schedule(config(**changes), 100)
 
 
+@pytest.mark.slow
 def test_training_of_another_length_by_the_command_line(tmp_path):
     leaf = REPOSITORY / "configs/demo/maskformer_tiny_scenes.py"
     small = [

@@ -15,7 +15,7 @@ from mmdet.evaluation.metrics import CocoMetric as HostMetric
 from mmdet.structures import DetDataSample
 from pycocotools.cocoeval import COCOeval
 
-from mmseg_maskformer.engine.metric_files import CheckMetricFilesHook
+from mmseg_maskformer.engine.hooks.check_metric_files_hook import CheckMetricFilesHook
 from mmseg_maskformer.metrics import truth_files
 from mmseg_maskformer.metrics.coco_metric import CocoMetric
 from mmseg_maskformer.metrics.truth_files import check_truth
@@ -86,7 +86,7 @@ OTHERS = {
     ),
     "category that is not listed": (
         lambda file: file["annotations"][0].update(category_id=50),
-        "has segments of category_id 50, which its categories do not list",
+        "has objects of category_id 50, which its categories do not list",
     ),
     "a panoptic file": (
         lambda file: file.update(panoptic()),

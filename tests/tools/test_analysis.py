@@ -61,6 +61,7 @@ def test_calibration_of_scenes(monkeypatch, tmp_path, capsys, leaf):
         assert opened.size == (900, 360)
 
 
+@pytest.mark.slow
 def test_memory_of_a_prediction():
     # a process of its own has no memory left over from other tests
     windows = [f"model.test_cfg.{x}" for x in ("mode=slide", "crop_size=(512, 512)")]

@@ -11,8 +11,8 @@ import sys
 
 import pytest
 
-from mmseg_maskformer.engine.comparison.compare import Options, compare
-from mmseg_maskformer.engine.comparison.config import prepare, read_config
+from comparison.compare import Options, compare
+from comparison.config import prepare, read_config
 from tests.conftest import REPOSITORY
 
 SCRIPT = REPOSITORY / "tools/compare.py"
@@ -33,9 +33,9 @@ SMALL = {
 @pytest.fixture
 def costs(monkeypatch):
     monkeypatch.syspath_prepend(str(REPOSITORY / "tools"))
-    from benchmark_lib import segmentor_costs
+    from comparison import costs as module
 
-    return segmentor_costs
+    return module
 
 
 def test_costs_of_the_demo(costs):
@@ -160,7 +160,7 @@ def test_failures_and_budgets_are_below_the_table(tmp_path, capsys):
 
 SCORES = """
 import pathlib, sys
-from mmseg_maskformer.engine.comparison import jobs
+from comparison import jobs
 folder = pathlib.Path(sys.argv[2])
 job = jobs.read_job(folder)
 about = dict(parameters=1, test_size=(64, 64), seconds=[1.0], machine="", precision="")
@@ -174,7 +174,7 @@ def test_a_call_that_stops_early_leaves_the_scores_of_earlier_ones(
 ):
     script = tmp_path / "script.py"
     script.write_text(SCORES)
-    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
+    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY / "tools"))
     asked = options(tmp_path, script=script, train=True)
     assert compare(asked)
     before = (tmp_path / "comparison.csv").read_text()
@@ -183,7 +183,7 @@ def test_a_call_that_stops_early_leaves_the_scores_of_earlier_ones(
     def stop(*args):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("mmseg_maskformer.engine.comparison.compare.carry_out", stop)
+    monkeypatch.setattr("comparison.compare.carry_out", stop)
     with pytest.raises(KeyboardInterrupt):
         compare(dataclasses.replace(asked, seeds=(0, 1)))
     assert (tmp_path / "comparison.csv").read_text() == before

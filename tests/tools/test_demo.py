@@ -92,6 +92,7 @@ def test_sheet_and_curve_of_a_finished_training(demos, tmp_path):
         assert picture.size == (900, 320)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("scope", "first"),
     [
@@ -151,6 +152,7 @@ def test_sheet_of_a_panoptic_model_is_that_of_its_demo(panoptic_demo, tmp_path):
         assert np.array_equal(np.asarray(ours), np.asarray(demo))
 
 
+@pytest.mark.slow
 @pytest.mark.mmdet
 def test_results_of_a_panoptic_model_are_written(panoptic_demo, tmp_path):
     folder, _ = panoptic_demo[0]

@@ -52,6 +52,7 @@ def rows(path):
         return list(csv.DictReader(file))
 
 
+@pytest.mark.slow
 def test_tables_and_pictures_of_a_semantic_model(semantic, tmp_path):
     command = ("--out", tmp_path, "--num", 2, "--width", 64)
     process = run(TOOL, *semantic, *command)
@@ -70,6 +71,7 @@ def test_tables_and_pictures_of_a_semantic_model(semantic, tmp_path):
         assert picture.size == (600, 250)
 
 
+@pytest.mark.slow
 @pytest.mark.mmdet
 def test_semantic_against_panoptic_queries(semantic, panoptic, tmp_path):
     run(TOOL, *semantic, "--out", tmp_path, "--width", 64, "--against", *panoptic)

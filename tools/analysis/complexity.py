@@ -11,17 +11,21 @@ resized and padded as in evaluation: the paper's count on COCO.
 from __future__ import annotations
 
 import argparse
+import sys
+from pathlib import Path
 
 from mmengine.config import Config
 
-from mmseg_maskformer.engine.arguments import add_cfg_options, image_size
-from mmseg_maskformer.engine.complexity import (
+sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
+
+from benchmark_lib.complexity import (  # noqa: E402
     Complexity,
     input_sizes,
     mean_complexity,
     measure_complexity,
 )
-from mmseg_maskformer.engine.launch import read_config, untrained_model
+from mmseg_maskformer.engine.arguments import add_cfg_options, image_size  # noqa: E402
+from mmseg_maskformer.engine.launch import read_config, untrained_model  # noqa: E402
 
 
 def parse_args() -> argparse.Namespace:

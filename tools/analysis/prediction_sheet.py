@@ -13,7 +13,10 @@ from mmengine.registry import DATASETS
 
 from mmseg_maskformer.engine.arguments import add_cfg_options, output_file
 from mmseg_maskformer.engine.launch import read_config, trained_model
-from mmseg_maskformer.engine.sheet import predict_rows, prediction_sheet
+from mmseg_maskformer.visualization.prediction_sheet import (
+    predict_rows,
+    prediction_sheet,
+)
 
 
 def parse_args() -> argparse.Namespace:

@@ -11,6 +11,7 @@ how many queries share the things of a class (paper Figure I).
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,10 +19,12 @@ import matplotlib.pyplot as plt
 import torch
 from mmengine.registry import DATASETS
 
-from mmseg_maskformer.adapters.head import PredictionHead
-from mmseg_maskformer.engine.arguments import add_cfg_options
-from mmseg_maskformer.engine.launch import read_config, trained_model
-from mmseg_maskformer.engine.queries.analysis import (
+sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
+
+from mmseg_maskformer.adapters.head import PredictionHead  # noqa: E402
+from mmseg_maskformer.engine.arguments import add_cfg_options  # noqa: E402
+from mmseg_maskformer.engine.launch import read_config, trained_model  # noqa: E402
+from query_lib.analysis import (  # noqa: E402
     QueryError,
     QueryRecord,
     class_table,
@@ -31,13 +34,13 @@ from mmseg_maskformer.engine.queries.analysis import (
     query_table,
     write_csv,
 )
-from mmseg_maskformer.engine.queries.comparison import (
+from query_lib.comparison import (  # noqa: E402
     check_lengths,
     compare,
     comparison_table,
     semantic_labels,
 )
-from mmseg_maskformer.engine.queries.drawing import comparison_tiles, query_tile, sheet
+from query_lib.drawing import comparison_tiles, query_tile, sheet  # noqa: E402
 
 
 class Trained(NamedTuple):

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from mmseg_maskformer.datasets.scene_classes import class_palette
-from mmseg_maskformer.datasets.scene_rendering import Scene, SceneRenderer
+from mmseg_maskformer.datasets.scenes.classes import class_palette
+from mmseg_maskformer.datasets.scenes.rendering import Scene, SceneRenderer
 
 GAP = 3
 

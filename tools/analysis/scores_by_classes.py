@@ -11,12 +11,15 @@ from __future__ import annotations
 
 import argparse
 import csv
+import sys
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 
-from mmseg_maskformer.engine.arguments import output_file
-from mmseg_maskformer.engine.comparison.table import Spread
+sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
+
+from comparison.table import Spread  # noqa: E402
+from mmseg_maskformer.engine.arguments import output_file  # noqa: E402
 
 METRICS = {"miou": "mIoU", "pq_st": "PQ-St"}
 

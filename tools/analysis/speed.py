@@ -12,12 +12,16 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import sys
+from pathlib import Path
 
 import torch
 
-import mmseg_maskformer  # noqa: F401  (hosts without compiled operators)
-from mmseg_maskformer.engine.arguments import add_cfg_options
-from mmseg_maskformer.engine.speed import WARM_UP, Times, timed_predictions
+sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
+
+import mmseg_maskformer  # noqa: E402, F401  (hosts without compiled operators)
+from benchmark_lib.speed import WARM_UP, Times, timed_predictions  # noqa: E402
+from mmseg_maskformer.engine.arguments import add_cfg_options  # noqa: E402
 
 
 def parse_args() -> argparse.Namespace:

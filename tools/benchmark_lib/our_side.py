@@ -108,7 +108,7 @@ def semantic_inference(settings: Settings) -> Variant:
 
 def panoptic_inference(settings: Settings) -> Variant:
     """From head outputs to panoptic maps, in bands, all queries at once."""
-    from mmseg_maskformer.adapters.panoptic import host_map
+    from mmseg_maskformer.adapters.panoptic_results import host_map
 
     outputs = inputs.panoptic_outputs(settings)
     frame, things = Frame.whole(settings.size), inputs.num_things(settings)

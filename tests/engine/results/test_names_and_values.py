@@ -11,8 +11,8 @@ from mmseg.datasets import ADE20KDataset, CityscapesDataset
 from PIL import Image
 
 from mmseg_maskformer.datasets.label_map_folders import LabelMapDataset
-from mmseg_maskformer.datasets.label_maps import LoadLabelMap
-from mmseg_maskformer.datasets.scenes import ScenesDataset
+from mmseg_maskformer.datasets.scenes.semantic import ScenesDataset
+from mmseg_maskformer.datasets.transforms.label_maps import LoadLabelMap
 from mmseg_maskformer.engine.results.files import ResultFiles
 from mmseg_maskformer.engine.results.images import image_files, leaf_datasets
 from mmseg_maskformer.engine.results.label_maps import LabelValues, write_label_map

@@ -1,0 +1,64 @@
+"""Panoptic and instance results of one image in the form that MMDetection knows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from mmdet.evaluation.functional import INSTANCE_OFFSET
+from mmengine.structures import InstanceData, PixelData
+from torch import Tensor
+
+from mmseg_maskformer.core.bands import Frame
+from mmseg_maskformer.core.instances import instances
+from mmseg_maskformer.core.panoptic import (
+    PanopticSegments,
+    detr_segments,
+    panoptic_segments,
+)
+
+
+def panoptic_result(
+    class_logits: Tensor,
+    mask_logits: Tensor,
+    frame: Frame,
+    num_things: int,
+    num_classes: int,
+    settings: Mapping[str, Any],
+) -> PixelData:
+    """``sem_seg`` (1, H, W) by the panoptic rule of a complete ``test_cfg``."""
+    image = (class_logits, mask_logits, frame, num_things, settings["object_mask_thr"])
+    if settings["panoptic_rule"] == "detr":
+        segments = detr_segments(*image)
+    else:
+        segments = panoptic_segments(*image, settings["iou_thr"])
+    return PixelData(sem_seg=host_map(segments, num_things, num_classes)[None])
+
+
+def instance_result(
+    class_logits: Tensor,
+    mask_logits: Tensor,
+    frame: Frame,
+    num_things: int,
+    settings: Mapping[str, Any],
+) -> InstanceData:
+    """``bboxes``, ``labels``, ``scores`` and ``masks``, by a complete ``test_cfg``."""
+    names = ("max_per_image", "score_thr", "one_per_query")
+    chosen = {name: settings[name] for name in names}
+    found = instances(class_logits, mask_logits, frame, num_things, **chosen)
+    return InstanceData(
+        bboxes=found.boxes,
+        labels=found.labels,
+        scores=found.scores,
+        masks=found.masks,
+    )
+
+
+def host_map(segments: PanopticSegments, num_things: int, num_classes: int) -> Tensor:
+    """(H, W) int32 in the host's encoding: class + 1000 * object, K where void."""
+    thing = segments.labels < num_things
+    objects = thing.cumsum(0) * thing  # 1, 2, ... of the things, 0 of the stuff
+    void = segments.labels.new_tensor([num_classes])
+    table = torch.cat([void, segments.labels + objects * INSTANCE_OFFSET]).int()
+    return table.to(segments.segment_map.device)[segments.segment_map.long()]

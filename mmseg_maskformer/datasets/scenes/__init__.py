@@ -1,0 +1,1 @@
+"""Rendered scenes: images with known segments, as a data set of either host."""

@@ -1,0 +1,98 @@
+"""Loading of label maps for MMSegmentation, with errors that name the file."""
+
+from __future__ import annotations
+
+import mmcv
+import numpy as np
+from mmengine import fileio
+from mmseg.datasets.transforms import LoadAnnotations
+
+from mmseg_maskformer.datasets.metainfo import zero_label_message
+
+from .resizing import naming, refuse_jpeg
+
+_VOID, _WIDE_VOID = 255, 65535  # of 8-bit label maps and of wider ones
+
+
+class LoadLabelMap(LoadAnnotations):
+    """The host's loading of label maps, with the file's name in its errors.
+
+    Maps of more than 8 bits keep their labels. ``reduce_zero_label`` of the data set
+    and its choice of classes work as in the host; what they drop becomes 255 in 8-bit
+    maps. In wider ones it becomes 65535, or ``void_label`` where the data set says one,
+    and 65535 in the file becomes that too. An image that comes without
+    ``seg_map_path``, as in inference, goes on as it is. Takes the host's arguments.
+
+    Raises:
+        OSError: The file is missing, incomplete or no image.
+        ValueError: It is not a map of integers from 0 to 65535 of the size of the
+            image, or ``reduce_zero_label`` is another than the data set's.
+    """
+
+    def _load_seg_map(self, results: dict) -> None:
+        """Add ``gt_seg_map`` (H, W), uint8 or, where the file has wider labels, uint16.
+
+        OpenCV rotates and warps these two types, and none of 32 bits.
+        """
+        path = results.get("seg_map_path")
+        if path is None:
+            return
+        given, of_data_set = self.reduce_zero_label, results["reduce_zero_label"]
+        if given is not None and bool(given) != bool(of_data_set):
+            raise ValueError(
+                zero_label_message(type(self).__name__, given, of_data_set)
+            )
+        with naming("label map", path):
+            content = fileio.get(path, backend_args=self.backend_args)
+            labels = mmcv.imfrombytes(
+                content, flag="unchanged", backend=self.imdecode_backend
+            )
+        refuse_jpeg(content, "label map", path)
+        _check_label_map(labels, results)
+        narrow = labels.dtype in (np.uint8, np.bool_)
+        labels = labels.astype(np.int32)
+        void = _VOID
+        if not narrow:
+            void = results.get("void_label", _WIDE_VOID)
+            labels[labels == _WIDE_VOID] = void
+        if results["reduce_zero_label"]:
+            labels = np.where(labels == 0, void, labels - (labels != void))
+        labels = _renumbered(labels, results.get("label_map"), void)
+        results["gt_seg_map"] = labels.astype(np.uint8 if narrow else np.uint16)
+        results["seg_fields"].append("gt_seg_map")
+
+
+def _renumbered(labels: np.ndarray, new: dict | None, void: int) -> np.ndarray:
+    """Labels after the data set's choice of classes; it writes 255 for none."""
+    if not new:
+        return labels
+    renumbered = labels.copy()
+    for old, label in new.items():
+        renumbered[labels == old] = void if label == _VOID else label
+    return renumbered
+
+
+def _check_label_map(labels: np.ndarray, results: dict) -> None:
+    path = results["seg_map_path"]
+    if labels.ndim != 2 or labels.dtype.kind not in "biu":
+        raise ValueError(
+            f"The label map {path} has shape {labels.shape} and type {labels.dtype}; "
+            "it must have one channel of integers, the class of each pixel. Convert "
+            "colour maps to class indices."
+        )
+    low, high = int(labels.min(initial=0)), int(labels.max(initial=0))
+    if low < 0 or high > _WIDE_VOID:
+        value = low if low < 0 else high
+        raise ValueError(
+            f"The label map {path} has the value {value}; labels are 0 to {_WIDE_VOID}."
+            f" Write {_VOID} where a pixel is void, {_WIDE_VOID} if {_VOID} is a class."
+        )
+    size = tuple(results.get("ori_shape", labels.shape))
+    if labels.shape != size:
+        raise ValueError(
+            f"The label map {path} has {labels.shape[0]} x {labels.shape[1]} pixels, "
+            f"but its image {results['img_path']} has {size[0]} x {size[1]} (height x "
+            "width): they must be equal. Check that the two belong together. If the "
+            "EXIF orientation turns the image and the labels were drawn on the pixels "
+            "as stored, load it with color_type='color_ignore_orientation'."
+        )

@@ -1,0 +1,163 @@
+"""Resizing for every host, and errors that name the file that cannot be read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from mmcv.image.geometric import pillow_interp_codes, rescale_size
+from mmcv.transforms import BaseTransform, Resize
+from PIL import Image, UnidentifiedImageError
+
+JPEG = b"\xff\xd8"  # how such files begin
+NOT_AN_IMAGE = (
+    "images have 8 or 16 bits without a sign (uint8, uint16). Scale its numbers to "
+    "0..255 or 0..65535; docs/images.md shows how."
+)
+
+
+class ResizeWithLabels(Resize):
+    """The host's resizing by the rules of the paper's code.
+
+    Pillow resizes the image channel by channel, any number of them; it averages when it
+    shrinks. Labels keep their type and values: pixel i of a map of classes takes source
+    pixel floor(i * source / target), in rows and in columns; a map of panoptic segments
+    (``LoadPanopticMap``) takes the pixels that Pillow finds nearest,
+    floor((i + 1/2) * source / target). Takes the host's arguments, alone or through
+    ``RandomChoiceResize(resize_type="mmseg_maskformer.ResizeWithLabels", ...)``; with
+    ``keep_ratio`` a side v becomes int(factor * v + 0.5).
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{"backend": "pillow", **kwargs})
+
+    def _resize_img(self, results: dict) -> None:
+        """Bring the image (H, W) or (H, W, C) to ``scale``, a width and a height.
+
+        Raises:
+            ValueError: Its numbers are neither uint8, uint16 nor float32.
+        """
+        if results.get("img") is None:
+            return
+        pixels = results["img"] = eight_bits(results)
+        if self.backend != "pillow":
+            super()._resize_img(results)
+            return
+        height, width = pixels.shape[:2]
+        size = results["scale"]
+        if self.keep_ratio:
+            size = rescale_size((width, height), size)
+        method = pillow_interp_codes[self.interpolation]
+        results["img"] = _resized(pixels, size, method)
+        results["img_shape"] = results["img"].shape[:2]
+        results["scale_factor"] = (size[0] / width, size[1] / height)
+        results["keep_ratio"] = self.keep_ratio
+
+    def _resize_seg(self, results: dict) -> None:
+        """Bring label maps (H, W) to the new size of the image."""
+        place = _centre if "segments" in results else _upper_left
+        for key in {"gt_seg_map", *results.get("seg_fields", ())}:
+            labels = results.get(key)
+            if labels is not None:
+                rows, columns = map(place, labels.shape, results["img_shape"])
+                results[key] = labels[rows][:, columns]
+
+
+class CheckArray(BaseTransform):
+    """Bring an array that MMDetection's inference was given to 8 bits.
+
+    The host puts its own loading in the place of ours where it is given arrays. Stands
+    behind the loading in pipelines without ``ResizeWithLabels``, which does the same.
+
+    Raises:
+        ValueError: Its numbers are neither uint8, uint16 nor float32.
+    """
+
+    def transform(self, results: dict) -> dict:
+        """Replace ``img``."""
+        return dict(results, img=eight_bits(results))
+
+
+def eight_bits(results: dict) -> np.ndarray:
+    """The image of a pipeline as uint8, or as the float32 that a loading has made.
+
+    Raises:
+        ValueError: Its numbers are of another type, or it is no image.
+    """
+    path = results.get("img_path", "")
+    name = f"The image {path}" if path else "The array given as image"
+    pixels = as_pixels(results["img"], name)
+    if pixels.dtype == np.uint16:
+        return (pixels >> 8).astype(np.uint8)
+    if pixels.dtype == np.uint8 or (pixels.dtype == np.float32 and path is not None):
+        return pixels
+    raise ValueError(f"{name} has numbers of type {pixels.dtype}; {NOT_AN_IMAGE}")
+
+
+def as_pixels(image: Any, name: str) -> np.ndarray:
+    """An image with numbers in the order of bytes of this machine.
+
+    Raises:
+        ValueError: It is no (H, W) or (H, W, C), or empty.
+    """
+    pixels = np.asarray(image)
+    if pixels.ndim not in (2, 3) or not pixels.size:
+        raise ValueError(
+            f"{name} has shape {pixels.shape}; give one image (H, W) or (H, W, C) that "
+            "is not empty."
+        )
+    return pixels.astype(pixels.dtype.newbyteorder("="), copy=False)
+
+
+def _resized(pixels: np.ndarray, size: tuple[int, int], method: Any) -> np.ndarray:
+    """Pixels (H, W) or (H, W, C) at a width and height; channels do not mix."""
+    if pixels.ndim == 2 or (pixels.shape[2] == 3 and pixels.dtype == np.uint8):
+        return np.array(Image.fromarray(pixels).resize(size, method))
+    planes = [Image.fromarray(x) for x in np.moveaxis(pixels, -1, 0)]
+    return np.stack([np.array(x.resize(size, method)) for x in planes], axis=-1)
+
+
+def _upper_left(source: int, target: int) -> np.ndarray:
+    """(target,) places of the source pixels at the upper left, integer arithmetic."""
+    return np.arange(target) * source // target
+
+
+def _centre(source: int, target: int) -> np.ndarray:
+    """(target,) places of the source pixels that Pillow finds nearest."""
+    line = Image.fromarray(np.arange(source, dtype=np.int32)[None])
+    return np.asarray(line.resize((target, 1), Image.Resampling.NEAREST))[0]
+
+
+def refuse_jpeg(content: bytes, kind: str, path: str) -> None:
+    """Refuse a map of labels that is compressed as a photograph.
+
+    Raises:
+        ValueError: It is a JPEG, whatever its suffix.
+    """
+    if bytes(content[:2]) == JPEG:
+        raise ValueError(
+            f"The {kind} {path} is a JPEG, which changes numbers along borders. Write "
+            "it as PNG again from where it was drawn."
+        )
+
+
+@contextmanager
+def naming(kind: str, path: str) -> Iterator[None]:
+    """Turn whatever a decoder raises into an error with the file's path."""
+    try:
+        yield
+    except Exception as error:
+        raise OSError(
+            f"The {kind} {path} cannot be read ({_reason(error)}). Check that the file "
+            "exists and is complete, and data_root and data_prefix of the data set."
+        ) from error
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, UnidentifiedImageError):
+        return "it is empty or no image"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return str(error) or type(error).__name__

@@ -1,0 +1,1 @@
+"""Hooks of mmengine: checks of a run, compiling, pictures of predictions."""

@@ -1,0 +1,97 @@
+"""Pictures of every prediction of a test, in either host."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from mmengine.hooks import Hook
+from mmengine.registry import DefaultScope
+from mmengine.runner import Runner
+
+from mmseg_maskformer.datasets.transforms.image_loading import LoadImage
+from mmseg_maskformer.visualization.images import picture_of
+
+_HOSTS = ("mmseg", "mmdet")
+
+
+class VisualizationHook(Hook):
+    """Hands every predicted image of a test to the visualizer.
+
+    Files are read as the pipeline of the test reads them. The hosts' hooks leave that
+    to OpenCV, which knows up to four channels. One schedule serves both hosts, whose
+    own ``tools/test.py --show-dir`` look for such a hook and switch ``draw`` on.
+
+    Args:
+        draw: whether to do anything.
+        show: open a window for each picture.
+        wait_time: seconds to show it.
+        test_out_dir: folder for the pictures, where not the visualizer says it.
+
+    Raises:
+        ValueError: The default scope is of neither host.
+    """
+
+    def __init__(
+        self,
+        draw: bool = False,
+        show: bool = False,
+        wait_time: float = 0.0,
+        test_out_dir: str | None = None,
+    ) -> None:
+        current = DefaultScope.get_current_instance()
+        scope = current.scope_name if current else None
+        if draw and scope not in _HOSTS:
+            raise ValueError(
+                f"Painting predictions needs default_scope 'mmseg' or 'mmdet' in the "
+                f"config, which has {scope!r}."
+            )
+        self.draw = draw
+        self.show = show
+        self.wait_time = wait_time
+        self.test_out_dir = test_out_dir
+        # visualizers of panoptic models name pictures after their images themselves
+        self.named_by_image = show or scope == "mmseg"
+        self._painted = 0
+
+    def after_test_iter(
+        self,
+        runner: Runner,
+        batch_idx: int,
+        data_batch: Any = None,
+        outputs: Sequence[Any] | None = None,
+    ) -> None:
+        """Paint the predictions of a batch."""
+        if not self.draw:
+            return
+        load = _loading(runner.test_dataloader.dataset)
+        for sample in outputs or ():
+            self._painted += 1
+            name = Path(sample.img_path).name
+            runner.visualizer.add_datasample(
+                f"test_{name}" if self.named_by_image else "test_img",
+                _picture(load, sample.img_path),
+                data_sample=sample,
+                show=self.show,
+                wait_time=self.wait_time,
+                out_file=self.test_out_dir and str(Path(self.test_out_dir, name)),
+                step=self._painted,
+            )
+
+
+def _loading(dataset: Any) -> LoadImage:
+    """How the first of a data set's pipelines reads files, or the default."""
+    while inner := getattr(dataset, "dataset", None) or getattr(
+        dataset, "datasets", None
+    ):
+        dataset = inner[0] if isinstance(inner, list) else inner
+    steps = getattr(getattr(dataset, "pipeline", None), "transforms", ())
+    return next((x for x in steps if isinstance(x, LoadImage)), LoadImage())
+
+
+def _picture(load: LoadImage, path: str) -> np.ndarray:
+    """(H, W, 3) uint8, red first."""
+    image = load(dict(img_path=path))["img"]
+    return picture_of(image[..., ::-1] if image.shape[2] == 3 else image)

@@ -1,0 +1,1 @@
+"""Images, label maps and segments as pictures."""

@@ -1,0 +1,99 @@
+"""The sentence about the labels of the first training images."""
+
+from __future__ import annotations
+
+import logging
+from types import SimpleNamespace
+
+import pytest
+import torch
+from mmengine.registry import HOOKS
+
+from mmseg_maskformer.engine.hooks.seen_labels_hook import described
+
+MODULE = "mmseg_maskformer.engine.hooks.seen_labels_hook"
+CLASSES = ("sky", "road", "tree")
+
+
+def sample(*labels):
+    return SimpleNamespace(gt_sem_seg=SimpleNamespace(data=torch.tensor([[labels]])))
+
+
+@pytest.fixture
+def spoken(monkeypatch):
+    """What the hook said."""
+    found = []
+    monkeypatch.setattr(
+        f"{MODULE}.print_log", lambda text, logger, level: found.append((level, text))
+    )
+    return found
+
+
+def train(batches, images=200, classes=CLASSES):
+    dataset = SimpleNamespace(metainfo=dict(classes=classes))
+    runner = SimpleNamespace(
+        train_dataloader=SimpleNamespace(dataset=dataset), max_iters=len(batches)
+    )
+    hook = HOOKS.build(dict(type="mmseg_maskformer.SeenLabelsHook", images=images))
+    for runner.iter, batch in enumerate(batches):
+        hook.before_train_iter(runner, runner.iter, dict(data_samples=batch))
+
+
+def test_counts_of_the_first_images_are_said_once(spoken):
+    # 2 void of 8 pixels: 25 %; the third image, where "tree" is, does not count
+    batches = [[sample(0, 0, 1, 255)], [sample(0, 1, 1, 255)], [sample(2, 2, 2, 2)]]
+    train(batches, images=2)
+    ((level, text),) = spoken
+    assert level == logging.INFO
+    assert text == (
+        "Labels of 2 training images: 2 of 3 classes occur, 25.0% of the pixels are "
+        "void or padding. Not seen: tree."
+    )
+
+
+def test_a_short_training_is_described_at_its_end(spoken):
+    train([[sample(0, 1)], [sample(2, 2), sample(1, 1)]])
+    ((level, text),) = spoken
+    assert level == logging.INFO
+    assert text.endswith(
+        "3 training images: 3 of 3 classes occur, 0.0% of the pixels are void or "
+        "padding."
+    )
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        (0, 0, 0, 255),  # a mask of 0 and 255: foreground is void
+        (255, 255, 255, 1),  # most is void
+        (0, 0, 0, 0),
+    ],
+)
+def test_what_looks_wrong_is_a_warning(labels, spoken):
+    train([[sample(*labels)]], classes=("ground", "figure"))
+    ((level, text),) = spoken
+    assert level == logging.WARNING
+    assert "masks of 0 and 255 must become 0 and 1; reduce_zero_label=True" in text
+
+
+def test_one_class_alone_is_right_where_there_is_but_one():
+    assert described({0: 5}, ["cell"]) == (
+        "1 of 1 classes occur, 0.0% of the pixels are void or padding.",
+        False,
+    )
+
+
+def test_other_samples_and_data_sets_are_left_alone(spoken):
+    train([[SimpleNamespace(gt_sem_seg=SimpleNamespace(sem_seg=0))]])
+    train([[sample(0, 1)]], classes=None)
+    assert spoken == []
+
+
+def test_ten_missing_classes_are_named_at_most():
+    text, _ = described({0: 1, 1: 1}, [f"c{k}" for k in range(13)])
+    assert text.endswith("c10, c11, ...")
+
+
+def test_no_images_is_a_sentence():
+    with pytest.raises(ValueError, match="SeenLabelsHook.images=0: give 1 or more"):
+        HOOKS.build(dict(type="mmseg_maskformer.SeenLabelsHook", images=0))

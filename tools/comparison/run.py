@@ -1,0 +1,85 @@
+"""Training and evaluation of one config of a comparison, in a process of its own."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+from mmengine.runner import Runner
+
+from benchmark_lib.speed import timed_predictions
+from mmseg_maskformer.checkpoints.loading import require_fit
+from mmseg_maskformer.engine.progress import ProgressHook, quiet_host
+from mmseg_maskformer.engine.resuming import newest_checkpoint
+
+from .config import multi_scale
+from .jobs import read_job, store_part, valid_parts
+from .kinds import Kind, kind_of
+
+
+def run_scores(folder: Path) -> None:
+    """Train where it is asked for and not done yet, then evaluate what is missing.
+
+    Args:
+        folder: of a job of kind "scores"; gets the parts "single" and "multi".
+    """
+    job, progress = read_job(folder), ProgressHook()
+    with quiet_host():
+        config = Config.fromfile(folder / "config.py")
+        kind = kind_of(config)
+        checkpoint = job.checkpoint or train(config, folder, progress)
+        have = valid_parts(folder, job)
+        for part in [x for x in job.parts if x not in have]:
+            chosen = multi_scale(config) if part == "multi" else config
+            chosen = evaluation_config(chosen, checkpoint, folder / part)
+            store_part(folder, job, part, evaluate(chosen, kind, progress))
+
+
+def train(config: Config, folder: Path, progress: ProgressHook) -> str:
+    """Train to the last iteration, from the newest checkpoint where there is one.
+
+    Returns:
+        Path of the last checkpoint.
+    """
+    newest = newest_checkpoint(folder)
+    last = folder / f"iter_{config.train_cfg.max_iters}.pth"
+    if newest == last:
+        return str(last)
+    config = copy.deepcopy(config)
+    config.work_dir = str(folder)
+    config.experiment_name = "-".join(folder.parts[-2:])
+    if newest is not None:
+        config.load_from, config.resume = str(newest), True
+    runner = Runner.from_cfg(config)
+    runner.register_hook(progress)
+    runner.train()
+    return str(last)
+
+
+def evaluation_config(config: Config, checkpoint: str, folder: Path) -> Config:
+    """A config that tests on the validation data and cannot train."""
+    config = copy.deepcopy(config)
+    config.test_dataloader = config.val_dataloader
+    config.test_evaluator = config.val_evaluator
+    config.test_cfg = dict(type="TestLoop")
+    for key in ("train_dataloader", "train_cfg", "optim_wrapper", "param_scheduler"):
+        config[key] = None
+    for key in ("val_dataloader", "val_cfg", "val_evaluator"):
+        config[key] = None
+    config.load_from, config.resume = checkpoint, False
+    config.work_dir = str(folder)
+    config.experiment_name = "-".join(folder.parts[-3:])
+    return config
+
+
+def evaluate(config: Config, kind: Kind, progress: ProgressHook) -> dict[str, Any]:
+    """Scores in percent, and the time of each image: ``seconds`` of ``images``."""
+    runner = Runner.from_cfg(config)
+    require_fit(runner.model, config.load_from, config.filename)
+    runner.register_hook(progress)
+    with timed_predictions(runner.model) as times:
+        found = runner.test()
+    return {**kind.read(found), **asdict(times)}

@@ -1,0 +1,105 @@
+"""Pictures of queries: their masks over images, with NumPy and Pillow."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from mmseg_maskformer.visualization.fonts import readable, text_font
+from mmseg_maskformer.visualization.panoptic_drawing import Palette
+from mmseg_maskformer.visualization.prediction_sheet import GAP, LINE
+
+from .analysis import NOTHING, ImageQueries
+from .comparison import ClassQueries, Comparison
+
+_STRENGTH = 0.65  # of a mask's colour
+# of queries or things of one class: red, blue, yellow, green, purple, turquoise
+COLOURS = [
+    *((230, 40, 40), (40, 90, 240), (240, 200, 30)),
+    *((30, 170, 70), (160, 60, 200), (40, 200, 210)),
+]
+
+
+class Tile(NamedTuple):
+    """A picture and the line below it."""
+
+    image: np.ndarray  # (h, w, 3) uint8, RGB
+    text: str
+
+
+def masks_over(
+    image: np.ndarray, masks: np.ndarray, colours: Palette, width: int
+) -> np.ndarray:
+    """Probabilities (n, h, w) in their colours over a grey image ``width`` wide."""
+    height = round(width * image.shape[0] / image.shape[1])
+    grey = Image.fromarray(image).convert("L").convert("RGB").resize((width, height))
+    canvas: np.ndarray = np.asarray(grey, dtype=np.float32)
+    for mask, colour in zip(masks, colours, strict=True):
+        probs = Image.fromarray(np.asarray(mask, dtype=np.float32))
+        large = probs.resize((width, height), Image.Resampling.BILINEAR)
+        share = _STRENGTH * np.asarray(large)[..., None]
+        canvas = (1 - share) * canvas + share * np.asarray(colour, dtype=np.float32)
+    return canvas.round().astype(np.uint8)
+
+
+def query_tile(
+    found: ImageQueries,
+    query: int,
+    classes: Sequence[str],
+    palette: Palette,
+    width: int,
+) -> Tile:
+    """The mask of one query in the colour of the class that it predicts."""
+    label = int(found.labels[query])
+    colour = (128, 128, 128) if label == NOTHING else palette[label]
+    name = "no object" if label == NOTHING else readable(classes)[0][label]
+    picture = masks_over(found.image, found.masks[query][None], [colour], width)
+    return Tile(picture, f"query {query}: {name} {found.scores[query]:.2f}")
+
+
+def comparison_tiles(
+    found: Comparison, classes: Sequence[str], width: int
+) -> list[Tile]:
+    """Image, things, and the queries of either model, each in a colour of its own."""
+    height = round(width * found.image.shape[0] / found.image.shape[1])
+    image = np.asarray(Image.fromarray(found.image).resize((width, height)))
+    number = len(found.things)
+    things = masks_over(found.image, found.things, _colours(number), width)
+    return [
+        Tile(image, readable(classes)[0][found.label]),
+        Tile(things, f"{number} things"),
+        _class_tile(found.image, found.semantic, "semantic", width),
+        _class_tile(found.image, found.panoptic, "panoptic", width),
+    ]
+
+
+def _class_tile(image: np.ndarray, found: ClassQueries, name: str, width: int) -> Tile:
+    """All queries of a class in one picture."""
+    picture = masks_over(image, found.masks, _colours(len(found.masks)), width)
+    numbers = ", ".join(map(str, found.queries))
+    return Tile(picture, f"{name}: query {numbers}" if numbers else f"{name}: none")
+
+
+def _colours(number: int) -> Palette:
+    return [COLOURS[place % len(COLOURS)] for place in range(number)]
+
+
+def sheet(rows: Sequence[Sequence[Tile]]) -> Image.Image:
+    """Rows of tiles of one width, each with its text below; at least one tile."""
+    tiles = [tile for row in rows for tile in row]
+    width = max(tile.image.shape[1] for tile in tiles) + GAP
+    heights = [max(x.image.shape[0] for x in row) + LINE + GAP for row in rows]
+    columns = max(map(len, rows))
+    canvas = Image.new("RGB", (columns * width - GAP, sum(heights) - GAP), "white")
+    draw = ImageDraw.Draw(canvas)
+    font = text_font(10, frozenset("".join(tile.text for tile in tiles)))
+    tops = np.cumsum([0, *heights])
+    for top, row in zip(tops.tolist(), rows, strict=False):
+        for column, tile in enumerate(row):
+            canvas.paste(Image.fromarray(tile.image), (column * width, top))
+            place = (column * width + 2, top + tile.image.shape[0] + 1)
+            draw.text(place, tile.text, font=font, fill="black")
+    return canvas
