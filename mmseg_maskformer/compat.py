@@ -3,7 +3,7 @@
 Two things are mended, both only where they are broken:
 
 * mmcv without compiled operators: ``mmcv._ext`` is answered by a stand-in whose
-  operators exist, as mmcv checks at import, and raise a sentence when they are called.
+  operators exist, as mmcv checks at import, and raise an error when they are called.
 * mmengine 0.10.7 with torch >= 2.6: ``torch.load`` refuses the classes that a
   checkpoint of mmengine holds; exactly those are declared safe.
 """

@@ -57,7 +57,7 @@ def read(name: str) -> dict[str, Tensor]:
 def convert(
     source: dict[str, Tensor], target: dict[str, Tensor], name: str
 ) -> dict[str, Tensor]:
-    """Our tensors, all of them, or a sentence."""
+    """Our tensors, all of them, or an error."""
     strip_wrappers(source, target)
     layout = detect_layout(source)
     if layout is None:  # ours already, or nobody's

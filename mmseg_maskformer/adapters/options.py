@@ -103,13 +103,13 @@ class PredictionOptions:
 
 
 def check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
-    """Raise a sentence if a value of ``test_cfg`` is none of the choices."""
+    """Raise ValueError if a value of ``test_cfg`` is none of the choices."""
     if value not in choices:
         raise ValueError(f"test_cfg.{name}={value!r} is none of {choices}.")
 
 
 def check_layer(value: Any) -> None:
-    """Raise a sentence if a value of ``test_cfg`` is no index of a layer."""
+    """Raise ValueError if a value of ``test_cfg`` is no index of a layer."""
     if not _is_whole(value):
         raise ValueError(
             f"test_cfg.layer={value!r} is no whole number; -1 is the last layer."
@@ -117,7 +117,7 @@ def check_layer(value: Any) -> None:
 
 
 def check_share(name: str, value: Any) -> None:
-    """Raise a sentence if a value of ``test_cfg`` is not between 0 and 1."""
+    """Raise ValueError if a value of ``test_cfg`` is not between 0 and 1."""
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if not number or not 0 <= value <= 1:
         raise ValueError(
@@ -126,7 +126,7 @@ def check_share(name: str, value: Any) -> None:
 
 
 def check_switch(name: str, value: Any) -> None:
-    """Raise a sentence if a value of ``test_cfg`` is neither True nor False."""
+    """Raise ValueError if a value of ``test_cfg`` is neither True nor False."""
     if not isinstance(value, bool):
         raise ValueError(f"test_cfg.{name}={value!r} is neither True nor False.")
 

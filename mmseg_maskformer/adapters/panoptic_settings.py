@@ -44,7 +44,7 @@ def complete(test_cfg: dict[str, Any]) -> dict[str, Any]:
     check_layer(config["layer"])
     if config["uncertainty"] and not config["semantic_on"]:
         raise ValueError(
-            "test_cfg.uncertainty=True says how sure the semantic result is, and "
+            "test_cfg.uncertainty=True adds maps to the semantic result, and "
             "semantic_on=False leaves that out; set it to True."
         )
     most = config["max_per_image"]

@@ -47,7 +47,7 @@ class FixedAssigner:
 
 
 def check_fixed(num_queries: int, num_classes: int) -> None:
-    """Raise a sentence if there is not one query per class.
+    """Raise ValueError if there is not one query per class.
 
     Raises:
         ValueError: See above.

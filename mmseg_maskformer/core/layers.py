@@ -184,7 +184,7 @@ def conv_init(conv: nn.Conv2d) -> None:
 
 
 def check_positive(**values: float) -> None:
-    """Raise a sentence for a named value that is no positive number.
+    """Raise ValueError for a named value that is no positive number.
 
     Raises:
         ValueError: A value is zero, negative or no number.
@@ -195,7 +195,7 @@ def check_positive(**values: float) -> None:
 
 
 def check_not_negative(**values: float) -> None:
-    """Raise a sentence for a named value that is no number >= 0.
+    """Raise ValueError for a named value that is no number >= 0.
 
     Raises:
         ValueError: A value is negative or no number.
@@ -206,7 +206,7 @@ def check_not_negative(**values: float) -> None:
 
 
 def check_attention(embed_dim: int, num_heads: int) -> None:
-    """Raise a sentence if the heads or the position encoding do not divide the width.
+    """Raise ValueError if the heads or the position encoding do not divide the width.
 
     Raises:
         ValueError: See above.

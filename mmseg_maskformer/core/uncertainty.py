@@ -12,7 +12,7 @@ from .score_maps import ScoreMap, score_bands
 
 
 class SemanticMaps(NamedTuple):
-    """Labels, and how sure the model is of them."""
+    """Labels and their uncertainty."""
 
     labels: Tensor  # (H, W) int64
     confidence: Tensor  # (H, W) float32: probability of the label, 1 / K to 1

@@ -74,7 +74,7 @@ class _Checked(host.CocoDataset):
 
 
 class CocoPanopticDataset(_Checked, host.CocoPanopticDataset):
-    """The host's data set; a wrong annotation file ends in a sentence when it is read.
+    """The host's data set; a wrong annotation file is an error when it is read.
 
     Panoptic maps are the files that the annotations name. A segment counts however
     small its ``area`` and ``bbox`` are said to be, and without them: the host drops
@@ -151,7 +151,7 @@ class CocoPanopticDataset(_Checked, host.CocoPanopticDataset):
 
 
 class CocoInstanceDataset(_Checked):
-    """The host's data set; a wrong annotation file ends in a sentence when it is read.
+    """The host's data set; a wrong annotation file is an error when it is read.
 
     Masks say where objects are: ``area`` and ``bbox`` of the file may be wrong or
     absent. What is left out is counted in the log. Takes the host's arguments.

@@ -65,13 +65,13 @@ def read_config(path: str, overrides: dict) -> Config:
 
 
 def require_file(path: str, kind: str) -> None:
-    """Stop with a sentence when ``path`` is not a file."""
+    """Exit with a message when ``path`` is not a file."""
     if not Path(path).is_file():
         raise SystemExit(f"There is no {kind} file {path} (looked from {Path.cwd()}).")
 
 
 def require_checkpoint(path: str) -> None:
-    """Stop with a sentence when ``path`` is neither a file nor an address."""
+    """Exit with a message when ``path`` is neither a file nor an address."""
     if "://" not in path:
         require_file(path, "checkpoint")
 

@@ -73,7 +73,7 @@ def _newest(work_dir: str) -> str | None:
     if not fileio.exists(newest):  # the hook may write elsewhere, by its out_dir
         raise SystemExit(
             f"{note} names {newest}, which is not there. Put it back, write another "
-            "checkpoint's path into that file, or train anew in another --work-dir."
+            "checkpoint's path into that file, or train in another --work-dir."
         )
     return newest
 

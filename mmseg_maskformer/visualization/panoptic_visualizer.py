@@ -16,7 +16,7 @@ from .panoptic_drawing import encoded_truth, enlarged, overlay
 
 
 class PanopticVisualizer(DetLocalVisualizer):
-    """Draws panoptic truth and result beside each other; the rest is the host's.
+    """Draws panoptic truth and result side by side; the rest is the host's.
 
     Samples without a panoptic result, as of an instance model, are drawn as the host
     draws them. Pictures are named after the image.

@@ -147,7 +147,7 @@ def _resized(
 
 
 def _strip(tiles: Sequence[Image.Image]) -> Image.Image:
-    """Tiles of one size beside each other."""
+    """Tiles of one size in a row."""
     width, height = tiles[0].size
     strip = Image.new("RGB", (len(tiles) * (width + GAP) - GAP, height), "white")
     for column, tile in enumerate(tiles):

@@ -358,7 +358,7 @@ def test_the_mask_threshold_is_that_of_the_rule():
         (dict(uncertainty=1), "uncertainty=1 is neither True nor False"),
         (
             dict(uncertainty=True, semantic_on=False),
-            "uncertainty=True says how sure the semantic result is",
+            "uncertainty=True adds maps to the semantic result",
         ),
     ],
 )

@@ -9,6 +9,7 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import load_checkpoint
 from mmengine.runner.checkpoint import load_state_dict
 
+from comparison.kinds import SEMANTIC
 from comparison.run import evaluate
 from mmseg_maskformer.checkpoints.convert import OPENMMLAB, from_ours
 from mmseg_maskformer.checkpoints.fit import check_weights
@@ -204,6 +205,6 @@ def test_an_evaluation_refuses_them_when_they_are_loaded(way, weights, tmp_path)
     with pytest.raises(ValueError, match=r"in\.pth does not fit the model of my\.py"):
         if way == "compare":
             config.load_from = path
-            evaluate(config, ProgressHook())
+            evaluate(config, SEMANTIC, ProgressHook())
         else:
             launch.evaluating_runner(config, path).test()

@@ -231,3 +231,9 @@ def test_the_hub_out_of_reach_is_a_sentence(tmp_path, monkeypatch):
     monkeypatch.setattr(hub, "hf_hub_download", fetch)
     with pytest.raises(OSError, match=r"some/model is not in the cache, and the hub"):
         load("hf://some/model")
+
+
+def test_files_without_meta_have_an_empty_one(tmp_path):
+    """MMSegmentation's init_model asks for it."""
+    torch.save(dict(state_dict={"a": torch.ones(1)}), tmp_path / "in.pth")
+    assert load(str(tmp_path / "in.pth"))["meta"] == {}

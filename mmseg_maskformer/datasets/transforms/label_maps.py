@@ -15,7 +15,7 @@ _VOID, _WIDE_VOID = 255, 65535  # of 8-bit label maps and of wider ones
 
 
 class LoadLabelMap(LoadAnnotations):
-    """The host's loading of label maps, with a sentence where it fails.
+    """The host's loading of label maps, with the file's name in its errors.
 
     Maps of more than 8 bits keep their labels. ``reduce_zero_label`` of the data set
     and its choice of classes work as in the host; what they drop becomes 255 in 8-bit

@@ -145,7 +145,7 @@ def refuse_jpeg(content: bytes, kind: str, path: str) -> None:
 
 @contextmanager
 def naming(kind: str, path: str) -> Iterator[None]:
-    """Turn whatever a decoder raises into a sentence with the file's path."""
+    """Turn whatever a decoder raises into an error with the file's path."""
     try:
         yield
     except Exception as error:

@@ -52,7 +52,7 @@ class SeenLabelsHook(Hook):
             self._speak(runner.train_dataloader.dataset)
 
     def _speak(self, dataset: Any) -> None:
-        """Put a sentence into the log."""
+        """Write the counts into the log."""
         counted, self._left = self.images - self._left, 0
         classes = metainfo_of(dataset).get("classes")
         if not counted or not classes:
