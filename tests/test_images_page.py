@@ -10,7 +10,6 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 from PIL import Image
 
-from mmseg_maskformer.engine.schedule import scale_schedule
 from tests.conftest import REPOSITORY
 
 
@@ -36,13 +35,8 @@ def test_the_config_of_the_page_trains_and_evaluates(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(Config, "pretty_text", "")  # its formatting takes seconds
     config = Config.fromfile(path)
-<<<<<<< HEAD
     config.train_cfg.update(max_iters=2, val_interval=2)
     config.param_scheduler[0].end = 3
-=======
-    scale_schedule(config, iterations=2)
-    config.train_cfg.val_interval = 2
->>>>>>> h/r1
     config.train_dataloader.update(
         batch_size=1, num_workers=0, persistent_workers=False
     )
