@@ -10,6 +10,8 @@ numbers of the CPU, where the hosts would take the GPU of themselves.
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -48,6 +50,17 @@ def shared_data() -> Path:
 def golden() -> Path:
     """The folder of golden outputs; the test is skipped when it is absent."""
     return _existing(golden_dir(), "MASKFORMER_GOLDEN")
+
+
+@pytest.fixture(autouse=True)
+def scope_of_one_test() -> Iterator[None]:
+    """What a test makes mmengine's default scope is forgotten after it."""
+    registry = sys.modules.get("mmengine.registry")
+    scopes = registry.DefaultScope._instance_dict if registry else {}
+    before = dict(scopes)
+    yield
+    scopes.clear()
+    scopes.update(before)
 
 
 def pytest_configure(config: pytest.Config) -> None:
