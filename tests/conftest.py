@@ -52,9 +52,9 @@ def golden() -> Path:
     return _existing(golden_dir(), "MASKFORMER_GOLDEN")
 
 
-@pytest.fixture(autouse=True)
-def scope_of_one_test() -> Iterator[None]:
-    """What a test makes mmengine's default scope is forgotten after it."""
+@pytest.fixture(autouse=True, scope="module")
+def scope_of_one_file() -> Iterator[None]:
+    """What tests and fixtures of a file make mmengine's default scope ends with it."""
     registry = sys.modules.get("mmengine.registry")
     scopes = registry.DefaultScope._instance_dict if registry else {}
     before = dict(scopes)

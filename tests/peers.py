@@ -13,6 +13,7 @@ from typing import Any
 import mmseg
 import mmseg.models  # noqa: F401  (fills the registry)
 from mmengine.config import Config
+from mmengine.registry import DefaultScope
 from mmengine.structures import InstanceData
 from mmseg.registry import MODELS
 from torch import Tensor, nn
@@ -34,7 +35,8 @@ def build_head(num_classes: int, num_queries: int = 100, width: int = 256) -> nn
     config.loss_cls.class_weight = [1.0] * num_classes + [0.1]
     if width != 256:
         _shrink(config, width)
-    head = MODELS.build(config)
+    with DefaultScope.overwrite_default_scope("mmseg"):  # mmdet has one of that name
+        head = MODELS.build(config)
     for module in head.modules():
         if isinstance(module, nn.Dropout):
             module.p = 0.0
