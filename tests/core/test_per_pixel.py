@@ -67,7 +67,7 @@ def test_logits_are_the_convolution_of_the_pixel_features(size):
 def test_losses_and_gradients_equal_those_of_the_head_of_mmseg(size):
     model, maps, labels = baseline(), backbone_maps(size), label_maps(size)
     torch.nn.init.normal_(model.classifier.bias)
-    loss = dict(type="CrossEntropyLoss", avg_non_ignore=True)  # of labelled pixels
+    loss = dict(type="mmseg.CrossEntropyLoss", avg_non_ignore=True)  # labelled pixels
     head = FCNHead(
         in_channels=WIDTH,
         channels=WIDTH,
