@@ -56,9 +56,10 @@ class MaskFormerDetector(BaseDetector):
         num_things_classes: classes whose objects are told apart.
         num_stuff_classes: the other classes; 0 for instance segmentation.
         test_cfg: which results to make (``panoptic_on``, ``instance_on``,
-            ``semantic_on``, all True) and how: ``panoptic_rule`` ("maskformer", or
-            "detr" for that of DETR, which has no ``iou_thr``), its ``object_mask_thr``
-            (0.8, of DETR 0.85) and ``iou_thr`` (0.8), ``max_per_image`` (100)
+            ``semantic_on``, all True) and how: ``panoptic_rule`` ("maskformer",
+            "mask2former", whose segments end where the mask probability is below 1/2,
+            or "detr", which has no ``iou_thr``), its ``object_mask_thr`` (0.8, of
+            "detr" 0.85) and ``iou_thr`` (0.8), ``max_per_image`` (100)
             instances with a score of ``score_thr`` (0) or more, with
             ``one_per_query`` (False) of a query's best class only; ``layer`` (-1, the
             last) of the decoder that answers, and ``uncertainty`` (False) for maps of

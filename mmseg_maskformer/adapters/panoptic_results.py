@@ -32,7 +32,8 @@ def panoptic_result(
     if settings["panoptic_rule"] == "detr":
         segments = detr_segments(*image)
     else:
-        segments = panoptic_segments(*image, settings["iou_thr"])
+        inside = settings["panoptic_rule"] == "mask2former"
+        segments = panoptic_segments(*image, settings["iou_thr"], inside)
     return PixelData(sem_seg=host_map(segments, num_things, num_classes)[None])
 
 

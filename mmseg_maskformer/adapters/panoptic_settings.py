@@ -18,7 +18,8 @@ _TEST_CFG = dict(
     layer=-1,
     uncertainty=False,
 )
-_MASK_THR = dict(maskformer=0.8, detr=0.85)  # object_mask_thr of each panoptic_rule
+# object_mask_thr of each panoptic_rule
+_MASK_THR = dict(maskformer=0.8, mask2former=0.8, detr=0.85)
 
 
 def complete(test_cfg: dict[str, Any]) -> dict[str, Any]:

@@ -103,9 +103,9 @@ def general_labels(
         (H_out, W_out) int64 labels.
     """
     kept, scores, labels = confident_queries(class_logits, score_threshold)
-    winners, *_ = compete(mask_logits[kept], scores, frame, tile)
+    found = compete(mask_logits[kept], scores, frame, tile)
     table = torch.cat([labels, labels.new_tensor([void])])
-    return table[winners.long()]  # without a query the winner is number 0: void
+    return table[found.query_map.long()]
 
 
 def iterative_labels(

@@ -29,6 +29,7 @@ def panoptic_segments(
     num_things: int,
     score_threshold: float = 0.8,
     overlap_threshold: float = 0.8,
+    inside_masks: bool = False,
     tile: int | None = None,
 ) -> PanopticSegments:
     """Divide one image into segments.
@@ -46,15 +47,20 @@ def panoptic_segments(
         num_things: classes 0..num_things-1 are things, the rest is stuff.
         score_threshold: of the class probability, over K + 1 classes.
         overlap_threshold: least share of a mask that is not occluded.
+        inside_masks: the rule of Mask2Former (arXiv 2112.01527, as its code does): a
+            segment has only those of its query's pixels where the mask probability is
+            at least 1/2, and a query without such a pixel is none. The share is
+            counted without this restriction.
         tile: elements of an intermediate result, at least one row; default by device.
     """
     kept, scores, labels = confident_queries(class_logits, score_threshold)
-    winners, won, claimed = compete(mask_logits[kept], scores, frame, tile)
+    found = compete(mask_logits[kept], scores, frame, tile, inside_masks)
     # one transfer: everything that is decided per query
-    labels, won, claimed = torch.stack([labels, won, claimed]).cpu()
-    accepted = (won > 0) & (claimed > 0)
-    accepted &= won.double() / claimed >= overlap_threshold
-    return _segments(winners, labels, accepted, num_things)
+    counts = torch.stack([labels, found.area, found.mask_area, found.map_area])
+    labels, area, mask_area, map_area = counts.cpu()
+    accepted = (map_area > 0) & (mask_area > 0)
+    accepted &= area.double() / mask_area >= overlap_threshold
+    return _segments(found.query_map, labels, accepted, num_things)
 
 
 def detr_segments(
@@ -126,32 +132,55 @@ def _given_to_the_first(areas: Tensor, labels: Tensor, num_things: int) -> Tenso
 
 
 def _segments(
-    winners: Tensor, labels: Tensor, accepted: Tensor, num_things: int
+    query_map: Tensor, labels: Tensor, accepted: Tensor, num_things: int
 ) -> PanopticSegments:
-    """The map of the accepted queries from the winner of every pixel."""
+    """The map of the accepted queries from the query of every pixel."""
     ids, segment_labels = _numbered(labels, accepted, num_things)
-    table = ids.to(device=winners.device, dtype=torch.int32)
-    return PanopticSegments(table[winners.long()], segment_labels)
+    table = ids.to(device=query_map.device, dtype=torch.int32)
+    return PanopticSegments(table[query_map.long()], segment_labels)
+
+
+class PixelAssignment(NamedTuple):
+    """Which of n queries each pixel is assigned to, and three counts of pixels."""
+
+    query_map: Tensor  # (H, W) int32 query of each pixel, n where none
+    area: Tensor  # (n,) int64 pixels where the query has the highest product
+    mask_area: Tensor  # (n,) int64 pixels where the mask probability is at least 1/2
+    map_area: Tensor  # (n,) int64 pixels of the query in the map
 
 
 def compete(
-    mask_logits: Tensor, scores: Tensor, frame: Frame, tile: int | None
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Which of n queries wins each pixel (H, W), and two counts of pixels (n,).
+    mask_logits: Tensor,
+    scores: Tensor,
+    frame: Frame,
+    tile: int | None,
+    inside_masks: bool = False,
+) -> PixelAssignment:
+    """Assign each pixel to the query with the highest product of scores.
 
-    The counts are the pixels won and those where the mask probability is at least 1/2.
-    Where there is no query, the winner is number 0 of none.
+    Args:
+        mask_logits: (n, h, w).
+        scores: (n,) class probabilities.
+        frame: the image's place in the input, and the size of the result.
+        tile: elements of an intermediate result, at least one row; default by device.
+        inside_masks: leave pixels without a query where the mask probability of the
+            one with the highest product is below 1/2.
     """
-    winners = scores.new_zeros(frame.out_size, dtype=torch.int32)
-    won, claimed = scores.new_zeros(2, len(scores), dtype=torch.int64)
+    query_map = scores.new_zeros(frame.out_size, dtype=torch.int32)
+    area, mask_area = scores.new_zeros(2, len(scores), dtype=torch.int64)
+    map_area = torch.zeros_like(area) if inside_masks else area
     for rows, logits in mask_bands(mask_logits, frame, tile):
         probs = logits.sigmoid_()
         half = torch.ge(probs, 0.5, out=torch.empty_like(probs))
-        claimed += half.flatten(1).sum(dim=1).long()
+        mask_area += half.flatten(1).sum(dim=1).long()
         best = _first_maximum(probs.mul_(scores[:, None, None]))
-        won.scatter_add_(0, best.flatten(), torch.ones_like(best).flatten())
-        winners[rows] = best
-    return winners, won, claimed
+        area.scatter_add_(0, best.flatten(), torch.ones_like(best).flatten())
+        if inside_masks:
+            inside = half.gather(0, best[None])[0]
+            map_area.scatter_add_(0, best.flatten(), inside.flatten().long())
+            best = best.masked_fill_(inside == 0, len(scores))
+        query_map[rows] = best
+    return PixelAssignment(query_map, area, mask_area, map_area)
 
 
 def _first_maximum(x: Tensor) -> Tensor:
