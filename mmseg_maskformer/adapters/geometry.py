@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mmseg_maskformer.core.score_maps import FLIPS, Flipped, ScoreMap
+from mmseg_maskformer.core.score_maps import FLIPS, FlippedScores, ScoreMap
 
 STRIDE = 4  # of the finest feature map
 
@@ -62,7 +62,7 @@ def unflipped(maps: Tensor, meta: dict) -> Tensor:
 
 def unflipped_map(scores: ScoreMap, meta: dict) -> ScoreMap:
     """The same of a score map."""
-    return Flipped(scores, meta["flip_direction"]) if meta.get("flip") else scores
+    return FlippedScores(scores, meta["flip_direction"]) if meta.get("flip") else scores
 
 
 def check_padding(preprocessor: Any) -> None:

@@ -22,9 +22,9 @@ from mmdet.structures.mask import BitmapMasks
 
 from mmseg_maskformer.adapters.panoptic_settings import complete
 from mmseg_maskformer.adapters.segment_targets import segment_targets
-from mmseg_maskformer.core.bands import Frame
 from mmseg_maskformer.core.inference import semantic_labels
 from mmseg_maskformer.core.instances import instances
+from mmseg_maskformer.core.tiling import Placement
 from tests import cases, reference
 from tests.checkpoints import models
 
@@ -233,11 +233,11 @@ def test_the_chosen_layer_answers():
             transformer_decoder=dict(num_layers=2), test_cfg=dict(layer=layer)
         ).eval()
         (sample,) = model.predict(image((80, 128)), [compact()])
-        frame = Frame((80, 128), (0, 64, 0, 96), (50, 70))
+        placement = Placement((80, 128), (0, 64, 0, 96), (50, 70))
         logits = layer_outputs(model, layer, (80, 128))
-        labels = semantic_labels(*logits, frame, resize_logits=True)
+        labels = semantic_labels(*logits, placement, resize_logits=True)
         assert torch.equal(sample.pred_sem_seg.sem_seg[0], labels)
-        expected = instances(*logits, frame, num_things=3, max_per_image=100)
+        expected = instances(*logits, placement, num_things=3, max_per_image=100)
         assert torch.equal(sample.pred_instances.scores, expected.scores)
         found.append(sample.pred_instances.scores)
     assert torch.equal(found[1], found[2])

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from mmseg_maskformer.core.bands import Frame
 from mmseg_maskformer.core.inference import semantic_labels
 from mmseg_maskformer.core.instances import instances
 from mmseg_maskformer.core.panoptic import panoptic_segments
+from mmseg_maskformer.core.tiling import Placement
 
 BIG = 20.0  # sigmoid(20) is 1 - 2e-9
 
@@ -23,16 +23,16 @@ def original_cases(folder):
         case = name.removesuffix("cls")
         found = {key.removeprefix(case): data[key] for key in data if case in key}
         image = torch.from_numpy(found["cls"]), torch.from_numpy(found["mask"])
-        yield *image, Frame.whole(tuple(found["mask"].shape[-2:])), found
+        yield *image, Placement.whole(tuple(found["mask"].shape[-2:])), found
 
 
 @pytest.mark.parametrize("tile", [1, 3001, None])
 def test_panoptic_maps_equal_the_originals(golden, tile):
-    for class_logits, mask_logits, frame, case in original_cases(golden):
+    for class_logits, mask_logits, placement, case in original_cases(golden):
         found = panoptic_segments(
             class_logits,
             mask_logits,
-            frame,
+            placement,
             num_things=int(case["things"]),
             score_threshold=float(case["thresholds"][0]),
             overlap_threshold=float(case["thresholds"][1]),
@@ -46,18 +46,20 @@ def test_panoptic_maps_equal_the_originals(golden, tile):
 
 
 def test_label_maps_equal_the_originals(golden):
-    for class_logits, mask_logits, frame, case in original_cases(golden):
-        found = semantic_labels(class_logits, mask_logits, frame, resize_logits=True)
+    for class_logits, mask_logits, placement, case in original_cases(golden):
+        found = semantic_labels(
+            class_logits, mask_logits, placement, resize_logits=True
+        )
         assert np.array_equal(found.numpy(), case["sem"])
 
 
 def test_instances_equal_the_originals(golden):
-    for class_logits, mask_logits, frame, case in original_cases(golden):
-        wanted = np.unpackbits(case["masks"], axis=-1, count=frame.out_size[1])
+    for class_logits, mask_logits, placement, case in original_cases(golden):
+        wanted = np.unpackbits(case["masks"], axis=-1, count=placement.out_size[1])
         found = instances(
             class_logits,
             mask_logits,
-            frame,
+            placement,
             num_things=int(case["things"]),
             max_per_image=int(case["topk"]),
         )
@@ -82,7 +84,7 @@ def test_segments_end_where_the_mask_probability_is_below_one_half(
     masks[2, 0, 3] = BIG
     class_logits = BIG * torch.eye(5)[[0, 1, 3]]
     found = panoptic_segments(
-        class_logits, masks, Frame.whole((1, 4)), num_things=4, inside_masks=inside
+        class_logits, masks, Placement.whole((1, 4)), num_things=4, inside_masks=inside
     )
     assert found.segment_map[0].tolist() == wanted
     assert found.labels.tolist() == labels
