@@ -25,6 +25,7 @@ class TransformerDecoderLayer(nn.Module):
         ffn_dim: width of the feed-forward block.
         dropout: in every block.
         self_attention: without it queries know nothing of each other.
+        cross_first: cross-attention before self-attention, as Mask2Former has it.
     """
 
     def __init__(
@@ -34,8 +35,10 @@ class TransformerDecoderLayer(nn.Module):
         ffn_dim: int,
         dropout: float,
         self_attention: bool = True,
+        cross_first: bool = False,
     ) -> None:
         super().__init__()
+        self.cross_first = cross_first
         self.self_attention = (
             AttentionBlock(embed_dim, num_heads, dropout) if self_attention else None
         )
@@ -48,14 +51,20 @@ class TransformerDecoderLayer(nn.Module):
         query_pos: Tensor,
         memory: Tensor,
         memory_pos: Tensor,
-        padding_mask: Tensor | None,
+        blocked: Tensor | None,
     ) -> Tensor:
-        """Update the query content (B, Q, C) from the memory (B, h * w, C)."""
+        """Update the query content (B, Q, C) from the memory (B, h * w, C).
+
+        ``blocked`` is True where memory must not be seen, (B, h * w) by all queries
+        or (B, Q, h * w) by each.
+        """
+        memory_seen = (memory, memory_pos, blocked)
+        if self.cross_first:
+            content = self.cross_attention(content, query_pos, *memory_seen)
         if self.self_attention is not None:
             content = self.self_attention(content, query_pos, content, query_pos)
-        content = self.cross_attention(
-            content, query_pos, memory, memory_pos, padding_mask
-        )
+        if not self.cross_first:
+            content = self.cross_attention(content, query_pos, *memory_seen)
         return self.feed_forward(content)
 
 
