@@ -162,7 +162,7 @@ class MaskFormerDetector(BaseDetector):
         if batch_data_samples is None:
             meta = dict(ori_shape=size, img_shape=size)
             batch_data_samples = [DetDataSample(metainfo=meta) for _ in batch_inputs]
-        images = self._answers(batch_inputs, batch_data_samples)
+        images = self._images(batch_inputs, batch_data_samples)
         for sample, image in zip(batch_data_samples, images, strict=True):
             self._add_results(sample, *image, _frame(sample.metainfo, size, rescale))
         return batch_data_samples
@@ -172,7 +172,7 @@ class MaskFormerDetector(BaseDetector):
     ) -> list[ScoreMap]:
         """Semantic scores of each image at its original size, for averaging."""
         size = map_size(batch_inputs)
-        images = self._answers(batch_inputs, batch_data_samples)
+        images = self._images(batch_inputs, batch_data_samples)
         metas = [sample.metainfo for sample in batch_data_samples]
         maps = []
         for image, meta in zip(images, metas, strict=True):
@@ -199,16 +199,16 @@ class MaskFormerDetector(BaseDetector):
         size = map_size(batch_inputs)
         return self.decode_head(self.extract_feat(batch_inputs), metas or None, size)
 
-    def _answers(
+    def _images(
         self, batch_inputs: Tensor, batch_data_samples: list[DetDataSample]
     ) -> Iterator[tuple[Tensor, Tensor]]:
-        """What the chosen layer says: class and mask logits of each image."""
+        """The prediction of the chosen layer: class and mask logits of each image."""
         metas = [sample.metainfo for sample in batch_data_samples]
         features, size = self.extract_feat(batch_inputs), map_size(batch_inputs)
         layer = self.test_cfg["layer"]
-        answer = self.decode_head.answer(features, metas, size, layer)
-        assert answer.class_logits is not None  # it is no per-pixel model
-        return zip(answer.class_logits, answer.mask_logits, strict=True)
+        output = self.decode_head.predict_layer(features, metas, size, layer)
+        assert output.class_logits is not None  # it is no per-pixel model
+        return zip(output.class_logits, output.mask_logits, strict=True)
 
     def _scores(
         self, class_logits: Tensor, mask_logits: Tensor, frame: Frame

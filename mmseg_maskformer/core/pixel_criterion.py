@@ -18,7 +18,8 @@ from .classification import check_class_weights, class_weights
 from .layers import check_not_negative
 from .losses import MaskLoss, mask_losses
 from .resize import resize_rows, resize_rows_transposed
-from .structures import PixelPredictions, SegmentTargets, loss_name, map_size
+from .structures import PixelPredictions, loss_name, map_size
+from .targets import SegmentTargets
 
 
 class PixelCriterion(nn.Module):

@@ -19,7 +19,8 @@ from mmseg_maskformer.core.bands import Frame
 from mmseg_maskformer.core.criterion import SetCriterion
 from mmseg_maskformer.core.inference import semantic_labels
 from mmseg_maskformer.core.panoptic import panoptic_segments
-from mmseg_maskformer.core.structures import Predictions, semantic_targets
+from mmseg_maskformer.core.structures import Predictions
+from mmseg_maskformer.core.targets import semantic_targets
 
 NAME = "ours"
 BASE = Path(__file__).resolve().parents[2] / "configs/_base_/models/maskformer_r50.py"
@@ -34,7 +35,7 @@ def criterion(settings: Settings, outputs: Outputs) -> Variant:
     def forward() -> Tensor:
         with settings.autocast():
             class_logits, embed = outputs.heads()
-            predictions = Predictions(class_logits, embed, outputs.features)
+            predictions = Predictions(class_logits, embed, outputs.features[None])
             losses = module(predictions, targets)
         return sum(losses.values())
 
