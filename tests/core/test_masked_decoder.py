@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 from copy import deepcopy
-from typing import NamedTuple
 
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
 
+from mmseg_maskformer.core.decoders import MaskedTransformerDecoder
 from mmseg_maskformer.core.layers import AttentionBlock
-from mmseg_maskformer.core.masked_decoder import MaskedTransformerDecoder
 from mmseg_maskformer.core.resize import resize
+from mmseg_maskformer.core.structures import PixelFeatures
 from tests.weights import randomise
 
 QUERIES, WIDTH, HEADS = 6, 32, 4
-
-
-class Pixels(NamedTuple):
-    mask_features: torch.Tensor
-    memories: tuple[torch.Tensor, ...]
 
 
 def pixels(sizes=((2, 3), (4, 6), (8, 12)), widths=(WIDTH,) * 3, dtype=torch.float32):
@@ -31,7 +26,7 @@ def pixels(sizes=((2, 3), (4, 6), (8, 12)), widths=(WIDTH,) * 3, dtype=torch.flo
         for size, width in zip(sizes, widths, strict=True)
     ]
     mask_features = torch.randn(2, 8, 16, 24, generator=generator, dtype=dtype)
-    return Pixels(mask_features, tuple(memories))
+    return PixelFeatures(mask_features, tuple(memories))
 
 
 def decoder(widths=(WIDTH,) * 3, num_layers=4):
@@ -211,3 +206,16 @@ def test_in_half_precision_the_mask_head_still_gets_its_gradient():
     plain(model(pixels(), plain)).square().sum().backward()
     ratio = head.weight.grad.norm() / plain.weight.grad.norm()
     assert ratio == pytest.approx(1.0, abs=0.05)
+
+
+def test_what_is_in_padding_changes_nothing():
+    model, head, given = decoder(), mask_head(), pixels()
+    valid = torch.tensor([[1.0, 1.0], [0.5, 2 / 3]], dtype=torch.float64)
+    with torch.no_grad():
+        before = model(given, head, valid)
+        for memory in given.memories:
+            height, width = memory.shape[-2:]
+            memory[1, :, height // 2 :] += 1.0
+            memory[1, :, :, 2 * width // 3 :] += 1.0
+        torch.testing.assert_close(model(given, head, valid), before)
+        assert (model(given, head)[1:, 1] - before[1:, 1]).abs().amax(-1).min() > 1e-3
