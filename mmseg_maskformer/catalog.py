@@ -48,6 +48,7 @@ CATALOG: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "TRANSFORMS": {
         "datasets.transforms.label_maps": ("LoadLabelMap",),
+        "datasets.transforms.large_scale_jitter": ("LargeScaleJitter",),
         "datasets.transforms.panoptic_maps": ("LoadPanopticMap", "PackPanopticInputs"),
         "datasets.transforms.image_loading": (
             "InferencerLoader",

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mmseg_maskformer.core.score_maps import FLIPS, Flipped, ScoreMap
+from mmseg_maskformer.core.score_maps import FLIPS, FlippedScores, ScoreMap
 
 
 def fits(size: Sequence[int], grid: Sequence[int], stride: int) -> bool:
@@ -60,7 +60,7 @@ def unflipped(maps: Tensor, meta: dict) -> Tensor:
 
 def unflipped_map(scores: ScoreMap, meta: dict) -> ScoreMap:
     """The same of a score map."""
-    return Flipped(scores, meta["flip_direction"]) if meta.get("flip") else scores
+    return FlippedScores(scores, meta["flip_direction"]) if meta.get("flip") else scores
 
 
 def check_padding(preprocessor: Any) -> None:

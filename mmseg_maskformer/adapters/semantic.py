@@ -16,7 +16,6 @@ from torch import Tensor
 
 from mmseg_maskformer.checkpoints.fit import check_weights, watch_part
 from mmseg_maskformer.checkpoints.loading import register_schemes
-from mmseg_maskformer.core.bands import Frame
 from mmseg_maskformer.core.inference import (
     general_labels,
     iterative_labels,
@@ -25,6 +24,7 @@ from mmseg_maskformer.core.inference import (
 )
 from mmseg_maskformer.core.structures import map_size
 from mmseg_maskformer.core.targets import semantic_targets
+from mmseg_maskformer.core.tiling import Placement
 
 from .geometry import fits, input_size, unflipped
 from .head import PredictionHead
@@ -144,9 +144,9 @@ class MaskFormerHead(PredictionHead):
         images = output.images()
         labels = []
         for image, meta in zip(images, batch_img_metas, strict=True):
-            frame = image_frame(meta, size)
-            frame = frame._replace(size=self.upsampled_size(size))
-            found = self._labels(*image, frame, options)
+            placement = image_placement(meta, size)
+            placement = placement._replace(size=self.upsampled_size(size))
+            found = self._labels(*image, placement, options)
             labels.append(unflipped(found, meta))
         return labels
 
@@ -154,13 +154,13 @@ class MaskFormerHead(PredictionHead):
         self,
         class_logits: Tensor | None,
         mask_logits: Tensor,
-        frame: Frame,
+        placement: Placement,
         options: PredictionOptions,
     ) -> Tensor:
         """The label map of one image by the rule of the options."""
         if class_logits is None or options.semantic_rule == "semantic":
-            return semantic_labels(class_logits, mask_logits, frame)
-        image = (class_logits, mask_logits, frame, self.ignore_index)
+            return semantic_labels(class_logits, mask_logits, placement)
+        image = (class_logits, mask_logits, placement, self.ignore_index)
         if options.semantic_rule == "general":
             return general_labels(*image, options.object_mask_thr)
         return iterative_labels(*image, options.iou_thr)
@@ -211,9 +211,9 @@ def _check_labels(num_classes: int, ignore_index: int) -> None:
         )
 
 
-def image_frame(meta: dict, size: tuple[int, int]) -> Frame:
+def image_placement(meta: dict, size: tuple[int, int]) -> Placement:
     """Where the image lies within the padded input."""
     padding = meta.get("img_padding_size", meta.get("padding_size", (0, 0, 0, 0)))
     left, right, top, bottom = padding
     crop = (top, size[0] - bottom, left, size[1] - right)
-    return Frame(size, crop, tuple(meta["ori_shape"][:2]))
+    return Placement(size, crop, tuple(meta["ori_shape"][:2]))
