@@ -17,6 +17,7 @@ CATALOG: dict[str, dict[str, tuple[str, ...]]] = {
         "core.classification": ("ClassificationLoss",),
         "core.criterion": ("SetCriterion",),
         "core.decoders": ("MaskedTransformerDecoder", "TransformerDecoder"),
+        "core.deformable": ("MSDeformAttnPixelDecoder",),
         "core.losses": ("BCEMaskLoss", "DiceLoss", "FocalMaskLoss"),
         "core.pixel_criterion": ("PixelCriterion",),
         "core.pixel_decoders": ("FPNPixelDecoder", "TransformerEncoder"),
