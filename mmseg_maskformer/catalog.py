@@ -7,6 +7,7 @@ from __future__ import annotations
 
 CATALOG: dict[str, dict[str, tuple[str, ...]]] = {
     "MODELS": {
+        "adapters.decode_head_pixels": ("DecodeHeadPixelDecoder",),
         "adapters.panoptic": ("MaskFormerDetector",),
         "adapters.panoptic_preprocessor": ("DetPreprocessor",),
         "adapters.segmentor": ("MaskFormerSegmentor",),
