@@ -18,6 +18,7 @@ from mmseg_maskformer.core.structures import (
 
 from .build import build_network, build_part
 from .geometry import input_size, valid_part
+from .host import prepare_host
 
 _PIXELS = dict(type="FPNPixelDecoder")
 _QUERIES = dict(type="TransformerDecoder")
@@ -51,6 +52,7 @@ class PredictionHead(BaseModule):
         mask_padding: bool = False,
         init_cfg: dict | None = None,
     ) -> None:
+        prepare_host()
         super().__init__(init_cfg)
         self.in_channels = list(in_channels)
         self.num_classes = num_classes

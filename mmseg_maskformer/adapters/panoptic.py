@@ -18,7 +18,7 @@ from mmengine.structures import PixelData
 from torch import Tensor
 
 from mmseg_maskformer.checkpoints.fit import check_weights
-from mmseg_maskformer.checkpoints.loading import register_schemes, watch_loading
+from mmseg_maskformer.checkpoints.loading import register_load_hooks
 from mmseg_maskformer.core.inference import semantic_labels
 from mmseg_maskformer.core.score_maps import (
     ResizedMaskScores,
@@ -38,8 +38,6 @@ from .panoptic_results import instance_result, panoptic_result
 from .panoptic_settings import complete
 from .segment_targets import segment_targets
 from .uncertainty import add_uncertainty
-
-register_schemes()
 
 
 class MaskFormerDetector(BaseDetector):
@@ -102,7 +100,7 @@ class MaskFormerDetector(BaseDetector):
                 "MaskFormerDetector needs masks of segments, and PixelCriterion trains "
                 "none; use SetCriterion, or MaskFormerSegmentor for a per-pixel model."
             )
-        watch_loading(self)
+        register_load_hooks(self)
         watch_images(self)
 
     @property
