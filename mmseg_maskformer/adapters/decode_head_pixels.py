@@ -16,7 +16,7 @@ from mmseg_maskformer.core.structures import PixelFeatures
 class DecodeHeadPixelDecoder(nn.Module):
     """The per-pixel features of a decode head, before its classifier of pixels.
 
-    The paper's section 3.3: any per-pixel model can be a mask classifier. Queries attend
+    So any per-pixel model becomes a mask classifier (paper section 3.3). Queries attend
     to the backbone's coarsest map. Masks have the stride of the head's output:
     ``mask_stride`` of the network says it where it is not 4.
 
