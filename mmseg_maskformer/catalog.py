@@ -16,10 +16,11 @@ CATALOG: dict[str, dict[str, tuple[str, ...]]] = {
         "core.box_losses": ("BoxL1Loss", "GIoULoss"),
         "core.classification": ("ClassificationLoss",),
         "core.criterion": ("SetCriterion",),
+        "core.decoders": ("MaskedTransformerDecoder", "TransformerDecoder"),
+        "core.deformable": ("MSDeformAttnPixelDecoder",),
         "core.losses": ("BCEMaskLoss", "DiceLoss", "FocalMaskLoss"),
         "core.pixel_criterion": ("PixelCriterion",),
         "core.pixel_decoders": ("FPNPixelDecoder", "TransformerEncoder"),
-        "core.transformer_decoder": ("TransformerDecoder",),
     },
     "TASK_UTILS": {
         "core.assigners": ("HungarianAssigner",),
