@@ -7,6 +7,7 @@ from __future__ import annotations
 
 CATALOG: dict[str, dict[str, tuple[str, ...]]] = {
     "MODELS": {
+        "adapters.decode_head_pixels": ("DecodeHeadPixelDecoder",),
         "adapters.panoptic": ("MaskFormerDetector",),
         "adapters.panoptic_preprocessor": ("DetPreprocessor",),
         "adapters.segmentor": ("MaskFormerSegmentor",),
@@ -38,12 +39,17 @@ CATALOG: dict[str, dict[str, tuple[str, ...]]] = {
         "datasets.ade20k_full": ("ADE20KFullDataset",),
         "datasets.camvid": ("CamVidDataset",),
         "datasets.coco_panoptic": ("CocoInstanceDataset", "CocoPanopticDataset"),
+        "datasets.instance_sets": (
+            "ADE20KInstanceDataset",
+            "CityscapesInstanceDataset",
+        ),
         "datasets.label_map_folders": ("LabelMapDataset",),
         "datasets.mapillary": ("MapillaryVistasDataset",),
         "datasets.scenes.panoptic": ("PanopticScenesDataset",),
         "datasets.panoptic_sets": (
             "ADE20KPanopticDataset",
             "CityscapesPanopticDataset",
+            "MapillaryPanopticDataset",
         ),
         "datasets.scenes.semantic": ("ScenesDataset",),
     },
