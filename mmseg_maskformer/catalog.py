@@ -16,6 +16,8 @@ CATALOG: dict[str, dict[str, tuple[str, ...]]] = {
         "core.box_losses": ("BoxL1Loss", "GIoULoss"),
         "core.classification": ("ClassificationLoss",),
         "core.criterion": ("SetCriterion",),
+        "core.maskformer": ("MaskFormer",),
+        "core.per_pixel": ("PerPixelBaseline",),
         "core.losses": ("BCEMaskLoss", "DiceLoss", "FocalMaskLoss"),
         "core.pixel_criterion": ("PixelCriterion",),
         "core.pixel_decoders": ("FPNPixelDecoder", "TransformerEncoder"),

@@ -116,7 +116,7 @@ class MaskFormerHead(PredictionHead):
         The size itself; of a per-pixel model, as in the paper's code, four times that
         of its grid.
         """
-        if not self.criterion.per_pixel:
+        if not self.network.per_pixel:
             return size
         height, width = (-(-length // STRIDE) * STRIDE for length in size)
         return height, width

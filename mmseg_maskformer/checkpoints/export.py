@@ -94,23 +94,23 @@ def model_config(
     model: Mapping[str, Any], classes: Sequence[str] | None = None
 ) -> dict[str, Any]:
     """The ``config.json`` of a model of ours."""
-    head = model.get("decode_head", model)  # a detector holds the parts itself
-    num_classes = _num_classes(head)
+    head = model["decode_head"]
+    num_classes = _num_classes(model)
     names = classes or [f"LABEL_{index}" for index in range(num_classes)]
     if len(names) != num_classes:
         raise ValueError(
             f"{len(names)} class names were given, but the model has num_classes="
             f"{num_classes}."
         )
-    queries = head.get("transformer_decoder") or {}
-    pixels = head.get("pixel_decoder", {})
-    criterion = build_part(head.get("criterion") or dict(type="SetCriterion"))
-    self_attention = queries.get("self_attention", True)
-    if criterion.per_pixel or criterion.with_boxes or not self_attention:
+    network = head.get("network", dict(type="MaskFormer"))
+    queries = network.get("transformer_decoder", {})
+    pixels = network.get("pixel_decoder", {})
+    if not _is_plain(network):
         raise ValueError(
             "transformers has MaskFormer with self-attention among queries and without "
             "boxes only; per-pixel models and other variants cannot be written."
         )
+    criterion = build_part(head.get("criterion", dict(type="SetCriterion")))
     return dict(
         architectures=["MaskFormerForInstanceSegmentation"],
         model_type="maskformer",
@@ -136,10 +136,17 @@ def model_config(
     )
 
 
-def _num_classes(head: Mapping[str, Any]) -> int:
-    if "num_classes" in head:
-        return head["num_classes"]
-    return head["num_things_classes"] + head["num_stuff_classes"]
+def _num_classes(model: Mapping[str, Any]) -> int:
+    if "num_things_classes" in model:
+        return model["num_things_classes"] + model["num_stuff_classes"]
+    return model["decode_head"]["num_classes"]
+
+
+def _is_plain(network: Mapping[str, Any]) -> bool:
+    """Whether a network is that of transformers, apart from its pixel decoder."""
+    if network["type"].rpartition(".")[2] != "MaskFormer" or network.get("with_boxes"):
+        return False
+    return network.get("transformer_decoder", {}).get("self_attention", True)
 
 
 def _backbone(backbone: Mapping[str, Any]) -> dict[str, Any]:

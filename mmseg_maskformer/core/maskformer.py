@@ -20,7 +20,12 @@ class MaskFormer(nn.Module):
         transformer_decoder: gives the query content after each layer.
         num_classes: K, without "no object".
         with_boxes: predict a box per query beside its mask (paper Table 5).
+
+    Raises:
+        ValueError: There is no transformer decoder.
     """
+
+    per_pixel = False
 
     def __init__(
         self,
@@ -31,12 +36,27 @@ class MaskFormer(nn.Module):
     ) -> None:
         super().__init__()
         check_positive(num_classes=num_classes)
+        if transformer_decoder is None:
+            raise ValueError(
+                "network.transformer_decoder=None gives MaskFormer no queries; set it, "
+                "or network.type='PerPixelBaseline'."
+            )
         embed_dim = transformer_decoder.embed_dim
         self.pixel_decoder = pixel_decoder
         self.transformer_decoder = transformer_decoder
         self.class_head = nn.Linear(embed_dim, num_classes + 1)
         self.mask_head = MLP(embed_dim, embed_dim, pixel_decoder.mask_channels)
         self.box_head = MLP(embed_dim, embed_dim, 4) if with_boxes else None
+
+    @property
+    def num_queries(self) -> int:
+        """Q."""
+        return self.transformer_decoder.query_embed.num_embeddings
+
+    @property
+    def with_boxes(self) -> bool:
+        """Whether a box is predicted beside each mask."""
+        return self.box_head is not None
 
     def forward(
         self, features: Sequence[Tensor], padding_mask: Tensor | None = None

@@ -143,6 +143,7 @@ def test_a_maskformer_file_in_a_baseline_says_what_is_missing_and_left_over(mask
 
 
 BOX = {
+    "decode_head.network.with_boxes": True,
     "decode_head.criterion.loss_bbox": dict(type="BoxL1Loss"),
     "decode_head.criterion.loss_giou": dict(type="GIoULoss"),
 }
@@ -169,7 +170,7 @@ def test_a_maskformer_file_without_self_attention_leaves_that_over(
     maskformer, tmp_path
 ):
     tensors = {x: y.numpy() for x, y in maskformer.items()}
-    options = {"decode_head.transformer_decoder.self_attention": False}
+    options = {"decode_head.network.transformer_decoder.self_attention": False}
     model = load(models.ours(**options), tensors, tmp_path)
     wanted = tensors["sem_seg_head.predictor.transformer.decoder.norm.weight"]
     norm = model.decode_head.network.transformer_decoder.norm
@@ -190,7 +191,7 @@ def test_a_maskformer_file_without_self_attention_leaves_that_over(
         (f"maskformer_{ADE}", BOX),
         (
             f"maskformer_{ADE}",
-            {"decode_head.transformer_decoder.self_attention": False},
+            {"decode_head.network.transformer_decoder.self_attention": False},
         ),
     ],
 )
@@ -214,5 +215,5 @@ def test_one_query_per_class_is_written_as_a_number():
 
     (path,) = models.CONFIGS.rglob(f"maskformer_{ADE}.py")
     settings = Config.fromfile(path)
-    settings.model.decode_head.transformer_decoder.num_queries = None
+    settings.model.decode_head.network.transformer_decoder.num_queries = None
     assert model_config(settings.model)["decoder_config"]["num_queries"] == 150
