@@ -19,6 +19,8 @@ CATALOG: dict[str, dict[str, tuple[str, ...]]] = {
         "core.criterion": ("SetCriterion",),
         "core.decoders": ("MaskedTransformerDecoder", "TransformerDecoder"),
         "core.deformable": ("MSDeformAttnPixelDecoder",),
+        "core.maskformer": ("MaskFormer",),
+        "core.per_pixel": ("PerPixelBaseline",),
         "core.losses": ("BCEMaskLoss", "DiceLoss", "FocalMaskLoss"),
         "core.pixel_criterion": ("PixelCriterion",),
         "core.pixel_decoders": ("FPNPixelDecoder", "TransformerEncoder"),

@@ -130,7 +130,9 @@ def test_every_tensor_of_every_backbone_is_asked_for_by_its_name(backbone):
 
 
 def test_the_encoder_variant_asks_for_216_tensors():
-    encoder = {"decode_head.pixel_decoder.encoder": dict(type="TransformerEncoder")}
+    encoder = {
+        "decode_head.network.pixel_decoder.encoder": dict(type="TransformerEncoder")
+    }
     names = asked_for("sem_seg_head.", models.ours(**encoder))
     assert len(names) == 216
     stem = "sem_seg_head.pixel_decoder.transformer.encoder.layers.5"

@@ -144,6 +144,7 @@ def test_a_maskformer_file_in_a_baseline_says_what_is_missing_and_left_over(mask
 
 
 BOX = {
+    "decode_head.network.with_boxes": True,
     "decode_head.criterion.loss_bbox": dict(type="BoxL1Loss"),
     "decode_head.criterion.loss_giou": dict(type="GIoULoss"),
 }
@@ -170,7 +171,7 @@ def test_a_maskformer_file_without_self_attention_leaves_that_over(
     maskformer, tmp_path
 ):
     tensors = {x: y.numpy() for x, y in maskformer.items()}
-    options = {"decode_head.transformer_decoder.self_attention": False}
+    options = {"decode_head.network.transformer_decoder.self_attention": False}
     model = load(models.ours(**options), tensors, tmp_path)
     wanted = tensors["sem_seg_head.predictor.transformer.decoder.norm.weight"]
     norm = model.decode_head.network.transformer_decoder.norm
@@ -191,7 +192,7 @@ def test_a_maskformer_file_without_self_attention_leaves_that_over(
         (f"maskformer_{ADE}", BOX),
         (
             f"maskformer_{ADE}",
-            {"decode_head.transformer_decoder.self_attention": False},
+            {"decode_head.network.transformer_decoder.self_attention": False},
         ),
     ],
 )
@@ -205,7 +206,7 @@ def test_variants_cannot_be_written_for_transformers(config, options, tmp_path):
 
 
 def test_one_query_per_class_is_written_as_a_number():
-    one = {"decode_head.transformer_decoder.num_queries": None}
+    one = {"decode_head.network.transformer_decoder.num_queries": None}
     model = models.ours(f"maskformer_{ADE}", **one)
     backbone = models.settings(f"maskformer_{ADE}").model.backbone
     assert model_config(model, backbone)["decoder_config"]["num_queries"] == 150
