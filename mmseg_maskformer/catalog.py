@@ -16,11 +16,11 @@ CATALOG: dict[str, dict[str, tuple[str, ...]]] = {
         "core.box_losses": ("BoxL1Loss", "GIoULoss"),
         "core.classification": ("ClassificationLoss",),
         "core.criterion": ("SetCriterion",),
+        "core.decoders": ("TransformerDecoder",),
         "core.deformable": ("MSDeformAttnPixelDecoder",),
         "core.losses": ("BCEMaskLoss", "DiceLoss", "FocalMaskLoss"),
         "core.pixel_criterion": ("PixelCriterion",),
         "core.pixel_decoders": ("FPNPixelDecoder", "TransformerEncoder"),
-        "core.transformer_decoder": ("TransformerDecoder",),
     },
     "TASK_UTILS": {
         "core.assigners": ("HungarianAssigner",),
@@ -49,6 +49,7 @@ CATALOG: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "TRANSFORMS": {
         "datasets.transforms.label_maps": ("LoadLabelMap",),
+        "datasets.transforms.large_scale_jitter": ("LargeScaleJitter",),
         "datasets.transforms.panoptic_maps": ("LoadPanopticMap", "PackPanopticInputs"),
         "datasets.transforms.image_loading": (
             "InferencerLoader",

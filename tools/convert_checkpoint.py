@@ -17,7 +17,7 @@ from mmengine.config import Config
 from mmengine.runner import CheckpointLoader
 from torch import Tensor
 
-from mmseg_maskformer.checkpoints.convert import detect_layout, to_ours
+from mmseg_maskformer.checkpoints.convert import check_family, detect_layout, to_ours
 from mmseg_maskformer.checkpoints.export import export_to_huggingface
 from mmseg_maskformer.checkpoints.files import read_checkpoint, tensors_by_name
 from mmseg_maskformer.checkpoints.fit import misfit
@@ -60,6 +60,7 @@ def convert(
     """Our tensors, all of them, or an error."""
     strip_wrappers(source, target)
     layout = detect_layout(source)
+    check_family(source, target, layout)
     if layout is None:  # ours already, or nobody's
         found = misfit(source, target)
         if found is not None:

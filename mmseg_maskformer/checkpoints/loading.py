@@ -26,7 +26,7 @@ from mmseg_maskformer.compat import reads_history_safely
 
 from . import zoo
 from .channels import check_channels, colour_convolutions, first_convolution
-from .convert import detect_layout, to_ours
+from .convert import check_family, detect_layout, to_ours
 from .download import download
 from .files import innermost, read_checkpoint, read_content
 from .fit import REMEDY, misfit, misfit_of_report
@@ -63,7 +63,8 @@ def convert_on_load(
     about (a file of a backbone alone) keeps its values.
 
     Raises:
-        ValueError: The file is about images of other channels.
+        ValueError: The file is about images of other channels, or holds a model of the
+            other family.
     """
     if prefix:
         return
@@ -73,6 +74,7 @@ def convert_on_load(
     target = model.state_dict()
     strip_wrappers(state_dict, target)
     layout = detect_layout(state_dict)
+    check_family(state_dict, target, layout)
     if layout is None:
         model.weights_misfit = misfit(state_dict, target)
         return

@@ -13,7 +13,8 @@ from .box_losses import BoxLoss
 from .classification import ClassificationLoss, check_class_weights
 from .fixed_assigner import FixedAssigner
 from .losses import DiceLoss, FocalMaskLoss, MaskLoss, mask_losses
-from .structures import Predictions, SegmentTargets, loss_name
+from .structures import Predictions, loss_name
+from .targets import SegmentTargets
 
 
 class SetCriterion(nn.Module):
@@ -130,7 +131,7 @@ def _image_mask_losses(
 
     Mask logits are formed with gradient for the matched pairs only.
     """
-    features = predictions.mask_features[image].flatten(1)
+    features = predictions.mask_features[0, image].flatten(1)
     embed = predictions.mask_embed[:, image]  # (L, Q, C)
     layers = torch.arange(len(embed), device=embed.device)
     matched = embed[layers, match.queries.T]  # (n, L, C)

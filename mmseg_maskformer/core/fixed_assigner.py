@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import torch
 
 from .assigners import Match
-from .structures import Predictions, SegmentTargets
+from .structures import Predictions
+from .targets import SegmentTargets
 
 
 class FixedAssigner:

@@ -52,25 +52,44 @@ def _sines(angle: Tensor, channels: int, temperature: float) -> Tensor:
     return torch.stack((wave.sin(), wave.cos()), dim=-1).flatten(-2)
 
 
+def padding_mask(valid: Tensor, grid: tuple[int, int]) -> Tensor:
+    """Which cells of a grid are padding.
+
+    A cell is padding where its first pixel is, as in nearest resizing.
+
+    Args:
+        valid: (B, 2) share of the input's height and width that is image, float64.
+        grid: h, w.
+
+    Returns:
+        (B, h, w) boolean, True in padding.
+    """
+    rows, columns = (
+        torch.arange(cells, device=valid.device) >= share[:, None] * cells - 1e-6
+        for cells, share in zip(grid, valid.unbind(dim=1), strict=True)
+    )
+    return rows[:, :, None] | columns[:, None, :]
+
+
 def grid_position(
-    x: Tensor, padding_mask: Tensor | None, channels: int
+    x: Tensor, valid: Tensor | None, channels: int
 ) -> tuple[Tensor, Tensor | None]:
     """Position encoding and key mask of the cells of a map.
 
     Args:
         x: the map (B, *, h, w).
-        padding_mask: (B, h, w) boolean, True where padding, or None.
+        valid: (B, 2) share of the input that is image, or None for all of it.
         channels: of the encoding.
 
     Returns:
         Positions (B or 1, h * w, channels) in the dtype of ``x``, and the mask
-        (B, h * w) that attention takes, or None.
+        (B, h * w) that attention takes, True in padding, or None.
     """
-    if padding_mask is None:
+    if valid is None:
         everywhere = torch.zeros((1, *x.shape[-2:]), dtype=torch.bool, device=x.device)
         return sine_position_encoding(everywhere, channels).to(x.dtype), None
-    position = sine_position_encoding(padding_mask, channels).to(x.dtype)
-    return position, padding_mask.flatten(1)
+    mask = padding_mask(valid, (x.shape[-2], x.shape[-1]))
+    return sine_position_encoding(mask, channels).to(x.dtype), mask.flatten(1)
 
 
 class AttentionBlock(nn.Module):

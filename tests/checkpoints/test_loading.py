@@ -14,7 +14,6 @@ from mmengine.runner import CheckpointLoader, checkpoint, load_checkpoint
 
 import mmseg_maskformer.adapters.semantic  # noqa: F401  (registers the schemes)
 from mmseg_maskformer.checkpoints import zoo
-from mmseg_maskformer.checkpoints.convert import detect_layout
 
 load = CheckpointLoader.load_checkpoint
 
@@ -62,42 +61,6 @@ def test_the_log_names_the_loader(monkeypatch, tmp_path):
     words = [text.split()[:4] for text in said]
     loaders = [["Loads", "checkpoint", "by", x] for x in ("maskformer", "hf")]
     assert words == [*loaders, *([*loaders[0][:3], x] for x in ("http", "file"))]
-
-
-MASK2FORMER = {  # names that its files share with a MaskFormer's, and two they do not
-    "authors": (
-        "sem_seg_head.pixel_decoder.mask_features.weight",
-        "sem_seg_head.pixel_decoder.transformer.level_embed",
-        "sem_seg_head.predictor.level_embed.weight",
-    ),
-    "OpenMMLab": (
-        "decode_head.query_embed.weight",
-        "decode_head.pixel_decoder.level_encoding.weight",
-        "decode_head.level_embed.weight",
-    ),
-    "OpenMMLab, panoptic": (
-        "panoptic_head.query_embed.weight",
-        "panoptic_head.pixel_decoder.level_encoding.weight",
-        "panoptic_head.level_embed.weight",
-    ),
-    "Hugging Face": (
-        "model.pixel_level_module.encoder.embeddings.norm.weight",
-        "model.pixel_level_module.decoder.level_embed",
-        "model.transformer_module.level_embed.weight",
-    ),
-}
-
-
-@pytest.mark.parametrize("names", MASK2FORMER.values(), ids=MASK2FORMER)
-def test_a_mask2former_is_not_taken_for_a_maskformer(names):
-    shared, *own = names
-    known = {shared: torch.zeros(1)}
-    of_a_backbone = {"backbone.level_embed": torch.zeros(1)}
-    assert detect_layout(known | of_a_backbone) is not None
-    for name in own:
-        message = rf"has '{name}' .*Mask2Former.*Take the file of a MaskFormer"
-        with pytest.raises(ValueError, match=message):
-            detect_layout(known | {name: torch.zeros(1)})
 
 
 class Attack:

@@ -1,6 +1,8 @@
-"""Transformer decoder: queries attend to the memory (paper section 3.2)."""
+"""Transformer decoders: queries attend to the memories (paper section 3.2)."""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +16,7 @@ from .layers import (
     grid_position,
     xavier_init,
 )
+from .structures import PixelFeatures
 
 
 class TransformerDecoderLayer(nn.Module):
@@ -62,12 +65,12 @@ class TransformerDecoderLayer(nn.Module):
 class TransformerDecoder(nn.Module):
     """DETR's decoder: content starts at zero, learned queries are positions.
 
-    One final LayerNorm is shared by all layers' outputs; the stream from layer to
-    layer stays un-normed.
+    Every layer attends to the coarsest memory. One final LayerNorm is shared by all
+    layers' outputs; the stream from layer to layer stays un-normed.
 
     Args:
-        memory_channels: width of the memory; another width than ``embed_dim`` is
-            projected by a 1x1 convolution.
+        memory_channels: widths of the memories, coarse to fine; if the first differs
+            from ``embed_dim``, it is projected by a 1x1 convolution.
         num_queries: Q.
         num_layers: L, all of them supervised.
         embed_dim: C.
@@ -79,7 +82,7 @@ class TransformerDecoder(nn.Module):
 
     def __init__(
         self,
-        memory_channels: int,
+        memory_channels: Sequence[int],
         num_queries: int = 100,
         num_layers: int = 6,
         embed_dim: int = 256,
@@ -92,10 +95,11 @@ class TransformerDecoder(nn.Module):
         check_positive(num_queries=num_queries, num_layers=num_layers, ffn_dim=ffn_dim)
         check_attention(embed_dim, num_heads)
         self.embed_dim = embed_dim
+        self.num_queries = num_queries
         self.query_embed = nn.Embedding(num_queries, embed_dim)
         self.memory_projection: nn.Module = nn.Identity()
-        if memory_channels != embed_dim:
-            self.memory_projection = nn.Conv2d(memory_channels, embed_dim, 1)
+        if memory_channels[0] != embed_dim:
+            self.memory_projection = nn.Conv2d(memory_channels[0], embed_dim, 1)
         self.layers = nn.ModuleList(
             TransformerDecoderLayer(
                 embed_dim, num_heads, ffn_dim, dropout, self_attention
@@ -111,19 +115,25 @@ class TransformerDecoder(nn.Module):
         if isinstance(self.memory_projection, nn.Conv2d):
             conv_init(self.memory_projection)
 
-    def forward(self, memory: Tensor, padding_mask: Tensor | None = None) -> Tensor:
+    def forward(
+        self,
+        pixels: PixelFeatures,
+        mask_head: Callable[[Tensor], Tensor],
+        valid: Tensor | None = None,
+    ) -> Tensor:
         """Decode the queries.
 
         Args:
-            memory: (B, memory_channels, h, w).
-            padding_mask: (B, h, w) boolean, True where padding; None lets the
-                queries see everything, as the paper's authors do.
+            pixels: of the pixel decoder.
+            mask_head: not needed by this decoder, which does not look at masks.
+            valid: (B, 2) share of the input that is image; None lets the queries see
+                everything, as the paper's authors do.
 
         Returns:
             (L, B, Q, C) normed query content after each layer.
         """
-        memory = self.memory_projection(memory)
-        memory_pos, blocked = grid_position(memory, padding_mask, self.embed_dim)
+        memory = self.memory_projection(pixels.memories[0])
+        memory_pos, blocked = grid_position(memory, valid, self.embed_dim)
         tokens = memory.flatten(2).transpose(1, 2)  # (B, h * w, C)
         query_pos = self.query_embed.weight[None]  # (1, Q, C)
         content = torch.zeros_like(query_pos).expand(len(tokens), -1, -1)
