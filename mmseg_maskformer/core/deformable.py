@@ -12,123 +12,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .deformable_attention import MSDeformAttention
-from .deformable_sums import Shapes
-from .layers import (
-    FeedForwardBlock,
-    check_attention,
-    check_positive,
-    conv_init,
-    grid_position,
-    xavier_init,
-)
+from .deformable_encoder import DeformableEncoder
+from .layers import check_attention, check_positive, conv_init
 from .structures import PixelFeatures
 
 NUM_LEVELS = 3  # maps that the encoder sees
-
-
-class DeformableAttentionBlock(nn.Module):
-    """Multi-scale deformable attention with residual, dropout and post-norm.
-
-    Args:
-        embed_dim: C.
-        num_heads: attention heads; divides C.
-        num_points: samples of a head in each map.
-        dropout: on the residual branch.
-    """
-
-    def __init__(
-        self, embed_dim: int, num_heads: int, num_points: int, dropout: float
-    ) -> None:
-        super().__init__()
-        self.attention = MSDeformAttention(embed_dim, num_heads, NUM_LEVELS, num_points)
-        self.dropout = nn.Dropout(dropout)
-        self.norm = nn.LayerNorm(embed_dim)
-
-    def forward(
-        self,
-        x: Tensor,
-        position: Tensor,
-        reference: Tensor,
-        shapes: Shapes,
-        blocked: Tensor | None = None,
-    ) -> Tensor:
-        """(B, T, C) to the same shape; arguments as of `MSDeformAttention`."""
-        attended = self.attention(x, position, reference, shapes, blocked)
-        return self.norm(x + self.dropout(attended))
-
-
-class DeformableEncoder(nn.Module):
-    """Encoder layers over the tokens of three maps.
-
-    Args:
-        embed_dim: C.
-        num_layers: encoder layers.
-        num_heads: attention heads; divides C.
-        num_points: samples of a head in each map.
-        ffn_dim: width between the linear layers.
-        dropout: in every block.
-    """
-
-    def __init__(
-        self,
-        embed_dim: int,
-        num_layers: int,
-        num_heads: int,
-        num_points: int,
-        ffn_dim: int,
-        dropout: float,
-    ) -> None:
-        super().__init__()
-        check_positive(num_layers=num_layers, ffn_dim=ffn_dim)
-        self.embed_dim = embed_dim
-        self.level_embed = nn.Parameter(torch.empty(NUM_LEVELS, embed_dim))
-        self.attention = nn.ModuleList(
-            DeformableAttentionBlock(embed_dim, num_heads, num_points, dropout)
-            for _ in range(num_layers)
-        )
-        self.feed_forward = nn.ModuleList(
-            FeedForwardBlock(embed_dim, ffn_dim, dropout) for _ in range(num_layers)
-        )
-        xavier_init(self.feed_forward)
-        nn.init.normal_(self.level_embed)
-
-    def forward(
-        self, maps: Sequence[Tensor], valid: Tensor | None = None
-    ) -> tuple[Tensor, ...]:
-        """Encode maps (B, C, h_i, w_i), coarse to fine."""
-        shapes = [(x.shape[2], x.shape[3]) for x in maps]
-        grids = [grid_position(x, valid, self.embed_dim) for x in maps]
-        position = torch.cat(
-            [
-                place + embed
-                for (place, _), embed in zip(grids, self.level_embed, strict=True)
-            ],
-            dim=1,
-        )
-        blocked = [mask for _, mask in grids if mask is not None]
-        around = (
-            position,
-            torch.cat([cell_centres(x) for x in maps]),
-            shapes,
-            torch.cat(blocked, dim=1) if blocked else None,
-        )
-        x = torch.cat([x.flatten(2).transpose(1, 2) for x in maps], dim=1)
-        for attend, feed_forward in zip(self.attention, self.feed_forward, strict=True):
-            x = feed_forward(attend(x, *around))
-        tokens = x.transpose(1, 2).split([h * w for h, w in shapes], dim=2)
-        return tuple(
-            part.unflatten(2, shape) for part, shape in zip(tokens, shapes, strict=True)
-        )
-
-
-def cell_centres(x: Tensor) -> Tensor:
-    """Centres (h * w, 2) of the cells of a map (B, C, h, w): x and y, 0 to 1."""
-    height, width = x.shape[-2:]
-    rows = (torch.arange(height, dtype=x.dtype, device=x.device) + 0.5) / height
-    columns = (torch.arange(width, dtype=x.dtype, device=x.device) + 0.5) / width
-    y, x = torch.meshgrid(rows, columns, indexing="ij")
-    return torch.stack((x, y), dim=-1).flatten(0, 1)
 
 
 class MSDeformAttnPixelDecoder(nn.Module):
@@ -178,7 +66,13 @@ class MSDeformAttnPixelDecoder(nn.Module):
             for width in reversed(coarse)
         )
         self.encoder = DeformableEncoder(
-            embed_dim, num_layers, num_heads, num_points, ffn_dim, dropout
+            embed_dim,
+            NUM_LEVELS,
+            num_layers,
+            num_heads,
+            num_points,
+            ffn_dim,
+            dropout,
         )
         self.lateral_convs = nn.ModuleList(
             _conv_norm(width, embed_dim, 1, num_groups) for width in fine

@@ -13,12 +13,11 @@ kept for backward.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from .deformable_sums import (
     Grid,
@@ -31,7 +30,6 @@ from .deformable_sums import (
     table_gradients,
     to_table,
 )
-from .layers import check_attention, check_positive
 
 Kernel = Callable[[Tensor, Shapes, Tensor, Tensor], Tensor]
 
@@ -40,6 +38,8 @@ _kernel: Kernel | None = None
 
 def set_kernel(kernel: Kernel | None) -> None:
     """Let a compiled operator do the work on CUDA in float32; None takes it away.
+
+    Where deterministic algorithms are asked for, the plain form does it.
 
     Args:
         kernel: takes and returns what :func:`deformable_attention` does.
@@ -71,7 +71,7 @@ def deformable_attention(
     """
     _check(value, shapes, locations, weights)
     tensors = (value, locations, weights)
-    if _kernel and all(x.is_cuda and x.dtype == torch.float32 for x in tensors):
+    if _kernel is not None and _suits_kernel(tensors):
         return _kernel(value, shapes, locations, weights)
     dtype = torch.float32
     for tensor in tensors:
@@ -79,6 +79,12 @@ def deformable_attention(
     flat = [size for shape in shapes for size in shape]
     output = _forward(value.to(dtype), flat, locations.to(dtype), weights.to(dtype))
     return output.to(value.dtype)
+
+
+def _suits_kernel(tensors: Sequence[Tensor]) -> bool:
+    if torch.are_deterministic_algorithms_enabled():
+        return False
+    return all(x.is_cuda and x.dtype == torch.float32 for x in tensors)
 
 
 def _check(value: Tensor, shapes: Shapes, locations: Tensor, weights: Tensor) -> None:
@@ -96,9 +102,6 @@ def _check(value: Tensor, shapes: Shapes, locations: Tensor, weights: Tensor) ->
             f"same without the 2, with B = {batch}, heads = {heads} and levels = "
             f"{len(shapes)}; got {tuple(locations.shape)} and {tuple(weights.shape)}."
         )
-
-
-# the operator -------------------------------------------------------------------------
 
 
 def _pairs(flat: Sequence[int]) -> Shapes:
@@ -232,90 +235,3 @@ def _differentiate(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
 
 
 _forward.register_autograd(_differentiate, setup_context=_keep)
-
-
-# the layer ----------------------------------------------------------------------------
-
-
-class MSDeformAttention(nn.Module):
-    """Attention to a few sampled places of every level (Deformable DETR, 4.1).
-
-    Args:
-        embed_dim: C.
-        num_heads: attention heads; divides C.
-        num_levels: maps that are sampled.
-        num_points: samples of a head in each map.
-    """
-
-    def __init__(
-        self,
-        embed_dim: int,
-        num_heads: int = 8,
-        num_levels: int = 3,
-        num_points: int = 4,
-    ) -> None:
-        super().__init__()
-        check_attention(embed_dim, num_heads)
-        check_positive(num_levels=num_levels, num_points=num_points)
-        self.samples = (num_heads, num_levels, num_points)
-        count = math.prod(self.samples)
-        self.sampling_offsets = nn.Linear(embed_dim, count * 2)
-        self.attention_weights = nn.Linear(embed_dim, count)
-        self.value_proj = nn.Linear(embed_dim, embed_dim)
-        self.output_proj = nn.Linear(embed_dim, embed_dim)
-        self.reset_parameters()
-
-    def reset_parameters(self) -> None:
-        """Let point p of head h look p + 1 cells far, each head another way."""
-        heads, levels, points = self.samples
-        angle = 2 * math.pi * torch.arange(heads) / heads
-        way = torch.stack((angle.cos(), angle.sin()), dim=-1)
-        way = way / way.abs().amax(dim=-1, keepdim=True)
-        distance = torch.arange(1, points + 1)
-        offsets = way[:, None, None] * distance[:, None]  # (heads, 1, points, 2)
-        with torch.no_grad():
-            self.sampling_offsets.weight.zero_()
-            self.sampling_offsets.bias.copy_(
-                offsets.expand(-1, levels, -1, -1).flatten()
-            )
-        nn.init.zeros_(self.attention_weights.weight)
-        nn.init.zeros_(self.attention_weights.bias)
-        for layer in (self.value_proj, self.output_proj):
-            nn.init.xavier_uniform_(layer.weight)
-            nn.init.zeros_(layer.bias)
-
-    def forward(
-        self,
-        x: Tensor,
-        position: Tensor,
-        reference: Tensor,
-        shapes: Shapes,
-        blocked: Tensor | None = None,
-    ) -> Tensor:
-        """Let the tokens of all levels (B, T, C) attend to each other.
-
-        Args:
-            x: the tokens, level by level.
-            position: (B or 1, T, C), part of the queries and not of the values.
-            reference: (T, 2), x and y of each token as shares of width and height.
-            shapes: (h, w) of each level.
-            blocked: (B, T) boolean, True where the value of a token counts as zero.
-        """
-        heads, levels, points = self.samples
-        query = x + position
-        value = self.value_proj(x)
-        if blocked is not None:
-            value = value.masked_fill(blocked[..., None], 0)
-        size = reference.new_tensor([[w, h] for h, w in shapes])  # (levels, 2)
-        # rows as long as the layer's output, because short ones are slow to broadcast
-        size = size[:, None].expand(heads, -1, points, -1).flatten()
-        centre = reference.repeat(1, math.prod(self.samples))
-        locations = centre + self.sampling_offsets(query) / size
-        weights = self.attention_weights(query).unflatten(-1, (heads, -1)).softmax(-1)
-        sampled = deformable_attention(
-            value.unflatten(-1, (heads, -1)),
-            shapes,
-            locations.unflatten(-1, (heads, levels, points, 2)),
-            weights.unflatten(-1, (levels, points)),
-        )
-        return self.output_proj(sampled)
