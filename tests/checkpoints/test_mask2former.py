@@ -17,7 +17,6 @@ from mmseg_maskformer.checkpoints.convert import (
     check_family,
     detect_layout,
     from_ours,
-    to_ours,
 )
 from mmseg_maskformer.checkpoints.layout import MASK2FORMER, MASKFORMER
 from mmseg_maskformer.checkpoints.mask2former import (
@@ -26,7 +25,6 @@ from mmseg_maskformer.checkpoints.mask2former import (
     OPENMMLAB_MASK2FORMER,
 )
 from tests.checkpoints import models
-from tests.checkpoints.test_huggingface import STAGES
 
 R50 = "maskformer_r50_8xb2-160k_ade20k-512x512"
 LAYOUTS = (

@@ -27,7 +27,7 @@ def pixel_decoder():
 
 
 def decoder(num_queries=CLASSES, num_layers=2):
-    return TransformerDecoder(128, num_queries, num_layers, WIDTH, 4, 64, dropout=0.0)
+    return TransformerDecoder([128], num_queries, num_layers, WIDTH, 4, 64, dropout=0.0)
 
 
 def baseline(plus=False):
@@ -147,7 +147,9 @@ def test_parameters_of_the_head_are_those_of_the_paper():
     channels = [256, 512, 1024, 2048]
     models = [
         PerPixelBaseline(
-            FPNPixelDecoder(channels), 150, TransformerDecoder(2048, 150) if x else None
+            FPNPixelDecoder(channels),
+            150,
+            TransformerDecoder([2048], 150) if x else None,
         )
         for x in (False, True)
     ]
