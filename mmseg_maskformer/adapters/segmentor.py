@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import ModuleList
 
 from mmseg_maskformer.checkpoints.fit import check_weights
-from mmseg_maskformer.checkpoints.loading import watch_loading
+from mmseg_maskformer.checkpoints.loading import register_load_hooks
 from mmseg_maskformer.core.score_maps import (
     ScoreMap,
     ScoreWindow,
@@ -23,7 +23,7 @@ from mmseg_maskformer.core.score_maps import (
     single_window,
 )
 from mmseg_maskformer.core.sliding import SlidingWindows
-from mmseg_maskformer.core.structures import Answer, map_size
+from mmseg_maskformer.core.structures import LayerOutput, map_size
 from mmseg_maskformer.core.uncertainty import semantic_maps
 
 from .batches import size_by_size
@@ -58,7 +58,7 @@ class MaskFormerSegmentor(EncoderDecoder):
                 f"MaskFormerHead', got {type(self.decode_head).__name__}; use "
                 "EncoderDecoder for other heads."
             )
-        watch_loading(self)
+        register_load_hooks(self)
         watch_images(self)
         self.prediction_options()
         self._check_auxiliary()
@@ -163,7 +163,7 @@ class MaskFormerSegmentor(EncoderDecoder):
             ]
         else:
             large = self.decode_head.upsampled_size(size)
-            images = self._answer(inputs, metas, options.layer).images()
+            images = self._predict_layer(inputs, metas, options.layer).images()
             windows = [
                 single_window(ScoreWindow.of(*image, size, upsampled_size=large))
                 for image in images
@@ -187,12 +187,14 @@ class MaskFormerSegmentor(EncoderDecoder):
     @property
     def _per_pixel(self) -> bool:
         """Whether the model classifies pixels and not masks."""
-        return self.decode_head.criterion.per_pixel
+        return self.decode_head.network.per_pixel
 
-    def _answer(self, inputs: Tensor, metas: list[dict], layer: int) -> Answer:
-        """What a layer says about images (B, C, H, W)."""
-        features = self.extract_feat(inputs)
-        return self.decode_head.answer(features, metas, map_size(inputs), layer)
+    def _predict_layer(
+        self, inputs: Tensor, metas: list[dict], layer: int
+    ) -> LayerOutput:
+        """The prediction of a layer for images (B, C, H, W)."""
+        features, size = self.extract_feat(inputs), map_size(inputs)
+        return self.decode_head.predict_layer(features, metas, size, layer)
 
     def _sliding(
         self, image: Tensor, inside: Sequence[int], options: PredictionOptions
@@ -205,8 +207,8 @@ class MaskFormerSegmentor(EncoderDecoder):
             height, width = size
             parts = [image[:, y : y + height, x : x + width] for y, x in places]
             metas = [dict(img_shape=_part(inside, place, size)) for place in places]
-            answer = self._answer(torch.stack(parts), metas, options.layer)
-            found = zip(answer.images(), places, strict=True)
+            output = self._predict_layer(torch.stack(parts), metas, options.layer)
+            found = zip(output.images(), places, strict=True)
             large = self.decode_head.upsampled_size(size)
             return [ScoreWindow.of(*part, size, place, large) for part, place in found]
 

@@ -21,7 +21,8 @@ from .match_costs import (
     MaskCost,
     MatchCost,
 )
-from .structures import Predictions, SegmentTargets, map_size
+from .structures import Predictions, map_size
+from .targets import SegmentTargets
 
 logger = logging.getLogger(__name__)
 
@@ -170,7 +171,8 @@ class HungarianAssigner:
         if predictions.boxes is None:
             raise ValueError(
                 "Boxes are to be matched, but the network predicts none; give "
-                "SetCriterion its loss_bbox and loss_giou, which bring a box head."
+                "SetCriterion its loss_bbox and loss_giou, and set "
+                "network.with_boxes=True."
             )
         boxes = predictions.boxes[:, image].flatten(0, 1)
         for cost in self.box_costs:
@@ -187,7 +189,7 @@ class HungarianAssigner:
         """Add to (L, Q, G) what masks cost, and every other cost."""
         if not (self.mask_costs or self.other_costs):
             return
-        features, masks = _columns(predictions.mask_features[image], target)
+        features, masks = _columns(predictions.mask_features[0, image], target)
         if features.shape[1] == 0:  # every pixel is void
             return
         chunk = _CHUNK.get(features.device.type, _CHUNK["cuda"])

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import torch
 
 from .assigners import Match
-from .structures import Predictions, SegmentTargets
+from .structures import Predictions
+from .targets import SegmentTargets
 
 
 class FixedAssigner:
@@ -55,6 +56,6 @@ def check_fixed(num_queries: int, num_classes: int) -> None:
     if num_queries != num_classes:
         raise ValueError(
             f"FixedAssigner pairs query k with class k, but there are {num_queries} "
-            f"queries and {num_classes} classes; set transformer_decoder."
+            f"queries and {num_classes} classes; set network.transformer_decoder."
             "num_queries=None."
         )

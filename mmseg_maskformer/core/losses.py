@@ -20,7 +20,8 @@ from .layers import check_not_negative, check_positive, softplus
 from .match_costs import BCECost, DiceCost, FocalCost, MatchCost
 from .resize import resize, resize_transposed
 from .signed_logits import SignedLogits, pixel_sum
-from .structures import SegmentTargets, at_least_float32, map_size
+from .structures import at_least_float32, map_size
+from .targets import SegmentTargets
 
 # Elements of one streamed chunk: what fits the cache of a CPU, or fills a GPU; larger
 # ones took 5 to 10 % less time on an H200, and twice the memory.

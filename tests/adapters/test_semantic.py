@@ -11,8 +11,9 @@ from mmengine.structures import PixelData
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 
-from mmseg_maskformer.adapters.geometry import input_size, padding_mask
+from mmseg_maskformer.adapters.geometry import input_size, valid_part
 from mmseg_maskformer.core.inference import semantic_scores
+from mmseg_maskformer.core.layers import padding_mask
 from mmseg_maskformer.core.structures import Predictions
 
 CLASSES = 5
@@ -27,13 +28,22 @@ TRANSFORMER_DECODER = dict(
     num_heads=4,
     ffn_dim=32,
 )
+NETWORK = dict(
+    type="MaskFormer",
+    pixel_decoder=PIXEL_DECODER,
+    transformer_decoder=TRANSFORMER_DECODER,
+)
 HEAD = dict(
     type="mmseg_maskformer.MaskFormerHead",
     in_channels=[8, 16, 32, 64],
     num_classes=CLASSES,
-    pixel_decoder=PIXEL_DECODER,
-    transformer_decoder=TRANSFORMER_DECODER,
+    network=NETWORK,
 )
+
+
+def network_of(**changes):
+    """Head options with another network."""
+    return dict(network={**NETWORK, **changes})
 
 
 def build(segmentor="EncoderDecoder", test_cfg=None, data_preprocessor=None, **head):
@@ -61,13 +71,16 @@ def build_tiled(**arguments):
 class Noise(torch.nn.Module):
     """Random predictions on the grid of the features: label maps of several classes."""
 
-    def forward(self, features, padding_mask=None):
+    mask_stride = 4
+    per_pixel = False
+
+    def forward(self, features, valid=None):
         generator = torch.Generator().manual_seed(3)
         num, _, *grid = features[0].shape
         return Predictions(
             3 * torch.randn(1, num, 9, CLASSES + 1, generator=generator),
             torch.randn(1, num, 9, 16, generator=generator),
-            torch.randn(num, 16, *grid, generator=generator),
+            torch.randn(1, num, 16, *grid, generator=generator),
         )
 
 
@@ -185,7 +198,7 @@ def test_the_hosts_slide_mode_averages_windows_of_any_size(segmentor):
     ],
 )
 def test_size_of_the_input(meta, grid, size):
-    assert input_size(meta, grid) == size
+    assert input_size(meta, grid, 4) == size
 
 
 def test_padding_mask_marks_cells_whose_corner_is_padding():
@@ -193,7 +206,8 @@ def test_padding_mask_marks_cells_whose_corner_is_padding():
     # so an image of 30 rows has row 1 in the padding, one of 40 rows does not
     metas = [dict(img_shape=(30, 64)), dict(img_shape=(40, 20))]
     expected = [[[False, False], [True, True]], [[False, True], [False, True]]]
-    found = padding_mask(metas, (64, 64), torch.zeros(2, 64, 2, 2))
+    valid = valid_part(metas, (64, 64), torch.device("cpu"))
+    found = padding_mask(valid, (2, 2))
     assert found.tolist() == expected
 
 
@@ -275,9 +289,9 @@ def test_label_that_is_no_class_names_image_values_and_remedies():
         (dict(num_classes=847), "ignore_index=255 is one of the num_classes=847"),
         (dict(ignore_index=3), "ignore_index=3 is one of the num_classes=5"),
         (dict(in_channels=[8]), "in_channels must list"),
-        (dict(pixel_decoder=dict(type="FPN")), "No part is registered as 'FPN'"),
+        (network_of(pixel_decoder=dict(type="FPN")), "No part is registered as 'FPN'"),
         (
-            dict(transformer_decoder=dict(num_queries=20)),
+            network_of(transformer_decoder=dict(num_queries=20)),
             "{'num_queries': 20} names no part: it has no type.*TransformerDecoder",
         ),
         (
@@ -285,23 +299,23 @@ def test_label_that_is_no_class_names_image_values_and_remedies():
             "{'weight': 2.0} names no part: it has no type.*ClassificationLoss",
         ),
         (
-            dict(pixel_decoder={**PIXEL_DECODER, "out_channels": 18}),
+            network_of(pixel_decoder={**PIXEL_DECODER, "out_channels": 18}),
             "out_channels=18 must be divisible by num_groups=4",
         ),
         (
-            dict(pixel_decoder={**PIXEL_DECODER, "in_channels": [8, 16, 32, 64]}),
+            network_of(pixel_decoder={**PIXEL_DECODER, "in_channels": [8, 16, 32, 64]}),
             r"takes \['in_channels'\] from the head",
         ),
         (
-            dict(transformer_decoder={**TRANSFORMER_DECODER, "num_queries": -1}),
+            network_of(transformer_decoder={**TRANSFORMER_DECODER, "num_queries": -1}),
             "num_queries must be positive, got -1",
         ),
         (
-            dict(transformer_decoder={**TRANSFORMER_DECODER, "num_heads": 5}),
+            network_of(transformer_decoder={**TRANSFORMER_DECODER, "num_heads": 5}),
             "embed_dim=16 must be divisible by num_heads=5",
         ),
         (
-            dict(transformer_decoder={**TRANSFORMER_DECODER, "layers": 3}),
+            network_of(transformer_decoder={**TRANSFORMER_DECODER, "layers": 3}),
             "TransformerDecoder cannot be built",
         ),
         (
@@ -367,7 +381,9 @@ def test_segmentor_refuses_other_heads():
 def test_warnings_of_the_core_reach_the_log_of_the_run(tmp_path):
     path = tmp_path / "run.log"
     MMLogger.get_instance("warnings_of_the_core", log_file=str(path))
-    model = build(transformer_decoder={**TRANSFORMER_DECODER, "num_queries": 2})
+    model = build(
+        **network_of(transformer_decoder={**TRANSFORMER_DECODER, "num_queries": 2})
+    )
     labels = label_maps((64, 96))  # all five classes in both images
     model.loss(images((64, 96)), samples((64, 96), labels=labels))
     assert "street_0.png has 5 segments but the model has 2" in path.read_text()

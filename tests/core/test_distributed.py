@@ -13,9 +13,9 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 from mmseg_maskformer.core.criterion import SetCriterion
+from mmseg_maskformer.core.decoders import TransformerDecoder
 from mmseg_maskformer.core.maskformer import MaskFormer
 from mmseg_maskformer.core.pixel_decoders import FPNPixelDecoder
-from mmseg_maskformer.core.transformer_decoder import TransformerDecoder
 from tests import cases
 
 TIMEOUT = datetime.timedelta(seconds=60)
@@ -61,7 +61,7 @@ class TinyModel(nn.Module):
         )
         self.maskformer = MaskFormer(
             FPNPixelDecoder(widths[1:], out_channels=32, mask_channels=32),
-            TransformerDecoder(32, 8, 2, 32, 4, 64, dropout=0.0),
+            TransformerDecoder([32], 8, 2, 32, 4, 64, dropout=0.0),
             num_classes=7,
         )
         self.criterion = SetCriterion()

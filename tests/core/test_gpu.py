@@ -15,11 +15,8 @@ from mmseg_maskformer.core.instances import instances
 from mmseg_maskformer.core.losses import DiceLoss, FocalMaskLoss
 from mmseg_maskformer.core.panoptic import detr_segments, panoptic_segments
 from mmseg_maskformer.core.pixel_criterion import PixelCriterion
-from mmseg_maskformer.core.structures import (
-    PixelPredictions,
-    Predictions,
-    semantic_targets,
-)
+from mmseg_maskformer.core.structures import PixelPredictions, Predictions
+from mmseg_maskformer.core.targets import semantic_targets
 from mmseg_maskformer.core.tiling import Placement
 from tests import cases
 from tests.checks import assert_gradients_equal, assert_losses_equal
@@ -48,7 +45,7 @@ def problem(void=False):
         inside = torch.rand(65, 90, generator=generator) > 0.3
         targets = [(*target, inside) for target in targets]
     logits = case.class_logits.detach()
-    return Predictions(logits, embed, features), cases.as_targets(targets)
+    return Predictions(logits, embed, features[None]), cases.as_targets(targets)
 
 
 def losses_and_gradients(predictions, targets):
@@ -118,7 +115,7 @@ def variants():
     boxes = torch.rand(2, 3, 25, 4, generator=generator).clamp(min=0.05)
     labels = torch.randint(31, (3, 65, 90), generator=generator)
     pixels = PixelPredictions(
-        torch.randn(2, 3, 30, 16, generator=generator), predictions.mask_features
+        torch.randn(2, 3, 30, 16, generator=generator), predictions.mask_features[0]
     )
     classes = semantic_targets(labels.where(labels < 30, 255), num_classes=30)
     per_class = Predictions(

@@ -18,7 +18,8 @@ from benchmark_lib.measure import Variant
 from mmseg_maskformer.core.criterion import SetCriterion
 from mmseg_maskformer.core.inference import semantic_labels
 from mmseg_maskformer.core.panoptic import panoptic_segments
-from mmseg_maskformer.core.structures import Predictions, semantic_targets
+from mmseg_maskformer.core.structures import Predictions
+from mmseg_maskformer.core.targets import semantic_targets
 from mmseg_maskformer.core.tiling import Placement
 
 NAME = "ours"
@@ -34,7 +35,7 @@ def criterion(settings: Settings, outputs: Outputs) -> Variant:
     def forward() -> Tensor:
         with settings.autocast():
             class_logits, embed = outputs.heads()
-            predictions = Predictions(class_logits, embed, outputs.features)
+            predictions = Predictions(class_logits, embed, outputs.features[None])
             losses = module(predictions, targets)
         return sum(losses.values())
 
@@ -56,7 +57,7 @@ def segmentor(settings: Settings, **head: Any) -> nn.Module:
     config.update(data_preprocessor=None)
     config.backbone.update(init_cfg=None, norm_cfg=norm)
     config.decode_head.num_classes = settings.classes
-    config.decode_head.transformer_decoder.num_queries = settings.queries
+    config.decode_head.network.transformer_decoder.num_queries = settings.queries
     if settings.classes > inputs.VOID:
         config.decode_head.ignore_index = config.decode_head.num_classes
     for name, value in head.items():

@@ -62,7 +62,7 @@ def test_parts_of_the_per_pixel_baselines_are_their_closed_forms():
         for part in ("backbone", "pixel decoder"):
             assert found.pop(part) == maskformer[part]
     # 150 classes at 128 x 128 cells, by a kernel of 1 x 1 or by the queries' weights
-    assert plain.multiply_adds == {"classifier": 150 * 256 * 128**2}
+    assert plain.multiply_adds == {"masks": 150 * 256 * 128**2}
     assert plus.multiply_adds == {
         "transformer decoder": 256 * 2048 * 256 + 6 * decoder_layer(256, 150),
         "mask head": 6 * 150 * 3 * SQUARE,
@@ -75,7 +75,8 @@ def test_a_box_head_and_missing_self_attention_are_counted():
     name = "maskformer/maskformer_r50_8xb2-160k_ade20k-512x512"
     config = Config.fromfile(CONFIGS / f"{name}.py")
     head = config.model.decode_head
-    head.transformer_decoder.self_attention = False
+    head.network.with_boxes = True
+    head.network.transformer_decoder.self_attention = False
     head.criterion.loss_giou = dict(type="GIoULoss")
     init_default_scope("mmseg")
     found = measure_complexity(MODELS.build(config.model), (512, 512)).multiply_adds
