@@ -11,7 +11,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from mmdet.evaluation.functional import INSTANCE_OFFSET
 from mmdet.models.detectors.base import BaseDetector
 from mmdet.registry import MODELS
 from mmdet.structures import DetDataSample
@@ -20,6 +19,7 @@ from torch import Tensor
 
 from mmseg_maskformer.checkpoints.fit import check_weights
 from mmseg_maskformer.checkpoints.loading import register_load_hooks
+from mmseg_maskformer.core.conventions import INSTANCE_OFFSET
 from mmseg_maskformer.core.score_maps import (
     ResizedMaskScores,
     ScoreMap,

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from mmdet.evaluation.functional import INSTANCE_OFFSET
 from mmengine.structures import InstanceData, PixelData
 from torch import Tensor
 
+from mmseg_maskformer.core.conventions import INSTANCE_OFFSET
 from mmseg_maskformer.core.instances import instances
 from mmseg_maskformer.core.panoptic import (
     PanopticSegments,

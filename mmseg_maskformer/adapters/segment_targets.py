@@ -13,9 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from mmseg_maskformer.core.conventions import VOID
 from mmseg_maskformer.core.targets import SegmentTargets
-
-_VOID = 255  # in mmdet's semantic maps
 
 
 def segment_targets(
@@ -85,15 +84,15 @@ def _stuff(
             "mmseg_maskformer.LoadPanopticMap and PackPanopticInputs, or set "
             "num_stuff_classes=0."
         )
-    if num_things + num_stuff > _VOID:
+    if num_things + num_stuff > VOID:
         raise ValueError(
-            f"The semantic map of {name} takes {_VOID} for void, and the model has "
+            f"The semantic map of {name} takes {VOID} for void, and the model has "
             f"{num_things + num_stuff} classes. Load segments with mmseg_maskformer."
             "LoadPanopticMap and PackPanopticInputs, which have no such limit."
         )
-    semantic = _padded(sample.gt_sem_seg.sem_seg[0], sample, size, _VOID)
+    semantic = _padded(sample.gt_sem_seg.sem_seg[0], sample, size, VOID)
     labels = semantic.unique()
-    labels = labels[(labels >= num_things) & (labels != _VOID)]
+    labels = labels[(labels >= num_things) & (labels != VOID)]
     return labels.long(), semantic == labels[:, None, None]
 
 

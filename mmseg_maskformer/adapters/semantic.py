@@ -15,6 +15,7 @@ from mmseg.structures import SegDataSample
 from torch import Tensor
 
 from mmseg_maskformer.checkpoints.fit import check_weights, watch_part
+from mmseg_maskformer.core.conventions import VOID
 from mmseg_maskformer.core.inference import (
     general_labels,
     iterative_labels,
@@ -53,7 +54,7 @@ class MaskFormerHead(PredictionHead):
         self,
         in_channels: Sequence[int],
         num_classes: int,
-        ignore_index: int = 255,
+        ignore_index: int = VOID,
         ignore_void: bool = False,
         **kwargs: Any,
     ) -> None:
@@ -66,7 +67,7 @@ class MaskFormerHead(PredictionHead):
 
     def is_void(self, label: int) -> bool:
         """Whether a label means that a pixel belongs to no class."""
-        return label == self.ignore_index or label == 255 >= self.num_classes
+        return label == self.ignore_index or label == VOID >= self.num_classes
 
     def loss(
         self,

@@ -14,6 +14,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .conventions import VOID, shown
+
 
 @dataclass(frozen=True)
 class PanopticMap:
@@ -39,7 +41,7 @@ class PanopticMap:
         cls,
         labels: np.ndarray,
         num_classes: int,
-        ignore_index: int = 255,
+        ignore_index: int = VOID,
         name: str = "an unnamed map",
     ) -> PanopticMap:
         """One segment per class that occurs in a semantic map.
@@ -277,5 +279,4 @@ def _merged(rows: Counts) -> Counts:
 
 def _shown(values: np.ndarray) -> str:
     """The first distinct values, for a message."""
-    distinct = np.unique(values).tolist()
-    return ", ".join(map(str, distinct[:8])) + (", ..." if len(distinct) > 8 else "")
+    return shown(np.unique(values).tolist())

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from .boxes import span
+from .conventions import VOID, WIDE_VOID, shown
 from .resize import resize_nearest
 from .structures import map_size
 
@@ -139,7 +140,7 @@ class SegmentTargets:
 def semantic_targets(
     label_maps: Tensor,
     num_classes: int,
-    ignore_index: int = 255,
+    ignore_index: int = VOID,
     ignore_void: bool = False,
     names: list[str] | None = None,
 ) -> list[SegmentTargets]:
@@ -160,8 +161,8 @@ def semantic_targets(
     label_maps = label_maps.long()
     names = names or ["unnamed image"] * len(label_maps)
     void = label_maps == ignore_index
-    if num_classes <= 255:
-        void |= label_maps == 255
+    if num_classes <= VOID:
+        void |= label_maps == VOID
     wrong = ~void & ((label_maps < 0) | (label_maps >= num_classes))
     # 0..K-1 classes, K void, K + 1 wrong: small values, counted in one pass
     codes = label_maps.masked_fill(void, num_classes).masked_fill(
@@ -191,17 +192,16 @@ def _occurring(codes: Tensor, num_codes: int) -> Tensor:
 
 def wrong_labels(name: str, values: list[int], num_classes: int) -> str:
     """A sentence about an image whose label map holds values that mean nothing."""
-    shown = ", ".join(map(str, values[:8])) + (", ..." if len(values) > 8 else "")
     remedy = (
         "Set reduce_zero_label=True in the data set and its annotation loading if "
         "labels start at 1, or set num_classes of the head to the number of classes."
     )
-    if 65535 in values:
+    if WIDE_VOID in values:
         remedy = (
             "65535 is void in maps of 16 bits: say ignore_index=65535 to head and "
             "metrics, or let mmseg_maskformer.LabelMapDataset make it 255."
         )
     return (
-        f"The label map of {name} holds the value(s) {shown}, but num_classes="
+        f"The label map of {name} holds the value(s) {shown(values)}, but num_classes="
         f"{num_classes} allows 0..{num_classes - 1} and the ignore value. {remedy}"
     )

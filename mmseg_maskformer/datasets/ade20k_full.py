@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from mmseg_maskformer.core.conventions import VOID
 from mmseg_maskformer.datasets.ade20k_full_classes import CLASSES, IGNORED
 from mmseg_maskformer.datasets.label_map_folders import LabelMapDataset
 from mmseg_maskformer.datasets.scenes.classes import class_palette
-
-_HOST_VOID = 255  # what the host writes for a class that was not chosen
 
 
 class ADE20KFullDataset(LabelMapDataset):
@@ -43,11 +42,11 @@ class ADE20KFullDataset(LabelMapDataset):
             ValueError: More than 255 are chosen, of which one would have the label 255.
         """
         label_map = super().get_label_map(new_classes)
-        if label_map and new_classes and len(new_classes) > _HOST_VOID:
+        if label_map and new_classes and len(new_classes) > VOID:
             raise ValueError(
                 f"metainfo['classes'] chooses {len(new_classes)} classes of "
-                f"ADE20K-Full. The host marks what is left out by {_HOST_VOID}, so "
-                f"choose {_HOST_VOID} at most, or leave classes out of metainfo for "
+                f"ADE20K-Full. The host marks what is left out by {VOID}, so "
+                f"choose {VOID} at most, or leave classes out of metainfo for "
                 f"all {len(CLASSES)}."
             )
         return label_map

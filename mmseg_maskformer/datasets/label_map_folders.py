@@ -14,7 +14,7 @@ from mmengine.fileio import LocalBackend, get_file_backend
 from mmengine.logging import print_log
 from mmseg.datasets import BaseSegDataset
 
-from mmseg_maskformer.datasets.coco.files import shown
+from mmseg_maskformer.core.conventions import shown
 
 from .metainfo import check_class_names
 from .pipeline_checks import check_built

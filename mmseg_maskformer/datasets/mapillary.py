@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from mmseg_maskformer.core.conventions import VOID
 from mmseg_maskformer.datasets.classes import read_class_table
 from mmseg_maskformer.datasets.label_map_folders import LabelMapDataset
 
 IGNORED = 65  # "Unlabeled", the last row of the table
 CLASSES = read_class_table("mapillary_vistas_v1.2")[:IGNORED]
-
-_HOST_VOID = 255  # what the host writes for a class that was not chosen
 
 
 class MapillaryVistasDataset(LabelMapDataset):
@@ -37,7 +36,7 @@ class MapillaryVistasDataset(LabelMapDataset):
         """Pair images and label maps by name; void stays one label, 65."""
         if self.label_map is not None:
             self.label_map = {
-                old: IGNORED if new == _HOST_VOID else new
+                old: IGNORED if new == VOID else new
                 for old, new in self.label_map.items()
             }
         return super().load_data_list()

@@ -11,6 +11,8 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 from prettytable import PrettyTable
 
+from mmseg_maskformer.core.conventions import VOID
+
 from .samples import map_of_sample
 
 
@@ -40,7 +42,7 @@ class CalibrationError(BaseMetric):
     def __init__(
         self,
         bins: int = 15,
-        ignore_index: int = 255,
+        ignore_index: int = VOID,
         collect_device: str = "cpu",
         prefix: str | None = None,
         collect_dir: str | None = None,

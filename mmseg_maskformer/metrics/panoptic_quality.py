@@ -10,6 +10,7 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 from prettytable import PrettyTable
 
+from mmseg_maskformer.core.conventions import INSTANCE_OFFSET, VOID
 from mmseg_maskformer.core.panoptic_quality import (
     Counts,
     PanopticMap,
@@ -20,8 +21,6 @@ from mmseg_maskformer.core.panoptic_quality import (
 )
 
 from .samples import map_of_sample
-
-_OFFSET = 1000  # mmdet writes class + 1000 * object
 
 
 class PanopticQuality(BaseMetric):
@@ -40,7 +39,7 @@ class PanopticQuality(BaseMetric):
 
     def __init__(
         self,
-        ignore_index: int = 255,
+        ignore_index: int = VOID,
         collect_device: str = "cpu",
         prefix: str | None = None,
         collect_dir: str | None = None,
@@ -166,23 +165,24 @@ def predicted_map(sample: dict, num_classes: int) -> PanopticMap:
     encoded = map_of_sample(sample, "pred_panoptic_seg", "PanopticQuality", switch)
     image = sample.get("img_path", "an unnamed image")
     values = np.unique(encoded)
-    values = values[values % _OFFSET != num_classes]  # void
+    values = values[values % INSTANCE_OFFSET != num_classes]  # void
     _check_categories(values, num_classes, image)
     return PanopticMap(
-        np.where(encoded % _OFFSET == num_classes, 0, encoded + 1),
+        np.where(encoded % INSTANCE_OFFSET == num_classes, 0, encoded + 1),
         ids=values + 1,  # class 0 without an object is segment 1
-        categories=values % _OFFSET,
+        categories=values % INSTANCE_OFFSET,
         name=f"the prediction for {image}",
     )
 
 
 def _check_categories(values: np.ndarray, num_classes: int, image: str) -> None:
-    wrong = values[(values < 0) | (values % _OFFSET > num_classes)].tolist()
+    wrong = values[(values < 0) | (values % INSTANCE_OFFSET > num_classes)].tolist()
     if wrong:
         raise ValueError(
             f"The prediction for {image} has the value(s) {wrong[:8]}, but class + "
-            f"{_OFFSET} * object allows classes 0..{num_classes - 1} and {num_classes} "
-            "for void. Give the model the things and stuff of the data set."
+            f"{INSTANCE_OFFSET} * object allows classes 0..{num_classes - 1} and "
+            f"{num_classes} for void. Give the model the things and stuff of the data "
+            "set."
         )
 
 

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from mmengine.evaluator import BaseMetric
 
+from mmseg_maskformer.core.conventions import VOID
+
 from .calibration import labelled_pixels
 
 MAPS = ("confidence", "entropy", "no_object")
@@ -31,7 +33,7 @@ class UncertaintySummary(BaseMetric):
 
     def __init__(
         self,
-        ignore_index: int = 255,
+        ignore_index: int = VOID,
         collect_device: str = "cpu",
         prefix: str | None = None,
         collect_dir: str | None = None,

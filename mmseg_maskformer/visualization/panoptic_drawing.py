@@ -16,9 +16,10 @@ import torch
 from PIL import Image, ImageDraw
 from scipy import ndimage
 
+from mmseg_maskformer.core.conventions import INSTANCE_OFFSET
+
 from .fonts import readable
 
-OFFSET = 1000
 _GOLDEN = 0.618034  # its multiples, whole parts dropped, never come close early
 _DEEPEST = 0.6  # of the way to black or white
 _OUTLINE = (255, 255, 255)
@@ -38,7 +39,7 @@ def encoded_truth(sample: Any, num_classes: int) -> np.ndarray:
     )
     last = max([int(numbers.max()), *ids.tolist()])
     table = np.full(last + 1, num_classes)
-    table[ids] = labels + OFFSET * np.cumsum(is_thing) * is_thing
+    table[ids] = labels + INSTANCE_OFFSET * np.cumsum(is_thing) * is_thing
     return table[numbers]
 
 
@@ -77,10 +78,10 @@ def overlay(
         )
     values, numbers = np.unique(encoded, return_inverse=True)
     numbers = numbers.reshape(encoded.shape)
-    known = values % OFFSET < len(classes)
+    known = values % INSTANCE_OFFSET < len(classes)
     colours = segment_colours(values[known], palette)
     painted = _blended(image, numbers, known, colours, alpha)
-    painted[outlines(numbers, is_thing=known & (values >= OFFSET))] = _OUTLINE
+    painted[outlines(numbers, is_thing=known & (values >= INSTANCE_OFFSET))] = _OUTLINE
     size = int(np.clip(min(encoded.shape) / 32, 10, 24))
     names, font = readable(classes, size)
     texts = [segment_texts(value, names) for value in values[known].tolist()]
@@ -106,7 +107,7 @@ def segment_colours(values: np.ndarray, palette: Palette) -> np.ndarray:
     Stuff and the first thing of a class have the colour of the class, further ones lie
     on the way from there to the farther one of black and white.
     """
-    labels = values % OFFSET
+    labels = values % INSTANCE_OFFSET
     earlier = np.array([np.sum(labels[:k] == x) for k, x in enumerate(labels)])
     colours = np.array(palette, dtype=np.float64)[labels].reshape(-1, 3)
     far = np.where(colours.mean(axis=1, keepdims=True) > 127, 0, 255)
@@ -116,7 +117,7 @@ def segment_colours(values: np.ndarray, palette: Palette) -> np.ndarray:
 
 def segment_texts(value: int, classes: Sequence[str]) -> list[str]:
     """Name of the class, for a thing with the object's number; shorter ones follow."""
-    label, number = value % OFFSET, value // OFFSET
+    label, number = value % INSTANCE_OFFSET, value // INSTANCE_OFFSET
     name = classes[label]
     return [f"{name} #{number}", f"#{number}"] if number else [name]
 

@@ -10,9 +10,11 @@ import torch
 from mmengine.dataset import pseudo_collate
 from PIL import Image, ImageDraw
 
+from mmseg_maskformer.core.conventions import INSTANCE_OFFSET
+
 from .fonts import readable
 from .images import picture_of_input
-from .panoptic_drawing import OFFSET, Palette, encoded_truth, overlay
+from .panoptic_drawing import Palette, encoded_truth, overlay
 
 GAP = 4  # pixels between tiles
 LINE = 14  # height of a line of text
@@ -68,7 +70,7 @@ class PanopticRow(Row):
 
     def labels(self) -> np.ndarray:
         """Classes that occur, void among them."""
-        return np.unique(super().labels() % OFFSET)
+        return np.unique(super().labels() % INSTANCE_OFFSET)
 
 
 @torch.no_grad()

@@ -16,6 +16,7 @@ from typing import Any
 
 from mmengine.logging import print_log
 
+from mmseg_maskformer.core.conventions import shown
 from mmseg_maskformer.datasets.transforms.resizing import naming
 
 from .values import flag, identifier, number, side
@@ -289,9 +290,3 @@ class CocoFile:
                     f"but the categories of {self.name} have {other!r} there. Write "
                     "the file's names in its order; its isthing says what is a thing."
                 )
-
-
-def shown(values: Iterable[object]) -> str:
-    """The first values, for a message."""
-    values = list(values)
-    return ", ".join(map(str, values[:8])) + (", ..." if len(values) > 8 else "")

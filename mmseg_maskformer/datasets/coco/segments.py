@@ -6,7 +6,9 @@ from collections import Counter
 
 import numpy as np
 
-from .files import CocoFile, shown
+from mmseg_maskformer.core.conventions import shown
+
+from .files import CocoFile
 from .values import box, measure
 
 _MOST = 256**3 - 1  # the largest id that a PNG holds

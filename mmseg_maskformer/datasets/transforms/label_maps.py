@@ -7,11 +7,10 @@ import numpy as np
 from mmengine import fileio
 from mmseg.datasets.transforms import LoadAnnotations
 
+from mmseg_maskformer.core.conventions import VOID, WIDE_VOID
 from mmseg_maskformer.datasets.metainfo import zero_label_message
 
 from .resizing import naming, refuse_jpeg
-
-_VOID, _WIDE_VOID = 255, 65535  # of 8-bit label maps and of wider ones
 
 
 class LoadLabelMap(LoadAnnotations):
@@ -51,10 +50,10 @@ class LoadLabelMap(LoadAnnotations):
         _check_label_map(labels, results)
         narrow = labels.dtype in (np.uint8, np.bool_)
         labels = labels.astype(np.int32)
-        void = _VOID
+        void = VOID
         if not narrow:
-            void = results.get("void_label", _WIDE_VOID)
-            labels[labels == _WIDE_VOID] = void
+            void = results.get("void_label", WIDE_VOID)
+            labels[labels == WIDE_VOID] = void
         if results["reduce_zero_label"]:
             labels = np.where(labels == 0, void, labels - (labels != void))
         labels = _renumbered(labels, results.get("label_map"), void)
@@ -68,7 +67,7 @@ def _renumbered(labels: np.ndarray, new: dict | None, void: int) -> np.ndarray:
         return labels
     renumbered = labels.copy()
     for old, label in new.items():
-        renumbered[labels == old] = void if label == _VOID else label
+        renumbered[labels == old] = void if label == VOID else label
     return renumbered
 
 
@@ -81,11 +80,11 @@ def _check_label_map(labels: np.ndarray, results: dict) -> None:
             "colour maps to class indices."
         )
     low, high = int(labels.min(initial=0)), int(labels.max(initial=0))
-    if low < 0 or high > _WIDE_VOID:
+    if low < 0 or high > WIDE_VOID:
         value = low if low < 0 else high
         raise ValueError(
-            f"The label map {path} has the value {value}; labels are 0 to {_WIDE_VOID}."
-            f" Write {_VOID} where a pixel is void, {_WIDE_VOID} if {_VOID} is a class."
+            f"The label map {path} has the value {value}; labels are 0 to {WIDE_VOID}."
+            f" Write {VOID} where a pixel is void, {WIDE_VOID} if {VOID} is a class."
         )
     size = tuple(results.get("ori_shape", labels.shape))
     if labels.shape != size:

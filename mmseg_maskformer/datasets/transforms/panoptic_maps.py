@@ -17,7 +17,7 @@ from mmengine import fileio
 from mmengine.structures import InstanceData, PixelData
 from PIL import Image
 
-from mmseg_maskformer.datasets.coco.files import shown
+from mmseg_maskformer.core.conventions import VOID, shown
 from mmseg_maskformer.datasets.coco.segments import segment_ids
 
 from .panoptic_masks import MasksOfMap
@@ -25,7 +25,6 @@ from .resizing import naming, refuse_jpeg
 
 # What the host's transforms fill in, and void in its semantic maps: no segment has this
 # number.
-_VOID = 255
 _ONE_CHANNEL = ("1", "L", "LA", "I;16", "I;16B", "I;16L", "I", "F")  # Pillow's modes
 
 
@@ -70,7 +69,7 @@ class LoadPanopticMap(BaseTransform):
         if mode in _ONE_CHANNEL:
             _check_not_grey(mode, listed, path)
         numbers = _numbers(ids, listed, path)
-        narrow = len(listed) < _VOID
+        narrow = len(listed) < VOID
         results["gt_seg_map"] = numbers.astype(np.uint8 if narrow else np.int32)
         results.setdefault("seg_fields", []).append("gt_seg_map")
         results["segments"] = [
@@ -130,7 +129,7 @@ class PackPanopticInputs(BaseTransform):
         if self.with_host_targets:
             _check_void_is_free(labels, results)
             last = max((x[0] for x in results["segments"]), default=0)
-            classes = torch.full((last + 1,), _VOID)
+            classes = torch.full((last + 1,), VOID)
             classes[ids] = sample.gt_segments.labels
             sample.gt_sem_seg = PixelData(sem_seg=classes[numbers.long()])
             sample.gt_instances = _instances(sample.gt_segments, numbers[0].numpy())
@@ -146,7 +145,7 @@ def _instances(segments: InstanceData, numbers: np.ndarray) -> InstanceData:
 
 def _number(place: int) -> int:
     """The number of a segment in its place of the list, from 1."""
-    return place if place < _VOID else place + 1
+    return place if place < VOID else place + 1
 
 
 def _numbers(ids: np.ndarray, listed: np.ndarray, path: str) -> np.ndarray:
@@ -228,10 +227,10 @@ def _check_not_grey(mode: str, listed: np.ndarray, path: str) -> None:
 
 
 def _check_void_is_free(labels: np.ndarray, results: dict) -> None:
-    if _VOID in labels:
+    if VOID in labels:
         raise ValueError(
             f"{results.get('img_path', 'an unnamed image')} has segments of class "
-            f"{_VOID}, which the host's semantic maps take for void. Leave "
+            f"{VOID}, which the host's semantic maps take for void. Leave "
             "with_host_targets=True out and evaluate by "
             "mmseg_maskformer.PanopticQuality."
         )
@@ -248,7 +247,7 @@ def _voided(numbers: np.ndarray, results: dict) -> np.ndarray:
             f"PackPanopticInputs has no list of segments for {image}: load its map "
             "with mmseg_maskformer.LoadPanopticMap, not with the host's loading."
         )
-    listed = [0, _VOID, *(x[0] for x in results["segments"])]
+    listed = [0, VOID, *(x[0] for x in results["segments"])]
     found = set(np.flatnonzero(np.bincount(numbers.ravel())).tolist())
     strange = sorted(found - set(listed))
     if strange:
@@ -258,7 +257,7 @@ def _voided(numbers: np.ndarray, results: dict) -> np.ndarray:
             "in pixels or changed numbers. Give it 0, void: pad_val=dict(img=128, "
             "seg=0) of Pad, seg_ignore_label=0 of geometric transforms."
         )
-    return np.where(numbers == _VOID, 0, numbers) if _VOID in found else numbers
+    return np.where(numbers == VOID, 0, numbers) if VOID in found else numbers
 
 
 def _check_size(colours: np.ndarray, results: dict) -> None:
