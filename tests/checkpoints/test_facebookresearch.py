@@ -26,7 +26,9 @@ def released(golden, golden_rule, tmp_path_factory):
     """A file as the authors release it, and the outputs of their model with it."""
     outputs = np.load(golden / "maskformer_r50_ade20k.npz")
     shapes = json.loads(str(outputs["keys"]))
-    tensors = {name: golden_rule.value(name, tuple(shape)) for name, shape in shapes.items()}
+    tensors = {
+        name: golden_rule.value(name, tuple(shape)) for name, shape in shapes.items()
+    }
     tensors[BIAS] = outputs[f"override/{BIAS}"]
     path = tmp_path_factory.mktemp("released") / "model_final_000000.pkl"
     path.write_bytes(pickle.dumps(dict(model=tensors, __author__="a person")))
