@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 
@@ -118,7 +119,7 @@ class AttentionBlock(nn.Module):
         x_pos: Tensor,
         memory: Tensor,
         memory_pos: Tensor,
-        padding_mask: Tensor | None = None,
+        blocked: Tensor | None = None,
     ) -> Tensor:
         """Let ``x`` (B, n, C) attend to ``memory`` (B, m, C).
 
@@ -127,16 +128,36 @@ class AttentionBlock(nn.Module):
             x_pos: their positions, (B, n, C) or (1, n, C).
             memory: content attended to; ``x`` itself for self-attention.
             memory_pos: its positions.
-            padding_mask: (B, m) boolean, True where memory must not be seen.
+            blocked: boolean, True where memory must not be seen: (B, m) for all
+                tokens alike, or (B, n, m) for each.
         """
-        attended, _ = self.attention(
-            x + x_pos,
-            memory + memory_pos,
-            memory,
-            key_padding_mask=padding_mask,
-            need_weights=False,
-        )
+        query, key = x + x_pos, memory + memory_pos
+        if blocked is not None and blocked.dim() == 3:
+            attended = self._masked(query, key, memory, blocked)
+        else:
+            attended, _ = self.attention(
+                query, key, memory, key_padding_mask=blocked, need_weights=False
+            )
         return self.norm(x + self.dropout(attended))
+
+    def _masked(
+        self, query: Tensor, key: Tensor, value: Tensor, blocked: Tensor
+    ) -> Tensor:
+        """The same attention where all heads of an image share one mask (B, n, m).
+
+        ``nn.MultiheadAttention`` wants a copy of the mask for each head.
+        """
+        module = self.attention
+        weights, biases = module.in_proj_weight.chunk(3), module.in_proj_bias.chunk(3)
+        q, k, v = (
+            F.linear(*inputs).unflatten(-1, (module.num_heads, -1)).transpose(1, 2)
+            for inputs in zip((query, key, value), weights, biases, strict=True)
+        )
+        dropout = module.dropout if self.training else 0.0
+        attended = F.scaled_dot_product_attention(
+            q, k, v, attn_mask=~blocked[:, None], dropout_p=dropout
+        )
+        return module.out_proj(attended.transpose(1, 2).flatten(2))
 
 
 class FeedForwardBlock(nn.Module):
