@@ -17,15 +17,10 @@ CATALOG: dict[str, dict[str, tuple[str, ...]]] = {
         "core.box_losses": ("BoxL1Loss", "GIoULoss"),
         "core.classification": ("ClassificationLoss",),
         "core.criterion": ("SetCriterion",),
-<<<<<<< HEAD
-        "core.decoders": ("TransformerDecoder",),
-        "core.deformable": ("MSDeformAttnPixelDecoder",),
-=======
         "core.decoders": ("MaskedTransformerDecoder", "TransformerDecoder"),
         "core.deformable": ("MSDeformAttnPixelDecoder",),
         "core.maskformer": ("MaskFormer",),
         "core.per_pixel": ("PerPixelBaseline",),
->>>>>>> main
         "core.losses": ("BCEMaskLoss", "DiceLoss", "FocalMaskLoss"),
         "core.pixel_criterion": ("PixelCriterion",),
         "core.pixel_decoders": ("FPNPixelDecoder", "TransformerEncoder"),
