@@ -7,6 +7,8 @@ from typing import Any
 
 from mmseg_maskformer.registry import MODELS, TASK_UTILS
 
+from .kernels import install_kernels
+
 
 def build_part(config: Any, **known: Any) -> Any:
     """Build a part and the parts inside it.
@@ -59,6 +61,7 @@ def build_network(
             fit each other.
     """
     _check_named(config)
+    install_kernels()
     others = dict(config)
     if others.get("pixel_decoder") is None:
         raise ValueError(
