@@ -27,8 +27,8 @@ from .layout import (
 )
 from .openmmlab import RENAMES
 
-_ENCODER = f"{PIXELS}.encoder"
-_ATTENTION, _MLP = "attention.{layer}", "feed_forward.{layer}"
+_ATTENTION = "attention.{layer}"
+_FEED_FORWARD = "feed_forward.{layer}"
 _CROSS, _SELF, _FFN = (
     f"transformer_{part}_layers.{{layer}}"
     for part in ("cross_attention", "self_attention", "ffn")
@@ -57,7 +57,7 @@ _PIXEL_MODULES = (
     ),
     *(
         (
-            f"{_ENCODER}.{ours}",
+            f"{PIXELS}.encoder.{ours}",
             f"transformer.encoder.layers.{{layer}}.{authors}",
             f"encoder.layers.{{layer}}.{mm}",
             f"encoder.layers.{{layer}}.{hf}",
@@ -73,9 +73,9 @@ _PIXEL_MODULES = (
                 )
             ),
             (f"{_ATTENTION}.norm", "norm1", "norms.0", "self_attn_layer_norm"),
-            (f"{_MLP}.layers.0", "linear1", "ffn.layers.0.0", "fc1"),
-            (f"{_MLP}.layers.3", "linear2", "ffn.layers.1", "fc2"),
-            (f"{_MLP}.norm", "norm2", "norms.1", "final_layer_norm"),
+            (f"{_FEED_FORWARD}.layers.0", "linear1", "ffn.layers.0.0", "fc1"),
+            (f"{_FEED_FORWARD}.layers.3", "linear2", "ffn.layers.1", "fc2"),
+            (f"{_FEED_FORWARD}.norm", "norm2", "norms.1", "final_layer_norm"),
         )
     ),
     (f"{PIXELS}.mask_conv", "mask_features", "mask_feature", "mask_projection"),
@@ -120,7 +120,7 @@ _QUERY_MODULES = (
         )
     ),
 )
-_LEVELS = f"{_ENCODER}.level_embed"
+_LEVELS = f"{PIXELS}.encoder.level_embed"
 
 
 def _table(
