@@ -7,6 +7,7 @@ from __future__ import annotations
 
 CATALOG: dict[str, dict[str, tuple[str, ...]]] = {
     "MODELS": {
+        "adapters.decode_head_pixels": ("DecodeHeadPixelDecoder",),
         "adapters.panoptic": ("MaskFormerDetector",),
         "adapters.panoptic_preprocessor": ("DetPreprocessor",),
         "adapters.segmentor": ("MaskFormerSegmentor",),
@@ -18,6 +19,8 @@ CATALOG: dict[str, dict[str, tuple[str, ...]]] = {
         "core.criterion": ("SetCriterion",),
         "core.decoders": ("MaskedTransformerDecoder", "TransformerDecoder"),
         "core.deformable": ("MSDeformAttnPixelDecoder",),
+        "core.maskformer": ("MaskFormer",),
+        "core.per_pixel": ("PerPixelBaseline",),
         "core.losses": ("BCEMaskLoss", "DiceLoss", "FocalMaskLoss"),
         "core.pixel_criterion": ("PixelCriterion",),
         "core.pixel_decoders": ("FPNPixelDecoder", "TransformerEncoder"),

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import ModuleList
 
 from mmseg_maskformer.checkpoints.fit import check_weights
-from mmseg_maskformer.checkpoints.loading import watch_loading
+from mmseg_maskformer.checkpoints.loading import register_load_hooks
 from mmseg_maskformer.core.score_maps import (
     ScoreMap,
     ScoreWindow,
@@ -58,7 +58,7 @@ class MaskFormerSegmentor(EncoderDecoder):
                 f"MaskFormerHead', got {type(self.decode_head).__name__}; use "
                 "EncoderDecoder for other heads."
             )
-        watch_loading(self)
+        register_load_hooks(self)
         watch_images(self)
         self.prediction_options()
         self._check_auxiliary()
@@ -187,7 +187,7 @@ class MaskFormerSegmentor(EncoderDecoder):
     @property
     def _per_pixel(self) -> bool:
         """Whether the model classifies pixels and not masks."""
-        return self.decode_head.criterion.per_pixel
+        return self.decode_head.network.per_pixel
 
     def _predict_layer(
         self, inputs: Tensor, metas: list[dict], layer: int

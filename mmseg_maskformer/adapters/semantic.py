@@ -15,7 +15,6 @@ from mmseg.structures import SegDataSample
 from torch import Tensor
 
 from mmseg_maskformer.checkpoints.fit import check_weights, watch_part
-from mmseg_maskformer.checkpoints.loading import register_schemes
 from mmseg_maskformer.core.inference import (
     general_labels,
     iterative_labels,
@@ -31,7 +30,6 @@ from .head import PredictionHead
 from .options import PredictionOptions
 
 _DEFAULT = PredictionOptions()
-register_schemes()
 
 
 class MaskFormerHead(PredictionHead):
@@ -119,7 +117,7 @@ class MaskFormerHead(PredictionHead):
         The size itself; of a per-pixel model, as in the paper's code, that of its grid
         times the stride.
         """
-        if not self.criterion.per_pixel:
+        if not self.network.per_pixel:
             return size
         stride = self.network.mask_stride
         height, width = (-(-length // stride) * stride for length in size)

@@ -171,7 +171,8 @@ class HungarianAssigner:
         if predictions.boxes is None:
             raise ValueError(
                 "Boxes are to be matched, but the network predicts none; give "
-                "SetCriterion its loss_bbox and loss_giou, which bring a box head."
+                "SetCriterion its loss_bbox and loss_giou, and set "
+                "network.with_boxes=True."
             )
         boxes = predictions.boxes[:, image].flatten(0, 1)
         for cost in self.box_costs:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -23,14 +22,7 @@ from .layers import (
     grid_position,
     xavier_init,
 )
-
-
-class PixelFeatures(NamedTuple):
-    """Mask features (B, C, h, w), and memories (B, C_i, h_i, w_i), coarse to fine."""
-
-    mask_features: Tensor
-    memories: tuple[Tensor, ...]
-
+from .structures import PixelFeatures
 
 NUM_LEVELS = 3  # maps that the encoder sees
 

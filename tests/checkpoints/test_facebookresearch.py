@@ -11,11 +11,13 @@ import torch
 from mmengine.runner import load_checkpoint
 from mmseg.structures import SegDataSample
 
-import mmseg_maskformer.adapters.semantic  # noqa: F401  (teaches the host our files)
+from mmseg_maskformer.adapters.host import prepare_host
 from mmseg_maskformer.checkpoints.convert import detect_layout, to_ours
 from mmseg_maskformer.checkpoints.files import read_checkpoint
 from tests.checkpoints import models
 from tests.checkpoints.golden_weights import image, weight
+
+prepare_host()
 
 BIAS = "sem_seg_head.predictor.class_embed.bias"
 
@@ -129,7 +131,9 @@ def test_every_tensor_of_every_backbone_is_asked_for_by_its_name(backbone):
 
 
 def test_the_encoder_variant_asks_for_216_tensors():
-    encoder = {"decode_head.pixel_decoder.encoder": dict(type="TransformerEncoder")}
+    encoder = {
+        "decode_head.network.pixel_decoder.encoder": dict(type="TransformerEncoder")
+    }
     names = asked_for("sem_seg_head.", models.ours(**encoder))
     assert len(names) == 216
     stem = "sem_seg_head.pixel_decoder.transformer.encoder.layers.5"

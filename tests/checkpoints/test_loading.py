@@ -12,8 +12,10 @@ from mmengine.logging import HistoryBuffer
 from mmengine.model import BaseModule
 from mmengine.runner import CheckpointLoader, checkpoint, load_checkpoint
 
-import mmseg_maskformer.adapters.semantic  # noqa: F401  (registers the schemes)
+from mmseg_maskformer.adapters.host import prepare_host
 from mmseg_maskformer.checkpoints import zoo
+
+prepare_host()
 
 load = CheckpointLoader.load_checkpoint
 
@@ -25,8 +27,15 @@ def test_a_released_model_by_its_zoo_name(server, cache, monkeypatch):
         found = load(name)["state_dict"]
         assert found["sem_seg_head.a"].tolist() == list(range(50_000))
     folder = "/maskformer/semantic-ade20k/maskformer_swin_tiny_bs16_160k"
-    assert server.asked == [(f"{folder}/model_final_8657a5.pkl", 0)]  # once
+    assert server.asked == [f"{folder}/model_final_8657a5.pkl"]  # once
     assert [path.name for path in cache.iterdir()] == ["model_final_8657a5.pkl"]
+
+
+def test_a_released_mask2former_by_its_zoo_name(server, cache, monkeypatch):
+    monkeypatch.setattr(zoo, "BASE_URL", server.url)
+    name = "coco/instance/maskformer2_swin_tiny_bs16_50ep"
+    assert load(f"mask2former://{name}")["state_dict"]
+    assert server.asked == [f"/mask2former/{name}/model_final_86143f.pkl"]
 
 
 def test_an_unknown_zoo_name_lists_the_nearest():
@@ -40,9 +49,11 @@ def test_a_name_that_is_near_none_lists_all():
     assert all(name in str(error.value) for name in zoo.zoo_names())
 
 
-def test_every_zoo_name_has_an_address():
-    urls = {zoo.zoo_url(name) for name in zoo.zoo_names()}
-    assert len(urls) == len(zoo.zoo_names()) == 30
+@pytest.mark.parametrize(("scheme", "count"), [("maskformer", 30), ("mask2former", 47)])
+def test_every_zoo_name_has_an_address(scheme, count):
+    names = zoo.zoo_names(scheme)
+    urls = {zoo.zoo_url(name, scheme) for name in names}
+    assert len(urls) == len(names) == count
     assert all(url.endswith(".pkl") for url in urls)
 
 
@@ -55,11 +66,19 @@ def test_an_address_with_a_query_is_known_by_its_path(server, cache):
 def test_the_log_names_the_loader(monkeypatch, tmp_path):
     said = []
     monkeypatch.setattr(checkpoint, "print_log", lambda text, **_: said.append(text))
-    for name in ("maskformer://?", "hf://?", "http://127.0.0.1:9/a", "none.pkl"):
+    for name in (
+        "maskformer://?",
+        "mask2former://?",
+        "hf://?",
+        "http://127.0.0.1:9/a",
+        "none.pkl",
+    ):
         with pytest.raises(Exception, match=r"."):
             load(name)
     words = [text.split()[:4] for text in said]
-    loaders = [["Loads", "checkpoint", "by", x] for x in ("maskformer", "hf")]
+    loaders = [
+        ["Loads", "checkpoint", "by", x] for x in ("maskformer", "mask2former", "hf")
+    ]
     assert words == [*loaders, *([*loaders[0][:3], x] for x in ("http", "file"))]
 
 
