@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -63,7 +64,7 @@ class SetCriterion(nn.Module):
         weights = getattr(self.loss_cls, "class_weight", None)
         check_class_weights(weights, num_classes, "loss_cls.class_weight")
 
-    def check_network(self, network: nn.Module, num_classes: int) -> None:
+    def check_network(self, network: Any, num_classes: int) -> None:
         """Compare what is supervised with what the network predicts.
 
         Raises:

@@ -67,7 +67,7 @@ class PixelCriterion(nn.Module):
         """Raise a ValueError if it has numbers for classes, and not for as many."""
         check_class_weights(self.class_weight, num_classes, "criterion.class_weight")
 
-    def check_network(self, network: nn.Module, num_classes: int) -> None:
+    def check_network(self, network: Any, num_classes: int) -> None:
         """Raise a ValueError if the network does not classify pixels."""
         check_pixels(network, "PixelCriterion")
 
