@@ -13,6 +13,7 @@ from torch import Tensor
 
 from .cost_tables import solve, to_numpy, worse
 from .layers import check_positive
+from .mask_comparison import Columns, DenseMasks, MaskComparison
 from .match_costs import (
     BoxCost,
     ClassificationCost,
@@ -21,7 +22,7 @@ from .match_costs import (
     MaskCost,
     MatchCost,
 )
-from .structures import Predictions, SegmentTargets, map_size
+from .structures import Predictions, SegmentTargets
 
 logger = logging.getLogger(__name__)
 
@@ -55,12 +56,14 @@ class HungarianAssigner:
             ``cost(pred_instances, gt_instances)``, mmdet's signature, and brings its
             own weight.
         max_bad_steps: stop after this many calls in a row with non-finite costs.
+        masks: where masks are compared; by default as the criterion that calls does.
     """
 
     def __init__(
         self,
         costs: Sequence[MatchCost | Callable] | None = None,
         max_bad_steps: int = 20,
+        masks: MaskComparison | None = None,
     ) -> None:
         if costs is None:
             costs = [ClassificationCost(), FocalCost(), DiceCost()]
@@ -78,15 +81,25 @@ class HungarianAssigner:
             cost for cost in costs if not isinstance(cost, known)
         ]
         self.max_bad_steps = max_bad_steps
+        self.masks = masks
         self.num_replaced = 0  # non-finite costs replaced so far
         self._bad_steps = 0
         self._warned: set[str] = set()
 
     @torch.no_grad()
     def __call__(
-        self, predictions: Predictions, targets: Sequence[SegmentTargets]
+        self,
+        predictions: Predictions,
+        targets: Sequence[SegmentTargets],
+        masks: MaskComparison | None = None,
     ) -> list[Match]:
         """Match each image's queries to its segments, in every layer.
+
+        Args:
+            predictions: of a batch.
+            targets: of its images.
+            masks: where masks are compared, if the assigner was not told; by default
+                :class:`DenseMasks`.
 
         Raises:
             FloatingPointError: Costs were not finite in ``max_bad_steps`` calls in a
@@ -94,7 +107,7 @@ class HungarianAssigner:
         """
         device = predictions.class_logits.device
         with torch.autocast(device_type=device.type, enabled=False):
-            costs = self._costs(predictions, targets)
+            costs = self._costs(predictions, targets, masks)
         tables = self._guarded(to_numpy(costs), [x.name for x in targets])
         self._warn_of_crowds(targets, predictions.class_logits.shape[2])
         pairs = [solve(table) for table in tables]
@@ -134,9 +147,14 @@ class HungarianAssigner:
         return Assignment(len(labels), gt_inds, None, assigned)
 
     def _costs(
-        self, predictions: Predictions, targets: Sequence[SegmentTargets]
+        self,
+        predictions: Predictions,
+        targets: Sequence[SegmentTargets],
+        masks: MaskComparison | None,
     ) -> list[Tensor]:
         """One (L, Q, G) cost tensor per image."""
+        masks = self.masks or masks or DenseMasks()
+        by_mask = self.mask_costs or self.other_costs
         predictions = predictions.at_least_float32()
         costs = []
         for image, target in enumerate(targets):
@@ -145,7 +163,11 @@ class HungarianAssigner:
             if len(target):
                 self._add_class_costs(total, class_logits, target)
                 self._add_box_costs(total, predictions, image, target)
-                self._add_mask_costs(total, predictions, image, target)
+                if by_mask:
+                    features = predictions.mask_features[None, image]
+                    columns = masks.columns(features, target)
+                    embed = predictions.mask_embed[:, image]
+                    self._add_mask_costs(total, class_logits, embed, columns, target)
             costs.append(total)
         return costs
 
@@ -180,34 +202,31 @@ class HungarianAssigner:
     def _add_mask_costs(
         self,
         total: Tensor,
-        predictions: Predictions,
-        image: int,
+        class_logits: Tensor,
+        embed: Tensor,
+        columns: Columns,
         target: SegmentTargets,
     ) -> None:
         """Add to (L, Q, G) what masks cost, and every other cost."""
-        if not (self.mask_costs or self.other_costs):
+        num_places = columns.features.shape[-1]
+        if num_places == 0:  # every pixel is void
             return
-        features, masks = _columns(predictions.mask_features[image], target)
-        if features.shape[1] == 0:  # every pixel is void
-            return
-        chunk = _CHUNK.get(features.device.type, _CHUNK["cuda"])
-        rows = max(1, chunk // features.shape[1])
+        chunk = _CHUNK.get(embed.device.type, _CHUNK["cuda"])
+        rows = max(1, chunk // num_places)
         # a layer at a time, or several where a chunk holds them
-        layers = max(1, rows // total.shape[1])
-        given = SimpleNamespace(labels=target.labels, masks=masks[:, None])
-        for costs, class_logits, embed in zip(
-            total.split(layers),
-            predictions.class_logits[:, image].split(layers),
-            predictions.mask_embed[:, image].split(layers),
-            strict=True,
-        ):
-            logits = embed.flatten(0, 1) @ features  # (layers * Q, P)
-            flat = costs.flatten(0, 1)
+        layers = max(1, rows // total.shape[1]) if columns.shared else 1
+        for first in range(0, len(total), layers):
+            some = slice(first, first + layers)
+            places = columns.layer(first)
+            features, masks = places.features[0], places.masks[0]
+            logits = embed[some].flatten(0, 1) @ features  # (layers * Q, P)
+            flat = total[some].flatten(0, 1)
             for part, block in zip(flat.split(rows), logits.split(rows), strict=True):
                 probs = block.sigmoid()
                 for cost in self.mask_costs:
                     part += cost.weight * cost.pairwise(block, probs, masks)
-            self._add_other_costs(costs, class_logits, logits, given)
+            given = SimpleNamespace(labels=target.labels, masks=masks[:, None])
+            self._add_other_costs(total[some], class_logits[some], logits, given)
 
     def _add_other_costs(
         self,
@@ -271,14 +290,3 @@ class HungarianAssigner:
         if kind not in self._warned:
             self._warned.add(kind)
             logger.warning(message)
-
-
-def _columns(features: Tensor, target: SegmentTargets) -> tuple[Tensor, Tensor]:
-    """Features (C, P) and masks (G, P) of the cells that take part in matching."""
-    small = target.resized(map_size(features))
-    masks = small.masks(torch.arange(len(small), device=features.device))
-    features, masks = features.flatten(1), masks.flatten(1).to(features.dtype)
-    if small.valid is None:
-        return features, masks
-    inside = small.valid.flatten()
-    return features[:, inside], masks[:, inside]
