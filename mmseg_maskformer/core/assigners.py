@@ -218,28 +218,39 @@ class HungarianAssigner:
         for first in range(0, len(total), layers):
             some = slice(first, first + layers)
             places = columns.layer(first)
-            features, masks = places.features[0], places.masks[0]
-            logits = embed[some].flatten(0, 1) @ features  # (layers * Q, P)
+            logits = embed[some].flatten(0, 1) @ places.features  # (layers * Q, P)
             flat = total[some].flatten(0, 1)
             for part, block in zip(flat.split(rows), logits.split(rows), strict=True):
                 probs = block.sigmoid()
                 for cost in self.mask_costs:
-                    part += cost.weight * cost.pairwise(block, probs, masks)
-            given = SimpleNamespace(labels=target.labels, masks=masks[:, None])
-            self._add_other_costs(total[some], class_logits[some], logits, given)
+                    values = cost.pairwise(block, probs, places.masks, places.counts)
+                    part += cost.weight * values
+            self._add_other_costs(
+                total[some], class_logits[some], logits, places, target
+            )
 
     def _add_other_costs(
         self,
         total: Tensor,
         class_logits: Tensor,
         mask_logits: Tensor,
-        given: SimpleNamespace,
+        places: Columns,
+        target: SegmentTargets,
     ) -> None:
-        """Add to (layers, Q, G) what costs of another package say."""
+        """Add to (layers, Q, G) what costs of another package say.
+
+        They count all places alike: those that count by half at least.
+        """
         if not self.other_costs:
             return
-        masks = mask_logits.view(*class_logits.shape[:2], 1, -1)
-        for layer, scores, logits in zip(total, class_logits, masks, strict=True):
+        masks = places.masks
+        if places.counts is not None:
+            kept = places.counts >= 0.5
+            mask_logits = mask_logits[:, kept]
+            masks = masks[:, kept] / places.counts[kept]
+        given = SimpleNamespace(labels=target.labels, masks=masks[:, None])
+        mask_logits = mask_logits.view(*class_logits.shape[:2], 1, -1)
+        for layer, scores, logits in zip(total, class_logits, mask_logits, strict=True):
             predicted = SimpleNamespace(scores=scores, masks=logits)
             for cost in self.other_costs:
                 layer += cost(predicted, given)

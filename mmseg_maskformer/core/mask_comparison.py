@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 
-from .losses import MaskLoss, mask_losses
+from .layers import check_positive
+from .losses import Chunk, MaskLoss, mask_losses, slices, streamed
+from .points import sample, sample_masks, scatter, uncertain
+from .signed_logits import SignedLogits
 from .structures import SegmentTargets, map_size
+
+_CHUNK = {"cpu": 1 << 19, "cuda": 1 << 24}  # candidates at a time
 
 
 class Columns(NamedTuple):
@@ -19,14 +25,12 @@ class Columns(NamedTuple):
     """
 
     features: Tensor  # (L or 1, C, P)
-    masks: Tensor  # (L or 1, G, P) in 0..1
-    weight: Tensor | None = None  # (L or 1, P) in 0..1; None where all count alike
+    masks: Tensor  # (L or 1, G, P) in 0..1, times ``counts``
+    counts: Tensor | None = None  # (L or 1, P) in 0..1; None where all count alike
 
     def layer(self, index: int) -> Columns:
-        """What one layer is compared at; first dimensions of 1."""
-        return Columns(
-            *(x if x is None or len(x) == 1 else x[index : index + 1] for x in self)
-        )
+        """What one layer is compared at, without the first dimension."""
+        return Columns(*(x if x is None else x[min(index, len(x) - 1)] for x in self))
 
     @property
     def shared(self) -> bool:
@@ -96,3 +100,129 @@ class DenseMasks:
     ) -> Tensor:
         """See :meth:`MaskComparison.losses`."""
         return mask_losses(logits, segments, target, losses, self.chunk)
+
+
+class PointMasks:
+    """Random points are compared, as Mask2Former does (arXiv 2112.01527, section 3.3).
+
+    One image is matched at ``num_points`` points drawn uniformly, the same for all
+    queries, segments and layers. The losses of a matched mask are taken at the
+    ``importance_ratio`` of ``num_points`` that are nearest to its edge among
+    ``oversample_ratio`` times as many, and at uniform points for the rest. Features,
+    logits and segments are sampled bilinearly. Points are drawn by torch's generator
+    of the device.
+
+    A point counts as much as the pixels around it are valid.
+
+    Args:
+        num_points: P, of an image in matching, and of a mask in the losses.
+        oversample_ratio: candidates are this many times P, at least 1.
+        importance_ratio: share of P that are chosen among the candidates, 0..1.
+        chunk: candidates looked at at a time; default by device.
+
+    Raises:
+        ValueError: A ratio is outside its range, or there is no point.
+    """
+
+    def __init__(
+        self,
+        num_points: int = 12544,
+        oversample_ratio: float = 3.0,
+        importance_ratio: float = 0.75,
+        chunk: int | None = None,
+    ) -> None:
+        check_positive(num_points=num_points, oversample_ratio=oversample_ratio)
+        if oversample_ratio < 1 or not 0 <= importance_ratio <= 1:
+            raise ValueError(
+                f"PointMasks has oversample_ratio={oversample_ratio!r} and "
+                f"importance_ratio={importance_ratio!r}; the first must be at least 1, "
+                "the second between 0 and 1."
+            )
+        self.num_points = num_points
+        self.num_candidates = int(num_points * oversample_ratio)
+        self.num_chosen = int(num_points * importance_ratio)
+        self.chunk = chunk
+
+    def random_points(self, shape: Sequence[int], like: Tensor) -> Tensor:
+        """Points (*shape, 2), x and y in 0..1, on the device of ``like``.
+
+        Override it to give the points. Of each image it is asked for (1, P) of its
+        matching, to which (L, P) may be the answer, and, a few masks (s, r) of the
+        matched (S, R) at a time, for (s, r, 3 P) candidates and (s, r, P / 4) others;
+        the numbers are those of the default ratios.
+        """
+        return torch.rand(*shape, 2, dtype=like.dtype, device=like.device)
+
+    def columns(self, features: Tensor, target: SegmentTargets) -> Columns:
+        """See :meth:`MaskComparison.columns`."""
+        points = self.random_points((1, self.num_points), features)  # (L or 1, P, 2)
+        segments = torch.arange(len(target), device=features.device)
+        masks = torch.stack([sample_masks(target, segments, x[None]) for x in points])
+        found = sample(*_paired(features, points))
+        if target.valid is None:
+            return Columns(found, masks)
+        valid = target.valid.to(features.dtype).expand(len(points), 1, -1, -1)
+        counts = sample(valid, points)  # (L or 1, 1, P)
+        return Columns(found, masks * counts, counts[:, 0])
+
+    def losses(
+        self,
+        logits: Tensor,
+        segments: Tensor,
+        target: SegmentTargets,
+        losses: Sequence[MaskLoss],
+    ) -> Tensor:
+        """See :meth:`MaskComparison.losses`."""
+        chunks = partial(self._chunks, segments=segments, target=target)
+        return streamed(logits, losses, chunks)
+
+    def _chunks(
+        self, logits: Tensor, segments: Tensor, target: SegmentTargets
+    ) -> Iterator[Chunk]:
+        """Masks at their points, a few at a time."""
+        chunk = self.chunk or _CHUNK.get(logits.device.type, _CHUNK["cuda"])
+        valid = None if target.valid is None else target.valid.to(logits.dtype)
+        num_masks = chunk // self.num_candidates
+        for rows, layers in slices(*logits.shape[:2], num_masks):
+            maps = logits[rows, layers]
+            shape = maps.shape[:2]
+            values, points = self._chosen(maps, valid)  # (s * r, P), (s * r, P, 2)
+            given = sample_masks(target, segments[rows], points.view(shape[0], -1, 2))
+            counts = None
+            if valid is not None:
+                counts = _at_points(valid, points).view(*shape, 1, -1)
+            signed = SignedLogits(
+                values.view(*shape, 1, -1), given.view(*shape, 1, -1), counts, soft=True
+            )
+            to_grid = partial(_scattered, points=points, size=map_size(logits))
+            yield Chunk(rows, layers, signed, to_grid)
+
+    def _chosen(self, maps: Tensor, valid: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Logits (s * r, P) and points (s * r, P, 2) at which they are compared."""
+        shape, maps = maps.shape[:2], maps.flatten(0, 1)[:, None]
+        candidates = self.random_points((*shape, self.num_candidates), maps)
+        candidates = candidates.flatten(0, 1)
+        counts = None if valid is None else _at_points(valid, candidates)
+        chosen, near = uncertain(
+            sample(maps, candidates)[:, 0], candidates, self.num_chosen, counts
+        )
+        rest = self.random_points((*shape, self.num_points - self.num_chosen), maps)
+        rest = rest.flatten(0, 1)
+        values = torch.cat([chosen, sample(maps, rest)[:, 0]], dim=1)
+        return values, torch.cat([near, rest], dim=1)
+
+
+def _paired(maps: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:
+    """As many maps (L or 1, C, h, w) as sets of points (L or 1, P, 2)."""
+    number = max(len(maps), len(points))
+    return maps.expand(number, -1, -1, -1), points.expand(number, -1, -1)
+
+
+def _at_points(valid: Tensor, points: Tensor) -> Tensor:
+    """The map (H, W) at points (N, P, 2), (N, P)."""
+    return sample(valid.expand(len(points), 1, -1, -1), points)[:, 0]
+
+
+def _scattered(grad: Tensor, points: Tensor, size: tuple[int, int]) -> Tensor:
+    """(s, r, 1, P) to (s, r, h, w)."""
+    return scatter(grad.flatten(0, 2), points, size).unflatten(0, grad.shape[:2])
