@@ -11,11 +11,16 @@ from torch import Tensor
 
 from .layers import check_positive
 from .losses import Chunk, MaskLoss, mask_losses, slices, streamed
-from .points import sample, sample_masks, scatter, uncertain
+from .points import (
+    CHUNK,
+    sample,
+    sample_masks,
+    sample_own,
+    sample_valid,
+    uncertain,
+)
 from .signed_logits import SignedLogits
 from .structures import SegmentTargets, map_size
-
-_CHUNK = {"cpu": 1 << 19, "cuda": 1 << 24}  # candidates at a time
 
 
 class Columns(NamedTuple):
@@ -159,11 +164,10 @@ class PointMasks:
         segments = torch.arange(len(target), device=features.device)
         masks = torch.stack([sample_masks(target, segments, x[None]) for x in points])
         found = sample(*_paired(features, points))
-        if target.valid is None:
+        counts = sample_valid(target, points)
+        if counts is None:
             return Columns(found, masks)
-        valid = target.valid.to(features.dtype).expand(len(points), 1, -1, -1)
-        counts = sample(valid, points)  # (L or 1, 1, P)
-        return Columns(found, masks * counts, counts[:, 0])
+        return Columns(found, masks * counts[:, None], counts)
 
     def losses(
         self,
@@ -173,56 +177,62 @@ class PointMasks:
         losses: Sequence[MaskLoss],
     ) -> Tensor:
         """See :meth:`MaskComparison.losses`."""
-        chunks = partial(self._chunks, segments=segments, target=target)
-        return streamed(logits, losses, chunks)
+        num_masks = self._num_masks(logits)
+        points = self._chosen(logits.detach(), target, num_masks)  # (S, R, P, 2)
+        values = sample_own(logits.flatten(0, 1), points.flatten(0, 1))
+        chunks = partial(_chunks, points, segments, target, num_masks)
+        return streamed(values.view(points.shape[:3])[:, :, None], losses, chunks)
 
-    def _chunks(
-        self, logits: Tensor, segments: Tensor, target: SegmentTargets
-    ) -> Iterator[Chunk]:
-        """Masks at their points, a few at a time."""
-        chunk = self.chunk or _CHUNK.get(logits.device.type, _CHUNK["cuda"])
-        valid = None if target.valid is None else target.valid.to(logits.dtype)
-        num_masks = chunk // self.num_candidates
+    def _num_masks(self, logits: Tensor) -> int:
+        """How many masks are looked at at a time."""
+        chunk = self.chunk or CHUNK.get(logits.device.type, CHUNK["cuda"])
+        return max(1, chunk // self.num_candidates)
+
+    def _chosen(self, logits: Tensor, target: SegmentTargets, num_masks: int) -> Tensor:
+        """Points (S, R, P, 2) at which logits (S, R, h, w) are compared."""
+        chosen = logits.new_empty(*logits.shape[:2], self.num_points, 2)
         for rows, layers in slices(*logits.shape[:2], num_masks):
-            maps = logits[rows, layers]
-            shape = maps.shape[:2]
-            values, points = self._chosen(maps, valid)  # (s * r, P), (s * r, P, 2)
-            given = sample_masks(target, segments[rows], points.view(shape[0], -1, 2))
-            counts = None
-            if valid is not None:
-                counts = _at_points(valid, points).view(*shape, 1, -1)
-            signed = SignedLogits(
-                values.view(*shape, 1, -1), given.view(*shape, 1, -1), counts, soft=True
+            some = logits[rows, layers]
+            candidates = self.random_points(
+                (*some.shape[:2], self.num_candidates), some
+            ).flatten(0, 1)
+            near = uncertain(
+                sample(some.flatten(0, 1)[:, None], candidates)[:, 0],
+                candidates,
+                self.num_chosen,
+                sample_valid(target, candidates),
             )
-            to_grid = partial(_scattered, points=points, size=map_size(logits))
-            yield Chunk(rows, layers, signed, to_grid)
+            chosen[rows, layers, : self.num_chosen] = near.view(*some.shape[:2], -1, 2)
+            chosen[rows, layers, self.num_chosen :] = self.random_points(
+                (*some.shape[:2], self.num_points - self.num_chosen), some
+            )
+        return chosen
 
-    def _chosen(self, maps: Tensor, valid: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Logits (s * r, P) and points (s * r, P, 2) at which they are compared."""
-        shape, maps = maps.shape[:2], maps.flatten(0, 1)[:, None]
-        candidates = self.random_points((*shape, self.num_candidates), maps)
-        candidates = candidates.flatten(0, 1)
-        counts = None if valid is None else _at_points(valid, candidates)
-        chosen, near = uncertain(
-            sample(maps, candidates)[:, 0], candidates, self.num_chosen, counts
-        )
-        rest = self.random_points((*shape, self.num_points - self.num_chosen), maps)
-        rest = rest.flatten(0, 1)
-        values = torch.cat([chosen, sample(maps, rest)[:, 0]], dim=1)
-        return values, torch.cat([near, rest], dim=1)
+
+def _chunks(
+    points: Tensor,
+    segments: Tensor,
+    target: SegmentTargets,
+    num_masks: int,
+    logits: Tensor,
+) -> Iterator[Chunk]:
+    """Logits (S, R, 1, P) at their points beside the target, a few masks at a time."""
+    for rows, layers in slices(*logits.shape[:2], num_masks):
+        some = logits[rows, layers]
+        places = points[rows, layers]
+        masks = sample_masks(target, segments[rows], places.flatten(1, 2))
+        counts = sample_valid(target, places.flatten(0, 1))
+        if counts is not None:
+            counts = counts.view_as(some)
+        signed = SignedLogits(some, masks.view_as(some), counts, soft=True)
+        yield Chunk(rows, layers, signed, to_grid=_as_they_are)
+
+
+def _as_they_are(grad: Tensor) -> Tensor:
+    return grad
 
 
 def _paired(maps: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:
     """As many maps (L or 1, C, h, w) as sets of points (L or 1, P, 2)."""
     number = max(len(maps), len(points))
     return maps.expand(number, -1, -1, -1), points.expand(number, -1, -1)
-
-
-def _at_points(valid: Tensor, points: Tensor) -> Tensor:
-    """The map (H, W) at points (N, P, 2), (N, P)."""
-    return sample(valid.expand(len(points), 1, -1, -1), points)[:, 0]
-
-
-def _scattered(grad: Tensor, points: Tensor, size: tuple[int, int]) -> Tensor:
-    """(s, r, 1, P) to (s, r, h, w)."""
-    return scatter(grad.flatten(0, 2), points, size).unflatten(0, grad.shape[:2])

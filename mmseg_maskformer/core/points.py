@@ -5,13 +5,16 @@ A point is x, y in 0..1 of a map, whatever its size; what lies outside a map is 
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
-from .structures import SegmentTargets
+from .structures import SegmentTargets, map_size
+
+CHUNK = {"cpu": 1 << 19, "cuda": 1 << 24}  # points looked at at a time
 
 
 def sample(maps: Tensor, points: Tensor) -> Tensor:
@@ -51,11 +54,41 @@ def _neighbours(place: Tensor, length: int) -> tuple[Tensor, Tensor, Tensor]:
     return first, (1 - share).mul_(first > 0), share * (first < length)
 
 
-def scatter(values: Tensor, points: Tensor, size: tuple[int, int]) -> Tensor:
-    """The transpose of :func:`sample` for one map a row: (N, P) to (N, h, w).
+def sample_own(maps: Tensor, points: Tensor) -> Tensor:
+    """Values of maps (N, h, w), each at its own points (N, P, 2), (N, P).
 
-    Unlike the backward pass of the native operator it can be deterministic on CUDA.
+    For backward only the points are kept, not the maps. Unlike the native operator's,
+    the gradient can be deterministic on CUDA.
     """
+    return _Sampled.apply(maps, points)
+
+
+class _Sampled(torch.autograd.Function):
+    """Bilinear sampling whose backward adds to the four cells around each point."""
+
+    @staticmethod
+    def forward(ctx: Any, maps: Tensor, points: Tensor) -> Tensor:
+        """(N, P); see :func:`sample_own`."""
+        ctx.save_for_backward(points)
+        ctx.size = map_size(maps)
+        return sample(maps[:, None], points)[:, 0]
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+        """Gradient by the maps, (N, h, w)."""
+        (points,) = ctx.saved_tensors
+        out = grad.new_empty(len(grad), *ctx.size)
+        some = max(1, CHUNK.get(grad.device.type, CHUNK["cuda"]) // (4 * grad.shape[1]))
+        for maps, values, places in zip(
+            out.split(some), grad.split(some), points.split(some), strict=True
+        ):
+            maps.copy_(_scattered(values, places, ctx.size))
+        return out, None
+
+
+def _scattered(values: Tensor, points: Tensor, size: tuple[int, int]) -> Tensor:
+    """The transpose of sampling: values (N, P) at points (N, P, 2) to (N, h, w)."""
     cells, shares = Corners.of(points, size)
     height, width = size[0] + 2, size[1] + 2
     first = torch.arange(len(values), device=values.device) * (height * width)
@@ -80,23 +113,27 @@ def sample_masks(target: SegmentTargets, segments: Tensor, points: Tensor) -> Te
     return masks
 
 
+def sample_valid(target: SegmentTargets, points: Tensor) -> Tensor | None:
+    """How much points (N, P, 2) count, (N, P) in 0..1; None where all do."""
+    if target.valid is None:
+        return None
+    valid = target.valid.to(points.dtype).expand(len(points), 1, -1, -1)
+    return sample(valid, points)[:, 0]
+
+
 def uncertain(
     logits: Tensor, candidates: Tensor, count: int, valid: Tensor | None = None
-) -> tuple[Tensor, Tensor]:
-    """The candidates nearest to the edge of a mask.
+) -> Tensor:
+    """The candidates nearest to the edge of a mask, (N, count, 2) in no order.
 
     Args:
         logits: (N, M) at the candidates.
         candidates: points (N, M, 2).
         count: of points wanted.
         valid: (N, M); where it is 0 a candidate is taken after all others.
-
-    Returns:
-        Their logits (N, count) and the points (N, count, 2), in no order.
     """
     certainty = logits.abs()
     if valid is not None:
         certainty = certainty.masked_fill(valid == 0, torch.inf)
     chosen = certainty.topk(count, dim=1, largest=False, sorted=False).indices
-    places = chosen[..., None].expand(-1, -1, 2)
-    return logits.gather(1, chosen), candidates.gather(1, places)
+    return candidates.gather(1, chosen[..., None].expand(-1, -1, 2))
