@@ -7,6 +7,7 @@ from __future__ import annotations
 
 CATALOG: dict[str, dict[str, tuple[str, ...]]] = {
     "MODELS": {
+        "adapters.decode_head_pixels": ("DecodeHeadPixelDecoder",),
         "adapters.panoptic": ("MaskFormerDetector",),
         "adapters.panoptic_preprocessor": ("DetPreprocessor",),
         "adapters.segmentor": ("MaskFormerSegmentor",),
@@ -16,10 +17,11 @@ CATALOG: dict[str, dict[str, tuple[str, ...]]] = {
         "core.box_losses": ("BoxL1Loss", "GIoULoss"),
         "core.classification": ("ClassificationLoss",),
         "core.criterion": ("SetCriterion",),
+        "core.decoders": ("MaskedTransformerDecoder", "TransformerDecoder"),
+        "core.deformable": ("MSDeformAttnPixelDecoder",),
         "core.losses": ("BCEMaskLoss", "DiceLoss", "FocalMaskLoss"),
         "core.pixel_criterion": ("PixelCriterion",),
         "core.pixel_decoders": ("FPNPixelDecoder", "TransformerEncoder"),
-        "core.transformer_decoder": ("TransformerDecoder",),
     },
     "TASK_UTILS": {
         "core.assigners": ("HungarianAssigner",),
@@ -38,17 +40,23 @@ CATALOG: dict[str, dict[str, tuple[str, ...]]] = {
         "datasets.ade20k_full": ("ADE20KFullDataset",),
         "datasets.camvid": ("CamVidDataset",),
         "datasets.coco_panoptic": ("CocoInstanceDataset", "CocoPanopticDataset"),
+        "datasets.instance_sets": (
+            "ADE20KInstanceDataset",
+            "CityscapesInstanceDataset",
+        ),
         "datasets.label_map_folders": ("LabelMapDataset",),
         "datasets.mapillary": ("MapillaryVistasDataset",),
         "datasets.scenes.panoptic": ("PanopticScenesDataset",),
         "datasets.panoptic_sets": (
             "ADE20KPanopticDataset",
             "CityscapesPanopticDataset",
+            "MapillaryPanopticDataset",
         ),
         "datasets.scenes.semantic": ("ScenesDataset",),
     },
     "TRANSFORMS": {
         "datasets.transforms.label_maps": ("LoadLabelMap",),
+        "datasets.transforms.large_scale_jitter": ("LargeScaleJitter",),
         "datasets.transforms.panoptic_maps": ("LoadPanopticMap", "PackPanopticInputs"),
         "datasets.transforms.image_loading": (
             "InferencerLoader",

@@ -3,7 +3,7 @@
 mmengine replaces a list of a base config by that of its child, so checks that stand in
 ``custom_hooks`` are lost when a user adds a hook. Importing this module lets the
 runners of this process, ``Runner`` and ``FlexibleRunner``, add them before each run. It
-is imported by every model of this package and by ``default_runtime.py``.
+is imported when a model of this package is built, and by ``default_runtime.py``.
 """
 
 from __future__ import annotations

@@ -12,7 +12,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from mmseg_maskformer.core.structures import Predictions, SegmentTargets
+from mmseg_maskformer.core.structures import Predictions
+from mmseg_maskformer.core.targets import SegmentTargets
 
 
 class Case(NamedTuple):
@@ -87,7 +88,7 @@ def as_predictions(class_logits: Tensor, mask_logits: Tensor) -> Predictions:
     features = mask_logits.transpose(0, 1).flatten(1, 2)
     identity = torch.eye(layers * queries, dtype=mask_logits.dtype)
     embed = identity.view(layers, 1, queries, -1).expand(-1, images, -1, -1)
-    return Predictions(class_logits, embed, features)
+    return Predictions(class_logits, embed, features[None])
 
 
 def as_targets(

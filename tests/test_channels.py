@@ -56,9 +56,11 @@ def predictions(model, dataset):
     data = model.data_preprocessor(batch, False)
     metas = [sample.metainfo for sample in data["data_samples"]]
     size = tuple(data["inputs"].shape[-2:])
-    answer = model.decode_head.answer(model.extract_feat(data["inputs"]), metas, size)
+    output = model.decode_head.predict_layer(
+        model.extract_feat(data["inputs"]), metas, size
+    )
     labels = [x.pred_sem_seg.data for x in model.test_step(batch)]
-    return answer.class_logits, answer.mask_logits, torch.cat(labels)
+    return output.class_logits, output.mask_logits, torch.cat(labels)
 
 
 @pytest.mark.parametrize("channels", [4, 6])

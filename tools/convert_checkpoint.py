@@ -17,14 +17,17 @@ from mmengine.config import Config
 from mmengine.runner import CheckpointLoader
 from torch import Tensor
 
-from mmseg_maskformer.checkpoints.convert import detect_layout, to_ours
+from mmseg_maskformer.adapters.host import prepare_host
+from mmseg_maskformer.checkpoints.convert import check_family, detect_layout, to_ours
 from mmseg_maskformer.checkpoints.export import export_to_huggingface
 from mmseg_maskformer.checkpoints.files import read_checkpoint, tensors_by_name
 from mmseg_maskformer.checkpoints.fit import misfit
 from mmseg_maskformer.checkpoints.wrappers import strip_wrappers
+from mmseg_maskformer.checkpoints.zoo import reorder_classes
+from mmseg_maskformer.datasets.class_orders import CLASS_ORDERS
 from mmseg_maskformer.engine.launch import require_file, untrained_model
 
-SCHEMES = ("maskformer://", "hf://", "http://", "https://")
+SCHEMES = ("maskformer://", "mask2former://", "hf://", "http://", "https://")
 
 
 def parse_args() -> argparse.Namespace:
@@ -33,7 +36,8 @@ def parse_args() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "input", help="file, address, maskformer://NAME or hf://REPOSITORY"
+        "input",
+        help="file, address, maskformer://NAME, mask2former://NAME or hf://REPOSITORY",
     )
     parser.add_argument("output", help="file, or folder with --to huggingface")
     parser.add_argument("--config", required=True, help="config of the model")
@@ -43,6 +47,7 @@ def parse_args() -> argparse.Namespace:
 
 def read(name: str) -> dict[str, Tensor]:
     """The tensors of a file or behind a scheme that runs no code from it."""
+    prepare_host()
     if name.startswith(SCHEMES):
         loaded = CheckpointLoader.load_checkpoint(name, "cpu")
         return tensors_by_name(loaded["state_dict"], name)
@@ -51,7 +56,7 @@ def read(name: str) -> dict[str, Tensor]:
             f"{name} would be read by mmengine, which may run what a file asks for. "
             f"Name a local file, or an address of {', '.join(SCHEMES)}."
         )
-    return read_checkpoint(name)
+    return reorder_classes(Path(name).name, read_checkpoint(name), CLASS_ORDERS)
 
 
 def convert(
@@ -60,6 +65,7 @@ def convert(
     """Our tensors, all of them, or an error."""
     strip_wrappers(source, target)
     layout = detect_layout(source)
+    check_family(source, target, layout)
     if layout is None:  # ours already, or nobody's
         found = misfit(source, target)
         if found is not None:
@@ -87,7 +93,8 @@ def main() -> None:
     try:
         converted = convert(read(args.input), model.state_dict(), args.input)
         if args.to == "huggingface":
-            export_to_huggingface(converted, config, args.output)
+            model.load_state_dict(converted)
+            export_to_huggingface(model, config, args.output)
         else:
             save(dict(meta={}, state_dict=converted), Path(args.output))
     except (OSError, ValueError, KeyError) as error:

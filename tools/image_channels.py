@@ -24,7 +24,8 @@ def parse_args() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "input", help="file, address, maskformer://NAME or hf://REPOSITORY"
+        "input",
+        help="file, address, maskformer://NAME, mask2former://NAME or hf://REPOSITORY",
     )
     parser.add_argument("output", help="file")
     parser.add_argument("--channels", type=int, required=True, help="of the images")

@@ -36,7 +36,10 @@ def build_part(config: Any, **known: Any) -> Any:
     name = arguments.pop("type")
     part = _find(name) if isinstance(name, str) else name
     ours = part.__module__.startswith("mmseg_maskformer.")
+    unbuilt = getattr(part, "unbuilt", ())  # configs that the part takes as they are
     for key, value in arguments.items():
+        if key in unbuilt:
+            continue
         if ours or _holds_config(value):  # parts of others may take any dictionary
             arguments[key] = _build_nested(value)
     repeated = sorted(known.keys() & arguments)

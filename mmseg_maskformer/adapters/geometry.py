@@ -6,27 +6,24 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from mmseg_maskformer.core.score_maps import FLIPS, Flipped, ScoreMap
-
-STRIDE = 4  # of the finest feature map
+from mmseg_maskformer.core.score_maps import FLIPS, FlippedScores, ScoreMap
 
 
-def fits(size: Sequence[int], grid: Sequence[int]) -> bool:
-    """Whether an input of that size has that stride-4 grid.
+def fits(size: Sequence[int], grid: Sequence[int], stride: int) -> bool:
+    """Whether an input of that size has that grid of cells.
 
     ResNets and Swin pad what is left of a stride, ConvNeXt drops it.
     """
     return all(
-        n // STRIDE <= cells <= -(-n // STRIDE)
+        n // stride <= cells <= -(-n // stride)
         for n, cells in zip(size, grid, strict=True)
     )
 
 
-def input_size(meta: dict, grid: Sequence[int]) -> tuple[int, int]:
-    """Size of the network's input; features know it only up to the stride.
+def input_size(meta: dict, grid: Sequence[int], stride: int) -> tuple[int, int]:
+    """Size of the network's input; features know it only up to their stride.
 
     Slide mode puts the window's size into ``img_shape`` and leaves the rest as it was.
     """
@@ -35,24 +32,25 @@ def input_size(meta: dict, grid: Sequence[int]) -> tuple[int, int]:
         shapes.reverse()
     known = [tuple(shape[:2]) for shape in shapes if shape is not None]
     for shape in known:
-        if fits(shape, grid):
+        if fits(shape, grid, stride):
             return shape
     if known:
         raise ValueError(
             f"Feature maps of {tuple(grid)} cells do not belong to an input of "
             f"{' or '.join(map(str, known))} pixels (pad_shape, img_shape): the "
-            f"backbone's finest map must have stride {STRIDE}; check its out_indices."
+            f"backbone's finest map must have stride {stride}; check its out_indices, "
+            "or set decode_head.network.mask_stride."
         )
-    return grid[0] * STRIDE, grid[1] * STRIDE
+    return grid[0] * stride, grid[1] * stride
 
 
-def padding_mask(metas: list[dict], size: tuple[int, int], coarsest: Tensor) -> Tensor:
-    """(B, h, w) booleans on the coarsest grid, True where the input is padding."""
-    mask = coarsest.new_ones((len(metas), 1, *size))
-    for row, meta in zip(mask, metas, strict=True):
-        height, width = meta["img_shape"][:2]
-        row[:, :height, :width] = 0
-    return F.interpolate(mask, size=coarsest.shape[-2:])[:, 0].bool()
+def valid_part(
+    metas: list[dict], size: tuple[int, int], device: torch.device
+) -> Tensor:
+    """(B, 2) share of the height and width of inputs of that size that is image."""
+    shapes = [meta["img_shape"][:2] for meta in metas]
+    parts = torch.tensor(shapes, dtype=torch.float64) / torch.tensor(size)
+    return parts.to(device)
 
 
 def unflipped(maps: Tensor, meta: dict) -> Tensor:
@@ -62,7 +60,7 @@ def unflipped(maps: Tensor, meta: dict) -> Tensor:
 
 def unflipped_map(scores: ScoreMap, meta: dict) -> ScoreMap:
     """The same of a score map."""
-    return Flipped(scores, meta["flip_direction"]) if meta.get("flip") else scores
+    return FlippedScores(scores, meta["flip_direction"]) if meta.get("flip") else scores
 
 
 def check_padding(preprocessor: Any) -> None:

@@ -10,10 +10,15 @@ from torch import Tensor, nn
 
 from mmseg_maskformer.core.criterion import SetCriterion
 from mmseg_maskformer.core.pixel_criterion import PixelCriterion
-from mmseg_maskformer.core.structures import Answer, PixelPredictions, Predictions
+from mmseg_maskformer.core.structures import (
+    LayerOutput,
+    PixelPredictions,
+    Predictions,
+)
 
 from .build import build_network, build_part
-from .geometry import input_size, padding_mask
+from .geometry import input_size, valid_part
+from .host import prepare_host
 
 _PIXELS = dict(type="FPNPixelDecoder")
 _QUERIES = dict(type="TransformerDecoder")
@@ -24,7 +29,7 @@ class PredictionHead(BaseModule):
     """Network and criterion from their configs.
 
     Args:
-        in_channels: widths of the backbone's maps at strides 4 to 32.
+        in_channels: widths of the backbone's maps, fine to coarse.
         num_classes: K, without "no object".
         pixel_decoder: config of the pixel decoder, without ``in_channels``.
         transformer_decoder: config of the decoder, without ``memory_channels``;
@@ -47,6 +52,7 @@ class PredictionHead(BaseModule):
         mask_padding: bool = False,
         init_cfg: dict | None = None,
     ) -> None:
+        prepare_host()
         super().__init__(init_cfg)
         self.in_channels = list(in_channels)
         self.num_classes = num_classes
@@ -79,11 +85,12 @@ class PredictionHead(BaseModule):
             ValueError: The maps have other widths than ``in_channels``.
         """
         self.check_widths(inputs)
-        blocked = None
+        valid = None
         if self.mask_padding and batch_img_metas is not None:
-            size = size or input_size(batch_img_metas[0], inputs[0].shape[-2:])
-            blocked = padding_mask(batch_img_metas, size, inputs[-1])
-        return self.network(inputs, blocked)
+            grid, stride = inputs[0].shape[-2:], self.network.mask_stride
+            size = size or input_size(batch_img_metas[0], grid, stride)
+            valid = valid_part(batch_img_metas, size, inputs[0].device)
+        return self.network(inputs, valid)
 
     def check_widths(self, inputs: Sequence[Tensor]) -> None:
         """Compare the backbone's maps with ``in_channels``.
@@ -105,14 +112,14 @@ class PredictionHead(BaseModule):
             f"in_channels={self.in_channels}; set it to the former."
         )
 
-    def answer(
+    def predict_layer(
         self,
         inputs: Sequence[Tensor],
         batch_img_metas: list[dict] | None,
         size: tuple[int, int],
         layer: int = -1,
-    ) -> Answer:
-        """What one decoder layer says about a batch.
+    ) -> LayerOutput:
+        """The prediction of one layer for a batch.
 
         Raises:
             ValueError: There is no such layer.
@@ -124,7 +131,7 @@ class PredictionHead(BaseModule):
                 f"test_cfg.layer={layer} is none of the model's {layers} layers; set "
                 f"it between 0 and {layers - 1}, or to -1 for the last."
             )
-        return predictions.answer(layer)
+        return predictions.layer(layer)
 
 
 def backbone_maps(

@@ -59,9 +59,9 @@ class PredictionOptions:
         check_choice("semantic_rule", self.semantic_rule, RULES)
         check_layer(self.layer)
         for name in ("object_mask_thr", "iou_thr"):
-            check_share(name, getattr(self, name))
+            check_fraction(name, getattr(self, name))
         for name in ("uncertainty", "seg_logits"):
-            check_switch(name, getattr(self, name))
+            check_bool(name, getattr(self, name))
         self._check_exclusive()
         if self.mode == "slide":
             self._check_windows()
@@ -116,7 +116,7 @@ def check_layer(value: Any) -> None:
         )
 
 
-def check_share(name: str, value: Any) -> None:
+def check_fraction(name: str, value: Any) -> None:
     """Raise ValueError if a value of ``test_cfg`` is not between 0 and 1."""
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if not number or not 0 <= value <= 1:
@@ -125,7 +125,7 @@ def check_share(name: str, value: Any) -> None:
         )
 
 
-def check_switch(name: str, value: Any) -> None:
+def check_bool(name: str, value: Any) -> None:
     """Raise ValueError if a value of ``test_cfg`` is neither True nor False."""
     if not isinstance(value, bool):
         raise ValueError(f"test_cfg.{name}={value!r} is neither True nor False.")

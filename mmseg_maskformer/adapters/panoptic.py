@@ -18,16 +18,16 @@ from mmengine.structures import PixelData
 from torch import Tensor
 
 from mmseg_maskformer.checkpoints.fit import check_weights
-from mmseg_maskformer.checkpoints.loading import register_schemes, watch_loading
-from mmseg_maskformer.core.bands import Frame
+from mmseg_maskformer.checkpoints.loading import register_load_hooks
 from mmseg_maskformer.core.inference import semantic_labels
 from mmseg_maskformer.core.score_maps import (
-    MaskScores,
+    ResizedMaskScores,
     ScoreMap,
-    Window,
+    ScoreWindow,
     best_labels,
 )
 from mmseg_maskformer.core.structures import Predictions, map_size
+from mmseg_maskformer.core.tiling import Placement
 from mmseg_maskformer.core.uncertainty import semantic_maps
 
 from .batches import size_by_size
@@ -38,8 +38,6 @@ from .panoptic_results import instance_result, panoptic_result
 from .panoptic_settings import complete
 from .segment_targets import segment_targets
 from .uncertainty import add_uncertainty
-
-register_schemes()
 
 
 class MaskFormerDetector(BaseDetector):
@@ -56,9 +54,10 @@ class MaskFormerDetector(BaseDetector):
         num_things_classes: classes whose objects are told apart.
         num_stuff_classes: the other classes; 0 for instance segmentation.
         test_cfg: which results to make (``panoptic_on``, ``instance_on``,
-            ``semantic_on``, all True) and how: ``panoptic_rule`` ("maskformer", or
-            "detr" for that of DETR, which has no ``iou_thr``), its ``object_mask_thr``
-            (0.8, of DETR 0.85) and ``iou_thr`` (0.8), ``max_per_image`` (100)
+            ``semantic_on``, all True) and how: ``panoptic_rule`` ("maskformer",
+            "mask2former", whose segments end where the mask probability is below 1/2,
+            or "detr", which has no ``iou_thr``), its ``object_mask_thr`` (0.8, of
+            "detr" 0.85) and ``iou_thr`` (0.8), ``max_per_image`` (100)
             instances with a score of ``score_thr`` (0) or more, with
             ``one_per_query`` (False) of a query's best class only; ``layer`` (-1, the
             last) of the decoder that answers, and ``uncertainty`` (False) for maps of
@@ -101,7 +100,7 @@ class MaskFormerDetector(BaseDetector):
                 "MaskFormerDetector needs masks of segments, and PixelCriterion trains "
                 "none; use SetCriterion, or MaskFormerSegmentor for a per-pixel model."
             )
-        watch_loading(self)
+        register_load_hooks(self)
         watch_images(self)
 
     @property
@@ -162,9 +161,11 @@ class MaskFormerDetector(BaseDetector):
         if batch_data_samples is None:
             meta = dict(ori_shape=size, img_shape=size)
             batch_data_samples = [DetDataSample(metainfo=meta) for _ in batch_inputs]
-        images = self._answers(batch_inputs, batch_data_samples)
+        images = self._images(batch_inputs, batch_data_samples)
         for sample, image in zip(batch_data_samples, images, strict=True):
-            self._add_results(sample, *image, _frame(sample.metainfo, size, rescale))
+            self._add_results(
+                sample, *image, _placement(sample.metainfo, size, rescale)
+            )
         return batch_data_samples
 
     def score_maps(
@@ -172,11 +173,11 @@ class MaskFormerDetector(BaseDetector):
     ) -> list[ScoreMap]:
         """Semantic scores of each image at its original size, for averaging."""
         size = map_size(batch_inputs)
-        images = self._answers(batch_inputs, batch_data_samples)
+        images = self._images(batch_inputs, batch_data_samples)
         metas = [sample.metainfo for sample in batch_data_samples]
         maps = []
         for image, meta in zip(images, metas, strict=True):
-            scores = self._scores(*image, _frame(meta, size, True))
+            scores = self._scores(*image, _placement(meta, size, True))
             maps.append(unflipped_map(scores, meta))
         return maps
 
@@ -199,34 +200,36 @@ class MaskFormerDetector(BaseDetector):
         size = map_size(batch_inputs)
         return self.decode_head(self.extract_feat(batch_inputs), metas or None, size)
 
-    def _answers(
+    def _images(
         self, batch_inputs: Tensor, batch_data_samples: list[DetDataSample]
     ) -> Iterator[tuple[Tensor, Tensor]]:
-        """What the chosen layer says: class and mask logits of each image."""
+        """The prediction of the chosen layer: class and mask logits of each image."""
         metas = [sample.metainfo for sample in batch_data_samples]
         features, size = self.extract_feat(batch_inputs), map_size(batch_inputs)
         layer = self.test_cfg["layer"]
-        answer = self.decode_head.answer(features, metas, size, layer)
-        assert answer.class_logits is not None  # it is no per-pixel model
-        return zip(answer.class_logits, answer.mask_logits, strict=True)
+        output = self.decode_head.predict_layer(features, metas, size, layer)
+        assert output.class_logits is not None  # it is no per-pixel model
+        return zip(output.class_logits, output.mask_logits, strict=True)
 
     def _scores(
-        self, class_logits: Tensor, mask_logits: Tensor, frame: Frame
-    ) -> MaskScores:
+        self, class_logits: Tensor, mask_logits: Tensor, placement: Placement
+    ) -> ResizedMaskScores:
         """Semantic scores of an image."""
-        window = Window.of(class_logits, mask_logits, frame.size)
-        return MaskScores(window, frame, no_object=self.test_cfg["uncertainty"])
+        window = ScoreWindow.of(class_logits, mask_logits, placement.size)
+        return ResizedMaskScores(
+            window, placement, no_object=self.test_cfg["uncertainty"]
+        )
 
     def _add_results(
         self,
         sample: DetDataSample,
         class_logits: Tensor,
         mask_logits: Tensor,
-        frame: Frame,
+        placement: Placement,
     ) -> None:
         """Add the results that are switched on to one image's sample."""
         config = self.test_cfg
-        image = (class_logits, mask_logits, frame)
+        image = (class_logits, mask_logits, placement)
         if config["panoptic_on"]:
             kinds = (self.num_things_classes, self.num_classes)
             sample.pred_panoptic_seg = panoptic_result(*image, *kinds, config)
@@ -240,8 +243,8 @@ class MaskFormerDetector(BaseDetector):
             sample.pred_sem_seg = PixelData(sem_seg=labels[None])
 
 
-def _frame(meta: dict, size: tuple[int, int], rescale: bool) -> Frame:
+def _placement(meta: dict, size: tuple[int, int], rescale: bool) -> Placement:
     """Where the image lies in the padded input; padding is below and to the right."""
     height, width = meta["img_shape"][:2]
     out_size = meta["ori_shape"][:2] if rescale else (height, width)
-    return Frame(size, (0, height, 0, width), tuple(out_size))
+    return Placement(size, (0, height, 0, width), tuple(out_size))

@@ -10,43 +10,50 @@ from mmdet.evaluation.functional import INSTANCE_OFFSET
 from mmengine.structures import InstanceData, PixelData
 from torch import Tensor
 
-from mmseg_maskformer.core.bands import Frame
 from mmseg_maskformer.core.instances import instances
 from mmseg_maskformer.core.panoptic import (
     PanopticSegments,
     detr_segments,
     panoptic_segments,
 )
+from mmseg_maskformer.core.tiling import Placement
 
 
 def panoptic_result(
     class_logits: Tensor,
     mask_logits: Tensor,
-    frame: Frame,
+    placement: Placement,
     num_things: int,
     num_classes: int,
     settings: Mapping[str, Any],
 ) -> PixelData:
     """``sem_seg`` (1, H, W) by the panoptic rule of a complete ``test_cfg``."""
-    image = (class_logits, mask_logits, frame, num_things, settings["object_mask_thr"])
+    image = (
+        class_logits,
+        mask_logits,
+        placement,
+        num_things,
+        settings["object_mask_thr"],
+    )
     if settings["panoptic_rule"] == "detr":
         segments = detr_segments(*image)
     else:
-        segments = panoptic_segments(*image, settings["iou_thr"])
+        inside = settings["panoptic_rule"] == "mask2former"
+        segments = panoptic_segments(*image, settings["iou_thr"], inside)
     return PixelData(sem_seg=host_map(segments, num_things, num_classes)[None])
 
 
 def instance_result(
     class_logits: Tensor,
     mask_logits: Tensor,
-    frame: Frame,
+    placement: Placement,
     num_things: int,
     settings: Mapping[str, Any],
 ) -> InstanceData:
     """``bboxes``, ``labels``, ``scores`` and ``masks``, by a complete ``test_cfg``."""
     names = ("max_per_image", "score_thr", "one_per_query")
     chosen = {name: settings[name] for name in names}
-    found = instances(class_logits, mask_logits, frame, num_things, **chosen)
+    found = instances(class_logits, mask_logits, placement, num_things, **chosen)
     return InstanceData(
         bboxes=found.boxes,
         labels=found.labels,

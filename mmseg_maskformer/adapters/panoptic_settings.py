@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .options import check_choice, check_layer, check_share, check_switch
+from .options import check_bool, check_choice, check_fraction, check_layer
 
 _TEST_CFG = dict(
     panoptic_on=True,
@@ -18,7 +18,8 @@ _TEST_CFG = dict(
     layer=-1,
     uncertainty=False,
 )
-_MASK_THR = dict(maskformer=0.8, detr=0.85)  # object_mask_thr of each panoptic_rule
+# object_mask_thr of each panoptic_rule
+_MASK_THR = dict(maskformer=0.8, mask2former=0.8, detr=0.85)
 
 
 def complete(test_cfg: dict[str, Any]) -> dict[str, Any]:
@@ -37,10 +38,10 @@ def complete(test_cfg: dict[str, Any]) -> dict[str, Any]:
     check_choice("panoptic_rule", config["panoptic_rule"], tuple(_MASK_THR))
     config.setdefault("object_mask_thr", _MASK_THR[config["panoptic_rule"]])
     for name in ("object_mask_thr", "iou_thr", "score_thr"):
-        check_share(name, config[name])
+        check_fraction(name, config[name])
     for name, default in _TEST_CFG.items():
         if isinstance(default, bool):
-            check_switch(name, config[name])
+            check_bool(name, config[name])
     check_layer(config["layer"])
     if config["uncertainty"] and not config["semantic_on"]:
         raise ValueError(

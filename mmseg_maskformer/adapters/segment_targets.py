@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mmseg_maskformer.core.structures import SegmentTargets
+from mmseg_maskformer.core.targets import SegmentTargets
 
 _VOID = 255  # in mmdet's semantic maps
 

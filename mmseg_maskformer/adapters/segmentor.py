@@ -13,17 +13,17 @@ from torch import Tensor
 from torch.nn import ModuleList
 
 from mmseg_maskformer.checkpoints.fit import check_weights
-from mmseg_maskformer.checkpoints.loading import watch_loading
+from mmseg_maskformer.checkpoints.loading import register_load_hooks
 from mmseg_maskformer.core.score_maps import (
-    Covering,
     ScoreMap,
-    Window,
-    WindowScores,
+    ScoreWindow,
+    TiledScores,
+    WindowSource,
     best_labels,
-    everywhere,
+    single_window,
 )
 from mmseg_maskformer.core.sliding import SlidingWindows
-from mmseg_maskformer.core.structures import Answer, map_size
+from mmseg_maskformer.core.structures import LayerOutput, map_size
 from mmseg_maskformer.core.uncertainty import semantic_maps
 
 from .batches import size_by_size
@@ -31,12 +31,12 @@ from .geometry import check_padding, unflipped_map
 from .head import backbone_maps
 from .images import check_settings, watch_images
 from .options import PredictionOptions
-from .semantic import MaskFormerHead, image_frame
+from .semantic import MaskFormerHead, image_placement
 from .uncertainty import add_uncertainty
 
 
 class MaskFormerSegmentor(EncoderDecoder):
-    """An encoder-decoder that predicts images of any size in bands of rows.
+    """An encoder-decoder that predicts images of any size in tiles of rows.
 
     K x H x W scores are made only if ``test_cfg`` says ``seg_logits=True``. Checkpoints
     of the authors, of OpenMMLab and of Hugging Face load as they are. Arguments are
@@ -58,7 +58,7 @@ class MaskFormerSegmentor(EncoderDecoder):
                 f"MaskFormerHead', got {type(self.decode_head).__name__}; use "
                 "EncoderDecoder for other heads."
             )
-        watch_loading(self)
+        register_load_hooks(self)
         watch_images(self)
         self.prediction_options()
         self._check_auxiliary()
@@ -155,7 +155,7 @@ class MaskFormerSegmentor(EncoderDecoder):
                 "scores that could be averaged; set it to 'semantic'."
             )
         size, metas = map_size(inputs), [sample.metainfo for sample in data_samples]
-        windows: list[Covering]
+        windows: list[WindowSource]
         if options.mode == "slide":
             windows = [
                 self._sliding(image, meta.get("img_shape", size), options)
@@ -163,15 +163,15 @@ class MaskFormerSegmentor(EncoderDecoder):
             ]
         else:
             large = self.decode_head.upsampled_size(size)
-            images = self._answer(inputs, metas, options.layer).images()
+            images = self._predict_layer(inputs, metas, options.layer).images()
             windows = [
-                everywhere(Window.of(*image, size, upsampled_size=large))
+                single_window(ScoreWindow.of(*image, size, upsampled_size=large))
                 for image in images
             ]
         maps = []
-        for covering, meta in zip(windows, metas, strict=True):
-            frame = image_frame(meta, size)
-            scores = WindowScores(frame, covering, no_object=options.uncertainty)
+        for source, meta in zip(windows, metas, strict=True):
+            placement = image_placement(meta, size)
+            scores = TiledScores(placement, source, no_object=options.uncertainty)
             maps.append(unflipped_map(scores, meta))
         return maps
 
@@ -189,10 +189,12 @@ class MaskFormerSegmentor(EncoderDecoder):
         """Whether the model classifies pixels and not masks."""
         return self.decode_head.criterion.per_pixel
 
-    def _answer(self, inputs: Tensor, metas: list[dict], layer: int) -> Answer:
-        """What a layer says about images (B, C, H, W)."""
-        features = self.extract_feat(inputs)
-        return self.decode_head.answer(features, metas, map_size(inputs), layer)
+    def _predict_layer(
+        self, inputs: Tensor, metas: list[dict], layer: int
+    ) -> LayerOutput:
+        """The prediction of a layer for images (B, C, H, W)."""
+        features, size = self.extract_feat(inputs), map_size(inputs)
+        return self.decode_head.predict_layer(features, metas, size, layer)
 
     def _sliding(
         self, image: Tensor, inside: Sequence[int], options: PredictionOptions
@@ -201,14 +203,14 @@ class MaskFormerSegmentor(EncoderDecoder):
 
         def predict(
             places: Sequence[tuple[int, int]], size: tuple[int, int]
-        ) -> list[Window]:
+        ) -> list[ScoreWindow]:
             height, width = size
             parts = [image[:, y : y + height, x : x + width] for y, x in places]
             metas = [dict(img_shape=_part(inside, place, size)) for place in places]
-            answer = self._answer(torch.stack(parts), metas, options.layer)
-            found = zip(answer.images(), places, strict=True)
+            output = self._predict_layer(torch.stack(parts), metas, options.layer)
+            found = zip(output.images(), places, strict=True)
             large = self.decode_head.upsampled_size(size)
-            return [Window.of(*part, size, place, large) for part, place in found]
+            return [ScoreWindow.of(*part, size, place, large) for part, place in found]
 
         return SlidingWindows(
             size=map_size(image),

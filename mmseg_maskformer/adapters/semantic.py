@@ -15,29 +15,28 @@ from mmseg.structures import SegDataSample
 from torch import Tensor
 
 from mmseg_maskformer.checkpoints.fit import check_weights, watch_part
-from mmseg_maskformer.checkpoints.loading import register_schemes
-from mmseg_maskformer.core.bands import Frame
 from mmseg_maskformer.core.inference import (
     general_labels,
     iterative_labels,
     semantic_labels,
     semantic_scores,
 )
-from mmseg_maskformer.core.structures import map_size, semantic_targets
+from mmseg_maskformer.core.structures import map_size
+from mmseg_maskformer.core.targets import semantic_targets
+from mmseg_maskformer.core.tiling import Placement
 
-from .geometry import STRIDE, fits, input_size, unflipped
+from .geometry import fits, input_size, unflipped
 from .head import PredictionHead
 from .options import PredictionOptions
 
 _DEFAULT = PredictionOptions()
-register_schemes()
 
 
 class MaskFormerHead(PredictionHead):
     """MaskFormer as an MMSegmentation decode head (arXiv 2107.06278).
 
     Args:
-        in_channels: widths of the backbone's maps at strides 4 to 32.
+        in_channels: widths of the backbone's maps, fine to coarse.
         num_classes: K, two or more without "no object"; the only place that says it.
         ignore_index: label of void pixels. Of up to 255 classes 255 is void beside it.
         ignore_void: leave void and padded pixels out of matching and mask losses. By
@@ -84,7 +83,8 @@ class MaskFormerHead(PredictionHead):
         check_weights(self)
         self.check_widths(inputs)
         metas = [sample.metainfo for sample in batch_data_samples]
-        labels = _label_maps(batch_data_samples, inputs[0].shape[-2:])
+        grid, stride = inputs[0].shape[-2:], self.network.mask_stride
+        labels = _label_maps(batch_data_samples, grid, stride)
         predictions = self(inputs, metas, map_size(labels))
         # afterwards: what waits for the GPU here does so while the network runs
         targets = semantic_targets(
@@ -104,21 +104,23 @@ class MaskFormerHead(PredictionHead):
     ) -> Tensor:
         """Semantic scores (B, K, H, W) at the size of the input."""
         check_weights(self)
-        size = input_size(batch_img_metas[0], inputs[0].shape[-2:])
+        grid, stride = inputs[0].shape[-2:], self.network.mask_stride
+        size = input_size(batch_img_metas[0], grid, stride)
         layer = (test_cfg or {}).get("layer", -1)
-        answer = self.answer(inputs, batch_img_metas, size, layer)
-        scores = semantic_scores(*answer, self.upsampled_size(size))
+        output = self.predict_layer(inputs, batch_img_metas, size, layer)
+        scores = semantic_scores(*output, self.upsampled_size(size))
         return scores[..., : size[0], : size[1]]
 
     def upsampled_size(self, size: tuple[int, int]) -> tuple[int, int]:
         """What masks of an input of that size are resized to, before they are cut.
 
-        The size itself; of a per-pixel model, as in the paper's code, four times that
-        of its grid.
+        The size itself; of a per-pixel model, as in the paper's code, that of its grid
+        times the stride.
         """
         if not self.criterion.per_pixel:
             return size
-        height, width = (-(-length // STRIDE) * STRIDE for length in size)
+        stride = self.network.mask_stride
+        height, width = (-(-length // stride) * stride for length in size)
         return height, width
 
     def predict_labels(
@@ -136,12 +138,13 @@ class MaskFormerHead(PredictionHead):
             size: height and width of the input, padding included.
             options: the rule and its thresholds, and the layer.
         """
-        images = self.answer(inputs, batch_img_metas, size, options.layer).images()
+        output = self.predict_layer(inputs, batch_img_metas, size, options.layer)
+        images = output.images()
         labels = []
         for image, meta in zip(images, batch_img_metas, strict=True):
-            frame = image_frame(meta, size)
-            frame = frame._replace(size=self.upsampled_size(size))
-            found = self._labels(*image, frame, options)
+            placement = image_placement(meta, size)
+            placement = placement._replace(size=self.upsampled_size(size))
+            found = self._labels(*image, placement, options)
             labels.append(unflipped(found, meta))
         return labels
 
@@ -149,13 +152,13 @@ class MaskFormerHead(PredictionHead):
         self,
         class_logits: Tensor | None,
         mask_logits: Tensor,
-        frame: Frame,
+        placement: Placement,
         options: PredictionOptions,
     ) -> Tensor:
         """The label map of one image by the rule of the options."""
         if class_logits is None or options.semantic_rule == "semantic":
-            return semantic_labels(class_logits, mask_logits, frame)
-        image = (class_logits, mask_logits, frame, self.ignore_index)
+            return semantic_labels(class_logits, mask_logits, placement)
+        image = (class_logits, mask_logits, placement, self.ignore_index)
         if options.semantic_rule == "general":
             return general_labels(*image, options.object_mask_thr)
         return iterative_labels(*image, options.iou_thr)
@@ -165,7 +168,9 @@ def _name(meta: dict, index: int) -> str:
     return meta.get("img_path") or f"image {index} of the batch"
 
 
-def _label_maps(samples: list[SegDataSample], grid: Sequence[int]) -> Tensor:
+def _label_maps(
+    samples: list[SegDataSample], grid: Sequence[int], stride: int
+) -> Tensor:
     """(B, H, W) labels, each of the size of the network's input."""
     for index, sample in enumerate(samples):
         if "gt_sem_seg" not in sample:
@@ -176,14 +181,15 @@ def _label_maps(samples: list[SegDataSample], grid: Sequence[int]) -> Tensor:
             )
     maps = [sample.gt_sem_seg.data for sample in samples]
     for index, (sample, labels) in enumerate(zip(samples, maps, strict=True)):
-        if not fits(labels.shape[-2:], grid) or labels.shape != maps[0].shape:
+        if not fits(labels.shape[-2:], grid, stride) or labels.shape != maps[0].shape:
             raise ValueError(
                 f"The label map of {_name(sample.metainfo, index)} has "
                 f"{tuple(labels.shape[-2:])} pixels, which is not the size of the "
                 "network's input. Give images and labels of a batch one size: size or "
                 "size_divisor of data_preprocessor, or RandomCrop and Pad in the "
                 f"pipeline. The backbone's finest map, here {tuple(grid)}, must have "
-                f"stride {STRIDE}: check its out_indices."
+                f"stride {stride}: check its out_indices, or set decode_head.network."
+                "mask_stride."
             )
     return torch.cat(maps)
 
@@ -203,9 +209,9 @@ def _check_labels(num_classes: int, ignore_index: int) -> None:
         )
 
 
-def image_frame(meta: dict, size: tuple[int, int]) -> Frame:
+def image_placement(meta: dict, size: tuple[int, int]) -> Placement:
     """Where the image lies within the padded input."""
     padding = meta.get("img_padding_size", meta.get("padding_size", (0, 0, 0, 0)))
     left, right, top, bottom = padding
     crop = (top, size[0] - bottom, left, size[1] - right)
-    return Frame(size, crop, tuple(meta["ori_shape"][:2]))
+    return Placement(size, crop, tuple(meta["ori_shape"][:2]))

@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from torch import Tensor
 
 from .facebookresearch import DETECTRON2_RESNET, FACEBOOKRESEARCH
 from .huggingface import HUGGINGFACE
-from .layout import Entry, Layout
+from .layout import MASK2FORMER, MASKFORMER, NETWORK, QUERIES, Entry, Layout
+from .mask2former import (
+    FACEBOOKRESEARCH_MASK2FORMER,
+    HUGGINGFACE_MASK2FORMER,
+    OPENMMLAB_MASK2FORMER,
+)
 from .openmmlab import OPENMMLAB
 
-LAYOUTS = (FACEBOOKRESEARCH, HUGGINGFACE, OPENMMLAB, DETECTRON2_RESNET)
+LAYOUTS = (  # a Mask2Former has names of a MaskFormer too, and comes before it
+    FACEBOOKRESEARCH_MASK2FORMER,
+    HUGGINGFACE_MASK2FORMER,
+    OPENMMLAB_MASK2FORMER,
+    FACEBOOKRESEARCH,
+    HUGGINGFACE,
+    OPENMMLAB,
+    DETECTRON2_RESNET,
+)
 # Our buffers that some layouts lack: they hold no learned values.
 _REBUILT = re.compile(r".*\.(num_batches_tracked|relative_position_index)")
-# Embeddings of levels: Mask2Former's heads have them in all layouts, MaskFormer's none.
-_MASK2FORMER = re.compile(
-    r"(sem_seg_head|(decode|panoptic)_head|model\.transformer_module"
-    r"|model\.pixel_level_module\.decoder)\..*(level_embed|level_encoding)(\.weight)?"
-)
 
 
 @dataclass
@@ -71,25 +79,42 @@ class Report:
 
 
 def detect_layout(names: Collection[str]) -> Layout | None:
-    """The foreign layout of these names; None if they are ours or nobody's.
-
-    Raises:
-        ValueError: The names are those of a Mask2Former.
-    """
+    """The foreign layout of these names; None if they are ours or nobody's."""
     for layout in LAYOUTS:
         if any(re.match(layout.mark, name) for name in names):
-            _refuse_mask2former(names)
             return layout
     return None
 
 
-def _refuse_mask2former(names: Iterable[str]) -> None:
-    """Its names are partly MaskFormer's; a model would keep most of its values."""
-    found = next(filter(_MASK2FORMER.fullmatch, names), None)
-    if found:
+def family_of(names: Collection[str]) -> str:
+    """The family of a model of ours by its names; "" if they are a backbone's."""
+    if any(name.startswith(f"{QUERIES}.level_embed.") for name in names):
+        return MASK2FORMER
+    return MASKFORMER if any(name.startswith(NETWORK) for name in names) else ""
+
+
+def check_family(
+    source: Collection[str], target: Collection[str], layout: Layout | None
+) -> None:
+    """Refuse weights of the other family, of which a model would keep some values.
+
+    Args:
+        source: names of the file.
+        target: names of our model.
+        layout: the layout of ``source``, None for ours.
+
+    Raises:
+        ValueError: The families differ.
+    """
+    found = family_of(source) if layout is None else layout.family
+    wanted = family_of(target)
+    if found and wanted and found != wanted:
         raise ValueError(
-            f"The file has {found!r} and so holds a Mask2Former, for which there is no "
-            "model here. Take the file of a MaskFormer (docs/checkpoints.md)."
+            f"The file holds a {found}, but the model of the config is a {wanted}. "
+            f"Take a config of configs/{found.lower()}, or weights of a {wanted}. To "
+            "start from the file's backbone alone, convert the file with "
+            "tools/convert_checkpoint.py and set model.backbone.init_cfg=dict("
+            "type='Pretrained', checkpoint=CONVERTED, prefix='backbone.')."
         )
 
 

@@ -10,56 +10,23 @@ from typing import Any
 
 import torch
 from mmengine.registry import DATASETS, DefaultScope
-from torch import Tensor
+from torch import Tensor, nn
 
-from mmseg_maskformer.adapters.build import build_part
-
-from .convert import from_ours
+from .convert import family_of, from_ours
 from .huggingface import HUGGINGFACE
+from .huggingface_config import model_config
 from .image_processor import for_rgb, image_processor
-
-_STAGES = ["stage1", "stage2", "stage3", "stage4"]
-_RESNET_DEPTHS = {50: [3, 4, 6, 3], 101: [3, 4, 23, 3], 152: [3, 8, 36, 3]}
-# Backbone settings that change no output.
-_FREE = {"type", "init_cfg", "pretrained", "with_cp", "frozen_stages", "norm_eval"}
-_FREE |= {"pretrain_img_size", "zero_init_residual", "contract_dilation"}
-_FREE |= {"stage_with_dcn"}  # dcn says whether there is any
-# Settings with one value only in transformers, and that value.
-_FIXED_RESNET = dict(
-    in_channels=3,
-    base_channels=64,
-    num_stages=4,
-    strides=(1, 2, 2, 2),
-    dilations=(1, 1, 1, 1),
-    out_indices=(0, 1, 2, 3),
-    deep_stem=False,
-    avg_down=False,
-    conv_cfg=None,
-    dcn=None,
-    plugins=None,
-    multi_grid=None,
-    norm_cfg=dict(type="BN"),
-)
-_FIXED_SWIN = dict(
-    in_channels=3,
-    patch_size=4,
-    strides=(4, 2, 2, 2),
-    out_indices=(0, 1, 2, 3),
-    qk_scale=None,
-    patch_norm=True,
-    use_abs_pos_embed=False,
-    act_cfg=dict(type="GELU"),
-    norm_cfg=dict(type="LN"),
-)
+from .layout import MASK2FORMER
+from .mask2former import HUGGINGFACE_MASK2FORMER
 
 
 def export_to_huggingface(
-    state_dict: Mapping[str, Tensor], config: Mapping[str, Any], folder: str | Path
+    model: nn.Module, config: Mapping[str, Any], folder: str | Path
 ) -> None:
     """Write ``model.safetensors``, ``config.json`` and ``preprocessor_config.json``.
 
     Args:
-        state_dict: our tensors by name.
+        model: of ours, with its weights.
         config: the whole config; names of classes and sizes of images are those of its
             ``val_dataloader``, if it has one. Where the model takes BGR images, the
             channels of its first convolution change places: theirs are RGB.
@@ -71,165 +38,35 @@ def export_to_huggingface(
     """
     from safetensors.torch import save_file
 
+    contents = describe(model, config)
     settings = config["model"]["data_preprocessor"]
-    tensors = from_ours(for_rgb(state_dict, settings), HUGGINGFACE)
-    dataset = _innermost(config.get("val_dataloader", {}).get("dataset", {}))
-    kind = _dataset_class(dataset, config.get("default_scope"))
-    model = model_config(config["model"], _class_names(dataset, kind))
-    preprocessor = image_processor(settings, dataset, _reduces_labels(dataset, kind))
-    tensors.update(_constants(model))
+    state_dict = for_rgb(model.state_dict(), settings)
+    masked = family_of(state_dict) == MASK2FORMER
+    layout = HUGGINGFACE_MASK2FORMER if masked else HUGGINGFACE
+    tensors = from_ours(state_dict, layout)
+    tensors.update(_constants(contents["config.json"]))
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     contiguous = {name: tensor.contiguous() for name, tensor in tensors.items()}
     save_file(contiguous, folder / "model.safetensors", metadata=dict(format="pt"))
-    for name, content in (
-        ("config.json", model),
-        ("preprocessor_config.json", preprocessor),
-    ):
+    for name, content in contents.items():
         text = json.dumps(content, indent=2)
         (folder / name).write_text(f"{text}\n", encoding="utf-8")
 
 
-def model_config(
-    model: Mapping[str, Any], classes: Sequence[str] | None = None
-) -> dict[str, Any]:
-    """The ``config.json`` of a model of ours."""
-    head = model.get("decode_head", model)  # a detector holds the parts itself
-    num_classes = _num_classes(head)
-    names = classes or [f"LABEL_{index}" for index in range(num_classes)]
-    if len(names) != num_classes:
-        raise ValueError(
-            f"{len(names)} class names were given, but the model has num_classes="
-            f"{num_classes}."
-        )
-    queries = head.get("transformer_decoder") or {}
-    pixels = head.get("pixel_decoder", {})
-    criterion = build_part(head.get("criterion") or dict(type="SetCriterion"))
-    self_attention = queries.get("self_attention", True)
-    if criterion.per_pixel or criterion.with_boxes or not self_attention:
-        raise ValueError(
-            "transformers has MaskFormer with self-attention among queries and without "
-            "boxes only; per-pixel models and other variants cannot be written."
-        )
-    return dict(
-        architectures=["MaskFormerForInstanceSegmentation"],
-        model_type="maskformer",
-        backbone_config=_backbone(model["backbone"]),
-        decoder_config=dict(
-            model_type="detr",
-            d_model=queries.get("embed_dim", 256),
-            encoder_layers=0,
-            decoder_layers=queries.get("num_layers", 6),
-            decoder_attention_heads=queries.get("num_heads", 8),
-            decoder_ffn_dim=queries.get("ffn_dim", 2048),
-            dropout=float(queries.get("dropout", 0.1)),
-            num_queries=queries.get("num_queries", 100) or num_classes,
-        ),
-        fpn_feature_size=pixels.get("out_channels", 256),
-        mask_feature_size=pixels.get("mask_channels", 256),
-        no_object_weight=float(criterion.loss_cls.no_object_weight),
-        cross_entropy_weight=float(criterion.loss_cls.weight),
-        mask_weight=float(criterion.loss_mask.weight),
-        dice_weight=float(criterion.loss_dice.weight),
-        id2label={str(index): name for index, name in enumerate(names)},
-        label2id={name: index for index, name in enumerate(names)},
+def describe(model: nn.Module, config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """What the folder says beside the weights, by file; see the function above."""
+    dataset = _innermost(config.get("val_dataloader", {}).get("dataset", {}))
+    kind = _dataset_class(dataset, config.get("default_scope"))
+    written = model_config(
+        model, config["model"]["backbone"], _class_names(dataset, kind)
     )
-
-
-def _num_classes(head: Mapping[str, Any]) -> int:
-    if "num_classes" in head:
-        return head["num_classes"]
-    return head["num_things_classes"] + head["num_stuff_classes"]
-
-
-def _backbone(backbone: Mapping[str, Any]) -> dict[str, Any]:
-    kind = backbone["type"].rpartition(".")[2]  # "mmseg.SwinTransformer" in mmdet
-    if kind == "ResNet" and backbone.get("depth") in _RESNET_DEPTHS:
-        return _resnet(**_settings(backbone, _FIXED_RESNET))
-    if kind == "SwinTransformer":
-        return _swin(**_settings(backbone, _FIXED_SWIN))
-    raise ValueError(
-        f"transformers has no counterpart of the backbone {backbone['type']} (depth "
-        f"{backbone.get('depth')}); ResNet-50, -101, -152 and SwinTransformer can be "
-        "written."
+    images = image_processor(
+        config["model"]["data_preprocessor"], dataset, _reduces_labels(dataset, kind)
     )
-
-
-def _settings(backbone: Mapping[str, Any], fixed: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings that can be written; the others have the one value they may have."""
-    found = {name: x for name, x in backbone.items() if name not in _FREE}
-    for name, allowed in fixed.items():
-        value = found.pop(name, allowed)
-        if _plain(value) != allowed:
-            raise _no_counterpart(name, value)
-    return found
-
-
-def _plain(value: Any) -> Any:
-    """A setting without what changes no output."""
-    if isinstance(value, list):
-        return tuple(value)
-    if not isinstance(value, Mapping):
-        return value
-    kept = {n: x for n, x in value.items() if n not in ("requires_grad", "momentum")}
-    return {**kept, "type": str(kept["type"]).removeprefix("Sync")}
-
-
-def _no_counterpart(name: str, value: Any) -> ValueError:
-    return ValueError(
-        f"transformers has no counterpart of model.backbone.{name}={value!r}; a model "
-        "with this setting cannot be written."
-    )
-
-
-def _resnet(
-    depth: int,
-    style: str = "pytorch",
-    stem_channels: int = 64,
-    **others: Any,
-) -> dict[str, Any]:
-    """The ``backbone_config`` of a ResNet with bottlenecks."""
-    for name, value in others.items():
-        raise _no_counterpart(name, value)
-    return dict(
-        model_type="resnet",
-        layer_type="bottleneck",
-        embedding_size=stem_channels,
-        hidden_sizes=[256, 512, 1024, 2048],
-        depths=_RESNET_DEPTHS[depth],
-        downsample_in_bottleneck=style == "caffe",
-        out_features=_STAGES,
-    )
-
-
-def _swin(
-    embed_dims: int = 96,
-    depths: Sequence[int] = (2, 2, 6, 2),
-    num_heads: Sequence[int] = (3, 6, 12, 24),
-    window_size: int = 7,
-    mlp_ratio: float = 4,
-    qkv_bias: bool = True,
-    drop_rate: float = 0.0,
-    attn_drop_rate: float = 0.0,
-    drop_path_rate: float = 0.1,
-    **others: Any,
-) -> dict[str, Any]:
-    """The ``backbone_config`` of a Swin transformer; defaults are those of mmseg."""
-    for name, value in others.items():
-        raise _no_counterpart(name, value)
-    return dict(
-        model_type="swin",
-        embed_dim=embed_dims,
-        depths=list(depths),
-        num_heads=list(num_heads),
-        window_size=window_size,
-        mlp_ratio=float(mlp_ratio),
-        qkv_bias=qkv_bias,
-        hidden_dropout_prob=float(drop_rate),
-        attention_probs_dropout_prob=float(attn_drop_rate),
-        drop_path_rate=float(drop_path_rate),
-        out_features=_STAGES,
-    )
+    name = written["architectures"][0].partition("For")[0]
+    images["image_processor_type"] = f"{name}ImageProcessor"
+    return {"config.json": written, "preprocessor_config.json": images}
 
 
 def _constants(config: Mapping[str, Any]) -> dict[str, Tensor]:
@@ -240,7 +77,8 @@ def _constants(config: Mapping[str, Any]) -> dict[str, Tensor]:
     backbone = config["backbone_config"]
     if backbone["model_type"] == "swin":
         width = backbone["embed_dim"] * 8
-        norm = "model.pixel_level_module.encoder.model.layernorm"
+        part = "model" if config["model_type"] == "maskformer" else "swin"
+        norm = f"model.pixel_level_module.encoder.{part}.layernorm"
         constants[f"{norm}.weight"] = torch.ones(width)
         constants[f"{norm}.bias"] = torch.zeros(width)
     return constants

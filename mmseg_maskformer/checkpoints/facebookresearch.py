@@ -35,7 +35,7 @@ def _feed_forward(ours: str, theirs: str) -> tuple[Entry, ...]:
     )
 
 
-_FPN_TABLE = (
+FPN_TABLE = (
     module(f"{PIXELS}.coarse_conv.0", f"{_PIXELS}.layer_4"),
     module(f"{PIXELS}.coarse_conv.1", f"{_PIXELS}.layer_4.norm"),
     *(
@@ -48,7 +48,7 @@ _FPN_TABLE = (
     ),
     module(f"{PIXELS}.mask_conv", f"{_PIXELS}.mask_features"),
 )
-_ENCODER_TABLE = (
+ENCODER_TABLE = (
     module(f"{PIXELS}.encoder_projection", f"{_PIXELS}.input_proj"),
     *_attention(
         f"{PIXELS}.encoder.attention.{{layer}}.attention", f"{_ENCODER}.self_attn"
@@ -80,7 +80,7 @@ _HEADS_TABLE = (
         for layer in range(3)
     ),
 )
-_RESNET_TABLE = (
+RESNET_TABLE = (
     module("backbone.conv1", "backbone.stem.conv1"),
     module("backbone.bn1", "backbone.stem.conv1.norm"),
     *(  # the three convolutions of the deep stem (R101c)
@@ -105,7 +105,7 @@ _RESNET_TABLE = (
     ),
 )
 _BLOCK = "{stage}.blocks.{block}"
-_SWIN_TABLE = (
+SWIN_TABLE = (
     module("backbone.patch_embed.projection", "backbone.patch_embed.proj"),
     module("backbone.patch_embed.norm", "backbone.patch_embed.norm"),
     *(
@@ -129,24 +129,28 @@ _SWIN_TABLE = (
     ),
     module("backbone.norm{stage}", "backbone.norm{stage}"),
 )
+# In the older generation the pixel decoder's tensors lack their prefix.
+OLDER = (r"^sem_seg_head\.(?!predictor\.|pixel_decoder\.)", f"{_PIXELS}.")
+UNUSED = (r"criterion\.empty_weight", r"pixel_(mean|std)")
 FACEBOOKRESEARCH = Layout(
     name="facebookresearch MaskFormer (detectron2)",
     mark=r"sem_seg_head\.",
-    entries=_FPN_TABLE
-    + _ENCODER_TABLE
+    entries=FPN_TABLE
+    + ENCODER_TABLE
     + _DECODER_TABLE
     + _HEADS_TABLE
-    + _RESNET_TABLE
-    + _SWIN_TABLE,
-    renames=((r"^sem_seg_head\.(?!predictor\.|pixel_decoder\.)", f"{_PIXELS}."),),
-    unused=(r"criterion\.empty_weight", r"pixel_(mean|std)"),
+    + RESNET_TABLE
+    + SWIN_TABLE,
+    renames=(OLDER,),
+    unused=UNUSED,
 )
 # ImageNet weights of a backbone alone, as that of R101c.
 DETECTRON2_RESNET = Layout(
     name="detectron2 ResNet",
     mark=r"stem\.conv1\.",
-    entries=_RESNET_TABLE,
+    entries=RESNET_TABLE,
     renames=((r"^", "backbone."),),
     unused=(r"backbone\.(stem\.)?(fc|linear)\.\w+",),  # the classifier
     scope="backbone.",
+    family="",
 )

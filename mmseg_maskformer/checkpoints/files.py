@@ -13,7 +13,6 @@ from torch import Tensor
 from mmseg_maskformer.compat import load_safely
 
 from .pickles import PickledArray, read_pickle
-from .zoo import in_our_class_order
 
 # What programs call the tensors in their files; of weights and their moving average
 # mmengine puts the average into "state_dict" itself.
@@ -36,8 +35,7 @@ def read_checkpoint(path: str | Path) -> dict[str, Tensor]:
         FileNotFoundError: There is no such file.
         ValueError: The file is damaged, holds something else, or wants to run code.
     """
-    tensors = tensors_by_name(read_content(path), path)
-    return in_our_class_order(Path(path).name, tensors)
+    return tensors_by_name(read_content(path), path)
 
 
 def read_content(path: str | Path, map_location: Any = "cpu") -> Any:

@@ -5,6 +5,7 @@ are understood too.
 """
 
 import re
+from collections.abc import Sequence
 
 from .layout import (
     DECODER_LAYER,
@@ -18,7 +19,7 @@ from .layout import (
     module,
 )
 
-_BACKBONE = "model.pixel_level_module.encoder"
+BACKBONE = "model.pixel_level_module.encoder"
 _PIXELS = "model.pixel_level_module.decoder"
 _DECODER = "model.transformer_module.decoder"
 _LAYER = f"{_DECODER}.layers.{{layer}}"
@@ -62,14 +63,14 @@ _NETWORK_TABLE = (
         for layer in range(3)
     ),
 )
-_STEM = f"{_BACKBONE}.embedder.embedder"
-_RESNET_TABLE = (
+_STEM = f"{BACKBONE}.embedder.embedder"
+RESNET_TABLE = (
     module("backbone.conv1", f"{_STEM}.convolution"),
     module("backbone.bn1", f"{_STEM}.normalization"),
     *(
         module(
             f"backbone.layer{stage}.{{block}}.{ours}",
-            f"{_BACKBONE}.encoder.stages.{stage - 1}.layers.{{block}}.{theirs}",
+            f"{BACKBONE}.encoder.stages.{stage - 1}.layers.{{block}}.{theirs}",
         )
         for stage in range(1, 5)
         for ours, theirs in (
@@ -80,49 +81,63 @@ _RESNET_TABLE = (
         )
     ),
 )
-_SWIN = f"{_BACKBONE}.model"
-_BLOCK = f"{_SWIN}.encoder.layers.{{stage}}.blocks.{{block}}"
-_SWIN_TABLE = (
-    module(
-        "backbone.patch_embed.projection",
-        f"{_SWIN}.embeddings.patch_embeddings.projection",
-    ),
-    module("backbone.patch_embed.norm", f"{_SWIN}.embeddings.norm"),
-    module(
-        "backbone.stages.{stage}.blocks.{block}.attn.w_msa.qkv",
-        *(f"{_BLOCK}.attention.self.{part}" for part in ("query", "key", "value")),
-        codec=STACKED,
-    ),
-    *(
+
+
+def swin_table(swin: str, norms: Sequence[str]) -> tuple[Entry, ...]:
+    """Rows of a Swin transformer.
+
+    Args:
+        swin: what their names of the backbone start with.
+        norms: their names of the norms after the four stages.
+    """
+    block = f"{swin}.encoder.layers.{{stage}}.blocks.{{block}}"
+    ours = "backbone.stages.{stage}"
+    return (
         module(
-            f"backbone.stages.{{stage}}.blocks.{{block}}.{ours}", f"{_BLOCK}.{theirs}"
-        )
-        for ours, theirs in (
-            ("norm1", "layernorm_before"),
-            ("norm2", "layernorm_after"),
-            ("attn.w_msa", "attention.self"),  # relative positions
-            ("attn.w_msa.proj", "attention.output.dense"),
-            ("ffn.layers.0.0", "intermediate.dense"),
-            ("ffn.layers.1", "output.dense"),
-        )
-    ),
-    *(
+            "backbone.patch_embed.projection",
+            f"{swin}.embeddings.patch_embeddings.projection",
+        ),
+        module("backbone.patch_embed.norm", f"{swin}.embeddings.norm"),
         module(
-            f"backbone.stages.{{stage}}.downsample.{part}",
-            f"{_SWIN}.encoder.layers.{{stage}}.downsample.{part}",
-            codec=PATCH_MERGING,
-        )
-        for part in ("reduction", "norm")
-    ),
-    module("backbone.norm{stage}", f"{_BACKBONE}.hidden_states_norms.{{stage}}"),
-)
+            f"{ours}.blocks.{{block}}.attn.w_msa.qkv",
+            *(f"{block}.attention.self.{part}" for part in ("query", "key", "value")),
+            codec=STACKED,
+        ),
+        *(
+            module(f"{ours}.blocks.{{block}}.{part}", f"{block}.{theirs}")
+            for part, theirs in (
+                ("norm1", "layernorm_before"),
+                ("norm2", "layernorm_after"),
+                ("attn.w_msa", "attention.self"),  # relative positions
+                ("attn.w_msa.proj", "attention.output.dense"),
+                ("ffn.layers.0.0", "intermediate.dense"),
+                ("ffn.layers.1", "output.dense"),
+            )
+        ),
+        *(
+            module(
+                f"{ours}.downsample.{part}",
+                f"{swin}.encoder.layers.{{stage}}.downsample.{part}",
+                codec=PATCH_MERGING,
+            )
+            for part in ("reduction", "norm")
+        ),
+        *(module(f"backbone.norm{i}", norm) for i, norm in enumerate(norms)),
+    )
+
+
 HUGGINGFACE = Layout(
     name="Hugging Face MaskFormer (transformers)",
     mark=r"model\.pixel_level_module\.",
-    entries=_NETWORK_TABLE + _RESNET_TABLE + _SWIN_TABLE,
+    entries=_NETWORK_TABLE
+    + RESNET_TABLE
+    + swin_table(
+        f"{BACKBONE}.model", [f"{BACKBONE}.hidden_states_norms.{i}" for i in range(4)]
+    ),
     renames=((r"_attn\.o_proj\.", "_attn.out_proj."), (r"\.mlp\.fc", ".fc")),
     unused=(
         r"criterion\.empty_weight",
-        re.escape(_SWIN) + r"\.layernorm\.\w+",  # their Swin never uses it
+        re.escape(f"{BACKBONE}.model")
+        + r"\.layernorm\.\w+",  # their Swin never uses it
     ),
 )

@@ -42,7 +42,6 @@ def image_processor(
     if _takes_bgr(settings):
         mean, std = (x and x[::-1] for x in (mean, std))
     return dict(
-        image_processor_type="MaskFormerImageProcessor",
         **_resize(dataset.get("pipeline", ())),
         do_rescale=mean is not None,  # without one the model takes 0..255
         do_normalize=mean is not None,

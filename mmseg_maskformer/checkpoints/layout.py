@@ -19,6 +19,9 @@ NETWORK = "decode_head.network"
 PIXELS = f"{NETWORK}.pixel_decoder"
 QUERIES = f"{NETWORK}.transformer_decoder"
 DECODER_LAYER = f"{QUERIES}.layers.{{layer}}"
+# Families of models: no file of one is of use to a model of the other.
+MASKFORMER = "MaskFormer"
+MASK2FORMER = "Mask2Former"
 
 
 @dataclass(frozen=True)
@@ -97,6 +100,7 @@ class Layout:
             names to the table's.
         unused: regular expressions of their tensors that have no place here.
         scope: what our tensors that the layout is about start with.
+        family: of the models, "" for a backbone alone.
     """
 
     name: str
@@ -105,6 +109,7 @@ class Layout:
     renames: tuple[tuple[str, str], ...] = ()
     unused: tuple[str, ...] = ()
     scope: str = ""
+    family: str = MASKFORMER
 
     def rename(self, name: str) -> str:
         """Bring a name of any generation to the table's."""

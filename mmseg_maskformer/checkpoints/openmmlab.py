@@ -40,6 +40,13 @@ def _conv_norm(ours: str, theirs: str) -> tuple[Entry, ...]:
     )
 
 
+# A detector calls the head otherwise; before MMDetection 3.0 parts had numbers.
+RENAMES = (
+    (r"^panoptic_head\.", "decode_head."),
+    (r"\.attentions\.0\.", ".self_attn."),
+    (r"\.attentions\.1\.", ".cross_attn."),
+    (r"\.ffns\.0\.", ".ffn."),
+)
 OPENMMLAB = Layout(
     name="OpenMMLab MaskFormer (mmseg, mmdet)",
     mark=r"(decode|panoptic)_head\.(pixel_decoder|transformer_decoder|query_embed)\.",
@@ -83,11 +90,6 @@ OPENMMLAB = Layout(
         module(f"{NETWORK}.mask_head.{{layer}}", "decode_head.mask_embed.{layer}"),
         Entry("backbone.{rest}", ("backbone.{rest}",)),
     ),
-    renames=(
-        (r"^panoptic_head\.", "decode_head."),
-        (r"\.attentions\.0\.", ".self_attn."),
-        (r"\.attentions\.1\.", ".cross_attn."),
-        (r"\.ffns\.0\.", ".ffn."),
-    ),
+    renames=RENAMES,
     unused=(r"decode_head\.conv_seg\..*",),
 )

@@ -1,20 +1,20 @@
-"""The files that the paper's authors released (CC BY-NC 4.0), by their zoo names."""
+"""The files that the papers' authors released (CC BY-NC 4.0), by their zoo names."""
 
 from __future__ import annotations
 
 import difflib
 import logging
+import re
+from collections.abc import Mapping, Sequence
 
 from torch import Tensor
-
-from mmseg_maskformer.datasets.ade20k_panoptic_classes import things_first
 
 logger = logging.getLogger(__name__)
 
 BASE_URL = "https://dl.fbaipublicfiles.com/maskformer"
 LICENSE = "CC BY-NC 4.0"
 # The last six characters of each file's name, by the configuration's name.
-_FILES = {
+_MASKFORMER = {
     "ade20k-150": {
         "per_pixel_baseline_R50_bs16_160k": "1043f3",
         "per_pixel_baseline_plus_R50_bs16_160k": "833630",
@@ -67,45 +67,152 @@ _FOLDERS = {
     "coco-panoptic": "panoptic-coco",
     "ade20k-150-panoptic": "panoptic-ade20k",
 }
+# The same of Mask2Former, by data set and task; the names are those of its folders.
+_MASK2FORMER = {
+    "coco/panoptic": {
+        "maskformer2_R50_bs16_50ep": "94dc52",
+        "maskformer2_R101_bs16_50ep": "b807bd",
+        "maskformer2_swin_tiny_bs16_50ep": "9fd0ae",
+        "maskformer2_swin_small_bs16_50ep": "a407fd",
+        "maskformer2_swin_base_384_bs16_50ep": "9d7f02",
+        "maskformer2_swin_base_IN21k_384_bs16_50ep": "54b88a",
+        "maskformer2_swin_large_IN21k_384_bs16_100ep": "f07440",
+    },
+    "coco/instance": {
+        "maskformer2_R50_bs16_50ep": "3c8ec9",
+        "maskformer2_R101_bs16_50ep": "eba159",
+        "maskformer2_swin_tiny_bs16_50ep": "86143f",
+        "maskformer2_swin_small_bs16_50ep": "1e7f22",
+        "maskformer2_swin_base_384_bs16_50ep": "f6e0f6",
+        "maskformer2_swin_base_IN21k_384_bs16_50ep": "83d103",
+        "maskformer2_swin_large_IN21k_384_bs16_100ep": "e5f453",
+    },
+    "cityscapes/panoptic": {
+        "maskformer2_R50_bs16_90k": "4ab90c",
+        "maskformer2_R101_bs16_90k": "04d286",
+        "maskformer2_swin_tiny_bs16_90k": "ceba0f",
+        "maskformer2_swin_small_bs16_90k": "23efb7",
+        "maskformer2_swin_base_IN21k_384_bs16_90k": "fa840f",
+        "maskformer2_swin_large_IN21k_384_bs16_90k": "064788",
+    },
+    "cityscapes/instance": {
+        "maskformer2_R50_bs16_90k": "01a8ed",
+        "maskformer2_R101_bs16_90k": "c2b8c8",
+        "maskformer2_swin_tiny_bs16_90k": "6a63f8",
+        "maskformer2_swin_small_bs16_90k": "974824",
+        "maskformer2_swin_base_IN21k_384_bs16_90k": "7a3b6d",
+        "maskformer2_swin_large_IN21k_384_bs16_90k": "dfa862",
+    },
+    "cityscapes/semantic": {
+        "maskformer2_R50_bs16_90k": "cc1b1f",
+        "maskformer2_R101_bs16_90k": "257ce8",
+        "maskformer2_swin_tiny_bs16_90k": "2d58d4",
+        "maskformer2_swin_small_bs16_90k": "fa26ae",
+        "maskformer2_swin_base_IN21k_384_bs16_90k": "1c6b65",
+        "maskformer2_swin_large_IN21k_384_bs16_90k": "17c1ee",
+    },
+    "ade20k/panoptic": {
+        "maskformer2_R50_bs16_160k": "5c90d4",
+        "maskformer2_swin_large_IN21k_384_bs16_160k": "e0c58e",
+    },
+    "ade20k/instance": {
+        "maskformer2_R50_bs16_160k": "67e945",
+        "maskformer2_swin_large_IN21k_384_bs16_160k": "92dae9",
+    },
+    "ade20k/semantic": {
+        "maskformer2_R50_bs16_160k": "500878",
+        "maskformer2_R101_bs16_90k": "0d68be",
+        "maskformer2_swin_tiny_bs16_160k": "5274a6",
+        "maskformer2_swin_small_bs16_160k": "011c6d",
+        "maskformer2_swin_base_384_bs16_160k_res640": "503e96",
+        "maskformer2_swin_base_IN21k_384_bs16_160k_res640": "7e47bf",
+        "maskformer2_swin_large_IN21k_384_bs16_160k_res640": "6b4a3a",
+    },
+    "mapillary_vistas/panoptic": {
+        "maskformer_R50_bs16_300k": "4e9874",
+        "maskformer2_swin_large_IN21k_384_bs16_300k": "132c71",
+    },
+    "mapillary_vistas/semantic": {
+        "maskformer_R50_bs16_300k": "6c66d0",
+        "maskformer2_swin_large_IN21k_384_bs16_300k": "90ee2d",
+    },
+}
 
 
-def zoo_names() -> list[str]:
-    """Every released model, as ``data set/configuration``."""
-    return [f"{group}/{name}" for group, files in _FILES.items() for name in files]
+def zoo_names(scheme: str = "maskformer") -> list[str]:
+    """Every released model, as ``data set/configuration``.
+
+    Args:
+        scheme: "maskformer" or "mask2former"; the latter's names are
+            ``data set/task/configuration``.
+    """
+    files = _MASKFORMER if scheme == "maskformer" else _MASK2FORMER
+    return [f"{group}/{name}" for group, found in files.items() for name in found]
 
 
-def zoo_url(name: str) -> str:
+def zoo_url(name: str, scheme: str = "maskformer") -> str:
     """The address of a released model.
 
     Args:
-        name: for example ``ade20k-150/maskformer_R50_bs16_160k``.
+        name: for example ``ade20k-150/maskformer_R50_bs16_160k``, or of "mask2former"
+            ``coco/panoptic/maskformer2_R50_bs16_50ep``.
+        scheme: "maskformer" or "mask2former".
 
     Raises:
         KeyError: No model was released under that name; the nearest are listed, or all.
     """
+    known = zoo_names(scheme)
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=3, cutoff=0.3)
+        listed = f"Near it: {', '.join(near)}" if near else ", ".join(known)
+        raise KeyError(f"No released model is called {name!r}. {listed}.")
+    if scheme == "mask2former":
+        group, _, config = name.rpartition("/")
+        file = f"model_final_{_MASK2FORMER[group][config]}.pkl"
+        return f"{BASE_URL}/mask2former/{name}/{file}"
     group, _, config = name.partition("/")
-    identity = _FILES.get(group, {}).get(config)
-    if identity is None:
-        near = difflib.get_close_matches(name, zoo_names(), n=3, cutoff=0.3)
-        known = f"Near it: {', '.join(near)}" if near else ", ".join(zoo_names())
-        raise KeyError(f"No released model is called {name!r}. {known}.")
-    folder = config.rpartition("/")[2]
-    return f"{BASE_URL}/{_FOLDERS[group]}/{folder}/model_final_{identity}.pkl"
+    file = f"model_final_{_MASKFORMER[group][config]}.pkl"
+    return f"{BASE_URL}/{_FOLDERS[group]}/{config.rpartition('/')[2]}/{file}"
 
 
-def in_our_class_order(file: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors of a file with its classes in our order.
+# Released panoptic models with classes in the order of the semantic data set, which has
+# things among stuff or behind it: their files, and their repositories on the hub.
+_INTERLEAVED = {
+    "ade20k": (_MASKFORMER["ade20k-150-panoptic"], _MASK2FORMER["ade20k/panoptic"]),
+    "cityscapes": (_MASK2FORMER["cityscapes/panoptic"],),
+    "mapillary": (_MASK2FORMER["mapillary_vistas/panoptic"],),
+}
+_HUB = re.compile(
+    r"facebook/mask2former-.*-(ade|cityscapes|mapillary)(-vistas)?-panoptic"
+)
+_CLASSES = re.compile(r"sem_seg_head\.predictor\.class_embed\.|class_predictor\.")
 
-    Only the authors' panoptic models of ADE20K have another: theirs is that of the
-    semantic classes, ours has things before stuff. They are known by their file names.
+
+def reorder_classes(
+    source: str, tensors: dict[str, Tensor], orders: Mapping[str, Sequence[int]]
+) -> dict[str, Tensor]:
+    """The tensors of a file with its classes in our order, things before stuff.
+
+    Args:
+        source: name of the file, or of a repository on the hub.
+        tensors: in the file's own layout.
+        orders: by data set ("ade20k", "cityscapes", "mapillary") the semantic class
+            that each class of ours is.
     """
-    identities = _FILES["ade20k-150-panoptic"].values()
-    if file not in {f"model_final_{identity}.pkl" for identity in identities}:
+    data = _interleaved(source)
+    if data is None:
         return tensors
-    logger.info("The classes of %s are put in our order, things before stuff.", file)
-    order = things_first()
+    logger.info("The classes of %s are put in our order, things before stuff.", source)
+    order = orders[data]
     rows = [*order, len(order)]  # "no object" stays the last
-    return {
-        name: x[rows] if ".predictor.class_embed." in name else x
-        for name, x in tensors.items()
-    }
+    return {name: x[rows] if _CLASSES.match(name) else x for name, x in tensors.items()}
+
+
+def _interleaved(source: str) -> str | None:
+    """The data set of a released panoptic model whose classes are in another order."""
+    for data, groups in _INTERLEAVED.items():
+        identities = {x for group in groups for x in group.values()}
+        if source in {f"model_final_{identity}.pkl" for identity in identities}:
+            return data
+    found = _HUB.fullmatch(source)
+    return found and found[1].replace("ade", "ade20k")

@@ -22,7 +22,9 @@ from .match_costs import (
     MaskCost,
     MatchCost,
 )
-from .structures import Predictions, SegmentTargets
+from .precision import full_precision
+from .structures import ImagePredictions, Predictions
+from .targets import SegmentTargets
 
 logger = logging.getLogger(__name__)
 
@@ -87,6 +89,7 @@ class HungarianAssigner:
         self._warned: set[str] = set()
 
     @torch.no_grad()
+    @full_precision
     def __call__(
         self,
         predictions: Predictions,
@@ -105,13 +108,16 @@ class HungarianAssigner:
             FloatingPointError: Costs were not finite in ``max_bad_steps`` calls in a
                 row.
         """
-        device = predictions.class_logits.device
-        with torch.autocast(device_type=device.type, enabled=False):
-            costs = self._costs(predictions, targets, masks)
+        masks = self.masks or masks or DenseMasks()
+        costs = [
+            self._costs(predictions.image(image), target, masks)
+            for image, target in enumerate(targets)
+        ]
         tables = self._guarded(to_numpy(costs), [x.name for x in targets])
         self._warn_of_crowds(targets, predictions.class_logits.shape[2])
         pairs = [solve(table) for table in tables]
-        packed = torch.from_numpy(np.concatenate([p.ravel() for p in pairs])).to(device)
+        packed = torch.from_numpy(np.concatenate([p.ravel() for p in pairs]))
+        packed = packed.to(predictions.class_logits.device)
         sizes = [pair.size for pair in pairs]
         return [
             Match(*flat.view(pair.shape))
@@ -119,6 +125,7 @@ class HungarianAssigner:
         ]
 
     @torch.no_grad()
+    @full_precision
     def assign(
         self, pred_instances: Any, gt_instances: Any, img_meta: dict | None = None
     ) -> Assignment:
@@ -134,10 +141,7 @@ class HungarianAssigner:
         assigned = labels.new_full((len(scores),), -1)
         costs = self.class_costs + self.mask_costs + self.box_costs + self.other_costs
         if len(labels):
-            with torch.autocast(device_type=scores.device.type, enabled=False):
-                values = [
-                    cost(pred_instances, gt_instances, img_meta) for cost in costs
-                ]
+            values = [cost(pred_instances, gt_instances, img_meta) for cost in costs]
             name = (img_meta or {}).get("img_path", "unnamed image")
             table = torch.stack(values).sum(dim=0)[None].cpu().numpy()
             pairs = solve(self._guarded([table], [name])[0])[:, 0]
@@ -148,28 +152,20 @@ class HungarianAssigner:
 
     def _costs(
         self,
-        predictions: Predictions,
-        targets: Sequence[SegmentTargets],
-        masks: MaskComparison | None,
-    ) -> list[Tensor]:
-        """One (L, Q, G) cost tensor per image."""
-        masks = self.masks or masks or DenseMasks()
-        by_mask = self.mask_costs or self.other_costs
-        predictions = predictions.at_least_float32()
-        costs = []
-        for image, target in enumerate(targets):
-            class_logits = predictions.class_logits[:, image]
-            total = class_logits.new_zeros(*class_logits.shape[:2], len(target))
-            if len(target):
-                self._add_class_costs(total, class_logits, target)
-                self._add_box_costs(total, predictions, image, target)
-                if by_mask:
-                    features = predictions.mask_features[None, image]
-                    columns = masks.columns(features, target)
-                    embed = predictions.mask_embed[:, image]
-                    self._add_mask_costs(total, class_logits, embed, columns, target)
-            costs.append(total)
-        return costs
+        predictions: ImagePredictions,
+        target: SegmentTargets,
+        masks: MaskComparison,
+    ) -> Tensor:
+        """The costs (L, Q, G) of one image."""
+        shape = predictions.class_logits.shape[:2]
+        total = predictions.class_logits.new_zeros(*shape, len(target))
+        if len(target):
+            self._add_class_costs(total, predictions.class_logits, target)
+            self._add_box_costs(total, predictions.boxes, target)
+            if self.mask_costs or self.other_costs:
+                columns = masks.columns(predictions.mask_features, target)
+                self._add_mask_costs(total, predictions, columns, target)
+        return total
 
     def _add_class_costs(
         self, total: Tensor, class_logits: Tensor, target: SegmentTargets
@@ -180,30 +176,24 @@ class HungarianAssigner:
             total += cost.weight * values.view_as(total)
 
     def _add_box_costs(
-        self,
-        total: Tensor,
-        predictions: Predictions,
-        image: int,
-        target: SegmentTargets,
+        self, total: Tensor, boxes: Tensor | None, target: SegmentTargets
     ) -> None:
-        """Add to (L, Q, G) what boxes cost."""
+        """Add to (L, Q, G) what boxes (L, Q, 4) cost."""
         if not self.box_costs:
             return
-        if predictions.boxes is None:
+        if boxes is None:
             raise ValueError(
                 "Boxes are to be matched, but the network predicts none; give "
                 "SetCriterion its loss_bbox and loss_giou, which bring a box head."
             )
-        boxes = predictions.boxes[:, image].flatten(0, 1)
         for cost in self.box_costs:
-            values = cost.pairwise(boxes, target.boxes)
+            values = cost.pairwise(boxes.flatten(0, 1), target.boxes)
             total += cost.weight * values.view_as(total)
 
     def _add_mask_costs(
         self,
         total: Tensor,
-        class_logits: Tensor,
-        embed: Tensor,
+        predictions: ImagePredictions,
         columns: Columns,
         target: SegmentTargets,
     ) -> None:
@@ -211,6 +201,7 @@ class HungarianAssigner:
         num_places = columns.features.shape[-1]
         if num_places == 0:  # every pixel is void
             return
+        class_logits, embed = predictions.class_logits, predictions.mask_embed
         chunk = _CHUNK.get(embed.device.type, _CHUNK["cuda"])
         rows = max(1, chunk // num_places)
         # a layer at a time, or several where a chunk holds them

@@ -46,11 +46,23 @@ def _joined(first: Tensor, second: Tensor) -> Tensor:
     return torch.cat([first, second], dim=-1)
 
 
+def boxes_around(masks: Tensor) -> Tensor:
+    """(n, 4) float32 left, top, right, bottom of masks (n, H, W), zero where empty."""
+    left, right = _extent(masks.any(dim=1))
+    top, bottom = _extent(masks.any(dim=2))
+    return torch.stack([left, top, right, bottom], dim=1).float()
+
+
 def span(occupied: Tensor) -> tuple[Tensor, Tensor]:
     """First and one past the last True of each row (n, length), in 0..1."""
+    first, last = _extent(occupied)
+    return first / occupied.shape[1], last / occupied.shape[1]
+
+
+def _extent(occupied: Tensor) -> tuple[Tensor, Tensor]:
+    """First and one past the last True (n,) of each row (n, length), 0 if none."""
     length = occupied.shape[1]
     place = torch.arange(length, device=occupied.device)
     first = torch.where(occupied, place, length).amin(dim=1)
     last = torch.where(occupied, place + 1, 0).amax(dim=1)
-    first = torch.minimum(first, last)  # 0 where nothing is occupied
-    return first / length, last / length
+    return torch.minimum(first, last), last

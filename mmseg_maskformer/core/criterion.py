@@ -14,7 +14,9 @@ from .classification import ClassificationLoss, check_class_weights
 from .fixed_assigner import FixedAssigner
 from .losses import DiceLoss, FocalMaskLoss, MaskLoss
 from .mask_comparison import DenseMasks, MaskComparison
-from .structures import Predictions, SegmentTargets, loss_name, map_size
+from .precision import full_precision
+from .structures import ImagePredictions, Predictions, loss_name, map_size
+from .targets import SegmentTargets
 
 
 class SetCriterion(nn.Module):
@@ -73,6 +75,7 @@ class SetCriterion(nn.Module):
         weights = getattr(self.loss_cls, "class_weight", None)
         check_class_weights(weights, num_classes, "loss_cls.class_weight")
 
+    @full_precision
     def forward(
         self, predictions: Predictions, targets: Sequence[SegmentTargets]
     ) -> dict[str, Tensor]:
@@ -80,7 +83,6 @@ class SetCriterion(nn.Module):
 
         Everything is computed in float32, whatever the precision of the network.
         """
-        predictions = predictions.at_least_float32()
         matches = self.assigner(predictions, targets, self.masks)
         labels = _query_labels(predictions.class_logits, matches, targets)
         class_term = self.loss_cls(predictions.class_logits, labels)  # (L,)
@@ -108,30 +110,26 @@ class SetCriterion(nn.Module):
         targets: Sequence[SegmentTargets],
     ) -> Tensor:
         """(2, L) mask and dice losses, unweighted, summed over matched pairs."""
-        device_type = predictions.mask_features.device.type
-        with torch.autocast(device_type=device_type, enabled=False):
-            totals = [
-                self._image_mask_losses(predictions, image, match, target)
-                for image, (match, target) in enumerate(
-                    zip(matches, targets, strict=True)
-                )
-            ]
+        totals = [
+            self._image_mask_losses(predictions.image(image), match, target)
+            for image, (match, target) in enumerate(zip(matches, targets, strict=True))
+        ]
         return torch.stack(totals).sum(dim=0)
 
     def _image_mask_losses(
-        self, predictions: Predictions, image: int, match: Match, target: SegmentTargets
+        self, predictions: ImagePredictions, match: Match, target: SegmentTargets
     ) -> Tensor:
         """(2, L) losses of one image, summed over its matched pairs.
 
         Mask logits are formed with gradient for the matched pairs only.
         """
         losses = (self.loss_mask, self.loss_dice)
-        features = predictions.mask_features[image].flatten(1)
-        embed = predictions.mask_embed[:, image]  # (L, Q, C)
+        embed = predictions.mask_embed  # (L, Q, C)
         layers = torch.arange(len(embed), device=embed.device)
         matched = embed[layers, match.queries.T]  # (n, L, C)
         grid = map_size(predictions.mask_features)
-        logits = (matched @ features).unflatten(-1, grid)
+        logits = _products(matched, predictions.mask_features.flatten(2))
+        logits = logits.unflatten(-1, grid)
         segments = match.segments.T  # (n, L)
         if match.segments.shape[1] == len(target):  # every layer matches all of them
             return self.masks.losses(logits, segments[:, 0], target, losses).sum(dim=1)
@@ -143,6 +141,13 @@ class SetCriterion(nn.Module):
     def _box_losses(self) -> dict[str, BoxLoss]:
         named = {"loss_bbox": self.loss_bbox, "loss_giou": self.loss_giou}
         return {name: loss for name, loss in named.items() if loss is not None}
+
+
+def _products(embed: Tensor, features: Tensor) -> Tensor:
+    """Embeddings (n, L, C) and features (L or 1, C, P) to logits (n, L, P)."""
+    if len(features) == 1:
+        return embed @ features[0]
+    return (embed.transpose(0, 1) @ features).transpose(0, 1)
 
 
 def _box_term(

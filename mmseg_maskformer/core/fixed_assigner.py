@@ -8,7 +8,8 @@ import torch
 
 from .assigners import Match
 from .mask_comparison import MaskComparison
-from .structures import Predictions, SegmentTargets
+from .structures import Predictions
+from .targets import SegmentTargets
 
 
 class FixedAssigner:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .bands import Frame, mask_bands, tile_size
-from .panoptic import compete, confident_queries
+from .pixel_assignment import assign_pixels, confident_queries
 from .resize import resize
 from .structures import at_least_float32
+from .tiling import Placement, iter_tiles, tile_size
 
 
 def class_probs(class_logits: Tensor) -> Tensor:
@@ -41,11 +41,11 @@ def semantic_scores(
 def semantic_labels(
     class_logits: Tensor | None,
     mask_logits: Tensor,
-    frame: Frame,
+    placement: Placement,
     tile: int | None = None,
     resize_logits: bool = False,
 ) -> Tensor:
-    """Best class of every pixel of one image, a band of rows at a time.
+    """Best class of every pixel of one image, a tile of rows at a time.
 
     Equal to cropping and resizing :func:`semantic_scores` and taking the argmax, but
     no K x H x W tensor is made. Scores are linear in the masks, so the last resize is
@@ -54,7 +54,7 @@ def semantic_labels(
     Args:
         class_logits: (Q, K + 1), or None of a per-pixel model.
         mask_logits: (Q, h, w).
-        frame: the image's place in the input, and the size of the result.
+        placement: the image's place in the input, and the size of the result.
         tile: elements of an intermediate result, at least one row; default by device.
         resize_logits: resize logits, not probabilities, to the size of the result, as
             the paper's code does for panoptic models.
@@ -64,16 +64,16 @@ def semantic_labels(
     """
     tile = tile or tile_size(mask_logits.device)
     if class_logits is None:
-        bands = mask_bands(mask_logits, frame, tile)
-        return torch.cat([scores.max(dim=0).indices for _, scores in bands])
+        tiles = iter_tiles(mask_logits, placement, tile)
+        return torch.cat([scores.max(dim=0).indices for _, scores in tiles])
     probs = class_probs(class_logits)  # (Q, K)
-    bands = mask_bands(
-        mask_logits, frame, tile, None if resize_logits else torch.sigmoid
+    tiles = iter_tiles(
+        mask_logits, placement, tile, None if resize_logits else torch.sigmoid
     )
     return torch.cat(
         [
-            _best(band.sigmoid() if resize_logits else band, probs, tile)
-            for _, band in bands
+            _best(masks.sigmoid() if resize_logits else masks, probs, tile)
+            for _, masks in tiles
         ]
     )
 
@@ -81,7 +81,7 @@ def semantic_labels(
 def general_labels(
     class_logits: Tensor,
     mask_logits: Tensor,
-    frame: Frame,
+    placement: Placement,
     void: int,
     score_threshold: float = 0.3,
     tile: int | None = None,
@@ -94,7 +94,7 @@ def general_labels(
     Args:
         class_logits: (Q, K + 1).
         mask_logits: (Q, h, w).
-        frame: the image's place in the input, and the size of the result.
+        placement: the image's place in the input, and the size of the result.
         void: label of every pixel where no query competes.
         score_threshold: of the class probability, over K + 1 classes.
         tile: elements of an intermediate result, at least one row; default by device.
@@ -103,15 +103,15 @@ def general_labels(
         (H_out, W_out) int64 labels.
     """
     kept, scores, labels = confident_queries(class_logits, score_threshold)
-    winners, *_ = compete(mask_logits[kept], scores, frame, tile)
+    found = assign_pixels(mask_logits[kept], scores, placement, tile)
     table = torch.cat([labels, labels.new_tensor([void])])
-    return table[winners.long()]  # without a query the winner is number 0: void
+    return table[found.query_map.long()]
 
 
 def iterative_labels(
     class_logits: Tensor,
     mask_logits: Tensor,
-    frame: Frame,
+    placement: Placement,
     void: int,
     overlap_threshold: float = 0.3,
     tile: int | None = None,
@@ -127,7 +127,7 @@ def iterative_labels(
     Args:
         class_logits: (Q, K + 1).
         mask_logits: (Q, h, w).
-        frame: the image's place in the input, and the size of the result.
+        placement: the image's place in the input, and the size of the result.
         void: label of every pixel where no mask is left.
         overlap_threshold: least contribution of a mask, between 0 and 1.
         tile: elements of an intermediate result, at least one row; default by device.
@@ -138,30 +138,32 @@ def iterative_labels(
     tile = tile or tile_size(mask_logits.device)
     probs = class_probs(class_logits)
     while len(probs):
-        labels, agreed, claimed = _contributions(probs, mask_logits, frame, tile)
-        stays = (claimed > 0) & (agreed.double() / claimed >= overlap_threshold)
+        labels, agreeing, mask_area = _contributions(
+            probs, mask_logits, placement, tile
+        )
+        stays = (mask_area > 0) & (agreeing.double() / mask_area >= overlap_threshold)
         if stays.all():
             return labels
         probs, mask_logits = probs[stays], mask_logits[stays]
-    return mask_logits.new_full(frame.out_size, void, dtype=torch.int64)
+    return mask_logits.new_full(placement.out_size, void, dtype=torch.int64)
 
 
 def _contributions(
-    probs: Tensor, mask_logits: Tensor, frame: Frame, tile: int
+    probs: Tensor, mask_logits: Tensor, placement: Placement, tile: int
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Labels (H, W) of the semantic rule, and two counts of pixels (n,) of n masks.
 
     The counts are those of a mask's pixels that have its class, and of all its pixels.
     """
     classes = probs.argmax(dim=1)[:, None, None]
-    labels = classes.new_zeros(frame.out_size)
-    agreed, claimed = classes.new_zeros(2, len(probs))
-    for rows, masks in mask_bands(mask_logits, frame, tile, torch.sigmoid):
+    labels = classes.new_zeros(placement.out_size)
+    agreeing, mask_area = classes.new_zeros(2, len(probs))
+    for rows, masks in iter_tiles(mask_logits, placement, tile, torch.sigmoid):
         labels[rows] = _best(masks, probs, tile)
         half = masks >= 0.5
-        claimed += half.flatten(1).sum(dim=1)
-        agreed += (half & (labels[rows] == classes)).flatten(1).sum(dim=1)
-    return labels, agreed, claimed
+        mask_area += half.flatten(1).sum(dim=1)
+        agreeing += (half & (labels[rows] == classes)).flatten(1).sum(dim=1)
+    return labels, agreeing, mask_area
 
 
 def _best(masks: Tensor, probs: Tensor, tile: int) -> Tensor:

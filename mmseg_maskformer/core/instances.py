@@ -7,8 +7,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from .bands import Frame, mask_bands
+from .boxes import boxes_around
 from .inference import class_probs
+from .tiling import Placement, iter_tiles
 
 
 class Instances(NamedTuple):
@@ -23,7 +24,7 @@ class Instances(NamedTuple):
 def instances(
     class_logits: Tensor,
     mask_logits: Tensor,
-    frame: Frame,
+    placement: Placement,
     num_things: int,
     max_per_image: int = 100,
     score_thr: float = 0.0,
@@ -39,7 +40,7 @@ def instances(
     Args:
         class_logits: (Q, K + 1).
         mask_logits: (Q, h, w).
-        frame: the image's place in the input, and the size of the result.
+        placement: the image's place in the input, and the size of the result.
         num_things: classes 0..num_things-1 are things.
         max_per_image: how many pairs are looked at.
         score_thr: lowest score of an object that is returned.
@@ -58,29 +59,17 @@ def instances(
     wanted = labels < num_things
     labels, queries, scores = labels[wanted], queries[wanted], top.values[wanted]
     used, place = queries.unique(return_inverse=True)
-    masks = mask_logits.new_empty(len(used), *frame.out_size, dtype=torch.bool)
+    masks = mask_logits.new_empty(len(used), *placement.out_size, dtype=torch.bool)
     total = probs.new_zeros(len(used))
-    for rows, logits in mask_bands(mask_logits[used], frame, tile):
-        band = logits > 0
-        masks[:, rows] = band
-        total += (logits.sigmoid_() * band).flatten(1).sum(dim=1)
+    for rows, logits in iter_tiles(mask_logits[used], placement, tile):
+        inside = logits > 0
+        masks[:, rows] = inside
+        total += (logits.sigmoid_() * inside).flatten(1).sum(dim=1)
     mean = total / (masks.flatten(1).sum(dim=1) + 1e-6)
     scores = scores * mean[place]
     order = scores.argsort(descending=True, stable=True)
     order = order[scores[order] >= score_thr]
     place = place[order]
-    return Instances(labels[order], scores[order], masks[place], _boxes(masks)[place])
-
-
-def _boxes(masks: Tensor) -> Tensor:
-    """(n, 4) float32 corners of the masks (n, H, W), zeros where a mask is empty."""
-    corners = []
-    for dim in (1, 2):  # columns, then rows
-        occupied = masks.any(dim=dim)  # (n, W), then (n, H)
-        length = occupied.shape[1]
-        first = occupied.to(torch.uint8).argmax(dim=1)
-        last = length - occupied.flip(1).to(torch.uint8).argmax(dim=1)
-        corners += [first, last]
-    left, right, top, bottom = corners
-    boxes = torch.stack([left, top, right, bottom], dim=1).float()
-    return boxes * masks.flatten(1).any(dim=1)[:, None]
+    return Instances(
+        labels[order], scores[order], masks[place], boxes_around(masks)[place]
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 
@@ -52,25 +53,44 @@ def _sines(angle: Tensor, channels: int, temperature: float) -> Tensor:
     return torch.stack((wave.sin(), wave.cos()), dim=-1).flatten(-2)
 
 
+def padding_mask(valid: Tensor, grid: tuple[int, int]) -> Tensor:
+    """Which cells of a grid are padding.
+
+    A cell is padding where its first pixel is, as in nearest resizing.
+
+    Args:
+        valid: (B, 2) share of the input's height and width that is image, float64.
+        grid: h, w.
+
+    Returns:
+        (B, h, w) boolean, True in padding.
+    """
+    rows, columns = (
+        torch.arange(cells, device=valid.device) >= share[:, None] * cells - 1e-6
+        for cells, share in zip(grid, valid.unbind(dim=1), strict=True)
+    )
+    return rows[:, :, None] | columns[:, None, :]
+
+
 def grid_position(
-    x: Tensor, padding_mask: Tensor | None, channels: int
+    x: Tensor, valid: Tensor | None, channels: int
 ) -> tuple[Tensor, Tensor | None]:
     """Position encoding and key mask of the cells of a map.
 
     Args:
         x: the map (B, *, h, w).
-        padding_mask: (B, h, w) boolean, True where padding, or None.
+        valid: (B, 2) share of the input that is image, or None for all of it.
         channels: of the encoding.
 
     Returns:
         Positions (B or 1, h * w, channels) in the dtype of ``x``, and the mask
-        (B, h * w) that attention takes, or None.
+        (B, h * w) that attention takes, True in padding, or None.
     """
-    if padding_mask is None:
+    if valid is None:
         everywhere = torch.zeros((1, *x.shape[-2:]), dtype=torch.bool, device=x.device)
         return sine_position_encoding(everywhere, channels).to(x.dtype), None
-    position = sine_position_encoding(padding_mask, channels).to(x.dtype)
-    return position, padding_mask.flatten(1)
+    mask = padding_mask(valid, (x.shape[-2], x.shape[-1]))
+    return sine_position_encoding(mask, channels).to(x.dtype), mask.flatten(1)
 
 
 class AttentionBlock(nn.Module):
@@ -99,7 +119,7 @@ class AttentionBlock(nn.Module):
         x_pos: Tensor,
         memory: Tensor,
         memory_pos: Tensor,
-        padding_mask: Tensor | None = None,
+        blocked: Tensor | None = None,
     ) -> Tensor:
         """Let ``x`` (B, n, C) attend to ``memory`` (B, m, C).
 
@@ -108,16 +128,36 @@ class AttentionBlock(nn.Module):
             x_pos: their positions, (B, n, C) or (1, n, C).
             memory: content attended to; ``x`` itself for self-attention.
             memory_pos: its positions.
-            padding_mask: (B, m) boolean, True where memory must not be seen.
+            blocked: boolean, True where memory must not be seen: (B, m) for all
+                tokens alike, or (B, n, m) for each.
         """
-        attended, _ = self.attention(
-            x + x_pos,
-            memory + memory_pos,
-            memory,
-            key_padding_mask=padding_mask,
-            need_weights=False,
-        )
+        query, key = x + x_pos, memory + memory_pos
+        if blocked is not None and blocked.dim() == 3:
+            attended = self._masked(query, key, memory, blocked)
+        else:
+            attended, _ = self.attention(
+                query, key, memory, key_padding_mask=blocked, need_weights=False
+            )
         return self.norm(x + self.dropout(attended))
+
+    def _masked(
+        self, query: Tensor, key: Tensor, value: Tensor, blocked: Tensor
+    ) -> Tensor:
+        """The same attention where all heads of an image share one mask (B, n, m).
+
+        ``nn.MultiheadAttention`` wants a copy of the mask for each head.
+        """
+        module = self.attention
+        weights, biases = module.in_proj_weight.chunk(3), module.in_proj_bias.chunk(3)
+        q, k, v = (
+            F.linear(*inputs).unflatten(-1, (module.num_heads, -1)).transpose(1, 2)
+            for inputs in zip((query, key, value), weights, biases, strict=True)
+        )
+        dropout = module.dropout if self.training else 0.0
+        attended = F.scaled_dot_product_attention(
+            q, k, v, attn_mask=~blocked[:, None], dropout_p=dropout
+        )
+        return module.out_proj(attended.transpose(1, 2).flatten(2))
 
 
 class FeedForwardBlock(nn.Module):

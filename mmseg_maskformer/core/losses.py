@@ -19,9 +19,11 @@ from torch.autograd.function import once_differentiable
 
 from .layers import check_not_negative, check_positive, softplus
 from .match_costs import BCECost, DiceCost, FocalCost, MatchCost
+from .precision import full_precision
 from .resize import resize, resize_transposed
 from .signed_logits import SignedLogits, pixel_sum
-from .structures import SegmentTargets, at_least_float32, map_size
+from .structures import map_size
+from .targets import SegmentTargets
 
 # Elements of one streamed chunk: what fits the cache of a CPU, or fills a GPU; larger
 # ones took 5 to 10 % less time on an H200, and twice the memory.
@@ -171,6 +173,7 @@ class DiceLoss(MaskLoss):
         return DiceCost(weight=self.weight, smooth=self.smooth)
 
 
+@full_precision
 def mask_losses(
     logits: Tensor,
     segments: Tensor,
@@ -219,10 +222,7 @@ def streamed(
         losses: T loss formulas.
         chunks: of logits without gradient, all masks a few at a time.
     """
-    with torch.autocast(device_type=logits.device.type, enabled=False):
-        return _StreamedMaskLosses.apply(
-            at_least_float32(logits), tuple(losses), chunks
-        )
+    return _StreamedMaskLosses.apply(logits, tuple(losses), chunks)
 
 
 class _StreamedMaskLosses(torch.autograd.Function):

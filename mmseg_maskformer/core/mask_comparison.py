@@ -20,7 +20,8 @@ from .points import (
     uncertain,
 )
 from .signed_logits import SignedLogits
-from .structures import SegmentTargets, map_size
+from .structures import map_size
+from .targets import SegmentTargets
 
 
 class Columns(NamedTuple):

@@ -7,30 +7,32 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from .layers import MLP, check_positive
-from .pixel_decoders import FPNPixelDecoder
+from .protocols import PixelDecoder, QueryDecoder
 from .structures import Predictions, at_least_float32
-from .transformer_decoder import TransformerDecoder
 
 
 class MaskFormer(nn.Module):
     """Pixel decoder, transformer decoder, class head and mask head (paper Fig. 2).
 
     Args:
-        pixel_decoder: gives mask features and memory.
-        transformer_decoder: gives the query content after each layer.
+        pixel_decoder: gives mask features and memories.
+        transformer_decoder: gives the query content of each supervised layer.
         num_classes: K, without "no object".
         with_boxes: predict a box per query beside its mask (paper Table 5).
+        mask_stride: pixels of the input to a cell of the mask features.
     """
 
     def __init__(
         self,
-        pixel_decoder: FPNPixelDecoder,
-        transformer_decoder: TransformerDecoder,
+        pixel_decoder: PixelDecoder,
+        transformer_decoder: QueryDecoder,
         num_classes: int,
         with_boxes: bool = False,
+        mask_stride: int = 4,
     ) -> None:
         super().__init__()
-        check_positive(num_classes=num_classes)
+        check_positive(num_classes=num_classes, mask_stride=mask_stride)
+        self.mask_stride = mask_stride
         embed_dim = transformer_decoder.embed_dim
         self.pixel_decoder = pixel_decoder
         self.transformer_decoder = transformer_decoder
@@ -39,18 +41,20 @@ class MaskFormer(nn.Module):
         self.box_head = MLP(embed_dim, embed_dim, 4) if with_boxes else None
 
     def forward(
-        self, features: Sequence[Tensor], padding_mask: Tensor | None = None
+        self, features: Sequence[Tensor], valid: Tensor | None = None
     ) -> Predictions:
         """Predict from backbone maps (B, C_i, h_i, w_i), fine to coarse.
 
-        ``padding_mask`` (B, h_last, w_last) hides padded cells from attention.
+        ``valid`` (B, 2), the share of the input's height and width that is image,
+        hides the rest from attention.
         """
-        mask_features, memory = self.pixel_decoder(features, padding_mask)
-        queries = self.transformer_decoder(memory, padding_mask)  # (L, B, Q, C)
+        pixels = self.pixel_decoder(features, valid)
+        # (L, B, Q, C)
+        queries = self.transformer_decoder(pixels, self.mask_head, valid)
         return Predictions(
             class_logits=self.class_head(queries),
             mask_embed=self.mask_head(queries),
-            mask_features=mask_features,
+            mask_features=pixels.mask_features[None],
             boxes=self._boxes(queries),
         )
 

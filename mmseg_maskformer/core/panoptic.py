@@ -1,7 +1,7 @@
 """From predictions to panoptic maps (paper section 3.4).
 
-Nothing loops over queries: a pass over the pixels decides which query wins each of them
-and counts, and one small transfer decides which queries become segments.
+Nothing loops over queries: a pass over the pixels decides which query each of them
+belongs to and counts, and one small transfer decides which queries become segments.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from .bands import Frame, mask_bands
-from .structures import at_least_float32
+from .pixel_assignment import assign_pixels, confident_queries, first_maximum
+from .tiling import Placement, iter_tiles
 
 
 class PanopticSegments(NamedTuple):
@@ -25,10 +25,11 @@ class PanopticSegments(NamedTuple):
 def panoptic_segments(
     class_logits: Tensor,
     mask_logits: Tensor,
-    frame: Frame,
+    placement: Placement,
     num_things: int,
     score_threshold: float = 0.8,
     overlap_threshold: float = 0.8,
+    inside_masks: bool = False,
     tile: int | None = None,
 ) -> PanopticSegments:
     """Divide one image into segments.
@@ -42,25 +43,30 @@ def panoptic_segments(
     Args:
         class_logits: (Q, K + 1).
         mask_logits: (Q, h, w).
-        frame: the image's place in the input, and the size of the result.
+        placement: the image's place in the input, and the size of the result.
         num_things: classes 0..num_things-1 are things, the rest is stuff.
         score_threshold: of the class probability, over K + 1 classes.
         overlap_threshold: least share of a mask that is not occluded.
+        inside_masks: the rule of Mask2Former (arXiv 2112.01527, as its code does): a
+            segment has only those of its query's pixels where the mask probability is
+            at least 1/2, and a query without such a pixel is none. The share is
+            counted without this restriction.
         tile: elements of an intermediate result, at least one row; default by device.
     """
     kept, scores, labels = confident_queries(class_logits, score_threshold)
-    winners, won, claimed = compete(mask_logits[kept], scores, frame, tile)
+    found = assign_pixels(mask_logits[kept], scores, placement, tile, inside_masks)
     # one transfer: everything that is decided per query
-    labels, won, claimed = torch.stack([labels, won, claimed]).cpu()
-    accepted = (won > 0) & (claimed > 0)
-    accepted &= won.double() / claimed >= overlap_threshold
-    return _segments(winners, labels, accepted, num_things)
+    counts = torch.stack([labels, found.area, found.mask_area, found.map_area])
+    labels, area, mask_area, map_area = counts.cpu()
+    accepted = (map_area > 0) & (mask_area > 0)
+    accepted &= area.double() / mask_area >= overlap_threshold
+    return _segments(found.query_map, labels, accepted, num_things)
 
 
 def detr_segments(
     class_logits: Tensor,
     mask_logits: Tensor,
-    frame: Frame,
+    placement: Placement,
     num_things: int,
     score_threshold: float = 0.85,
     min_area: int = 4,
@@ -70,14 +76,14 @@ def detr_segments(
 
     Of the confident queries the highest mask logit wins a pixel, whatever the class
     probability. Queries of one stuff class count as their first. Then queries with at
-    most ``min_area`` pixels are taken out, the other ones of a stuff class among them,
+    most ``min_area`` pixels are removed, the other ones of a stuff class among them,
     and the rest compete again, until none is that small. "MaskFormer (DETR)" in Table 3
     of the paper.
 
     Args:
         class_logits: (Q, K + 1).
         mask_logits: (Q, h, w).
-        frame: the image's place in the input, and the size of the result.
+        placement: the image's place in the input, and the size of the result.
         num_things: classes 0..num_things-1 are things, the rest is stuff.
         score_threshold: of the class probability, over K + 1 classes.
         min_area: pixels that are too few for a segment.
@@ -85,37 +91,27 @@ def detr_segments(
     """
     kept, _, labels = confident_queries(class_logits, score_threshold)
     labels = labels.cpu()
-    winners, won = _highest(mask_logits[kept], frame, tile)
-    areas = _given_to_the_first(won, labels, num_things)
+    query_map, areas = _argmax_masks(mask_logits[kept], placement, tile)
+    areas = _merge_stuff_areas(areas, labels, num_things)
     while (areas <= min_area).any():
         large = areas > min_area
         kept, labels = kept[large.to(kept.device)], labels[large]
-        winners, areas = _highest(mask_logits[kept], frame, tile)
-    return _segments(winners, labels, areas > min_area, num_things)
+        query_map, areas = _argmax_masks(mask_logits[kept], placement, tile)
+    return _segments(query_map, labels, areas > min_area, num_things)
 
 
-def confident_queries(
-    class_logits: Tensor, threshold: float
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Index, score and label (n,) of the queries that are sure of an object."""
-    no_object = class_logits.shape[-1] - 1
-    scores, labels = at_least_float32(class_logits).softmax(dim=-1).max(dim=-1)
-    kept = ((labels != no_object) & (scores > threshold)).nonzero().flatten()
-    return kept, scores[kept], labels[kept]
-
-
-def _highest(
-    mask_logits: Tensor, frame: Frame, tile: int | None
+def _argmax_masks(
+    mask_logits: Tensor, placement: Placement, tile: int | None
 ) -> tuple[Tensor, Tensor]:
     """Which of n masks is the highest at each pixel (H, W), and how often (n,)."""
-    winners = mask_logits.new_zeros(frame.out_size, dtype=torch.int32)
-    for rows, logits in mask_bands(mask_logits, frame, tile):
-        winners[rows] = _first_maximum(logits)
-    won = winners.flatten().bincount(minlength=len(mask_logits))
-    return winners, won[: len(mask_logits)].cpu()
+    query_map = mask_logits.new_zeros(placement.out_size, dtype=torch.int32)
+    for rows, logits in iter_tiles(mask_logits, placement, tile):
+        query_map[rows] = first_maximum(logits)
+    areas = query_map.flatten().bincount(minlength=len(mask_logits))
+    return query_map, areas[: len(mask_logits)].cpu()
 
 
-def _given_to_the_first(areas: Tensor, labels: Tensor, num_things: int) -> Tensor:
+def _merge_stuff_areas(areas: Tensor, labels: Tensor, num_things: int) -> Tensor:
     """Areas (n,) where the first query of a stuff class has those of all of them."""
     merged = torch.zeros_like(areas)
     stuff: dict[int, int] = {}
@@ -126,46 +122,15 @@ def _given_to_the_first(areas: Tensor, labels: Tensor, num_things: int) -> Tenso
 
 
 def _segments(
-    winners: Tensor, labels: Tensor, accepted: Tensor, num_things: int
+    query_map: Tensor, labels: Tensor, accepted: Tensor, num_things: int
 ) -> PanopticSegments:
-    """The map of the accepted queries from the winner of every pixel."""
-    ids, segment_labels = _numbered(labels, accepted, num_things)
-    table = ids.to(device=winners.device, dtype=torch.int32)
-    return PanopticSegments(table[winners.long()], segment_labels)
+    """The map of the accepted queries from the query of every pixel."""
+    ids, segment_labels = _segment_ids(labels, accepted, num_things)
+    table = ids.to(device=query_map.device, dtype=torch.int32)
+    return PanopticSegments(table[query_map.long()], segment_labels)
 
 
-def compete(
-    mask_logits: Tensor, scores: Tensor, frame: Frame, tile: int | None
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Which of n queries wins each pixel (H, W), and two counts of pixels (n,).
-
-    The counts are the pixels won and those where the mask probability is at least 1/2.
-    Where there is no query, the winner is number 0 of none.
-    """
-    winners = scores.new_zeros(frame.out_size, dtype=torch.int32)
-    won, claimed = scores.new_zeros(2, len(scores), dtype=torch.int64)
-    for rows, logits in mask_bands(mask_logits, frame, tile):
-        probs = logits.sigmoid_()
-        half = torch.ge(probs, 0.5, out=torch.empty_like(probs))
-        claimed += half.flatten(1).sum(dim=1).long()
-        best = _first_maximum(probs.mul_(scores[:, None, None]))
-        won.scatter_add_(0, best.flatten(), torch.ones_like(best).flatten())
-        winners[rows] = best
-    return winners, won, claimed
-
-
-def _first_maximum(x: Tensor) -> Tensor:
-    """Index of the first largest of n maps (n, H, W), faster than any argmax.
-
-    Where a map is not finite, the last one counts.
-    """
-    order = torch.arange(len(x), 0, -1, dtype=x.dtype, device=x.device)
-    largest = torch.eq(x, x.amax(dim=0), out=torch.empty_like(x))
-    place = len(x) - largest.mul_(order[:, None, None]).amax(dim=0).long()
-    return place.clamp_(max=len(x) - 1)
-
-
-def _numbered(
+def _segment_ids(
     labels: Tensor, accepted: Tensor, num_things: int
 ) -> tuple[Tensor, Tensor]:
     """Segment ids (n + 1,) of n queries, 0 where none, and labels (G,) of the segments.

@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from .layers import MLP, check_positive, conv_init
-from .pixel_decoders import FPNPixelDecoder
+from .protocols import PixelDecoder, QueryDecoder
 from .structures import PixelPredictions
-from .transformer_decoder import TransformerDecoder
 
 
 class PerPixelBaseline(nn.Module):
@@ -19,9 +18,10 @@ class PerPixelBaseline(nn.Module):
     weights for class k, and there is one classifier per layer.
 
     Args:
-        pixel_decoder: gives mask features and memory.
+        pixel_decoder: gives mask features and memories.
         num_classes: K.
         transformer_decoder: of K queries.
+        mask_stride: pixels of the input to a cell of the mask features.
 
     Raises:
         ValueError: There are not K queries.
@@ -29,12 +29,14 @@ class PerPixelBaseline(nn.Module):
 
     def __init__(
         self,
-        pixel_decoder: FPNPixelDecoder,
+        pixel_decoder: PixelDecoder,
         num_classes: int,
-        transformer_decoder: TransformerDecoder | None = None,
+        transformer_decoder: QueryDecoder | None = None,
+        mask_stride: int = 4,
     ) -> None:
         super().__init__()
-        check_positive(num_classes=num_classes)
+        check_positive(num_classes=num_classes, mask_stride=mask_stride)
+        self.mask_stride = mask_stride
         channels = pixel_decoder.mask_channels
         self.pixel_decoder = pixel_decoder
         self.transformer_decoder = transformer_decoder
@@ -43,7 +45,7 @@ class PerPixelBaseline(nn.Module):
             conv_init(self.classifier)
             nn.init.kaiming_normal_(self.classifier.weight, mode="fan_out")
             return
-        num_queries = transformer_decoder.query_embed.num_embeddings
+        num_queries = transformer_decoder.num_queries
         if num_queries != num_classes:
             raise ValueError(
                 f"num_queries={num_queries} of a per-pixel model must be num_classes="
@@ -53,16 +55,18 @@ class PerPixelBaseline(nn.Module):
         self.mask_head = MLP(width, width, channels)
 
     def forward(
-        self, features: Sequence[Tensor], padding_mask: Tensor | None = None
+        self, features: Sequence[Tensor], valid: Tensor | None = None
     ) -> PixelPredictions:
         """Predict from backbone maps (B, C_i, h_i, w_i), fine to coarse.
 
-        ``padding_mask`` (B, h_last, w_last) hides padded cells from attention.
+        ``valid`` (B, 2), the share of the input's height and width that is image,
+        hides the rest from attention.
         """
-        pixel_features, memory = self.pixel_decoder(features, padding_mask)
+        pixels = self.pixel_decoder(features, valid)
         if self.transformer_decoder is None:
             weight = self.classifier.weight.flatten(1)  # (K, C)
-            embed = weight.expand(1, len(pixel_features), -1, -1)
-            return PixelPredictions(embed, pixel_features, self.classifier.bias)
-        queries = self.transformer_decoder(memory, padding_mask)  # (L, B, K, C)
-        return PixelPredictions(self.mask_head(queries), pixel_features)
+            embed = weight.expand(1, len(pixels.mask_features), -1, -1)
+            return PixelPredictions(embed, pixels.mask_features, self.classifier.bias)
+        # (L, B, K, C)
+        queries = self.transformer_decoder(pixels, self.mask_head, valid)
+        return PixelPredictions(self.mask_head(queries), pixels.mask_features)

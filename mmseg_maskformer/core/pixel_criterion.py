@@ -1,6 +1,6 @@
 """The criterion of per-pixel models: cross-entropy of every pixel (paper section 3.1).
 
-Logits exist at stride 4; a band of rows at a time is upsampled, compared with the
+Logits exist at stride 4; a tile of rows at a time is upsampled, compared with the
 labels and turned into its gradient at stride 4. No K x H x W tensor is made.
 """
 
@@ -13,12 +13,13 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from .bands import tile_size
 from .classification import check_class_weights, class_weights
 from .layers import check_not_negative
 from .losses import MaskLoss, mask_losses
-from .resize import resize_rows, resize_rows_transposed
-from .structures import PixelPredictions, SegmentTargets, loss_name, map_size
+from .precision import full_precision
+from .structures import PixelPredictions, loss_name, map_size
+from .targets import SegmentTargets
+from .tiling import resize_rows, resize_rows_transposed, tile_size
 
 
 class PixelCriterion(nn.Module):
@@ -68,6 +69,7 @@ class PixelCriterion(nn.Module):
         """Raise a ValueError if it has numbers for classes, and not for as many."""
         check_class_weights(self.class_weight, num_classes, "criterion.class_weight")
 
+    @full_precision
     def forward(
         self, predictions: PixelPredictions, targets: Sequence[SegmentTargets]
     ) -> dict[str, Tensor]:
@@ -103,6 +105,7 @@ class PixelCriterion(nn.Module):
         return terms
 
 
+@full_precision
 def pixel_cross_entropy(
     logits: Tensor,
     label_maps: Tensor,
@@ -125,8 +128,7 @@ def pixel_cross_entropy(
     else:
         table = torch.cat([class_weight.to(logits), logits.new_zeros(1)])  # [-1] is 0
         norm = table[label_maps].sum(dtype=torch.float64).clamp(min=1e-12)
-    with torch.autocast(device_type=logits.device.type, enabled=False):
-        total = _StreamedCrossEntropy.apply(logits, label_maps, tile, table)
+    total = _StreamedCrossEntropy.apply(logits, label_maps, tile, table)
     return total / norm.to(total)
 
 
@@ -164,8 +166,8 @@ class _StreamedCrossEntropy(torch.autograd.Function):
         for image, labels in enumerate(label_maps):
             for start in range(0, size[0], step):
                 rows = (start, min(start + step, size[0]))
-                band = resize_rows(logits[image], size, rows)
-                value, grad = _cross_entropy(band, labels[slice(*rows)], table)
+                upsampled = resize_rows(logits[image], size, rows)
+                value, grad = _cross_entropy(upsampled, labels[slice(*rows)], table)
                 total += value
                 if grads is not None:
                     grads[image] += resize_rows_transposed(grad, grid, size, rows)

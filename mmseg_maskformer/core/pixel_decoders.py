@@ -1,7 +1,7 @@
-"""Pixel decoders: backbone features to mask features and memory (paper 3.2).
+"""Pixel decoders: backbone features to mask features and memories (paper 3.2).
 
-A pixel decoder takes feature maps fine to coarse and returns the stride-4 map that
-masks are read from and the map that the transformer decoder attends to.
+A pixel decoder takes the backbone's maps fine to coarse and returns the map that masks
+are compared with and the maps that queries attend to.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from .layers import (
     grid_position,
     xavier_init,
 )
+from .structures import PixelFeatures
 
 
 class TransformerEncoder(nn.Module):
@@ -53,9 +54,9 @@ class TransformerEncoder(nn.Module):
         )
         xavier_init(self)
 
-    def forward(self, x: Tensor, padding_mask: Tensor | None = None) -> Tensor:
-        """Encode a map (B, C, h, w); ``padding_mask`` (B, h, w) is True in padding."""
-        position, blocked = grid_position(x, padding_mask, self.embed_dim)
+    def forward(self, x: Tensor, valid: Tensor | None = None) -> Tensor:
+        """Encode a map (B, C, h, w); ``valid`` (B, 2) is the share that is image."""
+        position, blocked = grid_position(x, valid, self.embed_dim)
         tokens = x.flatten(2).transpose(1, 2)  # (B, h * w, C)
         for attend, feed_forward in zip(self.attention, self.feed_forward, strict=True):
             tokens = attend(tokens, position, tokens, position, blocked)
@@ -67,12 +68,14 @@ class FPNPixelDecoder(nn.Module):
     """Feature pyramid with group norm, the paper's pixel decoder.
 
     Args:
-        in_channels: widths of the backbone's maps, fine to coarse.
+        in_channels: widths of the backbone's maps, one or more, fine to coarse.
         out_channels: width of the pyramid.
         mask_channels: width of the mask features.
         num_groups: groups of the group norms.
         encoder: runs on the coarsest map before the pyramid; its output is then also
             the memory. Without it the memory is the backbone's coarsest map.
+        multi_scale_memory: the memories are the three coarsest maps of the pyramid
+            instead, after their 3 x 3 convolutions (arXiv 2112.01527, Table 4e).
     """
 
     def __init__(
@@ -82,6 +85,7 @@ class FPNPixelDecoder(nn.Module):
         mask_channels: int = 256,
         num_groups: int = 32,
         encoder: TransformerEncoder | None = None,
+        multi_scale_memory: bool = False,
     ) -> None:
         super().__init__()
         check_positive(out_channels=out_channels, mask_channels=mask_channels)
@@ -94,7 +98,10 @@ class FPNPixelDecoder(nn.Module):
         if encoder is not None:
             self.encoder_projection = nn.Conv2d(coarse_channels, encoder.embed_dim, 1)
             coarse_channels = encoder.embed_dim
-        self.memory_channels = coarse_channels
+        self.multi_scale_memory = multi_scale_memory
+        self.memory_channels: tuple[int, ...] = (coarse_channels,)
+        if multi_scale_memory:
+            self.memory_channels = (out_channels,) * min(3, len(in_channels))
         self.coarse_conv = _conv_norm(coarse_channels, out_channels, 3, num_groups)
         self.lateral_convs = nn.ModuleList(
             _conv_norm(width, out_channels, 1, num_groups) for width in fine_channels
@@ -112,27 +119,29 @@ class FPNPixelDecoder(nn.Module):
                 conv_init(module)
 
     def forward(
-        self, features: Sequence[Tensor], padding_mask: Tensor | None = None
-    ) -> tuple[Tensor, Tensor]:
+        self, features: Sequence[Tensor], valid: Tensor | None = None
+    ) -> PixelFeatures:
         """Decode the backbone's maps.
 
         Args:
             features: maps (B, C_i, h_i, w_i), fine to coarse.
-            padding_mask: (B, h_last, w_last) boolean, True where padding.
+            valid: (B, 2) share of the input's height and width that is image.
 
         Returns:
-            Mask features (B, mask_channels, h_0, w_0), and the memory
-            (B, memory_channels, h_last, w_last).
+            Mask features (B, mask_channels, h_0, w_0), and the memories.
         """
         *fine, memory = features
         if self.encoder is not None:
-            memory = self.encoder(self.encoder_projection(memory), padding_mask)
+            memory = self.encoder(self.encoder_projection(memory), valid)
         x = self.coarse_conv(memory).relu_()
+        pyramid = [x]
         for level in reversed(range(len(fine))):
             lateral = self.lateral_convs[level](fine[level])
             x = lateral + F.interpolate(x, size=lateral.shape[-2:], mode="nearest")
             x = self.output_convs[level](x).relu_()
-        return self.mask_conv(x), memory
+            pyramid.append(x)
+        memories = tuple(pyramid[:3]) if self.multi_scale_memory else (memory,)
+        return PixelFeatures(self.mask_conv(x), memories)
 
 
 def _conv_norm(n_in: int, n_out: int, kernel: int, num_groups: int) -> nn.Sequential:
@@ -145,9 +154,9 @@ def _conv_norm(n_in: int, n_out: int, kernel: int, num_groups: int) -> nn.Sequen
 def _check_widths(
     in_channels: Sequence[int], out_channels: int, num_groups: int
 ) -> None:
-    if len(in_channels) < 2 or min(in_channels) <= 0:
+    if not in_channels or min(in_channels) <= 0:
         raise ValueError(
-            "in_channels must list the positive widths of at least two backbone maps, "
+            "in_channels must list the positive widths of the backbone's maps, "
             f"fine to coarse, got {list(in_channels)}; for ResNet-50 it is "
             "[256, 512, 1024, 2048]."
         )

@@ -12,7 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from .structures import SegmentTargets, map_size
+from .structures import map_size
+from .targets import SegmentTargets
 
 CHUNK = {"cpu": 1 << 19, "cuda": 1 << 24}  # points looked at at a time
 

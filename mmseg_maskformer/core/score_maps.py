@@ -1,4 +1,4 @@
-"""Score maps of images of any size, a band of rows at a time.
+"""Score maps of images of any size, a tile of rows at a time.
 
 A score map is what the semantic rule takes the best class of: sums of class times mask
 probability, or the logits of a per-pixel model. Windows, augmented images and whole
@@ -14,9 +14,15 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor
 
-from .bands import Frame, band_height, frame_rows, mask_rows, tile_size
-from .resize import resize_rows
 from .structures import at_least_float32
+from .tiling import (
+    Placement,
+    placed_rows,
+    resize_rows,
+    tile_height,
+    tile_rows,
+    tile_size,
+)
 
 _ROWS = 8  # making fewer rows at a time costs more time than it saves memory
 # axes of (..., H, W) by the hosts' names
@@ -33,11 +39,11 @@ class ScoreMap(Protocol):
     def rows(self, start: int, stop: int) -> Tensor:
         """Scores (n, stop - start, W), float32 at least."""
 
-    def band_height(self, tile: int | None = None) -> int:
+    def tile_height(self, tile: int | None = None) -> int:
         """How many rows take about ``tile`` elements to make; default by device."""
 
 
-class Window(NamedTuple):
+class ScoreWindow(NamedTuple):
     """What a model says about a part of its input, or about all of it."""
 
     probs: Tensor | None  # (Q, K + 1), with "no object"; None of a per-pixel model
@@ -54,7 +60,7 @@ class Window(NamedTuple):
         size: tuple[int, int],
         place: tuple[int, int] = (0, 0),
         upsampled_size: tuple[int, int] | None = None,
-    ) -> Window:
+    ) -> ScoreWindow:
         """From class logits (Q, K + 1), or None, and mask logits (Q, h, w)."""
         if class_logits is not None:
             class_logits = at_least_float32(class_logits).softmax(dim=-1)
@@ -69,29 +75,31 @@ class Window(NamedTuple):
         masks = resize_rows(self.mask_logits, self.upsampled_size, rows)
         masks = masks[..., : self.size[1]]
         if self.probs is None:
-            scores, free = masks, masks.new_zeros(1, *masks.shape[1:])
-            return torch.cat([scores, free]) if no_object else scores
-        return _combined(self.probs, masks.sigmoid_(), no_object)
+            scores, unclaimed = masks, masks.new_zeros(1, *masks.shape[1:])
+            return torch.cat([scores, unclaimed]) if no_object else scores
+        return class_scores(self.probs, masks.sigmoid_(), no_object)
 
 
-Covering = Callable[[int, int], Sequence[Window]]
+WindowSource = Callable[[int, int], Sequence[ScoreWindow]]
 
 
-def everywhere(window: Window) -> Covering:
-    """What ``WindowScores.covering`` must be where one window is the whole input."""
+def single_window(window: ScoreWindow) -> WindowSource:
+    """What ``TiledScores.windows`` must be where one window is the whole input."""
     return lambda start, stop: [window]
 
 
-def _band_height(window: Window, frame: Frame, tile: int | None) -> int:
+def _height_of_tiles(
+    window: ScoreWindow, placement: Placement, tile: int | None
+) -> int:
     """Rows of a result, eight at least, of which queries or scores fill a tile."""
     classes = 0 if window.probs is None else window.probs.shape[1]
     maps = max(len(window.mask_logits), classes)
-    elements = maps * max(frame.size[1], frame.out_size[1])
+    elements = maps * max(placement.size[1], placement.out_size[1])
     tile = tile or tile_size(window.mask_logits.device)
-    return max(_ROWS, band_height(elements, frame, tile))
+    return max(_ROWS, tile_height(elements, placement, tile))
 
 
-def _combined(probs: Tensor, masks: Tensor, no_object: bool) -> Tensor:
+def class_scores(probs: Tensor, masks: Tensor, no_object: bool) -> Tensor:
     """Scores (K, rows, w) of class (Q, K + 1) and mask probabilities (Q, rows, w).
 
     With the no-object mass, one map more, ``masks`` are changed: it is the probability
@@ -103,45 +111,45 @@ def _combined(probs: Tensor, masks: Tensor, no_object: bool) -> Tensor:
     if not no_object:
         return scores
     objects = 1 - probs[:, -1, None, None]
-    free = masks.mul_(objects).neg_().add_(1).prod(dim=0, keepdim=True)
-    return torch.cat([scores, free])
+    unclaimed = masks.mul_(objects).neg_().add_(1).prod(dim=0, keepdim=True)
+    return torch.cat([scores, unclaimed])
 
 
 @dataclass
-class WindowScores:
+class TiledScores:
     """The mean over the windows that cover a pixel, brought to the size of the result.
 
     Attributes:
-        frame: the image's place in the input, and the size of the result.
-        covering: gives the windows that lie in some rows of the input, at least one
+        placement: the image's place in the input, and the size of the result.
+        windows: gives the windows that lie in some rows of the input, at least one
             for every pixel there.
-        no_object: whether the further map of :meth:`Window.scores` comes last.
+        no_object: whether the further map of :meth:`ScoreWindow.scores` comes last.
     """
 
-    frame: Frame
-    covering: Covering
+    placement: Placement
+    windows: WindowSource
     no_object: bool = False
 
     @property
     def size(self) -> tuple[int, int]:
         """H and W of the result."""
-        return self.frame.out_size
+        return self.placement.out_size
 
     def rows(self, start: int, stop: int) -> Tensor:
         """Scores (n, rows, W)."""
-        return frame_rows(self._at_input, self.frame, (start, stop))
+        return placed_rows(self._at_input, self.placement, (start, stop))
 
-    def band_height(self, tile: int | None = None) -> int:
+    def tile_height(self, tile: int | None = None) -> int:
         """How many rows take about ``tile`` elements, eight at least."""
-        window = self.covering(0, 1)[0]
-        return _band_height(window, self.frame, tile)
+        window = self.windows(0, 1)[0]
+        return _height_of_tiles(window, self.placement, tile)
 
     def _at_input(self, rows: tuple[int, int]) -> Tensor:
         """Scores (n, rows, W) of the part of the input that is not padding."""
         start, stop = rows
-        windows = self.covering(start, stop)
+        windows = self.windows(start, stop)
         if len(windows) == 1:  # it covers all of these rows
-            (top, _), columns = windows[0].place, slice(*self.frame.crop[2:])
+            (top, _), columns = windows[0].place, slice(*self.placement.crop[2:])
             scores = windows[0].scores((start - top, stop - top), self.no_object)
             return scores[..., columns]
         total = count = torch.zeros(())
@@ -151,49 +159,49 @@ class WindowScores:
             scores = window.scores((low - top, high - top), self.no_object)
             width = window.size[1]
             if not total.dim():
-                count = scores.new_zeros(stop - start, self.frame.size[1])
+                count = scores.new_zeros(stop - start, self.placement.size[1])
                 total = count.repeat(len(scores), 1, 1)
             down, across = slice(low - start, high - start), slice(left, left + width)
             total[..., down, across] += scores
             count[..., down, across] += 1
-        return total.div_(count)[..., slice(*self.frame.crop[2:])]
+        return total.div_(count)[..., slice(*self.placement.crop[2:])]
 
 
 @dataclass
-class MaskScores:
+class ResizedMaskScores:
     """Scores whose mask logits were brought to the size of the result before anything.
 
     So does the paper's code for panoptic models.
 
     Attributes:
         window: the whole input, of a model with queries.
-        frame: the image's place in the input, and the size of the result.
+        placement: the image's place in the input, and the size of the result.
         no_object: whether the no-object mass comes last.
     """
 
-    window: Window
-    frame: Frame
+    window: ScoreWindow
+    placement: Placement
     no_object: bool = False
 
     @property
     def size(self) -> tuple[int, int]:
         """H and W of the result."""
-        return self.frame.out_size
+        return self.placement.out_size
 
     def rows(self, start: int, stop: int) -> Tensor:
         """Scores (n, rows, W)."""
-        masks = mask_rows(self.window.mask_logits, self.frame, (start, stop))
+        masks = tile_rows(self.window.mask_logits, self.placement, (start, stop))
         probs = self.window.probs
         assert probs is not None  # the rule is one of queries
-        return _combined(probs, masks.sigmoid_(), self.no_object)
+        return class_scores(probs, masks.sigmoid_(), self.no_object)
 
-    def band_height(self, tile: int | None = None) -> int:
+    def tile_height(self, tile: int | None = None) -> int:
         """How many rows take about ``tile`` elements, eight at least."""
-        return _band_height(self.window, self.frame, tile)
+        return _height_of_tiles(self.window, self.placement, tile)
 
 
 @dataclass
-class Flipped:
+class FlippedScores:
     """Another score map, mirrored.
 
     Attributes:
@@ -216,9 +224,9 @@ class Flipped:
             start, stop = self.size[0] - stop, self.size[0] - start
         return self.scores.rows(start, stop).flip(axes)
 
-    def band_height(self, tile: int | None = None) -> int:
+    def tile_height(self, tile: int | None = None) -> int:
         """As of the other."""
-        return self.scores.band_height(tile)
+        return self.scores.tile_height(tile)
 
 
 @dataclass
@@ -239,16 +247,16 @@ class MeanScores:
             total = total + scores.rows(start, stop)
         return total / len(self.maps)
 
-    def band_height(self, tile: int | None = None) -> int:
+    def tile_height(self, tile: int | None = None) -> int:
         """The least of all."""
-        return min(scores.band_height(tile) for scores in self.maps)
+        return min(scores.tile_height(tile) for scores in self.maps)
 
 
-def score_bands(
+def score_tiles(
     scores: ScoreMap, tile: int | None = None
 ) -> Iterator[tuple[slice, Tensor]]:
     """The rows of the result, and the scores (n, rows, W) there, from top to bottom."""
-    height, step = scores.size[0], scores.band_height(tile)
+    height, step = scores.size[0], scores.tile_height(tile)
     for start in range(0, height, step):
         stop = min(start + step, height)
         yield slice(start, stop), scores.rows(start, stop)
@@ -256,4 +264,6 @@ def score_bands(
 
 def best_labels(scores: ScoreMap, tile: int | None = None) -> Tensor:
     """The class (H, W) int64 of the highest score of every pixel."""
-    return torch.cat([band.max(dim=0).indices for _, band in score_bands(scores, tile)])
+    return torch.cat(
+        [tile_scores.max(dim=0).indices for _, tile_scores in score_tiles(scores, tile)]
+    )

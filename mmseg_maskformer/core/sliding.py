@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from .score_maps import Window
+from .score_maps import ScoreWindow
 
-Predict = Callable[[Sequence[tuple[int, int]], tuple[int, int]], list[Window]]
+Predict = Callable[[Sequence[tuple[int, int]], tuple[int, int]], list[ScoreWindow]]
 
 
 def window_starts(length: int, crop: int, stride: int) -> list[int]:
@@ -46,9 +46,9 @@ class SlidingWindows:
         self.size = min(size[0], crop_size[0]), min(size[1], crop_size[1])
         self.predict = predict
         self.batch = max(1, pixels // (self.size[0] * self.size[1]))
-        self._kept: dict[int, list[Window]] = {}
+        self._kept: dict[int, list[ScoreWindow]] = {}
 
-    def __call__(self, start: int, stop: int) -> list[Window]:
+    def __call__(self, start: int, stop: int) -> list[ScoreWindow]:
         """The windows that hold pixels of some rows."""
         tops = [x for x in self.tops if x < stop and start < x + self.size[0]]
         self._kept = {top: self._kept[top] for top in tops if top in self._kept}
@@ -57,7 +57,7 @@ class SlidingWindows:
                 self._kept[top] = self._predicted([(top, left) for left in self.lefts])
         return [window for top in tops for window in self._kept[top]]
 
-    def _predicted(self, places: list[tuple[int, int]]) -> list[Window]:
+    def _predicted(self, places: list[tuple[int, int]]) -> list[ScoreWindow]:
         """The windows at some places, a few at a time."""
         parts = range(0, len(places), self.batch)
         return [

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from .score_maps import ScoreMap, score_bands
+from .score_maps import ScoreMap, score_tiles
 
 
 class SemanticMaps(NamedTuple):
@@ -23,15 +23,15 @@ class SemanticMaps(NamedTuple):
 def semantic_maps(
     scores: ScoreMap, from_logits: bool, tile: int | None = None
 ) -> SemanticMaps:
-    """Best class of every pixel and three measures of uncertainty, band by band.
+    """Best class of every pixel and three measures of uncertainty, tile by tile.
 
     Args:
         scores: of K classes, and of "no object".
         from_logits: whether the scores are logits, as those of per-pixel models are.
         tile: elements of an intermediate result; default by device.
     """
-    bands = [_described(band, from_logits) for _, band in score_bands(scores, tile)]
-    return SemanticMaps(*(torch.cat(maps) for maps in zip(*bands, strict=True)))
+    tiles = [_described(x, from_logits) for _, x in score_tiles(scores, tile)]
+    return SemanticMaps(*(torch.cat(maps) for maps in zip(*tiles, strict=True)))
 
 
 def class_probabilities(scores: Tensor, from_logits: bool) -> Tensor:
@@ -55,9 +55,9 @@ def normalised_entropy(probs: Tensor) -> Tensor:
     return (torch.special.entr(probs).sum(dim=0) / highest).clamp_(0, 1)
 
 
-def _described(band: Tensor, from_logits: bool) -> SemanticMaps:
+def _described(scores: Tensor, from_logits: bool) -> SemanticMaps:
     """The maps (rows, W) of scores (K + 1, rows, W)."""
-    probs = class_probabilities(band[:-1], from_logits)
+    probs = class_probabilities(scores[:-1], from_logits)
     confidence, labels = probs.max(dim=0)
-    maps = (confidence, normalised_entropy(probs), band[-1])
+    maps = (confidence, normalised_entropy(probs), scores[-1])
     return SemanticMaps(labels, *(x.float() for x in maps))

@@ -8,6 +8,7 @@ from mmdet import datasets as host
 
 from mmseg_maskformer.datasets.coco.files import CocoFile
 
+from . import mapillary
 from .ade20k_panoptic_classes import things_first
 from .coco_panoptic import CocoPanopticDataset
 
@@ -39,7 +40,7 @@ class ADE20KPanopticDataset(ThingsFirstDataset):
     }
 
 
-_THINGS = {
+CITYSCAPES_THINGS = {
     "person": (220, 20, 60),
     "rider": (255, 0, 0),
     "car": (0, 0, 142),
@@ -49,7 +50,7 @@ _THINGS = {
     "motorcycle": (0, 0, 230),
     "bicycle": (119, 11, 32),
 }
-_STUFF = {
+CITYSCAPES_STUFF = {
     "road": (128, 64, 128),
     "sidewalk": (244, 35, 232),
     "building": (70, 70, 70),
@@ -72,10 +73,10 @@ class CityscapesPanopticDataset(ThingsFirstDataset):
     """
 
     METAINFO = {
-        "classes": (*_THINGS, *_STUFF),
-        "thing_classes": tuple(_THINGS),
-        "stuff_classes": tuple(_STUFF),
-        "palette": [*_THINGS.values(), *_STUFF.values()],
+        "classes": (*CITYSCAPES_THINGS, *CITYSCAPES_STUFF),
+        "thing_classes": tuple(CITYSCAPES_THINGS),
+        "stuff_classes": tuple(CITYSCAPES_STUFF),
+        "palette": [*CITYSCAPES_THINGS.values(), *CITYSCAPES_STUFF.values()],
     }
 
     def parse_data_info(self, raw_data_info: dict) -> dict:
@@ -85,3 +86,31 @@ class CityscapesPanopticDataset(ThingsFirstDataset):
         city = name.split("_")[0]
         info["img_path"] = osp.join(self.data_prefix["img"], city, name)
         return info
+
+
+_MAPILLARY_THINGS = sorted(
+    {0, 1, 8, *range(19, 24), *range(32, 43), *range(44, 58), *range(59, 63)}
+)
+_MAPILLARY_STUFF = sorted({*range(mapillary.IGNORED)} - {*_MAPILLARY_THINGS})
+_MAPILLARY = [*_MAPILLARY_THINGS, *_MAPILLARY_STUFF]
+
+
+def _of_mapillary(key: str, labels: list[int]) -> list:
+    """Names or colours of classes, known by their places in the semantic data set."""
+    values = mapillary.MapillaryVistasDataset.METAINFO[key]
+    return [values[label] for label in labels]
+
+
+class MapillaryPanopticDataset(ThingsFirstDataset):
+    """Mapillary Vistas 1.2 with 37 things and 28 stuff, as released.
+
+    Annotations are ``{training,validation}/panoptic/panoptic_2018.json``, maps lie
+    beside them, images in ``{training,validation}/images``.
+    """
+
+    METAINFO = {
+        "classes": tuple(_of_mapillary("classes", _MAPILLARY)),
+        "thing_classes": tuple(_of_mapillary("classes", _MAPILLARY_THINGS)),
+        "stuff_classes": tuple(_of_mapillary("classes", _MAPILLARY_STUFF)),
+        "palette": _of_mapillary("palette", _MAPILLARY),
+    }

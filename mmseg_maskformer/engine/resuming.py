@@ -8,7 +8,7 @@ from mmengine import fileio
 from mmengine.config import Config
 from mmengine.runner import CheckpointLoader
 
-from mmseg_maskformer.checkpoints.loading import register_schemes
+from mmseg_maskformer.adapters.host import prepare_host
 
 from .schedule import check_resumed_length
 
@@ -28,7 +28,7 @@ def resume(config: Config, checkpoint: str | None = None) -> None:
         SystemExit: The checkpoint is not there or holds no training, or the training
             has another length, see ``check_resumed_length``.
     """
-    register_schemes()
+    prepare_host()
     found = _newest(config.work_dir) if checkpoint is None else _given(checkpoint)
     if found is None and config.get("resume") and config.get("load_from"):
         checkpoint = found = _given(config.load_from)

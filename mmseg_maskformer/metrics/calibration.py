@@ -11,7 +11,7 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 from prettytable import PrettyTable
 
-from .samples import plane
+from .samples import map_of_sample
 
 
 class CalibrationError(BaseMetric):
@@ -59,7 +59,7 @@ class CalibrationError(BaseMetric):
             KeyError: A sample has no confidence.
         """
         for sample in data_samples:
-            right, confidence = described_pixels(
+            right, confidence = labelled_pixels(
                 sample, "CalibrationError", self.ignore_index, "confidence"
             )
             self.results.append(reliability_counts(confidence, right, self.bins))
@@ -78,7 +78,7 @@ class CalibrationError(BaseMetric):
         }
 
 
-def described_pixels(
+def labelled_pixels(
     sample: dict, metric: str, ignore_index: int, *names: str
 ) -> tuple[np.ndarray, ...]:
     """Of the pixels that are not void: whether the label is right, and some maps.
@@ -96,13 +96,15 @@ def described_pixels(
         KeyError: The sample lacks a map.
     """
     certain = "Use a model of this package, and set model.test_cfg.uncertainty=True."
-    maps = [plane(sample, f"pred_{name}", metric, certain) for name in names]
+    maps = [map_of_sample(sample, f"pred_{name}", metric, certain) for name in names]
     annotated = (
         "Put LoadLabelMap into the pipeline of the evaluated data set, or "
         "PackPanopticInputs(with_host_targets=True)."
     )
-    truth = plane(sample, "gt_sem_seg", metric, annotated)
-    right = plane(sample, "pred_sem_seg", metric, "Evaluate a segmentor.") == truth
+    truth = map_of_sample(sample, "gt_sem_seg", metric, annotated)
+    right = (
+        map_of_sample(sample, "pred_sem_seg", metric, "Evaluate a segmentor.") == truth
+    )
     counted = truth != ignore_index
     return tuple(x[counted] for x in (right, *maps))
 

@@ -19,7 +19,7 @@ from mmseg_maskformer.core.panoptic_quality import (
     quality,
 )
 
-from .samples import plane
+from .samples import map_of_sample
 
 _OFFSET = 1000  # mmdet writes class + 1000 * object
 
@@ -119,7 +119,7 @@ def semantic_maps(
     )
     predicted, true = (
         PanopticMap.from_labels(
-            plane(sample, key, "PanopticQuality", remedy),
+            map_of_sample(sample, key, "PanopticQuality", remedy),
             num_classes,
             ignore_index,
             name,
@@ -139,7 +139,7 @@ def panoptic_maps(
         ValueError: A map and its segments contradict each other.
     """
     packed = "Put PackPanopticInputs into the pipeline of the evaluated data set."
-    truth = plane(sample, "gt_segment_map", "PanopticQuality", packed)
+    truth = map_of_sample(sample, "gt_segment_map", "PanopticQuality", packed)
     image = sample.get("img_path", "an unnamed image")
     segments = {key: x.cpu().numpy() for key, x in sample["gt_segments"].items()}
     true = PanopticMap(
@@ -163,7 +163,7 @@ def predicted_map(sample: dict, num_classes: int) -> PanopticMap:
         "Evaluate a panoptic model with test_cfg.panoptic_on=True, and without --tta: "
         "test-time augmentation averages semantic maps only, for SemSegMetric."
     )
-    encoded = plane(sample, "pred_panoptic_seg", "PanopticQuality", switch)
+    encoded = map_of_sample(sample, "pred_panoptic_seg", "PanopticQuality", switch)
     image = sample.get("img_path", "an unnamed image")
     values = np.unique(encoded)
     values = values[values % _OFFSET != num_classes]  # void

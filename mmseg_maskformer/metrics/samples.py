@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 
-def plane(sample: dict, key: str, metric: str, remedy: str) -> np.ndarray:
+def map_of_sample(sample: dict, key: str, metric: str, remedy: str) -> np.ndarray:
     """(H, W) of a map, which stands under "data" in mmseg and "sem_seg" in mmdet.
 
     Args:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from mmengine.evaluator import BaseMetric
 
-from .calibration import described_pixels
+from .calibration import labelled_pixels
 
 MAPS = ("confidence", "entropy", "no_object")
 KINDS = ("low", "high", "right", "wrong")
@@ -46,7 +46,7 @@ class UncertaintySummary(BaseMetric):
             KeyError: A sample lacks a map.
         """
         for sample in data_samples:
-            right, *maps = described_pixels(
+            right, *maps = labelled_pixels(
                 sample, "UncertaintySummary", self.ignore_index, *MAPS
             )
             self.results.append(np.stack([_row(x, right) for x in maps]))

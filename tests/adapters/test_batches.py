@@ -44,13 +44,14 @@ class Varied(torch.nn.Module):
     def __init__(self, network):
         super().__init__()
         self.network = network
+        self.mask_stride = network.mask_stride
 
-    def forward(self, features, padding_mask=None):
-        found = self.network(features, padding_mask)
+    def forward(self, features, valid=None):
+        found = self.network(features, valid)
         generator = torch.Generator().manual_seed(3)
         shape = found.class_logits.shape[-2:], found.mask_embed.shape[-2:]
         classes, embed = (2 * torch.randn(x, generator=generator) for x in shape)
-        maps = centred(found.mask_features)
+        maps = centred(found.mask_features[0])[None]
         return Predictions(
             found.class_logits + classes.to(maps),
             found.mask_embed + embed.to(maps),

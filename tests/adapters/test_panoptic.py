@@ -22,9 +22,9 @@ from mmdet.structures.mask import BitmapMasks
 
 from mmseg_maskformer.adapters.panoptic_settings import complete
 from mmseg_maskformer.adapters.segment_targets import segment_targets
-from mmseg_maskformer.core.bands import Frame
 from mmseg_maskformer.core.inference import semantic_labels
 from mmseg_maskformer.core.instances import instances
+from mmseg_maskformer.core.tiling import Placement
 from tests import cases, reference
 from tests.checkpoints import models
 
@@ -233,11 +233,11 @@ def test_the_chosen_layer_answers():
             transformer_decoder=dict(num_layers=2), test_cfg=dict(layer=layer)
         ).eval()
         (sample,) = model.predict(image((80, 128)), [compact()])
-        frame = Frame((80, 128), (0, 64, 0, 96), (50, 70))
+        placement = Placement((80, 128), (0, 64, 0, 96), (50, 70))
         logits = layer_outputs(model, layer, (80, 128))
-        labels = semantic_labels(*logits, frame, resize_logits=True)
+        labels = semantic_labels(*logits, placement, resize_logits=True)
         assert torch.equal(sample.pred_sem_seg.sem_seg[0], labels)
-        expected = instances(*logits, frame, num_things=3, max_per_image=100)
+        expected = instances(*logits, placement, num_things=3, max_per_image=100)
         assert torch.equal(sample.pred_instances.scores, expected.scores)
         found.append(sample.pred_instances.scores)
     assert torch.equal(found[1], found[2])
@@ -320,21 +320,25 @@ def test_an_instance_model_needs_no_map_of_stuff():
     assert found["loss_dice"] > 0
 
 
-@pytest.mark.parametrize("rule", ["maskformer", "detr"])
-def test_the_panoptic_rule_is_that_of_test_cfg(rule):
+@pytest.mark.parametrize(
+    ("rule", "wanted"), [("maskformer", [1]), ("mask2former", [1, 2]), ("detr", [1])]
+)
+def test_the_panoptic_rule_is_that_of_test_cfg(rule, wanted):
     config = dict(panoptic_rule=rule, object_mask_thr=0.1, iou_thr=0.0)
     model = detector(num_things_classes=0, num_stuff_classes=2, test_cfg=config).eval()
     torch.nn.init.zeros_(model.decode_head.network.class_head.weight)
     model.decode_head.network.class_head.bias.data = torch.tensor([0.0, 1.0, 0.0])
     with torch.no_grad():
         (sample,) = model.predict(image(), [compact()])
-    # all twelve queries are stuff 1; DETR keeps the first of them, which wins all
-    assert sample.pred_panoptic_seg.sem_seg.unique().tolist() == [1]
+    # all twelve queries are stuff 1; DETR keeps the first of them, which wins all; of
+    # Mask2Former's the pixels outside all masks are void
+    assert sample.pred_panoptic_seg.sem_seg.unique().tolist() == wanted
 
 
 def test_the_mask_threshold_is_that_of_the_rule():
-    # paper section 3.4: 0.8; DETR's code: 0.85
+    # paper section 3.4: 0.8; Mask2Former's configs: 0.8; DETR's code: 0.85
     assert complete({})["object_mask_thr"] == 0.8
+    assert complete(dict(panoptic_rule="mask2former"))["object_mask_thr"] == 0.8
     assert complete(dict(panoptic_rule="detr"))["object_mask_thr"] == 0.85
     given = dict(panoptic_rule="detr", object_mask_thr=0.4)
     assert complete(given)["object_mask_thr"] == 0.4

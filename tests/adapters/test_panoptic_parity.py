@@ -18,9 +18,9 @@ from mmdet.structures import DetDataSample
 from mmdet.structures.mask import BitmapMasks
 
 from mmseg_maskformer.adapters.panoptic_results import host_map
-from mmseg_maskformer.core.bands import Frame
 from mmseg_maskformer.core.instances import instances
 from mmseg_maskformer.core.panoptic import panoptic_segments
+from mmseg_maskformer.core.tiling import Placement
 from tests import cases, mmdet_peer
 from tests.checkpoints import models
 
@@ -117,8 +117,8 @@ def both_maps(class_logits, mask_logits, **thresholds):
     """The panoptic maps of mmdet and of ours, in mmdet's encoding."""
     fusion = mmdet_peer.build_fusion(THINGS, STUFF, **thresholds)
     expected = fusion.panoptic_postprocess(class_logits, mask_logits).sem_seg[0]
-    frame = Frame.whole(tuple(mask_logits.shape[-2:]))
-    found = panoptic_segments(class_logits, mask_logits, frame, THINGS)
+    placement = Placement.whole(tuple(mask_logits.shape[-2:]))
+    found = panoptic_segments(class_logits, mask_logits, placement, THINGS)
     return host_map(found, THINGS, THINGS + STUFF), expected
 
 
@@ -163,8 +163,8 @@ def test_instances_equal_those_of_mmdet(seed):
     class_logits, mask_logits = random_outputs(seed, sure=2.0)
     fusion = mmdet_peer.build_fusion(THINGS, STUFF, max_per_image=40)
     expected = fusion.instance_postprocess(class_logits, mask_logits)
-    frame = Frame.whole(tuple(mask_logits.shape[-2:]))
-    found = instances(class_logits, mask_logits, frame, THINGS, max_per_image=40)
+    placement = Placement.whole(tuple(mask_logits.shape[-2:]))
+    found = instances(class_logits, mask_logits, placement, THINGS, max_per_image=40)
     ours, theirs = found.scores.argsort(), expected.scores.argsort()
     assert 10 < len(ours) == len(theirs) < 40
     torch.testing.assert_close(

@@ -33,7 +33,9 @@ SLIDE = dict(mode="slide", crop_size=(45, 53), stride=(25, 48))
 class Masks(torch.nn.Module):
     """Predictions that each image decides alone: label maps of several classes."""
 
-    def forward(self, features, padding_mask=None):
+    mask_stride = 4
+
+    def forward(self, features, valid=None):
         generator = torch.Generator().manual_seed(3)
         num, width = features[0].shape[:2]
         classes = 3 * torch.randn(1, 1, 9, CLASSES + 1, generator=generator)
@@ -41,14 +43,16 @@ class Masks(torch.nn.Module):
         return Predictions(
             classes.repeat(1, num, 1, 1),
             embed.repeat(1, num, 1, 1),
-            centred(features[0]),
+            centred(features[0])[None],
         )
 
 
 class Pixels(torch.nn.Module):
     """The same of a per-pixel model."""
 
-    def forward(self, features, padding_mask=None):
+    mask_stride = 4
+
+    def forward(self, features, valid=None):
         generator = torch.Generator().manual_seed(3)
         embed = torch.randn(1, 1, CLASSES, 8, generator=generator)
         embed = embed.repeat(1, len(features[0]), 1, 1)
@@ -145,7 +149,7 @@ def test_uncertainty_equals_the_dense_formulas():
     case = CASES["padded, resized"]
     model = build_tiled(test_cfg=dict(mode="whole", uncertainty=True))
     (sample, _) = predict(model, **case)
-    answer = model.decode_head(model.extract_feat(images((64, 96)))).answer()
+    answer = model.decode_head(model.extract_feat(images((64, 96)))).layer()
     class_logits, mask_logits = next(iter(answer.images()))
     masks = reference.resize_bilinear(mask_logits.double(), (64, 96)).sigmoid()
     probs = class_logits.double().softmax(-1)
@@ -183,7 +187,7 @@ def test_the_rule_is_that_of_test_cfg(rule):
     config = dict(mode="whole", semantic_rule=rule, **thresholds)
     model = build_tiled(test_cfg=config)
     (sample, _) = predict(model, **case)
-    answer = model.decode_head(model.extract_feat(images((64, 96)))).answer()
+    answer = model.decode_head(model.extract_feat(images((64, 96)))).layer()
     class_logits, mask_logits = next(iter(answer.images()))
     masks = reference.resize_bilinear(mask_logits.double(), (64, 96))
     if rule == "iterative":  # of the semantic rule: probabilities are resized
@@ -215,7 +219,7 @@ def test_void_has_the_label_of_the_head():
 @torch.no_grad()
 def test_the_chosen_layer_answers(mode):
     class TwoLayers(Masks):
-        def forward(self, features, padding_mask=None):
+        def forward(self, features, valid=None):
             first, last = super().forward(features), super().forward(features)
             return last._replace(
                 class_logits=torch.cat(
@@ -225,7 +229,7 @@ def test_the_chosen_layer_answers(mode):
             )
 
     class FirstLayer(TwoLayers):
-        def forward(self, features, padding_mask=None):
+        def forward(self, features, valid=None):
             both = super().forward(features)
             return both._replace(
                 class_logits=both.class_logits[:1], mask_embed=both.mask_embed[:1]

@@ -11,8 +11,9 @@ from mmengine.structures import PixelData
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 
-from mmseg_maskformer.adapters.geometry import input_size, padding_mask
+from mmseg_maskformer.adapters.geometry import input_size, valid_part
 from mmseg_maskformer.core.inference import semantic_scores
+from mmseg_maskformer.core.layers import padding_mask
 from mmseg_maskformer.core.structures import Predictions
 
 CLASSES = 5
@@ -61,13 +62,15 @@ def build_tiled(**arguments):
 class Noise(torch.nn.Module):
     """Random predictions on the grid of the features: label maps of several classes."""
 
-    def forward(self, features, padding_mask=None):
+    mask_stride = 4
+
+    def forward(self, features, valid=None):
         generator = torch.Generator().manual_seed(3)
         num, _, *grid = features[0].shape
         return Predictions(
             3 * torch.randn(1, num, 9, CLASSES + 1, generator=generator),
             torch.randn(1, num, 9, 16, generator=generator),
-            torch.randn(num, 16, *grid, generator=generator),
+            torch.randn(1, num, 16, *grid, generator=generator),
         )
 
 
@@ -185,7 +188,7 @@ def test_the_hosts_slide_mode_averages_windows_of_any_size(segmentor):
     ],
 )
 def test_size_of_the_input(meta, grid, size):
-    assert input_size(meta, grid) == size
+    assert input_size(meta, grid, 4) == size
 
 
 def test_padding_mask_marks_cells_whose_corner_is_padding():
@@ -193,7 +196,8 @@ def test_padding_mask_marks_cells_whose_corner_is_padding():
     # so an image of 30 rows has row 1 in the padding, one of 40 rows does not
     metas = [dict(img_shape=(30, 64)), dict(img_shape=(40, 20))]
     expected = [[[False, False], [True, True]], [[False, True], [False, True]]]
-    found = padding_mask(metas, (64, 64), torch.zeros(2, 64, 2, 2))
+    valid = valid_part(metas, (64, 64), torch.device("cpu"))
+    found = padding_mask(valid, (2, 2))
     assert found.tolist() == expected
 
 

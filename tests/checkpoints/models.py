@@ -21,11 +21,17 @@ def ours(
 ) -> nn.Module:
     """A model of ours by the name of its config; `changes` go into `model`."""
     init_default_scope("mmseg")
+    changes = {f"model.{name}": x for name, x in changes.items()}
+    return MODELS.build(settings(config, **changes).model).eval()
+
+
+def settings(config: str, **changes: Any) -> Config:
+    """A config of ours by its name; `changes` go into it."""
     (path,) = CONFIGS.rglob(f"{config}.py")
-    settings = Config.fromfile(path)
-    settings.merge_from_dict({f"model.{name}": x for name, x in changes.items()})
-    settings.model.backbone.init_cfg = None
-    return MODELS.build(settings.model).eval()
+    found = Config.fromfile(path)
+    found.merge_from_dict(changes)
+    found.model.backbone.init_cfg = None
+    return found
 
 
 def odd_image(seed: int = 0) -> Tensor:

@@ -10,7 +10,11 @@ import torch
 from mmengine.config import Config
 from mmengine.registry import DefaultScope, init_default_scope
 
-from mmseg_maskformer.checkpoints.export import export_to_huggingface, model_config
+from mmseg_maskformer.checkpoints.export import describe, export_to_huggingface
+from mmseg_maskformer.checkpoints.huggingface_config import (
+    backbone_config,
+    model_config,
+)
 from mmseg_maskformer.engine.launch import untrained_model
 from tests.checkpoints import models
 
@@ -27,16 +31,26 @@ def settings(name=ADE, **changes):
     return config
 
 
-def preprocessor(folder, config):
-    export_to_huggingface({}, config, folder)
-    return json.loads((folder / "preprocessor_config.json").read_text())
+def built(config):
+    """The model of a config without values."""
+    with torch.device("meta"):
+        return untrained_model(config)
+
+
+def described(config):
+    """The two files beside the weights."""
+    return describe(built(config), config)
+
+
+def preprocessor(config):
+    return described(config)["preprocessor_config.json"]
 
 
 @pytest.mark.parametrize(
     ("name", "short", "reduces"), [(ADE, 512, True), (CITYSCAPES, 1024, False)]
 )
-def test_images_are_prepared_as_by_the_test_pipeline(tmp_path, name, short, reduces):
-    found = preprocessor(tmp_path, settings(name))
+def test_images_are_prepared_as_by_the_test_pipeline(name, short, reduces):
+    found = preprocessor(settings(name))
     assert found["size"] == dict(shortest_edge=short, longest_edge=2048)
     assert found["do_resize"] is True
     assert found["do_reduce_labels"] is reduces
@@ -44,47 +58,48 @@ def test_images_are_prepared_as_by_the_test_pipeline(tmp_path, name, short, redu
     assert found["image_std"] == pytest.approx([0.229, 0.224, 0.225])
 
 
-def test_a_pipeline_that_stretches_or_leaves_images_as_they_are(tmp_path):
+def test_a_pipeline_that_stretches_or_leaves_images_as_they_are():
     config = settings()
     pipeline = config.val_dataloader.dataset.pipeline
     pipeline[1] = dict(type="Resize", scale=(640, 480))
-    found = preprocessor(tmp_path, config)
+    found = preprocessor(config)
     assert found["size"] == dict(height=480, width=640)
     pipeline[1] = dict(type="Resize", scale_factor=0.5)
     with pytest.raises(ValueError, match=r"give Resize of the test pipeline a scale="):
-        preprocessor(tmp_path, config)
+        preprocessor(config)
     pipeline.pop(1)
-    found = preprocessor(tmp_path, config)
+    found = preprocessor(config)
     assert (found["do_resize"], found.get("size")) == (False, None)
 
 
-def test_a_data_set_that_reduces_labels_by_default_is_known(tmp_path):
+def test_a_data_set_that_reduces_labels_by_default_is_known():
     config = settings()
     config.val_dataloader.dataset.pop("reduce_zero_label")  # ADE20KDataset has True
-    assert preprocessor(tmp_path, config)["do_reduce_labels"] is True
+    assert preprocessor(config)["do_reduce_labels"] is True
 
 
-def test_a_config_without_data_is_exported(tmp_path):
+def test_a_config_without_data_is_exported():
     config = settings()
     config.pop("val_dataloader")
-    found = preprocessor(tmp_path, config)
-    assert (found["do_resize"], found["do_reduce_labels"]) == (False, False)
-    model = json.loads((tmp_path / "config.json").read_text())
-    assert model["id2label"]["149"] == "LABEL_149"
+    found = described(config)
+    images = found["preprocessor_config.json"]
+    assert (images["do_resize"], images["do_reduce_labels"]) == (False, False)
+    assert found["config.json"]["id2label"]["149"] == "LABEL_149"
 
 
 def test_weights_of_the_losses_are_those_of_the_criterion(tmp_path):
     loss = {"model.decode_head.criterion.loss_cls.no_object_weight": 0.3}
     loss["model.decode_head.criterion.loss_mask.weight"] = 5.0
     config = settings(**loss)
-    export_to_huggingface({}, config, tmp_path)
+    model = untrained_model(config)
+    export_to_huggingface(model, config, tmp_path)
     weights = safetensors.load_file(tmp_path / "model.safetensors")
     expected = torch.cat([torch.ones(150), torch.tensor([0.3])])
     assert torch.equal(weights["criterion.empty_weight"], expected)
-    found = model_config(config.model)
+    found = model_config(model, config.model.backbone)
     assert (found["no_object_weight"], found["mask_weight"]) == (0.3, 5.0)
     config.model.decode_head.pop("criterion")
-    found = model_config(config.model)
+    found = model_config(built(config), config.model.backbone)
     names = ("no_object", "cross_entropy", "mask", "dice")
     # the paper's
     assert [found[f"{name}_weight"] for name in names] == [0.1, 1.0, 20.0, 1.0]
@@ -94,7 +109,7 @@ def backbone(name=ADE, **changes):
     """The `backbone_config` of a config whose backbone has other settings."""
     model = settings(name).model
     model.backbone.update(changes)
-    return model_config(model)["backbone_config"]
+    return backbone_config(model.backbone)
 
 
 def test_settings_that_both_have_are_written():
@@ -108,11 +123,11 @@ def test_settings_that_both_have_are_written():
 
 
 def test_parts_that_a_config_leaves_to_the_head_have_its_defaults():
-    model = settings(ADE).model
-    stated = model_config(model)
+    config = settings(ADE)
+    stated = described(config)
     for part in ("pixel_decoder", "transformer_decoder", "criterion"):
-        model.decode_head.pop(part, None)
-    assert model_config(model) == stated  # those of ADE20K are the defaults
+        config.model.decode_head.pop(part, None)
+    assert described(config) == stated  # those of ADE20K are the defaults
 
 
 @pytest.mark.parametrize(
@@ -145,7 +160,7 @@ def test_a_resnet_of_caffe_style_gives_the_same_logits(tmp_path):
     transformers = pytest.importorskip("transformers")
     ours = models.randomise(models.ours(ADE, **{"backbone.style": "caffe"}))
     config = settings(**{"model.backbone.style": "caffe"})
-    export_to_huggingface(ours.state_dict(), config, tmp_path)
+    export_to_huggingface(ours, config, tmp_path)
     kind = transformers.MaskFormerForInstanceSegmentation
     theirs = kind.from_pretrained(tmp_path).eval()
     image = torch.randn(1, 3, 64, 96)
@@ -208,7 +223,7 @@ def test_every_kind_is_read_and_gives_ours(
     ours = models.randomise(untrained_model(config))
     # as in a program that has set no scope
     monkeypatch.setattr(DefaultScope, "_instance_dict", OrderedDict())
-    export_to_huggingface(ours.state_dict(), config, tmp_path)
+    export_to_huggingface(ours, config, tmp_path)
     kind = transformers.MaskFormerForInstanceSegmentation
     theirs = kind.from_pretrained(tmp_path).eval()
     assert theirs.config.id2label == dict(enumerate(NAMES))
@@ -232,8 +247,8 @@ def test_every_kind_is_read_and_gives_ours(
         assert (one - other).abs().max() < 1e-4 * other.abs().max()
 
 
-def test_an_unknown_data_set_is_a_sentence(tmp_path):
+def test_an_unknown_data_set_is_a_sentence():
     config = settings()
     config.val_dataloader.dataset.type = "MyDataset"
     with pytest.raises(ValueError, match="'MyDataset' is no data set of 'mmseg', "):
-        export_to_huggingface({}, config, tmp_path)
+        described(config)

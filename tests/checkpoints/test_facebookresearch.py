@@ -11,11 +11,13 @@ import torch
 from mmengine.runner import load_checkpoint
 from mmseg.structures import SegDataSample
 
-import mmseg_maskformer.adapters.semantic  # noqa: F401  (teaches the host our files)
+from mmseg_maskformer.adapters.host import prepare_host
 from mmseg_maskformer.checkpoints.convert import detect_layout, to_ours
 from mmseg_maskformer.checkpoints.files import read_checkpoint
 from tests.checkpoints import models
 from tests.checkpoints.golden_weights import image, weight
+
+prepare_host()
 
 BIAS = "sem_seg_head.predictor.class_embed.bias"
 

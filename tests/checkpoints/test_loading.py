@@ -12,9 +12,10 @@ from mmengine.logging import HistoryBuffer
 from mmengine.model import BaseModule
 from mmengine.runner import CheckpointLoader, checkpoint, load_checkpoint
 
-import mmseg_maskformer.adapters.semantic  # noqa: F401  (registers the schemes)
+from mmseg_maskformer.adapters.host import prepare_host
 from mmseg_maskformer.checkpoints import zoo
-from mmseg_maskformer.checkpoints.convert import detect_layout
+
+prepare_host()
 
 load = CheckpointLoader.load_checkpoint
 
@@ -26,8 +27,15 @@ def test_a_released_model_by_its_zoo_name(server, cache, monkeypatch):
         found = load(name)["state_dict"]
         assert found["sem_seg_head.a"].tolist() == list(range(50_000))
     folder = "/maskformer/semantic-ade20k/maskformer_swin_tiny_bs16_160k"
-    assert server.asked == [(f"{folder}/model_final_8657a5.pkl", 0)]  # once
+    assert server.asked == [f"{folder}/model_final_8657a5.pkl"]  # once
     assert [path.name for path in cache.iterdir()] == ["model_final_8657a5.pkl"]
+
+
+def test_a_released_mask2former_by_its_zoo_name(server, cache, monkeypatch):
+    monkeypatch.setattr(zoo, "BASE_URL", server.url)
+    name = "coco/instance/maskformer2_swin_tiny_bs16_50ep"
+    assert load(f"mask2former://{name}")["state_dict"]
+    assert server.asked == [f"/mask2former/{name}/model_final_86143f.pkl"]
 
 
 def test_an_unknown_zoo_name_lists_the_nearest():
@@ -41,9 +49,11 @@ def test_a_name_that_is_near_none_lists_all():
     assert all(name in str(error.value) for name in zoo.zoo_names())
 
 
-def test_every_zoo_name_has_an_address():
-    urls = {zoo.zoo_url(name) for name in zoo.zoo_names()}
-    assert len(urls) == len(zoo.zoo_names()) == 30
+@pytest.mark.parametrize(("scheme", "count"), [("maskformer", 30), ("mask2former", 47)])
+def test_every_zoo_name_has_an_address(scheme, count):
+    names = zoo.zoo_names(scheme)
+    urls = {zoo.zoo_url(name, scheme) for name in names}
+    assert len(urls) == len(names) == count
     assert all(url.endswith(".pkl") for url in urls)
 
 
@@ -56,48 +66,20 @@ def test_an_address_with_a_query_is_known_by_its_path(server, cache):
 def test_the_log_names_the_loader(monkeypatch, tmp_path):
     said = []
     monkeypatch.setattr(checkpoint, "print_log", lambda text, **_: said.append(text))
-    for name in ("maskformer://?", "hf://?", "http://127.0.0.1:9/a", "none.pkl"):
+    for name in (
+        "maskformer://?",
+        "mask2former://?",
+        "hf://?",
+        "http://127.0.0.1:9/a",
+        "none.pkl",
+    ):
         with pytest.raises(Exception, match=r"."):
             load(name)
     words = [text.split()[:4] for text in said]
-    loaders = [["Loads", "checkpoint", "by", x] for x in ("maskformer", "hf")]
+    loaders = [
+        ["Loads", "checkpoint", "by", x] for x in ("maskformer", "mask2former", "hf")
+    ]
     assert words == [*loaders, *([*loaders[0][:3], x] for x in ("http", "file"))]
-
-
-MASK2FORMER = {  # names that its files share with a MaskFormer's, and two they do not
-    "authors": (
-        "sem_seg_head.pixel_decoder.mask_features.weight",
-        "sem_seg_head.pixel_decoder.transformer.level_embed",
-        "sem_seg_head.predictor.level_embed.weight",
-    ),
-    "OpenMMLab": (
-        "decode_head.query_embed.weight",
-        "decode_head.pixel_decoder.level_encoding.weight",
-        "decode_head.level_embed.weight",
-    ),
-    "OpenMMLab, panoptic": (
-        "panoptic_head.query_embed.weight",
-        "panoptic_head.pixel_decoder.level_encoding.weight",
-        "panoptic_head.level_embed.weight",
-    ),
-    "Hugging Face": (
-        "model.pixel_level_module.encoder.embeddings.norm.weight",
-        "model.pixel_level_module.decoder.level_embed",
-        "model.transformer_module.level_embed.weight",
-    ),
-}
-
-
-@pytest.mark.parametrize("names", MASK2FORMER.values(), ids=MASK2FORMER)
-def test_a_mask2former_is_not_taken_for_a_maskformer(names):
-    shared, *own = names
-    known = {shared: torch.zeros(1)}
-    of_a_backbone = {"backbone.level_embed": torch.zeros(1)}
-    assert detect_layout(known | of_a_backbone) is not None
-    for name in own:
-        message = rf"has '{name}' .*Mask2Former.*Take the file of a MaskFormer"
-        with pytest.raises(ValueError, match=message):
-            detect_layout(known | {name: torch.zeros(1)})
 
 
 class Attack:

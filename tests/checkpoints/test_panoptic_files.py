@@ -14,11 +14,11 @@ pytest.importorskip("mmdet")
 
 from mmdet.registry import MODELS
 
-from mmseg_maskformer import adapters
+from mmseg_maskformer.adapters import host
 from mmseg_maskformer.checkpoints.convert import from_ours, to_ours
-from mmseg_maskformer.checkpoints.export import model_config
 from mmseg_maskformer.checkpoints.facebookresearch import FACEBOOKRESEARCH
 from mmseg_maskformer.checkpoints.huggingface import HUGGINGFACE
+from mmseg_maskformer.checkpoints.huggingface_config import model_config
 from tests.checkpoints import models
 
 pytestmark = pytest.mark.mmdet
@@ -52,7 +52,7 @@ def test_the_authors_file_fills_a_detector(
     name, file, reordered, tmp_path, monkeypatch
 ):
     said = []
-    monkeypatch.setattr(adapters, "print_log", lambda text, **_: said.append(text))
+    monkeypatch.setattr(host, "print_log", lambda text, **_: said.append(text))
     source, target = detector(name, seed=0), detector(name, seed=1)
     theirs = from_ours(source.state_dict(), FACEBOOKRESEARCH)
     arrays = {  # their frozen norms count no batches
@@ -80,12 +80,13 @@ def test_the_authors_file_fills_a_detector(
 
 
 def test_a_panoptic_swin_goes_to_hugging_face_and_comes_back():
-    source = detector(SWIN).state_dict()
+    model = detector(SWIN)
+    source = model.state_dict()
     theirs = from_ours(source, HUGGINGFACE)
     back, report = to_ours(theirs, source, HUGGINGFACE)
     assert report.complete
     assert all(torch.equal(back[key], source[key]) for key in back)
-    written = model_config(config(SWIN).model)
+    written = model_config(model, config(SWIN).model.backbone)
     assert len(written["id2label"]) == 133
     assert written["backbone_config"]["depths"] == [2, 2, 6, 2]
 

@@ -11,8 +11,10 @@ import pytest
 import torch
 from mmengine.runner import load_checkpoint
 
-import mmseg_maskformer.adapters.semantic  # noqa: F401  (teaches the host our files)
+from mmseg_maskformer.adapters.host import prepare_host
 from mmseg_maskformer.checkpoints.files import read_checkpoint
+
+prepare_host()
 
 
 def test_a_truncated_file_is_refused(tmp_path):

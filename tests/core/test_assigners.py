@@ -81,7 +81,7 @@ def near_ties():
     embed = embed + 2e-4 * torch.randn(2, 1, 30, 16, generator=generator)
     features = torch.randn(1, 16, 12, 12, generator=generator)
     targets = cases.as_targets([cases.target(8, 5, (48, 48), seed=5)])
-    return Predictions(torch.zeros(2, 1, 30, 6), embed, features), targets
+    return Predictions(torch.zeros(2, 1, 30, 6), embed, features[None]), targets
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
@@ -102,7 +102,7 @@ def test_low_precision_features_do_not_overflow():
     features = torch.ones(1, 1, 32, 32, dtype=torch.float16)
     whole = (torch.tensor([0]), torch.ones(1, 128, 128, dtype=torch.bool))
     matcher = HungarianAssigner([BCECost(weight=1.0)])
-    predictions = Predictions(torch.zeros(1, 1, 2, 2), embed, features)
+    predictions = Predictions(torch.zeros(1, 1, 2, 2), embed, features[None])
     with torch.autocast("cpu", dtype=torch.float16):
         (match,) = matcher(predictions, cases.as_targets([whole]))
     assert match.queries.tolist() == [[0]]

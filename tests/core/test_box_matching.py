@@ -10,7 +10,7 @@ from mmseg_maskformer.core.box_losses import BoxL1Loss, GIoULoss
 from mmseg_maskformer.core.classification import ClassificationLoss
 from mmseg_maskformer.core.criterion import SetCriterion
 from mmseg_maskformer.core.match_costs import BoxL1Cost, ClassificationCost, GIoUCost
-from mmseg_maskformer.core.structures import SegmentTargets
+from mmseg_maskformer.core.targets import SegmentTargets
 from tests import cases, reference_variants
 from tests.checks import assert_gradients_equal, assert_losses_equal
 

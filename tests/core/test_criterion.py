@@ -15,10 +15,8 @@ from mmseg_maskformer.core.losses import (
     DiceLoss,
     FocalMaskLoss,
 )
-from mmseg_maskformer.core.structures import (
-    Predictions,
-    SegmentTargets,
-)
+from mmseg_maskformer.core.structures import Predictions
+from mmseg_maskformer.core.targets import SegmentTargets
 from tests import cases, reference
 from tests.checks import (
     assert_gradients_equal,
@@ -81,7 +79,7 @@ def test_gradients_of_heads_and_features_equal_those_of_mmseg():
     generator = torch.Generator().manual_seed(0)
     embed = torch.randn(2, 2, 12, 16, generator=generator, requires_grad=True)
     features = torch.randn(2, 16, 8, 10, generator=generator, requires_grad=True)
-    predictions = Predictions(case.class_logits, embed, features)
+    predictions = Predictions(case.class_logits, embed, features[None])
     masks = torch.einsum("lbqc,bchw->lbqhw", embed, features)
     ours = SetCriterion()(predictions, cases.as_targets(case.targets))
     theirs = peers.losses(case.class_logits, masks, case.targets)

@@ -8,10 +8,8 @@ import pytest
 import torch
 
 from mmseg_maskformer.core.criterion import SetCriterion
-from mmseg_maskformer.core.structures import (
-    Predictions,
-    semantic_targets,
-)
+from mmseg_maskformer.core.structures import Predictions
+from mmseg_maskformer.core.targets import semantic_targets
 from tests import cases, reference
 from tests.checks import (
     assert_gradients_equal,
@@ -45,7 +43,7 @@ def test_an_image_without_labelled_pixel_is_zero_connected_to_the_graph():
     case = cases.random_case([0, 0])
     embed = torch.randn(2, 2, 12, 16, requires_grad=True)
     features = torch.randn(2, 16, 8, 10, requires_grad=True)
-    predictions = Predictions(case.class_logits, embed, features)
+    predictions = Predictions(case.class_logits, embed, features[None])
     losses = SetCriterion()(predictions, cases.as_targets(case.targets))
     mask_terms = [value for name, value in losses.items() if not name.endswith("cls")]
     assert [value.item() for value in mask_terms] == [0.0] * 4
@@ -151,7 +149,7 @@ def test_low_precision_predictions_give_finite_float32_losses():
     embed = torch.randn(2, 2, 12, 16, generator=generator).half().requires_grad_()
     features = (20 * torch.randn(2, 16, 8, 10, generator=generator)).half()
     features.requires_grad_()
-    predictions = Predictions(case.class_logits.half(), embed, features)
+    predictions = Predictions(case.class_logits.half(), embed, features[None])
     targets = cases.as_targets(case.targets)
     losses = SetCriterion()(predictions, targets)
     exact = Predictions(*(x.detach().float() for x in predictions[:3]))
@@ -176,7 +174,7 @@ def test_saved_for_backward_is_two_small_gradients_per_matched_mask():
 
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda x: x):
         losses = SetCriterion()(
-            Predictions(logits, embed, features), cases.as_targets(case.targets)
+            Predictions(logits, embed, features[None]), cases.as_targets(case.targets)
         )
     size = sum(x.untyped_storage().nbytes() for k, x in saved.items() if k not in given)
     masks = 2 * (5 + 3) * 3 * 32 * 32 * 4  # two terms, G x L masks, float32

@@ -13,9 +13,9 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 from mmseg_maskformer.core.criterion import SetCriterion
+from mmseg_maskformer.core.decoders import TransformerDecoder
 from mmseg_maskformer.core.maskformer import MaskFormer
 from mmseg_maskformer.core.pixel_decoders import FPNPixelDecoder
-from mmseg_maskformer.core.transformer_decoder import TransformerDecoder
 from tests import cases
 
 TIMEOUT = datetime.timedelta(seconds=60)

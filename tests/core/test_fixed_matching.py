@@ -7,7 +7,7 @@ import torch
 
 from mmseg_maskformer.core.criterion import SetCriterion
 from mmseg_maskformer.core.fixed_assigner import FixedAssigner
-from mmseg_maskformer.core.structures import SegmentTargets, semantic_targets
+from mmseg_maskformer.core.targets import SegmentTargets, semantic_targets
 from tests import cases, reference_variants
 from tests.checks import (
     assert_gradients_equal,

@@ -7,7 +7,6 @@ import dataclasses
 import pytest
 import torch
 
-from mmseg_maskformer.core.bands import Frame
 from mmseg_maskformer.core.box_losses import BoxL1Loss, GIoULoss
 from mmseg_maskformer.core.criterion import SetCriterion
 from mmseg_maskformer.core.fixed_assigner import FixedAssigner
@@ -16,11 +15,9 @@ from mmseg_maskformer.core.instances import instances
 from mmseg_maskformer.core.losses import DiceLoss, FocalMaskLoss
 from mmseg_maskformer.core.panoptic import detr_segments, panoptic_segments
 from mmseg_maskformer.core.pixel_criterion import PixelCriterion
-from mmseg_maskformer.core.structures import (
-    PixelPredictions,
-    Predictions,
-    semantic_targets,
-)
+from mmseg_maskformer.core.structures import PixelPredictions, Predictions
+from mmseg_maskformer.core.targets import semantic_targets
+from mmseg_maskformer.core.tiling import Placement
 from tests import cases
 from tests.checks import assert_gradients_equal, assert_losses_equal
 
@@ -48,7 +45,7 @@ def problem(void=False):
         inside = torch.rand(65, 90, generator=generator) > 0.3
         targets = [(*target, inside) for target in targets]
     logits = case.class_logits.detach()
-    return Predictions(logits, embed, features), cases.as_targets(targets)
+    return Predictions(logits, embed, features[None]), cases.as_targets(targets)
 
 
 def losses_and_gradients(predictions, targets):
@@ -118,7 +115,7 @@ def variants():
     boxes = torch.rand(2, 3, 25, 4, generator=generator).clamp(min=0.05)
     labels = torch.randint(31, (3, 65, 90), generator=generator)
     pixels = PixelPredictions(
-        torch.randn(2, 3, 30, 16, generator=generator), predictions.mask_features
+        torch.randn(2, 3, 30, 16, generator=generator), predictions.mask_features[0]
     )
     classes = semantic_targets(labels.where(labels < 30, 255), num_classes=30)
     per_class = Predictions(
@@ -167,7 +164,7 @@ def test_tiled_labels_equal_the_dense_argmax(tile):
     mask_logits = 4 * torch.randn(1, 30, 17, 23, generator=generator).cuda()
     scores = semantic_scores(class_logits, mask_logits, (65, 90))[0]
     found = semantic_labels(
-        class_logits[0], mask_logits[0], Frame.whole((65, 90)), tile
+        class_logits[0], mask_logits[0], Placement.whole((65, 90)), tile
     )
     gap = scores.max(0).values - scores.gather(0, found[None])[0]
     assert gap.max() < 2e-3  # products may run in TF32
@@ -177,9 +174,9 @@ def test_tiled_labels_equal_the_dense_argmax(tile):
 @pytest.mark.parametrize("rule", [panoptic_segments, detr_segments])
 def test_panoptic_maps_are_those_of_the_cpu(rule):
     outputs = class_and_mask_logits()
-    frame = Frame((65, 90), (0, 60, 0, 84), (70, 101))
-    expected = rule(*outputs, frame, 4)
-    found = rule(*(x.cuda() for x in outputs), frame, 4)
+    placement = Placement((65, 90), (0, 60, 0, 84), (70, 101))
+    expected = rule(*outputs, placement, 4)
+    found = rule(*(x.cuda() for x in outputs), placement, 4)
     assert found.labels.tolist() == expected.labels.tolist()
     same = (found.segment_map.cpu() == expected.segment_map).double().mean()
     assert same > 0.999  # ties of rounding
@@ -187,9 +184,9 @@ def test_panoptic_maps_are_those_of_the_cpu(rule):
 
 def test_instances_are_those_of_the_cpu():
     outputs = class_and_mask_logits()
-    frame = Frame((65, 90), (0, 60, 0, 84), (70, 101))
-    expected = instances(*outputs, frame, 4)
-    found = instances(*(x.cuda() for x in outputs), frame, 4)
+    placement = Placement((65, 90), (0, 60, 0, 84), (70, 101))
+    expected = instances(*outputs, placement, 4)
+    found = instances(*(x.cuda() for x in outputs), placement, 4)
     order, wanted = found.scores.cpu().argsort(), expected.scores.argsort()
     torch.testing.assert_close(
         found.scores.cpu()[order], expected.scores[wanted], rtol=1e-4, atol=1e-6

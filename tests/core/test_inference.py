@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from mmseg_maskformer.core.bands import Frame
 from mmseg_maskformer.core.inference import semantic_labels, semantic_scores
+from mmseg_maskformer.core.tiling import Placement
 from tests import reference
 
 SIZES = [((8, 10), (32, 40)), ((9, 13), (33, 50)), ((5, 3), (17, 12)), ((1, 1), (3, 2))]
@@ -56,7 +56,9 @@ def test_scores_in_closed_form():
 def test_tiled_labels_equal_the_argmax_of_dense_scores(grid, size, tile):
     class_logits, mask_logits = outputs(grid)
     scores = reference.semantic_scores(class_logits, mask_logits, size)[0]
-    found = semantic_labels(class_logits[0], mask_logits[0], Frame.whole(size), tile)
+    found = semantic_labels(
+        class_logits[0], mask_logits[0], Placement.whole(size), tile
+    )
     assert_labels_equal(found, scores)
 
 
@@ -66,8 +68,8 @@ def test_tiled_labels_with_crop_and_resize(out_size, tile):
     class_logits, mask_logits = outputs((9, 13), seed=1)
     scores = reference.semantic_scores(class_logits, mask_logits, (33, 50))
     wanted = reference.postprocess(scores, (31, 37), out_size)[0]
-    frame = Frame((33, 50), (0, 31, 0, 37), out_size)
-    found = semantic_labels(class_logits[0], mask_logits[0], frame, tile)
+    placement = Placement((33, 50), (0, 31, 0, 37), out_size)
+    found = semantic_labels(class_logits[0], mask_logits[0], placement, tile)
     assert_labels_equal(found, wanted)
 
 
@@ -77,24 +79,25 @@ def test_crop_may_start_anywhere():
     wanted = reference.resize_bilinear(scores[..., 5:30, 7:44], (50, 60))[0]
     crop = (5, 30, 7, 44)
     for tile in TILES:
-        frame = Frame((33, 50), crop, (50, 60))
-        found = semantic_labels(class_logits[0], mask_logits[0], frame, tile)
+        placement = Placement((33, 50), crop, (50, 60))
+        found = semantic_labels(class_logits[0], mask_logits[0], placement, tile)
         assert_labels_equal(found, wanted)
-    frame = Frame((33, 50), crop, (25, 37))
-    plain = semantic_labels(class_logits[0], mask_logits[0], frame)
+    placement = Placement((33, 50), crop, (25, 37))
+    plain = semantic_labels(class_logits[0], mask_logits[0], placement)
     assert_labels_equal(plain, scores[0, :, 5:30, 7:44])
 
 
 def test_labels_do_not_depend_on_the_tile():
     class_logits, mask_logits = (x.float() for x in outputs((16, 21), 30, 50, seed=3))
-    frame = Frame((64, 83), (0, 60, 0, 80), (90, 101))
+    placement = Placement((64, 83), (0, 60, 0, 80), (90, 101))
     found = [
-        semantic_labels(class_logits[0], mask_logits[0], frame, tile) for tile in TILES
+        semantic_labels(class_logits[0], mask_logits[0], placement, tile)
+        for tile in TILES
     ]
     for labels in found[1:]:
         assert (labels == found[0]).double().mean() > 0.9995
     dense = semantic_scores(class_logits, mask_logits, (64, 83))[0].argmax(0)
-    tiled = semantic_labels(class_logits[0], mask_logits[0], Frame.whole((64, 83)))
+    tiled = semantic_labels(class_logits[0], mask_logits[0], Placement.whole((64, 83)))
     assert torch.equal(tiled, dense)
 
 
@@ -103,7 +106,7 @@ def test_equals_the_original_map(golden):
     class_logits = torch.from_numpy(data["pan0_cls"])
     mask_logits = torch.from_numpy(data["pan0_mask"])
     size = tuple(mask_logits.shape[-2:])
-    found = semantic_labels(class_logits, mask_logits, Frame.whole(size), tile=5000)
+    found = semantic_labels(class_logits, mask_logits, Placement.whole(size), tile=5000)
     assert json.loads(str(data["pan0_info"]))  # the case holds segments
     assert torch.equal(found, torch.from_numpy(data["pan0_sem"]).long())
 
@@ -112,8 +115,8 @@ def test_no_scores_of_full_size_are_made():
     class_logits, mask_logits = (x.float() for x in outputs((32, 32), 100, 20))
     activities = [torch.profiler.ProfilerActivity.CPU]
     with torch.profiler.profile(activities=activities, profile_memory=True) as profile:
-        frame = Frame.whole((128, 128))
-        semantic_labels(class_logits[0], mask_logits[0], frame, tile=20 * 128 * 8)
+        placement = Placement.whole((128, 128))
+        semantic_labels(class_logits[0], mask_logits[0], placement, tile=20 * 128 * 8)
     total = peak = 0
     for event in profile.profiler.kineto_results.events():
         if event.name() == "[memory]":

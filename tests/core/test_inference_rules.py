@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 import torch
 
-from mmseg_maskformer.core.bands import Frame
 from mmseg_maskformer.core.inference import (
     general_labels,
     iterative_labels,
     semantic_labels,
 )
+from mmseg_maskformer.core.tiling import Placement
 from tests import reference, reference_variants
 
 VOID = 255
@@ -44,7 +44,7 @@ def general_reference(class_logits, probs, threshold):
 @pytest.mark.parametrize("seed", [2, 4, 5, 6])
 def test_equal_the_rules_query_by_query(seed, tile):
     class_logits, mask_logits = outputs((40, 53), seed=seed)
-    image = (class_logits, mask_logits, Frame.whole((40, 53)), VOID)
+    image = (class_logits, mask_logits, Placement.whole((40, 53)), VOID)
     probs = mask_logits.sigmoid()
     general = general_reference(class_logits, probs, 0.3)
     assert torch.equal(general_labels(*image, 0.3, tile=tile), general)
@@ -56,7 +56,7 @@ def test_equal_the_rules_query_by_query(seed, tile):
 
 def test_general_crops_and_resizes_logits_and_iterative_probabilities():
     class_logits, mask_logits = outputs((16, 21), seed=3)
-    frame = Frame((64, 84), (0, 60, 0, 81), (90, 100))
+    placement = Placement((64, 84), (0, 60, 0, 81), (90, 100))
     logits = reference.resize_bilinear(mask_logits[None].double(), (64, 84))
     probs = reference.postprocess(logits, (60, 81), (90, 100))[0].sigmoid()
     general = general_reference(class_logits, probs, 0.3)
@@ -65,7 +65,7 @@ def test_general_crops_and_resizes_logits_and_iterative_probabilities():
     assert rounds > 1
     rules = ((general_labels, general), (iterative_labels, iterative))
     for rule, expected in rules:
-        found = rule(class_logits, mask_logits, frame, VOID)
+        found = rule(class_logits, mask_logits, placement, VOID)
         assert len(expected.unique()) >= 3
         assert (found == expected).double().mean() > 0.9995  # ties of rounding
 
@@ -80,10 +80,10 @@ def test_a_query_wins_by_class_and_mask_probability():
     # Sums over queries prefer class 1 at the first pixel too: 0.39 * 0.9 + 0.45 = 0.80
     # against 0.54 + 0.05 * 0.5.
     class_logits = torch.tensor([[0.6, 0.39, 0.01], [0.05, 0.9, 0.05]]).log()
-    masks, frame = column([0.9, 0.6], [0.5, 0.5]), Frame.whole((2, 1))
-    found = general_labels(class_logits, masks, frame, VOID)
+    masks, placement = column([0.9, 0.6], [0.5, 0.5]), Placement.whole((2, 1))
+    found = general_labels(class_logits, masks, placement, VOID)
     assert found.flatten().tolist() == [0, 1]
-    assert semantic_labels(class_logits, masks, frame).flatten().tolist() == [1, 1]
+    assert semantic_labels(class_logits, masks, placement).flatten().tolist() == [1, 1]
 
 
 def test_thresholds_and_no_object_decide_who_competes():
@@ -96,23 +96,23 @@ def test_thresholds_and_no_object_decide_who_competes():
         ]
     )
     masks = column([0.99], [0.99], [0.02])
-    frame = Frame.whole((1, 1))
-    assert general_labels(probs.log(), masks, frame, VOID).item() == 2
-    assert general_labels(probs.log(), masks, frame, VOID, 0.28).item() == 0
-    assert general_labels(probs.log(), masks, frame, VOID, 0.5).item() == VOID
+    placement = Placement.whole((1, 1))
+    assert general_labels(probs.log(), masks, placement, VOID).item() == 2
+    assert general_labels(probs.log(), masks, placement, VOID, 0.28).item() == 0
+    assert general_labels(probs.log(), masks, placement, VOID, 0.5).item() == VOID
 
 
 def test_a_probability_equal_to_the_threshold_is_too_little():
     # softmax of 0, -10000, 0 is 0.5, 0, 0.5; of equal ones the first is meant
     class_logits = torch.tensor([[0.0, -1e4, 0.0]])
-    image = (class_logits, column([0.99]), Frame.whole((1, 1)), VOID)
+    image = (class_logits, column([0.99]), Placement.whole((1, 1)), VOID)
     assert general_labels(*image, 0.5).item() == VOID
     assert general_labels(*image, 0.499).item() == 0
 
 
 def test_void_where_nobody_competes():
     sure = torch.tensor([[0.05, 0.05, 0.9]]).log()  # of "no object"
-    found = general_labels(sure, column([0.9, 0.9]), Frame.whole((2, 1)), 65535)
+    found = general_labels(sure, column([0.9, 0.9]), Placement.whole((2, 1)), 65535)
     assert found.flatten().tolist() == [65535] * 2
     assert found.dtype == torch.int64
 
@@ -162,7 +162,7 @@ HAND_MADE = {
 def test_iterative_of_hand_made_cases(case):
     probs, masks, semantic, iterative = HAND_MADE[case]
     probs = torch.tensor(probs)
-    image = (probs.log(), column(*masks), Frame.whole((4, 1)))
+    image = (probs.log(), column(*masks), Placement.whole((4, 1)))
     assert semantic_labels(*image).flatten().tolist() == semantic
     found = iterative_labels(*image, VOID)
     assert found.flatten().tolist() == iterative
@@ -175,6 +175,6 @@ def test_a_contribution_equal_to_the_threshold_is_enough(threshold, label):
     # ten pixels of mask 0; of the other three class 0 has 0.5 against 0.4.
     probs = torch.tensor([[0.5, 0.4, 0.1], [0.05, 0.9, 0.05]])
     masks = column([0.99] * 10, [0.99] * 7 + [0.01] * 3)
-    image = (probs.log(), masks, Frame.whole((10, 1)), VOID)
+    image = (probs.log(), masks, Placement.whole((10, 1)), VOID)
     found = iterative_labels(*image, overlap_threshold=threshold)
     assert found.flatten().tolist() == [1] * 7 + [label] * 3

@@ -17,7 +17,7 @@ from mmseg_maskformer.core.losses import (
     mask_losses,
 )
 from mmseg_maskformer.core.match_costs import BCECost, DiceCost, FocalCost
-from mmseg_maskformer.core.structures import SegmentTargets
+from mmseg_maskformer.core.targets import SegmentTargets
 from tests import cases, reference
 
 SIZES = [  # prediction grid, target

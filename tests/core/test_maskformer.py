@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import nn
 
+from mmseg_maskformer.core.decoders import TransformerDecoder
 from mmseg_maskformer.core.maskformer import MaskFormer
 from mmseg_maskformer.core.pixel_decoders import FPNPixelDecoder, TransformerEncoder
-from mmseg_maskformer.core.transformer_decoder import TransformerDecoder
 from tests.weights import randomise
 
 WIDTH = 32
@@ -95,13 +95,10 @@ def test_outputs_and_gradients_equal_those_of_mmseg(size, padded):
         SegDataSample(metainfo=dict(img_shape=shape, batch_input_shape=size))
         for shape in shapes
     ]
-    mask = torch.ones(2, 1, *size)
-    for row, (height, width) in zip(mask, shapes, strict=True):
-        row[:, :height, :width] = 0
-    mask = nn.functional.interpolate(mask, size=maps[-1].shape[-2:])[:, 0].bool()
-    assert bool(mask.any()) == padded
+    valid = torch.tensor(shapes, dtype=torch.float64) / torch.tensor(size)
+    assert bool((valid < 1).any()) == padded
 
-    found = model(maps, mask if padded else None)
+    found = model(maps, valid if padded else None)
     class_logits, mask_logits = head(maps, samples)
     torch.testing.assert_close(found.class_logits, class_logits, rtol=1e-4, atol=1e-5)
     for layer in range(2):
@@ -119,12 +116,11 @@ def test_padding_changes_what_is_masked_and_nothing_else():
     torch.manual_seed(0)
     model = build().eval()
     maps = [x.detach() for x in backbone_maps((64, 96))]
-    mask = torch.zeros(2, 2, 3, dtype=torch.bool)
-    mask[1, :, 2] = True
-    plain, masked = model(maps), model(maps, mask)
+    valid = torch.tensor([[1, 1], [1, 2 / 3]], dtype=torch.float64)
+    plain, masked = model(maps), model(maps, valid)
     changed = [x.clone() for x in maps]
     changed[-1][1, :, :, 2] += 3.0
-    again = model(changed, mask)
+    again = model(changed, valid)
     first = (plain.class_logits - masked.class_logits).abs().amax((0, 2, 3))
     assert first[0] < 1e-5 < 1e-3 < first[1]
     torch.testing.assert_close(again.class_logits, masked.class_logits)
@@ -153,8 +149,8 @@ def test_encoder_variant_attends_and_feeds_both_decoders():
     encoder = TransformerEncoder(2, WIDTH, 4, 2 * WIDTH, dropout=0.0)
     decoder = FPNPixelDecoder(CHANNELS, WIDTH, WIDTH, 4, encoder)
     maps = backbone_maps((64, 96), images=1)
-    features, memory = decoder(maps)
-    assert decoder.memory_channels == WIDTH
+    features, (memory,) = decoder(maps)
+    assert decoder.memory_channels == (WIDTH,)
     # one cell of the coarsest map reaches every cell of the memory, and the features
     (gradient,) = torch.autograd.grad(memory[0, 0, 1, 2], maps[-1], retain_graph=True)
     assert (gradient[0].abs().sum(0) > 0).all()
@@ -233,4 +229,4 @@ def test_impossible_pixel_decoders_are_refused(options, sentence):
 )
 def test_impossible_transformer_decoders_are_refused(options, sentence):
     with pytest.raises(ValueError, match=sentence):
-        TransformerDecoder(memory_channels=8, **options)
+        TransformerDecoder(memory_channels=[8], **options)

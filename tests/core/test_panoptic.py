@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from mmseg_maskformer.core.bands import Frame
 from mmseg_maskformer.core.instances import instances
 from mmseg_maskformer.core.panoptic import (
     detr_segments,
     panoptic_segments,
 )
+from mmseg_maskformer.core.tiling import Placement
 from tests import reference
 
 TILES = [1, 3001, None]
@@ -62,8 +62,8 @@ def test_equals_the_rule_query_by_query(seed, tile):
     class_logits, mask_logits = outputs((60, 83), seed=seed)
     expected = reference.panoptic_map(class_logits, mask_logits.sigmoid(), 4)
     assert 2 <= len(expected[1]) < 20  # some are kept, some not
-    frame = Frame.whole((60, 83))
-    found = panoptic_segments(class_logits, mask_logits, frame, 4, tile=tile)
+    placement = Placement.whole((60, 83))
+    found = panoptic_segments(class_logits, mask_logits, placement, 4, tile=tile)
     assert_equal(found, *expected)
 
 
@@ -73,8 +73,8 @@ def test_crops_and_resizes_logits_before_the_sigmoid(tile):
     logits = reference.resize_bilinear(mask_logits[None].double(), (64, 84))
     logits = reference.postprocess(logits, (60, 81), (90, 100))[0]
     expected, labels = reference.panoptic_map(class_logits, logits.sigmoid(), 4)
-    frame = Frame((64, 84), (0, 60, 0, 81), (90, 100))
-    found = panoptic_segments(class_logits, mask_logits, frame, 4, tile=tile)
+    placement = Placement((64, 84), (0, 60, 0, 81), (90, 100))
+    found = panoptic_segments(class_logits, mask_logits, placement, 4, tile=tile)
     assert found.labels.tolist() == labels
     assert (found.segment_map == expected).double().mean() > 0.9995  # ties of rounding
 
@@ -85,8 +85,8 @@ def test_equals_the_original(golden, case, tile):
     data = np.load(golden / "criterion_and_panoptic.npz")
     class_logits = torch.from_numpy(data[f"{case}_cls"])
     mask_logits = torch.from_numpy(data[f"{case}_mask"])
-    frame = Frame.whole(tuple(mask_logits.shape[-2:]))
-    found = panoptic_segments(class_logits, mask_logits, frame, 80, tile=tile)
+    placement = Placement.whole(tuple(mask_logits.shape[-2:]))
+    found = panoptic_segments(class_logits, mask_logits, placement, 80, tile=tile)
     listed = json.loads(str(data[f"{case}_info"]))
     assert [x["id"] for x in listed] == list(range(1, len(listed) + 1))
     expected = torch.from_numpy(data[f"{case}_map"])
@@ -94,25 +94,25 @@ def test_equals_the_original(golden, case, tile):
 
 
 def test_nothing_is_kept():
-    frame = Frame.whole((5, 6))
+    placement = Placement.whole((5, 6))
     logits = torch.full((3, 5, 6), BIG)
     sure_of_nothing = certain([4, 4, 4], num_classes=4)
     unsure = torch.zeros(3, 5)  # probability 1/5 each
     for class_logits in (sure_of_nothing, unsure):
-        found = panoptic_segments(class_logits, logits, frame, 2)
+        found = panoptic_segments(class_logits, logits, placement, 2)
         assert_equal(found, torch.zeros(5, 6, dtype=torch.int32), [])
 
 
 def test_one_query_everywhere():
-    frame = Frame.whole((10, 4))
-    found = panoptic_segments(certain([3], 4), stripes(slice(None)), frame, 2)
+    placement = Placement.whole((10, 4))
+    found = panoptic_segments(certain([3], 4), stripes(slice(None)), placement, 2)
     assert_equal(found, torch.ones(10, 4, dtype=torch.int32), [3])
 
 
 def test_of_equal_queries_the_first_wins_and_the_other_is_occluded():
-    frame = Frame.whole((10, 4))
+    placement = Placement.whole((10, 4))
     masks = stripes(slice(0, 5), slice(0, 5))
-    found = panoptic_segments(certain([0, 1], 4), masks, frame, 2)
+    found = panoptic_segments(certain([0, 1], 4), masks, placement, 2)
     expected = torch.ones(10, 4, dtype=torch.int32)
     # at -20 both probabilities are equal too, so the first wins everywhere
     assert_equal(found, expected, [0])
@@ -123,7 +123,7 @@ def test_all_are_occluded():
     masks = torch.full((10, 10, 4), 2.0)
     masks[torch.arange(10), torch.arange(10)] = BIG
     found = panoptic_segments(
-        certain([0] * 10, 4), masks, Frame.whole((10, 4)), num_things=2
+        certain([0] * 10, 4), masks, Placement.whole((10, 4)), num_things=2
     )
     assert_equal(found, torch.zeros(10, 4, dtype=torch.int32), [])
 
@@ -136,7 +136,7 @@ def test_a_share_equal_to_the_threshold_is_enough(threshold, accepted):
     found = panoptic_segments(
         certain([0, 1], 4),
         masks,
-        Frame.whole((10, 4)),
+        Placement.whole((10, 4)),
         num_things=2,
         overlap_threshold=threshold,
     )
@@ -150,7 +150,7 @@ def test_a_mask_claims_where_it_is_as_likely_as_not():
     # 5 of 10 < 0.8. If a logit of 0 were no claim, it would win 5 of 5.
     masks = stripes(slice(0, 5), slice(5, 10))
     masks[0, 5:] = 0.0
-    found = panoptic_segments(certain([0, 1], 4), masks, Frame.whole((10, 4)), 2)
+    found = panoptic_segments(certain([0, 1], 4), masks, Placement.whole((10, 4)), 2)
     expected = torch.tensor([0] * 5 + [1] * 5, dtype=torch.int32)[:, None].expand(10, 4)
     assert_equal(found, expected, [1])
 
@@ -159,7 +159,7 @@ def test_a_mask_claims_where_it_is_as_likely_as_not():
 def test_a_value_that_is_no_number_is_no_index_error(rule):
     masks = stripes(slice(0, 5), slice(5, 10))
     masks[0, 2, 1] = float("nan")
-    found = rule(certain([0, 1], 4), masks, Frame.whole((10, 4)), 2)
+    found = rule(certain([0, 1], 4), masks, Placement.whole((10, 4)), 2)
     expected = torch.tensor([1] * 5 + [2] * 5, dtype=torch.int32)[:, None].repeat(1, 4)
     # The last query gets the pixel, and the one above, which takes 0 times that value.
     expected[1:3, 1] = 2
@@ -169,7 +169,7 @@ def test_a_value_that_is_no_number_is_no_index_error(rule):
 def test_stuff_merges_and_things_do_not():
     masks = stripes(slice(0, 2), slice(2, 4), slice(4, 6), slice(6, 8), slice(8, 10))
     found = panoptic_segments(
-        certain([3, 0, 3, 0, 2], 4), masks, Frame.whole((10, 4)), num_things=2
+        certain([3, 0, 3, 0, 2], 4), masks, Placement.whole((10, 4)), num_things=2
     )
     # stuff 3, thing 0, stuff 3 again, another thing 0, stuff 2
     rows = torch.tensor([1, 1, 2, 2, 1, 1, 3, 3, 4, 4], dtype=torch.int32)
@@ -180,7 +180,7 @@ def test_won_pixels_below_one_half_are_written():
     # sigmoid(-1) = 0.27 in rows 5-9, where nobody else is
     masks = stripes(slice(0, 5))
     masks[0, 5:] = -1.0
-    found = panoptic_segments(certain([0], 4), masks, Frame.whole((10, 4)), 2)
+    found = panoptic_segments(certain([0], 4), masks, Placement.whole((10, 4)), 2)
     # 10 rows won / 5 rows claimed = 2 >= 0.8
     assert_equal(found, torch.ones(10, 4, dtype=torch.int32), [0])
 
@@ -190,23 +190,23 @@ def test_detr_ignores_class_probabilities_between_confident_queries():
     # probability of the surer query loses everywhere although its product is higher.
     class_logits = torch.tensor([[3.0, 0, 0], [0, 9.0, 0]])
     masks = torch.tensor([2.5, 2.4])[:, None, None].expand(2, 10, 4)
-    frame = Frame.whole((10, 4))
+    placement = Placement.whole((10, 4))
     expected = torch.ones(10, 4, dtype=torch.int32)
     # 0.909 * sigmoid(2.5) = 0.840 < 0.9998 * sigmoid(2.4) = 0.917
-    assert_equal(detr_segments(class_logits, masks, frame, 2), expected, [0])
+    assert_equal(detr_segments(class_logits, masks, placement, 2), expected, [0])
     unsure = torch.tensor([[2.0, 0, 0], [0, 9.0, 0]])  # e^2 / (e^2 + 2) = 0.787
-    assert_equal(detr_segments(unsure, masks, frame, 2), expected, [1])
+    assert_equal(detr_segments(unsure, masks, placement, 2), expected, [1])
 
 
 def test_detr_takes_small_segments_out_and_lets_the_rest_compete_again():
     # Query 1 holds one row of 4 pixels, which then goes to the runner-up, query 2.
     masks = stripes(slice(0, 5), slice(5, 6), slice(6, 10))
     masks[2, 5] = -1.0
-    found = detr_segments(certain([0, 0, 1], 4), masks, Frame.whole((10, 4)), 2)
+    found = detr_segments(certain([0, 0, 1], 4), masks, Placement.whole((10, 4)), 2)
     rows = torch.tensor([1] * 5 + [2] * 5, dtype=torch.int32)
     assert_equal(found, rows[:, None].expand(10, 4), [0, 1])
     larger = stripes(slice(0, 5), slice(5, 7), slice(7, 10))  # 8 pixels are enough
-    found = detr_segments(certain([0, 0, 1], 4), larger, Frame.whole((10, 4)), 2)
+    found = detr_segments(certain([0, 0, 1], 4), larger, Placement.whole((10, 4)), 2)
     assert found.labels.tolist() == [0, 0, 1]
 
 
@@ -214,25 +214,25 @@ def test_detr_keeps_one_query_of_a_stuff_class():
     # Queries 0 and 2 are stuff 3: the second is taken out, its rows go to query 1.
     masks = stripes(slice(0, 4), slice(4, 7), slice(7, 10))
     masks[1, 7:] = -1.0
-    found = detr_segments(certain([3, 0, 3], 4), masks, Frame.whole((10, 4)), 2)
+    found = detr_segments(certain([3, 0, 3], 4), masks, Placement.whole((10, 4)), 2)
     rows = torch.tensor([1] * 4 + [2] * 6, dtype=torch.int32)
     assert_equal(found, rows[:, None].expand(10, 4), [3, 0])
 
 
 def test_detr_with_nothing_left():
     nothing = torch.zeros(5, 6, dtype=torch.int32)
-    logits, frame = torch.full((2, 5, 6), BIG), Frame.whole((5, 6))
-    assert_equal(detr_segments(certain([4, 4], 4), logits, frame, 2), nothing, [])
-    found = detr_segments(certain([0, 1], 4), logits, frame, 2, min_area=30)
+    logits, placement = torch.full((2, 5, 6), BIG), Placement.whole((5, 6))
+    assert_equal(detr_segments(certain([4, 4], 4), logits, placement, 2), nothing, [])
+    found = detr_segments(certain([0, 1], 4), logits, placement, 2, min_area=30)
     assert_equal(found, nothing, [])  # 30 pixels are too few for any
 
 
 @pytest.mark.parametrize("tile", TILES)
 def test_detr_does_not_depend_on_the_tile(tile):
     class_logits, mask_logits = outputs((60, 83), seed=2)
-    frame = Frame.whole((60, 83))
-    found = detr_segments(class_logits, mask_logits, frame, 4, tile=tile)
-    whole = detr_segments(class_logits, mask_logits, frame, 4, tile=10**8)
+    placement = Placement.whole((60, 83))
+    found = detr_segments(class_logits, mask_logits, placement, 4, tile=tile)
+    whole = detr_segments(class_logits, mask_logits, placement, 4, tile=10**8)
     assert len(whole.labels) > 3
     assert_equal(found, whole.segment_map, whole.labels.tolist())
 
@@ -244,7 +244,7 @@ def test_instances_in_closed_form():
     masks[0, 1:3, 2:5] = torch.tensor(1.5).log()  # probability 3/5 on 6 pixels
     masks[1, 0, 0] = torch.tensor(9.0).log()  # 9/10 on one pixel
     found = instances(
-        class_logits, masks, Frame.whole((4, 6)), num_things=2, max_per_image=3
+        class_logits, masks, Placement.whole((4, 6)), num_things=2, max_per_image=3
     )
     # best three pairs: (0, class 0) 0.6, (1, class 1) 0.5, (0, class 1) 0.3; masks
     # bring the second to the front
@@ -261,7 +261,7 @@ def test_instances_that_are_sure_and_of_the_best_class():
     masks = torch.full((2, 4, 6), BIG)  # certain: the score is the class probability
 
     def found(**settings):
-        result = instances(class_logits, masks, Frame.whole((4, 6)), 2, **settings)
+        result = instances(class_logits, masks, Placement.whole((4, 6)), 2, **settings)
         assert len(result.masks) == len(result.boxes) == len(result.scores)
         return result.labels.tolist(), result.scores.tolist()
 
@@ -271,7 +271,7 @@ def test_instances_that_are_sure_and_of_the_best_class():
     assert found(one_per_query=True) == ([0, 1], pytest.approx([0.6, 0.5]))
     # the next best class of a query takes the place of none
     close = torch.tensor([[0.5, 0.45, 0.05], [0.3, 0.1, 0.6]]).log()
-    two = instances(close, masks, Frame.whole((4, 6)), 2, 2, one_per_query=True)
+    two = instances(close, masks, Placement.whole((4, 6)), 2, 2, one_per_query=True)
     assert two.labels.tolist() == [0, 0]
     both = found(score_thr=0.55, one_per_query=True)
     assert both == ([0], pytest.approx([0.6]))
@@ -281,11 +281,13 @@ def test_instances_that_are_sure_and_of_the_best_class():
 def test_instances_are_things_and_as_many_as_there_are():
     class_logits = torch.tensor([[0.6, 0.3, 0.1], [0.2, 0.5, 0.3]]).log()
     masks = torch.full((2, 4, 6), BIG)
-    found = instances(class_logits, masks, Frame.whole((4, 6)), 1, max_per_image=100)
+    found = instances(
+        class_logits, masks, Placement.whole((4, 6)), 1, max_per_image=100
+    )
     # 2 queries x 2 classes = 4 pairs, two of them of the one thing class
     torch.testing.assert_close(found.scores, torch.tensor([0.6, 0.2]))
     assert found.labels.tolist() == [0, 0]
-    none = instances(class_logits, masks, Frame.whole((4, 6)), num_things=0)
+    none = instances(class_logits, masks, Placement.whole((4, 6)), num_things=0)
     assert none.masks.shape == (0, 4, 6)
     assert none.boxes.shape == (0, 4)
 
@@ -293,7 +295,7 @@ def test_instances_are_things_and_as_many_as_there_are():
 def test_an_empty_mask_scores_zero_and_has_no_box():
     class_logits = torch.tensor([[0.9, 0.1]]).log()
     found = instances(
-        class_logits, torch.full((1, 4, 6), -3.0), Frame.whole((4, 6)), num_things=1
+        class_logits, torch.full((1, 4, 6), -3.0), Placement.whole((4, 6)), num_things=1
     )
     assert found.scores.tolist() == [0.0]
     assert found.boxes.tolist() == [[0, 0, 0, 0]]
@@ -302,9 +304,9 @@ def test_an_empty_mask_scores_zero_and_has_no_box():
 @pytest.mark.parametrize("tile", TILES)
 def test_instances_do_not_depend_on_the_tile(tile):
     class_logits, mask_logits = outputs((16, 21), seed=1)
-    frame = Frame((64, 84), (0, 60, 0, 81), (90, 100))
-    found = instances(class_logits, mask_logits, frame, 4, tile=tile)
-    whole = instances(class_logits, mask_logits, frame, 4, tile=10**8)
+    placement = Placement((64, 84), (0, 60, 0, 81), (90, 100))
+    found = instances(class_logits, mask_logits, placement, 4, tile=tile)
+    whole = instances(class_logits, mask_logits, placement, 4, tile=10**8)
     assert torch.equal(found.labels, whole.labels)
     torch.testing.assert_close(found.scores, whole.scores, rtol=1e-5, atol=1e-6)
     assert (found.masks == whole.masks).double().mean() > 0.9999
@@ -313,7 +315,7 @@ def test_instances_do_not_depend_on_the_tile(tile):
 def test_a_mask_is_where_its_probability_is_above_one_half():
     class_logits = torch.tensor([[0.9, 0.1]]).log()
     mask_logits = torch.tensor([[[0.0, 1e-6, -1e-6], [2.0, -2.0, 0.0]]])
-    found = instances(class_logits, mask_logits, Frame.whole((2, 3)), num_things=1)
+    found = instances(class_logits, mask_logits, Placement.whole((2, 3)), num_things=1)
     wanted = [[False, True, False], [True, False, False]]
     assert found.masks[0].tolist() == wanted
     # probabilities 1/2 and 0.8808 on two pixels

@@ -11,12 +11,12 @@ from mmengine.structures import PixelData
 from mmseg.models.decode_heads import FCNHead
 from mmseg.structures import SegDataSample
 
+from mmseg_maskformer.core.decoders import TransformerDecoder
 from mmseg_maskformer.core.maskformer import MaskFormer
 from mmseg_maskformer.core.per_pixel import PerPixelBaseline
 from mmseg_maskformer.core.pixel_criterion import PixelCriterion
 from mmseg_maskformer.core.pixel_decoders import FPNPixelDecoder
-from mmseg_maskformer.core.structures import semantic_targets
-from mmseg_maskformer.core.transformer_decoder import TransformerDecoder
+from mmseg_maskformer.core.targets import semantic_targets
 
 WIDTH, CLASSES = 32, 5
 CHANNELS = [16, 32, 64, 128]
@@ -102,8 +102,8 @@ def test_plus_reads_mask_logits_as_class_logits():
     found, wanted = plus(maps), other(maps)
     for layer in range(2):
         assert torch.equal(found.class_logits(layer), wanted.mask_logits(layer))
-    assert found.answer().class_logits is None
-    assert torch.equal(found.answer().mask_logits, wanted.mask_logits())
+    assert found.layer().class_logits is None
+    assert torch.equal(found.layer().mask_logits, wanted.mask_logits())
     first, last = (wanted.mask_logits(layer) for layer in range(2))
     assert (first - last).abs().max() > 0.1  # the layers can be told apart
 

@@ -10,8 +10,9 @@ import torch.nn.functional as F
 
 from mmseg_maskformer.core.losses import DiceLoss, FocalMaskLoss
 from mmseg_maskformer.core.pixel_criterion import PixelCriterion, pixel_cross_entropy
-from mmseg_maskformer.core.resize import resize_rows, resize_rows_transposed
-from mmseg_maskformer.core.structures import PixelPredictions, semantic_targets
+from mmseg_maskformer.core.structures import PixelPredictions
+from mmseg_maskformer.core.targets import semantic_targets
+from mmseg_maskformer.core.tiling import resize_rows, resize_rows_transposed
 from tests import reference, reference_variants
 
 SIZES = [  # prediction grid, labels

@@ -1,47 +1,49 @@
-"""Score maps in bands: against the reference, of windows, mirrored, averaged."""
+"""Score maps in tiles: against the reference, of windows, mirrored, averaged."""
 
 from __future__ import annotations
 
 import pytest
 import torch
 
-from mmseg_maskformer.core.bands import Frame
 from mmseg_maskformer.core.inference import semantic_labels, semantic_scores
 from mmseg_maskformer.core.score_maps import (
-    Flipped,
-    MaskScores,
+    FlippedScores,
     MeanScores,
-    Window,
-    WindowScores,
+    ResizedMaskScores,
+    ScoreWindow,
+    TiledScores,
     best_labels,
-    everywhere,
-    score_bands,
+    score_tiles,
+    single_window,
 )
 from mmseg_maskformer.core.sliding import SlidingWindows, window_starts
+from mmseg_maskformer.core.tiling import Placement
 from tests import reference
 from tests.core.test_inference import assert_labels_equal, outputs
 
 TILES = [1, 3001, None]
-PADDED = Frame((33, 50), (0, 31, 0, 47), (40, 60))
-SHRUNK = Frame((33, 50), (2, 33, 0, 47), (12, 25))
+PADDED = Placement((33, 50), (0, 31, 0, 47), (40, 60))
+SHRUNK = Placement((33, 50), (2, 33, 0, 47), (12, 25))
 
 
 def dense(scores, tile=None):
-    """The whole map (n, H, W), from its bands."""
-    return torch.cat([band for _, band in score_bands(scores, tile)], dim=1)
+    """The whole map (n, H, W), from its tiles."""
+    return torch.cat([x for _, x in score_tiles(scores, tile)], dim=1)
 
 
 def window(grid=(9, 13), size=(33, 50), seed=0, **kwargs):
     """A window, and its scores (K, H, W) by the reference in float64."""
     class_logits, mask_logits = outputs(grid, seed=seed, **kwargs)
     scores = reference.semantic_scores(class_logits, mask_logits, size)[0]
-    return Window.of(class_logits[0].float(), mask_logits[0].float(), size), scores
+    return ScoreWindow.of(class_logits[0].float(), mask_logits[0].float(), size), scores
 
 
-def post(scores, frame):
+def post(scores, placement):
     """Crop and resize (n, H, W) by the reference."""
-    top, bottom, left, right = frame.crop
-    return reference.resize_bilinear(scores[:, top:bottom, left:right], frame.out_size)
+    top, bottom, left, right = placement.crop
+    return reference.resize_bilinear(
+        scores[:, top:bottom, left:right], placement.out_size
+    )
 
 
 def assert_close(found, wanted, largest=1.0):
@@ -50,21 +52,21 @@ def assert_close(found, wanted, largest=1.0):
 
 
 @pytest.mark.parametrize("tile", TILES)
-@pytest.mark.parametrize("frame", [Frame.whole((33, 50)), PADDED, SHRUNK])
-def test_scores_and_labels_equal_the_reference(frame, tile):
+@pytest.mark.parametrize("placement", [Placement.whole((33, 50)), PADDED, SHRUNK])
+def test_scores_and_labels_equal_the_reference(placement, tile):
     whole, scores = window()
-    scores = post(scores, frame)
-    found = WindowScores(frame, everywhere(whole))
+    scores = post(scores, placement)
+    found = TiledScores(placement, single_window(whole))
     assert_close(dense(found, tile), scores)
     assert_labels_equal(best_labels(found, tile), scores)
 
 
 def test_labels_are_those_of_semantic_labels():
     class_logits, mask_logits = (x[0].float() for x in outputs((9, 13), 30, 50))
-    whole = everywhere(Window.of(class_logits, mask_logits, (33, 50)))
-    for frame in (Frame.whole((33, 50)), PADDED, SHRUNK):
-        direct = semantic_labels(class_logits, mask_logits, frame)
-        assert torch.equal(best_labels(WindowScores(frame, whole)), direct)
+    whole = single_window(ScoreWindow.of(class_logits, mask_logits, (33, 50)))
+    for placement in (Placement.whole((33, 50)), PADDED, SHRUNK):
+        direct = semantic_labels(class_logits, mask_logits, placement)
+        assert torch.equal(best_labels(TiledScores(placement, whole)), direct)
 
 
 @pytest.mark.parametrize("tile", TILES)
@@ -73,8 +75,8 @@ def test_scores_of_resized_logits(tile):
     logits = post(reference.resize_bilinear(mask_logits[0], (33, 50)), PADDED)
     probs = class_logits[0].softmax(-1)[:, :-1]
     wanted = torch.einsum("qk,qhw->khw", probs, logits.sigmoid())
-    whole = Window.of(class_logits[0].float(), mask_logits[0].float(), (33, 50))
-    scores = MaskScores(whole, PADDED)
+    whole = ScoreWindow.of(class_logits[0].float(), mask_logits[0].float(), (33, 50))
+    scores = ResizedMaskScores(whole, PADDED)
     assert_close(dense(scores, tile), wanted)
     direct = semantic_labels(
         class_logits[0].float(), mask_logits[0].float(), PADDED, resize_logits=True
@@ -89,7 +91,7 @@ def test_scores_of_resized_logits(tile):
 )
 def test_mirrored_maps_are_turned_back(direction, axes, tile):
     whole, scores = window(seed=5)
-    flipped = Flipped(WindowScores(PADDED, everywhere(whole)), direction)
+    flipped = FlippedScores(TiledScores(PADDED, single_window(whole)), direction)
     assert_close(dense(flipped, tile), post(scores, PADDED).flip(axes))
 
 
@@ -97,13 +99,16 @@ def test_mirrored_maps_are_turned_back(direction, axes, tile):
 def test_the_mean_is_that_of_separate_maps(tile):
     out = (40, 60)
     inputs = [
-        (window((5, 7), (17, 25), seed=1), Frame((17, 25), (0, 17, 0, 24), out)),
-        (window((9, 13), (33, 50), seed=2), Frame((33, 50), (0, 31, 0, 47), out)),
-        (window((20, 30), (80, 120), seed=3), Frame((80, 120), (0, 80, 0, 120), out)),
+        (window((5, 7), (17, 25), seed=1), Placement((17, 25), (0, 17, 0, 24), out)),
+        (window((9, 13), (33, 50), seed=2), Placement((33, 50), (0, 31, 0, 47), out)),
+        (
+            window((20, 30), (80, 120), seed=3),
+            Placement((80, 120), (0, 80, 0, 120), out),
+        ),
     ]
-    maps = [WindowScores(frame, everywhere(x)) for (x, _), frame in inputs]
-    wanted = [post(scores, frame) for (_, scores), frame in inputs]
-    maps[1], wanted[1] = Flipped(maps[1], "horizontal"), wanted[1].flip(-1)
+    maps = [TiledScores(placement, single_window(x)) for (x, _), placement in inputs]
+    wanted = [post(scores, placement) for (_, scores), placement in inputs]
+    maps[1], wanted[1] = FlippedScores(maps[1], "horizontal"), wanted[1].flip(-1)
     wanted = torch.stack(wanted).mean(0)
     assert_close(dense(MeanScores(maps), tile), wanted)
     assert_labels_equal(best_labels(MeanScores(maps), tile), wanted)
@@ -141,7 +146,7 @@ class Model:
         seed = 1000 * place[0] + place[1]
         class_logits, mask_logits = outputs(grid, seed=seed)
         class_logits = None if self.per_pixel else class_logits[0]
-        return Window.of(class_logits, mask_logits[0], size, place)
+        return ScoreWindow.of(class_logits, mask_logits[0], size, place)
 
     def scores(self, place, size):
         one = self.window(place, size)
@@ -171,25 +176,25 @@ def test_windows_are_blended_and_resized(tile, per_pixel):
     size, crop, model = (41, 50), (20, 30), Model(per_pixel)
     # tops 0, 14, 21 (28 moved inwards); lefts 0, 20
     wanted = blended(model, size, crop, (0, 14, 21), (0, 20))
-    for frame in (
-        Frame.whole(size),
-        Frame(size, (0, 37, 0, 50), (60, 45)),
-        Frame(size, (3, 41, 2, 47), (13, 90)),
+    for placement in (
+        Placement.whole(size),
+        Placement(size, (0, 37, 0, 50), (60, 45)),
+        Placement(size, (3, 41, 2, 47), (13, 90)),
     ):
         windows = SlidingWindows(size, crop, (14, 20), model)
-        scores = WindowScores(frame, windows)
-        expected, largest = post(wanted, frame), float(wanted.abs().max())
+        scores = TiledScores(placement, windows)
+        expected, largest = post(wanted, placement), float(wanted.abs().max())
         assert_close(dense(scores, tile), expected, largest)
-        upside_down = Flipped(WindowScores(frame, windows), "vertical")
+        upside_down = FlippedScores(TiledScores(placement, windows), "vertical")
         assert_close(dense(upside_down, tile), expected.flip(-2), largest)
 
 
 @pytest.mark.parametrize("crop", [(41, 50), (64, 51)])
 def test_slide_equals_whole_where_one_window_covers_the_image(crop):
     size, model = (41, 50), Model()
-    frame = Frame(size, (0, 37, 0, 50), (60, 45))
-    slide = WindowScores(frame, SlidingWindows(size, crop, (14, 20), model), True)
-    whole = WindowScores(frame, everywhere(model.window((0, 0), size)), True)
+    placement = Placement(size, (0, 37, 0, 50), (60, 45))
+    slide = TiledScores(placement, SlidingWindows(size, crop, (14, 20), model), True)
+    whole = TiledScores(placement, single_window(model.window((0, 0), size)), True)
     assert model.calls == []
     assert torch.equal(dense(slide), dense(whole))
     assert model.calls == [[(0, 0)]]
@@ -211,14 +216,16 @@ def test_every_window_is_predicted_once_and_few_are_kept():
 def test_autocast_leaves_scores_in_float32():
     whole, scores = window()
     with torch.autocast("cpu", torch.bfloat16):
-        found = dense(WindowScores(PADDED, everywhere(whole)))
+        found = dense(TiledScores(PADDED, single_window(whole)))
     assert_close(found, post(scores, PADDED))
 
 
 def test_no_scores_of_full_size_are_made():
     class_logits, mask_logits = (x.float() for x in outputs((32, 32), 300, 20))
-    whole = Window.of(class_logits[0], mask_logits[0], (128, 128))
-    views = MeanScores([WindowScores(Frame.whole((128, 128)), everywhere(whole))] * 2)
+    whole = ScoreWindow.of(class_logits[0], mask_logits[0], (128, 128))
+    views = MeanScores(
+        [TiledScores(Placement.whole((128, 128)), single_window(whole))] * 2
+    )
     activities = [torch.profiler.ProfilerActivity.CPU]
     with torch.profiler.profile(activities=activities, profile_memory=True) as profile:
         best_labels(views, tile=1)

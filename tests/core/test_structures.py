@@ -5,12 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from mmseg_maskformer.core.structures import (
-    PixelPredictions,
-    Predictions,
-    SegmentTargets,
-    semantic_targets,
-)
+from mmseg_maskformer.core.structures import PixelPredictions, Predictions
+from mmseg_maskformer.core.targets import SegmentTargets, semantic_targets
 from tests import cases, reference
 
 
@@ -117,7 +113,7 @@ def test_resized_equals_the_reference(grid):
 def test_mask_logits_are_the_product():
     embed = torch.tensor([[[[1.0, 2.0]]], [[[0.0, -1.0]]]])  # two layers, one query
     features = torch.tensor([[[[3.0, 4.0]], [[5.0, 6.0]]]])  # (1, 2, 1, 2)
-    predictions = Predictions(torch.zeros(2, 1, 1, 3), embed, features)
+    predictions = Predictions(torch.zeros(2, 1, 1, 3), embed, features[None])
     # layer 0: 1 * (3, 4) + 2 * (5, 6); the last layer: -(5, 6)
     assert predictions.mask_logits(0).tolist() == [[[[13.0, 16.0]]]]
     assert predictions.mask_logits().tolist() == [[[[-5.0, -6.0]]]]
@@ -200,7 +196,7 @@ def test_pixel_logits_are_the_product_and_the_bias():
     predictions = PixelPredictions(embed, features, torch.tensor([0.5]))
     # layer 0: 1 * (3, 4) + 2 * (5, 6) + 0.5; the last layer: -(5, 6) + 0.5
     assert predictions.class_logits(0).tolist() == [[[[13.5, 16.5]]]]
-    answer = predictions.answer()
+    answer = predictions.layer()
     assert answer.class_logits is None
     assert answer.mask_logits.tolist() == [[[[-4.5, -5.5]]]]
     ((classes, masks),) = answer.images()

@@ -7,14 +7,14 @@ import math
 import pytest
 import torch
 
-from mmseg_maskformer.core.bands import Frame
 from mmseg_maskformer.core.score_maps import (
     MeanScores,
-    Window,
-    WindowScores,
+    ScoreWindow,
+    TiledScores,
     best_labels,
-    everywhere,
+    single_window,
 )
+from mmseg_maskformer.core.tiling import Placement
 from mmseg_maskformer.core.uncertainty import (
     class_probabilities,
     normalised_entropy,
@@ -29,8 +29,8 @@ def pixel(probs, masks):
     class_logits = None if probs is None else torch.tensor(probs).log()
     mask_logits = torch.tensor(masks)[:, None, None]
     mask_logits = mask_logits if probs is None else mask_logits.logit()
-    whole = everywhere(Window.of(class_logits, mask_logits, (1, 1)))
-    scores = WindowScores(Frame.whole((1, 1)), whole, no_object=True)
+    whole = single_window(ScoreWindow.of(class_logits, mask_logits, (1, 1)))
+    scores = TiledScores(Placement.whole((1, 1)), whole, no_object=True)
     maps = semantic_maps(scores, from_logits=probs is None)
     return [x.item() for x in maps]
 
@@ -54,8 +54,8 @@ def test_closed_form_of_a_per_pixel_model():
 
 
 def test_nothing_is_known_where_all_scores_are_zero():
-    whole = Window.of(torch.zeros(2, 5), torch.full((2, 1, 1), -200.0), (1, 1))
-    scores = WindowScores(Frame.whole((1, 1)), everywhere(whole), no_object=True)
+    whole = ScoreWindow.of(torch.zeros(2, 5), torch.full((2, 1, 1), -200.0), (1, 1))
+    scores = TiledScores(Placement.whole((1, 1)), single_window(whole), no_object=True)
     assert scores.rows(0, 1)[:4].sum() == 0  # exp(-200) is no float32
     found = semantic_maps(scores, from_logits=False)
     assert [x.item() for x in found] == [0, 0.25, 1.0, 1.0]
@@ -64,8 +64,8 @@ def test_nothing_is_known_where_all_scores_are_zero():
 def test_a_certain_model_has_no_entropy():
     class_logits = torch.tensor([[200.0, 0, 0], [0, 200.0, 0]])
     mask_logits = torch.tensor([200.0, -200.0])[:, None, None]
-    whole = Window.of(class_logits, mask_logits, (1, 1))
-    scores = WindowScores(Frame.whole((1, 1)), everywhere(whole), no_object=True)
+    whole = ScoreWindow.of(class_logits, mask_logits, (1, 1))
+    scores = TiledScores(Placement.whole((1, 1)), single_window(whole), no_object=True)
     found = semantic_maps(scores, from_logits=False)
     assert [x.item() for x in found] == [0, 1.0, 0.0, 0.0]
 
@@ -100,7 +100,7 @@ def test_classes_sum_to_one_and_maps_stay_in_their_range(scale, from_logits):
 
 @pytest.mark.parametrize("tile", [1, None])
 def test_maps_of_an_image_equal_the_reference(tile):
-    frame = Frame((33, 50), (0, 31, 0, 47), (40, 60))
+    placement = Placement((33, 50), (0, 31, 0, 47), (40, 60))
     class_logits, mask_logits = outputs((9, 13))
     scores = reference.semantic_scores(class_logits, mask_logits, (33, 50))
     masks = reference.resize_bilinear(mask_logits, (33, 50)).sigmoid()[0]
@@ -111,10 +111,10 @@ def test_maps_of_an_image_equal_the_reference(tile):
     )
     probs = scores / scores.sum(0)
     entropy = -(probs * probs.log()).sum(0) / math.log(7)
-    whole = Window.of(class_logits[0].float(), mask_logits[0].float(), (33, 50))
-    with_mass = WindowScores(frame, everywhere(whole), no_object=True)
+    whole = ScoreWindow.of(class_logits[0].float(), mask_logits[0].float(), (33, 50))
+    with_mass = TiledScores(placement, single_window(whole), no_object=True)
     found = semantic_maps(with_mass, from_logits=False, tile=tile)
-    alone = WindowScores(frame, everywhere(whole))
+    alone = TiledScores(placement, single_window(whole))
     assert torch.equal(found.labels, best_labels(alone))
     expected = (probs.max(0).values, entropy, free)
     for ours, wanted in zip(found[1:], expected, strict=True):
@@ -127,10 +127,12 @@ def test_the_mean_of_views_is_as_sure_as_the_mean_of_their_scores():
     # 1 - 1 * 1 = 0 and 1 - 0.8 * 1 = 0.2, mean 0.1
     views = [[[0.9, 0.1, 1e-30]], [[0.2, 0.6, 0.2]]]
     maps = [
-        WindowScores(
-            Frame.whole((1, 1)),
-            everywhere(
-                Window.of(torch.tensor(x).log(), torch.full((1, 1, 1), 50.0), (1, 1))
+        TiledScores(
+            Placement.whole((1, 1)),
+            single_window(
+                ScoreWindow.of(
+                    torch.tensor(x).log(), torch.full((1, 1, 1), 50.0), (1, 1)
+                )
             ),
             no_object=True,
         )

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from mmengine.logging import MMLogger
 
-from mmseg_maskformer.core import bands, losses
+from mmseg_maskformer.core import losses, tiling
 
 from . import measure, mmdet_side, mmseg_side, our_side
 from .inputs import Outputs, Settings
@@ -93,11 +93,11 @@ def _cases(
         "semantic, 512 x 683, 847 classes": settings((512, 683), 1, 847),
     }.items():
         sides = [side.semantic_inference(chosen) for side in (our_side, mmseg_side)]
-        yield title, bands, "_TILE", sides
+        yield title, tiling, "_TILE", sides
     for kept in (30, 100):
         chosen = settings((800, 1333), 1, 133, kept=kept)
         sides = [side.panoptic_inference(chosen) for side in (our_side, mmdet_side)]
-        yield f"panoptic, 800 x 1333, {kept} kept", bands, "_TILE", sides
+        yield f"panoptic, 800 x 1333, {kept} kept", tiling, "_TILE", sides
 
 
 def _sized(

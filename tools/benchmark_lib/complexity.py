@@ -18,7 +18,6 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from mmseg_maskformer.adapters.head import PredictionHead
 from mmseg_maskformer.adapters.images import image_channels
-from mmseg_maskformer.core.maskformer import MaskFormer
 
 
 @dataclass(frozen=True)
@@ -123,18 +122,20 @@ def _count_network(
     size: tuple[int, int],
 ) -> None:
     """Count our network part by part, and the semantic scores."""
-    pixels, memory = _count(parts, "pixel decoder", network.pixel_decoder, features)
-    if network.transformer_decoder is None:
-        _count(parts, "classifier", network.classifier, pixels)
-        return
-    queries = _count(parts, "transformer decoder", network.transformer_decoder, memory)
-    embed = _count(parts, "mask head", network.mask_head, queries)[-1]
-    _count(parts, "masks", torch.matmul, embed, pixels.flatten(2))
-    if isinstance(network, MaskFormer):
-        if network.box_head is not None:
-            _count(parts, "box head", network.box_head, queries)
-        classes = _count(parts, "class head", network.class_head, queries)[-1, ..., :-1]
-        masks = embed.new_empty(1, embed.shape[1], size[0] * size[1])
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        predictions = network(features)
+    counts = counter.get_flop_counts()
+    for name, _ in network.named_children():
+        flops = sum(counts.get(f"{type(network).__name__}.{name}", {}).values())
+        if flops:
+            parts[name.replace("_", " ")] = flops // 2
+    if "transformer decoder" in parts:  # heads that it calls are parts of their own
+        twice = sum(parts[x] for x in parts if x != "backbone")
+        parts["transformer decoder"] -= twice - counter.get_total_flops() // 2
+    output = _count(parts, "masks", predictions.layer)
+    if output.class_logits is not None:
+        classes = output.class_logits[..., :-1]
+        masks = classes.new_empty(1, classes.shape[1], size[0] * size[1])
         _count(parts, "semantic inference", torch.matmul, classes.mT, masks)
 
 

@@ -15,11 +15,12 @@ from torch import Tensor, nn
 from benchmark_lib import inputs
 from benchmark_lib.inputs import Outputs, Settings
 from benchmark_lib.measure import Variant
-from mmseg_maskformer.core.bands import Frame
 from mmseg_maskformer.core.criterion import SetCriterion
 from mmseg_maskformer.core.inference import semantic_labels
 from mmseg_maskformer.core.panoptic import panoptic_segments
-from mmseg_maskformer.core.structures import Predictions, semantic_targets
+from mmseg_maskformer.core.structures import Predictions
+from mmseg_maskformer.core.targets import semantic_targets
+from mmseg_maskformer.core.tiling import Placement
 
 NAME = "ours"
 BASE = Path(__file__).resolve().parents[2] / "configs/_base_/models/maskformer_r50.py"
@@ -34,7 +35,7 @@ def criterion(settings: Settings, outputs: Outputs) -> Variant:
     def forward() -> Tensor:
         with settings.autocast():
             class_logits, embed = outputs.heads()
-            predictions = Predictions(class_logits, embed, outputs.features)
+            predictions = Predictions(class_logits, embed, outputs.features[None])
             losses = module(predictions, targets)
         return sum(losses.values())
 
@@ -100,24 +101,24 @@ def semantic_inference(settings: Settings) -> Variant:
         with settings.autocast():
             pairs = zip(class_logits, masks, strict=True)
             return torch.stack(
-                [semantic_labels(*x, Frame.whole(settings.size)) for x in pairs]
+                [semantic_labels(*x, Placement.whole(settings.size)) for x in pairs]
             )
 
     return Variant(NAME, forward, [class_logits, masks])
 
 
 def panoptic_inference(settings: Settings) -> Variant:
-    """From head outputs to panoptic maps, in bands, all queries at once."""
+    """From head outputs to panoptic maps, in tiles, all queries at once."""
     from mmseg_maskformer.adapters.panoptic_results import host_map
 
     outputs = inputs.panoptic_outputs(settings)
-    frame, things = Frame.whole(settings.size), inputs.num_things(settings)
+    placement, things = Placement.whole(settings.size), inputs.num_things(settings)
 
     @torch.no_grad()
     def forward() -> Tensor:
         with settings.autocast():
             found = [
-                panoptic_segments(*image, frame, things)
+                panoptic_segments(*image, placement, things)
                 for image in zip(*outputs, strict=True)
             ]
         return torch.stack([host_map(x, things, settings.classes) for x in found])

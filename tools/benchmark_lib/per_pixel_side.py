@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from benchmark_lib import our_side
 from benchmark_lib.inputs import Settings
 from benchmark_lib.measure import Variant
-from mmseg_maskformer.core.structures import PixelPredictions, SegmentTargets
+from mmseg_maskformer.core.structures import PixelPredictions
+from mmseg_maskformer.core.targets import SegmentTargets
 
 NAME = "PerPixelBaseline+"
 _DECODER = dict(type="TransformerDecoder", num_queries=None)

@@ -190,24 +190,43 @@ def painted(
 
 def _layers(sample: Sample) -> tuple[np.ndarray, np.ndarray, dict[int, int]]:
     """Stuff (H, W) as class + 1, numbers of objects (H, W), and their classes."""
-    semantic, instances = read_image(sample.semantic), read_image(sample.instances)
-    with reading(sample.image), Image.open(sample.image) as image:
-        size = loaded_size(image)
-    for path, pixels in ((sample.semantic, semantic), (sample.instances, instances)):
-        require_equal_sizes(sample.image, size, path, pixels.shape[:2])
+    semantic = read_image(sample.semantic)
+    require_equal_sizes(
+        sample.image, _size(sample.image), sample.semantic, semantic.shape[:2]
+    )
     if semantic.ndim != 2 or semantic.dtype != np.uint8 or semantic.max() > NUM_CLASSES:
         raise ValueError(
             f"{sample.semantic} is no map of 8 bits with the values 0..{NUM_CLASSES}, "
             "as annotations of ADEChallengeData2016 are. Unpack it again."
         )
-    if instances.ndim != 3 or instances.dtype != np.uint8:
+    return _STUFF_VALUES[semantic], *read_objects(sample.image, sample.instances)
+
+
+def read_objects(image: Path, instances: Path) -> tuple[np.ndarray, dict[int, int]]:
+    """Numbers of the objects (H, W), 0 where there is none, and their classes.
+
+    Args:
+        image: an image of the release.
+        instances: its map of instances, category and number in two channels.
+
+    Raises:
+        OSError: A file is missing or incomplete.
+        ValueError: The map is none of the release.
+    """
+    pixels = read_image(instances)
+    require_equal_sizes(image, _size(image), instances, pixels.shape[:2])
+    if pixels.ndim != 3 or pixels.dtype != np.uint8:
         raise ValueError(
-            f"{sample.instances} is no RGB image of 8 bits, as annotations_instance of "
+            f"{instances} is no RGB image of 8 bits, as annotations_instance of "
             "ADEChallengeData2016 are. Unpack it again."
         )
-    categories, objects = instances[..., 0].astype(int), instances[..., 1].astype(int)
-    labels = _labels(sample.instances, categories, objects)
-    return _STUFF_VALUES[semantic], objects, labels
+    categories, objects = pixels[..., 0].astype(int), pixels[..., 1].astype(int)
+    return objects, _labels(instances, categories, objects)
+
+
+def _size(path: Path) -> tuple[int, int]:
+    with reading(path), Image.open(path) as image:
+        return loaded_size(image)
 
 
 def _labels(path: Path, categories: np.ndarray, objects: np.ndarray) -> dict[int, int]:

@@ -85,13 +85,13 @@ def _image_queries(model: Any, item: dict, min_score: float) -> ImageQueries:
     (sample,) = data["data_samples"]
     features = model.extract_feat(data["inputs"])
     layer = (model.test_cfg or {}).get("layer", -1)
-    answer = model.decode_head.answer(features, [sample.metainfo], size, layer)
-    if answer.class_logits is None:
+    output = model.decode_head.predict_layer(features, [sample.metainfo], size, layer)
+    if output.class_logits is None:
         raise QueryError(
             "The classes of a per-pixel model's queries are fixed, query k answers for "
             "class k; give a model that SetCriterion has trained."
         )
-    ((class_logits, mask_logits),) = answer.images()
+    ((class_logits, mask_logits),) = output.images()
     masks = _without_padding(mask_logits.sigmoid(), image.shape[:2], size)
     labels, scores = query_classes(class_logits, masks, min_score)
     found = (x.cpu().numpy() for x in (labels, scores, masks))

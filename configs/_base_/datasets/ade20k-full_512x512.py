@@ -6,8 +6,16 @@ have 16 bits; 65535 is void.
 
 _base_ = "ade20k_512x512.py"
 
-train_pipeline = _base_.train_pipeline
-train_pipeline[6].update(pad_val=dict(img=128, seg=65535))
+pad = dict(_base_.pad, pad_val=dict(img=128, seg=65535))
+train_pipeline = [
+    _base_.load_image,
+    _base_.load_labels,
+    _base_.resize,
+    _base_.crop,
+    *_base_.colours_and_flip,
+    pad,
+    _base_.pack,
+]
 dataset = dict(
     type="mmseg_maskformer.ADE20KFullDataset",
     data_root="{{$MASKFORMER_DATA:data}}/ADE20K_2021_17_01",

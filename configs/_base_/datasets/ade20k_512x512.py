@@ -7,40 +7,49 @@ nearest label by the rule of the paper's code.
 
 data_root = "{{$MASKFORMER_DATA:data}}/ade/ADEChallengeData2016"
 crop_size = (512, 512)
-train_pipeline = [
-    dict(type="mmseg_maskformer.LoadImage"),
-    dict(type="mmseg_maskformer.LoadLabelMap"),
-    dict(
-        type="RandomChoiceResize",
-        scales=[(2048, int(512 * 0.1 * j)) for j in range(5, 21)],
-        resize_type="mmseg_maskformer.ResizeWithLabels",
-        keep_ratio=True,
-    ),
-    dict(type="RandomCrop", crop_size=crop_size),
+load_image = dict(type="mmseg_maskformer.LoadImage")
+load_labels = dict(type="mmseg_maskformer.LoadLabelMap")
+pack = dict(type="PackSegInputs")
+resize = dict(
+    type="RandomChoiceResize",
+    scales=[(2048, int(512 * 0.1 * j)) for j in range(5, 21)],
+    resize_type="mmseg_maskformer.ResizeWithLabels",
+    keep_ratio=True,
+)
+crop = dict(type="RandomCrop", crop_size=crop_size)
+colours_and_flip = [
     dict(type="PhotoMetricDistortion"),
     dict(type="RandomFlip", prob=0.5),
-    dict(type="Pad", size=crop_size, pad_val=dict(img=128, seg=255)),
-    dict(type="PackSegInputs"),
 ]
-test_pipeline = [  # the host's inference looks for this name; it is our LoadImage
-    dict(type="LoadImageFromFile", _scope_="mmseg_maskformer"),
-    dict(type="mmseg_maskformer.ResizeWithLabels", scale=(2048, 512), keep_ratio=True),
-    dict(type="mmseg_maskformer.LoadLabelMap"),
-    dict(type="PackSegInputs"),
+pad = dict(type="Pad", size=crop_size, pad_val=dict(img=128, seg=255))
+train_pipeline = [
+    load_image,
+    load_labels,
+    resize,
+    crop,
+    *colours_and_flip,
+    pad,
+    pack,
 ]
-tta_resize = dict(type="mmseg_maskformer.ResizeWithLabels", keep_ratio=True)
+# The host's inference looks for this name; it is our LoadImage.
+test_load = dict(type="LoadImageFromFile", _scope_="mmseg_maskformer")
+resize_once = dict(type="mmseg_maskformer.ResizeWithLabels", keep_ratio=True)
+test_pipeline = [
+    test_load,
+    dict(**resize_once, scale=(2048, 512)),
+    load_labels,
+    pack,
+]
+flips = [dict(type="RandomFlip", prob=0.0), dict(type="RandomFlip", prob=1.0)]
+after_resize = [flips, [load_labels], [pack]]
+tta_scales = [(3584, side) for side in (256, 384, 512, 640, 768, 896)]
 tta_pipeline = [
-    dict(type="mmseg_maskformer.LoadImage"),
+    load_image,
     dict(
         type="TestTimeAug",
         transforms=[
-            [
-                dict(**tta_resize, scale=(3584, side))
-                for side in (256, 384, 512, 640, 768, 896)
-            ],
-            [dict(type="RandomFlip", prob=0.0), dict(type="RandomFlip", prob=1.0)],
-            [dict(type="mmseg_maskformer.LoadLabelMap")],
-            [dict(type="PackSegInputs")],
+            [dict(**resize_once, scale=scale) for scale in tta_scales],
+            *after_resize,
         ],
     ),
 ]

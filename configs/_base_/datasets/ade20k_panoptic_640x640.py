@@ -8,18 +8,18 @@ changed by MMSegmentation's transform: MMDetection's also swaps channels.
 _base_ = "coco_panoptic.py"
 
 crop_size = (640, 640)
+colours = dict(type="mmseg.PhotoMetricDistortion")
 train_pipeline = [
-    dict(type="mmseg_maskformer.LoadImage"),
-    dict(type="mmseg_maskformer.LoadPanopticMap"),
+    *_base_.load,
     dict(**_base_.resize, scales=[(2560, 64 * j) for j in range(5, 21)]),
     dict(type="RandomCrop", crop_size=crop_size),
-    dict(type="mmseg.PhotoMetricDistortion"),
-    dict(type="RandomFlip", prob=0.5),
+    colours,
+    _base_.flip,
     dict(type="Pad", size=crop_size, pad_val=dict(img=128, seg=0)),
-    dict(type="mmseg_maskformer.PackPanopticInputs"),
+    _base_.pack,
 ]
-test_pipeline = _base_.test_pipeline
-test_pipeline[1].update(scale=(2560, 640))
+test_resize = dict(_base_.test_resize, scale=(2560, 640))
+test_pipeline = [_base_.test_load, test_resize, *_base_.test_pack]
 dataset = dict(
     type="mmseg_maskformer.ADE20KPanopticDataset",
     data_root="{{$MASKFORMER_DATA:data}}/ade/ADEChallengeData2016",
@@ -42,8 +42,5 @@ val_dataloader = dict(
     ),
 )
 test_dataloader = val_dataloader
-val_evaluator = [
-    dict(type="mmseg_maskformer.PanopticQuality"),
-    dict(type="SemSegMetric", iou_metrics=["mIoU"]),
-]
+val_evaluator = [_base_.panoptic_quality, _base_.mean_iou]
 test_evaluator = val_evaluator

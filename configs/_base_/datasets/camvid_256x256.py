@@ -23,21 +23,19 @@ test_pipeline = [  # the host's inference looks for this name; it is our LoadIma
     dict(type="PackSegInputs"),
 ]
 tta_resize = dict(type="mmseg_maskformer.ResizeWithLabels", keep_ratio=True)
-tta_pipeline = [
-    dict(type="mmseg_maskformer.LoadImage"),
-    dict(
-        type="TestTimeAug",
-        transforms=[
-            [
-                dict(**tta_resize, scale_factor=factor)
-                for factor in (0.5, 0.75, 1.0, 1.25, 1.5, 1.75)
-            ],
-            [dict(type="RandomFlip", prob=0.0), dict(type="RandomFlip", prob=1.0)],
-            [dict(type="mmseg_maskformer.LoadLabelMap")],
-            [dict(type="PackSegInputs")],
+tta_views = dict(
+    type="TestTimeAug",
+    transforms=[
+        [
+            dict(**tta_resize, scale_factor=factor)
+            for factor in (0.5, 0.75, 1.0, 1.25, 1.5, 1.75)
         ],
-    ),
-]
+        [dict(type="RandomFlip", prob=0.0), dict(type="RandomFlip", prob=1.0)],
+        [dict(type="mmseg_maskformer.LoadLabelMap")],
+        [dict(type="PackSegInputs")],
+    ],
+)
+tta_pipeline = [dict(type="mmseg_maskformer.LoadImage"), tta_views]
 dataset = dict(type="mmseg_maskformer.CamVidDataset", data_root=data_root)
 train_dataloader = dict(
     batch_size=4,

@@ -7,16 +7,33 @@ smaller than 512 x 1024, so nothing is padded.
 _base_ = "ade20k_512x512.py"
 
 crop_size = (512, 1024)
-*steps, pad, pack = _base_.train_pipeline
-train_pipeline = [*steps, pack]
-train_pipeline[2].update(scales=[(4096, int(1024 * 0.1 * j)) for j in range(5, 21)])
-train_pipeline[3].update(crop_size=crop_size)
-test_pipeline = _base_.test_pipeline
-test_pipeline[1].update(scale=(2048, 1024))
-tta_pipeline = _base_.tta_pipeline
-tta_pipeline[1].transforms[0] = [
-    dict(**_base_.tta_resize, scale=(4096, side))
-    for side in (512, 768, 1024, 1280, 1536, 1792)
+scales = [(4096, int(1024 * 0.1 * j)) for j in range(5, 21)]
+resize = dict(_base_.resize, scales=scales)
+crop = dict(_base_.crop, crop_size=crop_size)
+train_pipeline = [
+    _base_.load_image,
+    _base_.load_labels,
+    resize,
+    crop,
+    *_base_.colours_and_flip,
+    _base_.pack,
+]
+test_pipeline = [
+    _base_.test_load,
+    dict(**_base_.resize_once, scale=(2048, 1024)),
+    _base_.load_labels,
+    _base_.pack,
+]
+tta_scales = [(4096, side) for side in (512, 768, 1024, 1280, 1536, 1792)]
+tta_pipeline = [
+    _base_.load_image,
+    dict(
+        type="TestTimeAug",
+        transforms=[
+            [dict(**_base_.resize_once, scale=scale) for scale in tta_scales],
+            *_base_.after_resize,
+        ],
+    ),
 ]
 dataset = dict(
     type="CityscapesDataset",

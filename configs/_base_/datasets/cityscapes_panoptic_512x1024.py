@@ -9,12 +9,17 @@ No crop is smaller than 512 x 1024, so nothing is padded.
 _base_ = "ade20k_panoptic_640x640.py"
 
 crop_size = (512, 1024)
-*steps, pad, pack = _base_.train_pipeline
-train_pipeline = [*steps, pack]
-train_pipeline[2].update(scales=[(4096, int(1024 * 0.1 * j)) for j in range(5, 21)])
-train_pipeline[3].update(crop_size=(1024, 512))  # MMDetection's order
-test_pipeline = _base_.test_pipeline
-test_pipeline[1].update(scale=(2048, 1024))
+scales = [(4096, int(1024 * 0.1 * j)) for j in range(5, 21)]
+train_pipeline = [
+    *_base_.load,
+    dict(**_base_.resize, scales=scales),
+    dict(type="RandomCrop", crop_size=(1024, 512)),  # MMDetection's order
+    _base_.colours,
+    _base_.flip,
+    _base_.pack,
+]
+test_resize = dict(_base_.test_resize, scale=(2048, 1024))
+test_pipeline = [_base_.test_load, test_resize, *_base_.test_pack]
 dataset = dict(
     type="mmseg_maskformer.CityscapesPanopticDataset",
     data_root="{{$MASKFORMER_DATA:data}}/cityscapes",

@@ -5,8 +5,16 @@ The folder is found at MASKFORMER_DATA/coco/coco_stuff_10k, by default under dat
 
 _base_ = "ade20k_640x640.py"
 
-train_pipeline = _base_.train_pipeline
-train_pipeline[2].update(scales=[(2560, 64 * j) for j in range(5, 16)])
+resize = dict(_base_.resize, scales=[(2560, 64 * j) for j in range(5, 16)])
+train_pipeline = [
+    _base_.load_image,
+    _base_.load_labels,
+    resize,
+    _base_.crop,
+    *_base_.colours_and_flip,
+    _base_.pad,
+    _base_.pack,
+]
 dataset = dict(
     type="COCOStuffDataset",
     data_root="{{$MASKFORMER_DATA:data}}/coco/coco_stuff_10k",

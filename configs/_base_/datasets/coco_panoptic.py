@@ -15,27 +15,37 @@ resize = dict(
     keep_ratio=True,
 )
 unlimited = 1_000_000  # pixels of the long side
-train_pipeline = [
+load = [
     dict(type="mmseg_maskformer.LoadImage"),
     dict(type="mmseg_maskformer.LoadPanopticMap"),
-    dict(type="RandomFlip", prob=0.5),
-    dict(
-        type="RandomApply",
-        prob=0.5,
-        transforms=[
-            dict(**resize, scales=[(unlimited, side) for side in (400, 500, 600)]),
-            dict(type="RandomCrop", crop_type="absolute_range", crop_size=(384, 600)),
-        ],
-    ),
-    dict(**resize, scales=[(1333, side) for side in range(480, 801, 32)]),
-    dict(type="mmseg_maskformer.PackPanopticInputs"),
 ]
-test_pipeline = [  # the host's inference looks for this name; it is our LoadImage
-    dict(type="LoadImageFromFile", _scope_="mmseg_maskformer"),
-    dict(type="mmseg_maskformer.ResizeWithLabels", scale=(1333, 800), keep_ratio=True),
+flip = dict(type="RandomFlip", prob=0.5)
+enlarge = dict(
+    type="RandomApply",
+    prob=0.5,
+    transforms=[
+        dict(**resize, scales=[(unlimited, side) for side in (400, 500, 600)]),
+        dict(type="RandomCrop", crop_type="absolute_range", crop_size=(384, 600)),
+    ],
+)
+pack = dict(type="mmseg_maskformer.PackPanopticInputs")
+train_pipeline = [
+    *load,
+    flip,
+    enlarge,
+    dict(**resize, scales=[(1333, side) for side in range(480, 801, 32)]),
+    pack,
+]
+# The host's inference looks for this name; it is our LoadImage.
+test_load = dict(type="LoadImageFromFile", _scope_="mmseg_maskformer")
+test_resize = dict(
+    type="mmseg_maskformer.ResizeWithLabels", scale=(1333, 800), keep_ratio=True
+)
+test_pack = [
     dict(type="mmseg_maskformer.LoadPanopticMap"),
     dict(type="mmseg_maskformer.PackPanopticInputs", with_host_targets=True),
 ]
+test_pipeline = [test_load, test_resize, *test_pack]
 dataset = dict(type="mmseg_maskformer.CocoPanopticDataset", data_root=data_root)
 train_dataloader = dict(
     batch_size=1,
@@ -63,13 +73,12 @@ val_dataloader = dict(
     ),
 )
 test_dataloader = val_dataloader
-val_evaluator = [
-    dict(type="mmseg_maskformer.PanopticQuality"),
-    dict(
-        type="mmseg_maskformer.CocoMetric",
-        ann_file=f"{data_root}/annotations/instances_val2017.json",
-        metric="segm",
-    ),
-    dict(type="SemSegMetric", iou_metrics=["mIoU"]),
-]
+panoptic_quality = dict(type="mmseg_maskformer.PanopticQuality")
+mask_ap = dict(
+    type="mmseg_maskformer.CocoMetric",
+    ann_file=f"{data_root}/annotations/instances_val2017.json",
+    metric="segm",
+)
+mean_iou = dict(type="SemSegMetric", iou_metrics=["mIoU"])
+val_evaluator = [panoptic_quality, mask_ap, mean_iou]
 test_evaluator = val_evaluator

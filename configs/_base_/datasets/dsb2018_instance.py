@@ -7,7 +7,7 @@ instances_{train,val}.json and go through MMDetection's transforms.
 _base_ = "dsb2018_panoptic.py"
 
 load = [  # by names of the host, for which its analyze_results looks
-    _base_.test_pipeline[0],
+    _base_.test_load,
     dict(type="LoadAnnotations", with_bbox=True, with_mask=True),
 ]
 resize = dict(
@@ -16,12 +16,12 @@ resize = dict(
 train_pipeline = [
     *load,
     resize,
-    *_base_.train_pipeline[3:6],  # crop, flip, colours
+    *_base_.crop_flip_colours,
     dict(type="FilterAnnotations", by_box=False, by_mask=True),  # cropped away
     dict(type="PackDetInputs"),
 ]
 test_pipeline = [
-    _base_.test_pipeline[0],
+    _base_.test_load,
     dict(type="mmseg_maskformer.CheckArray"),
     dict(type="Resize", scale=_base_.test_scale, keep_ratio=True),
     dict(type="LoadAnnotations", with_bbox=True),
@@ -51,5 +51,5 @@ val_dataloader = dict(
     ),
 )
 test_dataloader = val_dataloader
-val_evaluator = [x for x in _base_.val_evaluator if x.type.endswith("CocoMetric")]
+val_evaluator = [_base_.mask_ap]
 test_evaluator = val_evaluator

@@ -12,16 +12,7 @@ data_root = "{{$MASKFORMER_DATA:data}}/dsb2018"
 crop_size = (256, 256)
 scale = (512, 384)
 test_scale = (352, 256)
-train_pipeline = [
-    dict(type="mmseg_maskformer.LoadImage"),
-    dict(type="mmseg_maskformer.LoadPanopticMap"),
-    dict(
-        type="RandomResize",
-        scale=scale,
-        ratio_range=(0.7, 1.4),
-        resize_type="mmseg_maskformer.ResizeWithLabels",
-        keep_ratio=True,
-    ),
+crop_flip_colours = [
     dict(type="RandomCrop", crop_size=crop_size),
     dict(
         type="RandomFlip",
@@ -29,10 +20,21 @@ train_pipeline = [
         direction=["horizontal", "vertical", "diagonal"],
     ),
     dict(type="PhotoMetricDistortion"),
-    dict(type="mmseg_maskformer.PackPanopticInputs", keep_empty=False),
 ]
-test_pipeline = _base_.test_pipeline
-test_pipeline[1].update(scale=test_scale)
+train_pipeline = [
+    *_base_.load,
+    dict(
+        type="RandomResize",
+        scale=scale,
+        ratio_range=(0.7, 1.4),
+        resize_type="mmseg_maskformer.ResizeWithLabels",
+        keep_ratio=True,
+    ),
+    *crop_flip_colours,
+    dict(_base_.pack, keep_empty=False),
+]
+test_resize = dict(_base_.test_resize, scale=test_scale)
+test_pipeline = [_base_.test_load, test_resize, *_base_.test_pack]
 dataset = dict(
     data_root=data_root,
     metainfo=dict(
@@ -62,6 +64,6 @@ val_dataloader = dict(
     ),
 )
 test_dataloader = val_dataloader
-val_evaluator = _base_.val_evaluator
-val_evaluator[1].update(ann_file=f"{data_root}/instances_val.json")
+mask_ap = dict(_base_.mask_ap, ann_file=f"{data_root}/instances_val.json")
+val_evaluator = [_base_.panoptic_quality, mask_ap, _base_.mean_iou]
 test_evaluator = val_evaluator

@@ -7,15 +7,35 @@ of 1280 from short sides 1024 to 4096; evaluation at a long side of 2048.
 _base_ = "ade20k_512x512.py"
 
 crop_size = (1280, 1280)
-train_pipeline = _base_.train_pipeline
-train_pipeline[2].update(scales=[(8192, int(2048 * 0.1 * j)) for j in range(5, 21)])
-train_pipeline[3].update(crop_size=crop_size)
-train_pipeline[6].update(size=crop_size, pad_val=dict(img=128, seg=65))
-test_pipeline = _base_.test_pipeline
-test_pipeline[1].update(scale=(2048, 2048))
-tta_pipeline = _base_.tta_pipeline
-tta_pipeline[1].transforms[0] = [
-    dict(**_base_.tta_resize, scale=(side, side)) for side in (1024, 2048, 3072)
+scales = [(8192, int(2048 * 0.1 * j)) for j in range(5, 21)]
+resize = dict(_base_.resize, scales=scales)
+crop = dict(_base_.crop, crop_size=crop_size)
+pad = dict(_base_.pad, size=crop_size, pad_val=dict(img=128, seg=65))
+train_pipeline = [
+    _base_.load_image,
+    _base_.load_labels,
+    resize,
+    crop,
+    *_base_.colours_and_flip,
+    pad,
+    _base_.pack,
+]
+test_pipeline = [
+    _base_.test_load,
+    dict(**_base_.resize_once, scale=(2048, 2048)),
+    _base_.load_labels,
+    _base_.pack,
+]
+tta_scales = [(side, side) for side in (1024, 2048, 3072)]
+tta_pipeline = [
+    _base_.load_image,
+    dict(
+        type="TestTimeAug",
+        transforms=[
+            [dict(**_base_.resize_once, scale=scale) for scale in tta_scales],
+            *_base_.after_resize,
+        ],
+    ),
 ]
 dataset = dict(
     type="mmseg_maskformer.MapillaryVistasDataset",

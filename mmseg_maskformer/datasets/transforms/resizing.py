@@ -57,7 +57,7 @@ class ResizeWithLabels(Resize):
 
     def _resize_seg(self, results: dict) -> None:
         """Bring label maps (H, W) to the new size of the image."""
-        place = _centre if "segments" in results else _upper_left
+        place = nearest_pixels if "segments" in results else _upper_left
         for key in {"gt_seg_map", *results.get("seg_fields", ())}:
             labels = results.get(key)
             if labels is not None:
@@ -124,7 +124,7 @@ def _upper_left(source: int, target: int) -> np.ndarray:
     return np.arange(target) * source // target
 
 
-def _centre(source: int, target: int) -> np.ndarray:
+def nearest_pixels(source: int, target: int) -> np.ndarray:
     """(target,) places of the source pixels that Pillow finds nearest."""
     line = Image.fromarray(np.arange(source, dtype=np.int32)[None])
     return np.asarray(line.resize((target, 1), Image.Resampling.NEAREST))[0]

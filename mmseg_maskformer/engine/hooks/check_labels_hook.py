@@ -8,7 +8,7 @@ import torch
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from mmseg_maskformer.core.structures import wrong_labels
+from mmseg_maskformer.core.targets import wrong_labels
 
 
 class CheckLabelsHook(Hook):

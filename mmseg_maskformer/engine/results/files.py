@@ -13,7 +13,7 @@ from mmengine.logging import print_log
 
 from mmseg_maskformer.datasets.wrappers import leaf_datasets
 from mmseg_maskformer.metrics.panoptic_quality import predicted_map
-from mmseg_maskformer.metrics.samples import plane
+from mmseg_maskformer.metrics.samples import map_of_sample
 
 from .coco import (
     categories,
@@ -114,7 +114,7 @@ class ResultFiles(BaseMetric):
             )
         entry: dict[str, Any] = {}
         if "pred_sem_seg" in kinds:
-            labels = plane(sample, "pred_sem_seg", "ResultFiles", "")
+            labels = map_of_sample(sample, "pred_sem_seg", "ResultFiles", "")
             below = "" if kinds == ["pred_sem_seg"] else "semantic"
             path = self.folder / below / file.map
             write_label_map(path, self.values.encode(labels))

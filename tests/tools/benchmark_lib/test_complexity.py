@@ -62,7 +62,7 @@ def test_parts_of_the_per_pixel_baselines_are_their_closed_forms():
         for part in ("backbone", "pixel decoder"):
             assert found.pop(part) == maskformer[part]
     # 150 classes at 128 x 128 cells, by a kernel of 1 x 1 or by the queries' weights
-    assert plain.multiply_adds == {"classifier": 150 * 256 * 128**2}
+    assert plain.multiply_adds == {"masks": 150 * 256 * 128**2}
     assert plus.multiply_adds == {
         "transformer decoder": 256 * 2048 * 256 + 6 * decoder_layer(256, 150),
         "mask head": 6 * 150 * 3 * SQUARE,

@@ -10,7 +10,7 @@ import pytest
 import torch
 from mmengine.structures import BaseDataElement
 
-from mmseg_maskformer.core.structures import Answer
+from mmseg_maskformer.core.structures import LayerOutput
 from query_lib.analysis import (
     QueryError,
     QueryRecord,
@@ -115,7 +115,7 @@ class Model(torch.nn.Module):
         masks[0, :, 0] = 9.0  # the upper half, of image and padding
         masks[0, :, 1, 2:] = 9.0  # the lower half of the padding
         logits = logits if self.class_logits else None
-        return Answer(logits, masks)
+        return LayerOutput(logits, masks)
 
 
 class Images(list):

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
+from mmseg_maskformer.core.decoders import TransformerDecoder
 from mmseg_maskformer.core.layers import grid_position
-from mmseg_maskformer.core.transformer_decoder import TransformerDecoder
+from mmseg_maskformer.core.structures import PixelFeatures
 from tests.weights import randomise
 
 QUERIES, LAYERS = 6, 3
@@ -15,7 +16,7 @@ QUERIES, LAYERS = 6, 3
 def decoder(self_attention):
     torch.manual_seed(0)
     return TransformerDecoder(
-        memory_channels=32,
+        memory_channels=(32,),
         num_queries=QUERIES,
         num_layers=LAYERS,
         embed_dim=32,
@@ -25,14 +26,19 @@ def decoder(self_attention):
     ).eval()
 
 
+def decode(model, memory):
+    """The contents that a decoder makes of one memory, which alone it looks at."""
+    return model(PixelFeatures(memory, (memory,)), torch.nn.Identity())
+
+
 @pytest.mark.parametrize("self_attention", [False, True])
 def test_queries_know_of_each_other_by_self_attention_alone(self_attention):
     model = decoder(self_attention)
     memory = torch.randn(2, 32, 4, 5, generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
-        before = model(memory)
+        before = decode(model, memory)
         model.query_embed.weight[2] += 1.0
-        change = (model(memory) - before).abs().amax((1, 3))  # (L, Q)
+        change = (decode(model, memory) - before).abs().amax((1, 3))  # (L, Q)
     assert (change[:, 2] > 0.1).all()
     others = change[:, [0, 1, 3, 4, 5]]
     # content is zero before the first layer: there is nothing to hear of yet
@@ -50,7 +56,7 @@ def test_without_it_one_query_alone_says_the_same():
     alone.query_embed = torch.nn.Embedding(1, 32)
     alone.query_embed.weight.data = model.query_embed.weight.data[3:4].clone()
     with torch.no_grad():
-        together, single = model(memory), alone(memory)
+        together, single = decode(model, memory), decode(alone, memory)
     torch.testing.assert_close(together[:, :, 3:4], single, rtol=1e-5, atol=1e-5)
 
 
@@ -70,4 +76,4 @@ def test_the_last_norm_is_of_outputs_and_not_of_what_the_next_layer_gets():
         for layer in model.layers:
             content = layer(content, query_pos, tokens, position, None)
             wanted.append(model.norm(content))
-        torch.testing.assert_close(model(memory), torch.stack(wanted))
+        torch.testing.assert_close(decode(model, memory), torch.stack(wanted))

@@ -1,0 +1,296 @@
+"""Queries attend to the memories: the decoders of MaskFormer and of Mask2Former."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from .layers import (
+    AttentionBlock,
+    FeedForwardBlock,
+    check_attention,
+    check_positive,
+    conv_init,
+    grid_position,
+    xavier_init,
+)
+from .resize import resize
+from .structures import PixelFeatures, at_least_float32, map_size
+
+
+class TransformerDecoderLayer(nn.Module):
+    """Self-attention among queries, cross-attention to the memory, feed-forward.
+
+    Args:
+        embed_dim: C.
+        num_heads: attention heads.
+        ffn_dim: width of the feed-forward block.
+        dropout: in every block.
+        self_attention: without it queries know nothing of each other.
+        cross_first: cross-attention before self-attention, as Mask2Former has it.
+    """
+
+    def __init__(
+        self,
+        embed_dim: int,
+        num_heads: int,
+        ffn_dim: int,
+        dropout: float,
+        self_attention: bool = True,
+        cross_first: bool = False,
+    ) -> None:
+        super().__init__()
+        self.cross_first = cross_first
+        self.self_attention = (
+            AttentionBlock(embed_dim, num_heads, dropout) if self_attention else None
+        )
+        self.cross_attention = AttentionBlock(embed_dim, num_heads, dropout)
+        self.feed_forward = FeedForwardBlock(embed_dim, ffn_dim, dropout)
+
+    def forward(
+        self,
+        content: Tensor,
+        query_pos: Tensor,
+        memory: Tensor,
+        memory_pos: Tensor,
+        blocked: Tensor | None,
+    ) -> Tensor:
+        """Update the query content (B, Q, C) from the memory (B, h * w, C).
+
+        ``blocked`` is True where memory must not be seen, (B, h * w) by all queries
+        or (B, Q, h * w) by each.
+        """
+        memory_seen = (memory, memory_pos, blocked)
+        if self.cross_first:
+            content = self.cross_attention(content, query_pos, *memory_seen)
+        if self.self_attention is not None:
+            content = self.self_attention(content, query_pos, content, query_pos)
+        if not self.cross_first:
+            content = self.cross_attention(content, query_pos, *memory_seen)
+        return self.feed_forward(content)
+
+
+class TransformerDecoder(nn.Module):
+    """DETR's decoder: content starts at zero, learned queries are positions.
+
+    Every layer attends to the coarsest memory. One final LayerNorm is shared by all
+    layers' outputs; the stream from layer to layer stays un-normed.
+
+    Args:
+        memory_channels: widths of the memories, coarse to fine; if the first differs
+            from ``embed_dim``, it is projected by a 1x1 convolution.
+        num_queries: Q.
+        num_layers: L, all of them supervised.
+        embed_dim: C.
+        num_heads: attention heads.
+        ffn_dim: width of the feed-forward blocks.
+        dropout: in every block.
+        self_attention: among queries (paper Table VIII removes it).
+    """
+
+    def __init__(
+        self,
+        memory_channels: Sequence[int],
+        num_queries: int = 100,
+        num_layers: int = 6,
+        embed_dim: int = 256,
+        num_heads: int = 8,
+        ffn_dim: int = 2048,
+        dropout: float = 0.1,
+        self_attention: bool = True,
+    ) -> None:
+        super().__init__()
+        check_positive(num_queries=num_queries, num_layers=num_layers, ffn_dim=ffn_dim)
+        check_attention(embed_dim, num_heads)
+        self.embed_dim = embed_dim
+        self.num_queries = num_queries
+        self.query_embed = nn.Embedding(num_queries, embed_dim)
+        self.memory_projection: nn.Module = nn.Identity()
+        if memory_channels[0] != embed_dim:
+            self.memory_projection = nn.Conv2d(memory_channels[0], embed_dim, 1)
+        self.layers = nn.ModuleList(
+            TransformerDecoderLayer(
+                embed_dim, num_heads, ffn_dim, dropout, self_attention
+            )
+            for _ in range(num_layers)
+        )
+        self.norm = nn.LayerNorm(embed_dim)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Xavier for the layers; the query embedding keeps N(0, 1)."""
+        xavier_init(self.layers)
+        if isinstance(self.memory_projection, nn.Conv2d):
+            conv_init(self.memory_projection)
+
+    def forward(
+        self,
+        pixels: PixelFeatures,
+        mask_head: Callable[[Tensor], Tensor],
+        valid: Tensor | None = None,
+    ) -> Tensor:
+        """Decode the queries.
+
+        Args:
+            pixels: of the pixel decoder.
+            mask_head: not needed by this decoder, which does not look at masks.
+            valid: (B, 2) share of the input that is image; None lets the queries see
+                everything, as the paper's authors do.
+
+        Returns:
+            (L, B, Q, C) normed query content after each layer.
+        """
+        memory = self.memory_projection(pixels.memories[0])
+        memory_pos, blocked = grid_position(memory, valid, self.embed_dim)
+        tokens = memory.flatten(2).transpose(1, 2)  # (B, h * w, C)
+        query_pos = self.query_embed.weight[None]  # (1, Q, C)
+        content = torch.zeros_like(query_pos).expand(len(tokens), -1, -1)
+        outputs = []
+        for layer in self.layers:
+            content = layer(content, query_pos, tokens, memory_pos, blocked)
+            outputs.append(content)
+        return self.norm(torch.stack(outputs))
+
+
+class _Level(NamedTuple):
+    """A memory as queries attend to it, h * w cells."""
+
+    tokens: Tensor  # (B, h * w, C) with the embedding of the level
+    position: Tensor  # (B or 1, h * w, C)
+    mask_features: Tensor  # (B, mask channels, h * w), float32, no gradient
+    padding: Tensor | None  # (B, h * w), True in padding
+
+
+class MaskedTransformerDecoder(nn.Module):
+    """Learned queries attend to one memory after another, each inside its own mask.
+
+    Layer i attends to memory i modulo their number, in the order cross-attention,
+    self-attention, feed-forward. A cell is hidden from a query where the mask that
+    the query had before the layer, resized to the memory, is below one half.
+
+    Resizing is linear and so is the product that gives masks: the mask features are
+    resized once to every memory, and no mask of full size is made between layers.
+
+    Args:
+        memory_channels: widths of the memories, coarse to fine; another width than
+            ``embed_dim`` is projected by a 1x1 convolution.
+        num_queries: Q.
+        num_layers: L.
+        embed_dim: C.
+        num_heads: attention heads.
+        ffn_dim: width of the feed-forward blocks.
+        dropout: in every block.
+
+    Source: Cheng et al., https://arxiv.org/abs/2112.01527.
+    """
+
+    def __init__(
+        self,
+        memory_channels: Sequence[int],
+        num_queries: int = 100,
+        num_layers: int = 9,
+        embed_dim: int = 256,
+        num_heads: int = 8,
+        ffn_dim: int = 2048,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        check_positive(num_queries=num_queries, num_layers=num_layers, ffn_dim=ffn_dim)
+        check_attention(embed_dim, num_heads)
+        self.embed_dim = embed_dim
+        self.num_queries = num_queries
+        self.query_content = nn.Embedding(num_queries, embed_dim)
+        self.query_embed = nn.Embedding(num_queries, embed_dim)
+        self.level_embed = nn.Embedding(len(memory_channels), embed_dim)
+        self.memory_projections = nn.ModuleList(
+            nn.Identity() if width == embed_dim else nn.Conv2d(width, embed_dim, 1)
+            for width in memory_channels[:num_layers]  # the others are never read
+        )
+        self.layers = nn.ModuleList(
+            TransformerDecoderLayer(
+                embed_dim, num_heads, ffn_dim, dropout, cross_first=True
+            )
+            for _ in range(num_layers)
+        )
+        self.norm = nn.LayerNorm(embed_dim)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Xavier for the layers; the three embeddings keep N(0, 1)."""
+        xavier_init(self.layers)
+        for projection in self.memory_projections:
+            if isinstance(projection, nn.Conv2d):
+                conv_init(projection)
+
+    def forward(
+        self,
+        pixels: PixelFeatures,
+        mask_head: Callable[[Tensor], Tensor],
+        valid: Tensor | None = None,
+    ) -> Tensor:
+        """Decode the queries.
+
+        Args:
+            pixels: mask features and memories, coarse to fine.
+            mask_head: gives the mask embedding of normed content.
+            valid: (B, 2) share of the height and width that is image; what is beyond
+                is hidden. None lets the queries see everything, as the authors do.
+
+        Returns:
+            (L + 1, B, Q, C) normed query content, before the first layer (learned,
+            and supervised like the others) and after each.
+        """
+        levels = self._levels(pixels, valid)
+        position = self.query_embed.weight[None]  # (1, Q, C)
+        content = self.query_content.weight.expand(len(pixels.mask_features), -1, -1)
+        outputs = [self.norm(content)]
+        for index, layer in enumerate(self.layers):
+            level = levels[index % len(levels)]
+            # detached afterwards: under no_grad, autocast would keep halves of the
+            # weights of the mask head that pass no gradient on
+            mask_embed = mask_head(outputs[-1]).detach()
+            blocked = self.attention_mask(
+                mask_embed, level.mask_features, level.padding
+            )
+            content = layer(content, position, level.tokens, level.position, blocked)
+            outputs.append(self.norm(content))
+        return torch.stack(outputs)
+
+    def _levels(self, pixels: PixelFeatures, valid: Tensor | None) -> list[_Level]:
+        """The memories that layers read, each as tokens beside its mask features."""
+        mask_features = at_least_float32(pixels.mask_features.detach())
+        levels = []
+        for index, project in enumerate(self.memory_projections):
+            memory = project(pixels.memories[index])
+            position, padding = grid_position(memory, valid, self.embed_dim)
+            tokens = memory.flatten(2).transpose(1, 2) + self.level_embed.weight[index]
+            small = resize(mask_features, map_size(memory)).flatten(2)
+            levels.append(_Level(tokens, position, small, padding))
+        return levels
+
+    def attention_mask(
+        self, mask_embed: Tensor, mask_features: Tensor, padding: Tensor | None
+    ) -> Tensor:
+        """What queries must not see of a memory of h * w cells.
+
+        A query that would see nothing sees everything but padding.
+
+        Args:
+            mask_embed: (B, Q, mask channels).
+            mask_features: (B, mask channels, h * w), resized to the memory, float32.
+            padding: (B, h * w) boolean, True in padding, or None.
+
+        Returns:
+            (B, Q, h * w) boolean.
+        """
+        with torch.autocast(mask_embed.device.type, enabled=False):
+            logits = at_least_float32(mask_embed) @ mask_features
+        blocked = logits < 0
+        if padding is None:
+            return blocked & ~blocked.all(-1, keepdim=True)
+        padding = padding[:, None]
+        blocked |= padding
+        return (blocked & ~blocked.all(-1, keepdim=True)) | padding
