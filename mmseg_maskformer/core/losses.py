@@ -258,9 +258,9 @@ class _StreamedMaskLosses(torch.autograd.Function):
         return grad_logits, None, None
 
 
-def slices(num_rows: int, num_layers: int, num_masks: int) -> Iterator[tuple]:
-    """Slices of rows and layers that hold at most ``num_masks`` masks, or one."""
-    num_masks = max(1, num_masks)
+def slices(logits: Tensor, num_masks: int) -> Iterator[tuple[slice, slice]]:
+    """Slices of the rows and layers of (S, R, ...), some masks at a time."""
+    (num_rows, num_layers), num_masks = logits.shape[:2], max(1, num_masks)
     row_step, layer_step = max(1, num_masks // num_layers), min(num_masks, num_layers)
     for row in range(0, num_rows, row_step):
         for layer in range(0, num_layers, layer_step):
@@ -275,7 +275,7 @@ def _full_size(
     valid = None if targets.valid is None else targets.valid.to(logits.dtype)
     num_masks = chunk // (targets.size[0] * targets.size[1])
     made: slice | None = None
-    for rows, layers in slices(*logits.shape[:2], num_masks):
+    for rows, layers in slices(logits, num_masks):
         if rows != made:  # the layers of a row come one after the other
             masks, made = targets.masks(segments[rows])[:, None], rows
             target, soft = masks.to(logits.dtype), masks.is_floating_point()

@@ -13,6 +13,7 @@ from .layers import check_positive
 from .losses import Chunk, MaskLoss, mask_losses, slices, streamed
 from .points import (
     CHUNK,
+    in_reading_order,
     sample,
     sample_masks,
     sample_own,
@@ -36,7 +37,11 @@ class Columns(NamedTuple):
 
     def layer(self, index: int) -> Columns:
         """What one layer is compared at, without the first dimension."""
-        return Columns(*(x if x is None else x[min(index, len(x) - 1)] for x in self))
+        features, masks = (x[min(index, len(x) - 1)] for x in self[:2])
+        counts = self.counts
+        if counts is not None:
+            counts = counts[min(index, len(counts) - 1)]
+        return Columns(features, masks, counts)
 
     @property
     def shared(self) -> bool:
@@ -162,6 +167,7 @@ class PointMasks:
     def columns(self, features: Tensor, target: SegmentTargets) -> Columns:
         """See :meth:`MaskComparison.columns`."""
         points = self.random_points((1, self.num_points), features)  # (L or 1, P, 2)
+        points = in_reading_order(points, map_size(features))
         segments = torch.arange(len(target), device=features.device)
         masks = torch.stack([sample_masks(target, segments, x[None]) for x in points])
         found = sample(*_paired(features, points))
@@ -192,7 +198,7 @@ class PointMasks:
     def _chosen(self, logits: Tensor, target: SegmentTargets, num_masks: int) -> Tensor:
         """Points (S, R, P, 2) at which logits (S, R, h, w) are compared."""
         chosen = logits.new_empty(*logits.shape[:2], self.num_points, 2)
-        for rows, layers in slices(*logits.shape[:2], num_masks):
+        for rows, layers in slices(logits, num_masks):
             some = logits[rows, layers]
             candidates = self.random_points(
                 (*some.shape[:2], self.num_candidates), some
@@ -218,7 +224,7 @@ def _chunks(
     logits: Tensor,
 ) -> Iterator[Chunk]:
     """Logits (S, R, 1, P) at their points beside the target, a few masks at a time."""
-    for rows, layers in slices(*logits.shape[:2], num_masks):
+    for rows, layers in slices(logits, num_masks):
         some = logits[rows, layers]
         places = points[rows, layers]
         masks = sample_masks(target, segments[rows], places.flatten(1, 2))

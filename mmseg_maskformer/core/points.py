@@ -24,6 +24,13 @@ def sample(maps: Tensor, points: Tensor) -> Tensor:
     return F.grid_sample(maps, grid, align_corners=False)[:, :, 0]
 
 
+def in_reading_order(points: Tensor, size: tuple[int, int]) -> Tensor:
+    """Points (N, P, 2) by the cells of a map; sampling many channels is faster then."""
+    row, column = points[..., 1] * size[0], points[..., 0] * size[1]
+    order = (row.floor() * size[1] + column).argsort(dim=1)
+    return points.gather(1, order[..., None].expand(-1, -1, 2))
+
+
 class Corners(NamedTuple):
     """The four cells around each of the points (...), and their shares of it.
 
