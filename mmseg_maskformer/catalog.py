@@ -28,6 +28,7 @@ CATALOG: dict[str, dict[str, tuple[str, ...]]] = {
     "TASK_UTILS": {
         "core.assigners": ("HungarianAssigner",),
         "core.fixed_assigner": ("FixedAssigner",),
+        "core.mask_comparison": ("DenseMasks", "PointMasks"),
         "core.match_costs": (
             "BCECost",
             "BoxL1Cost",
