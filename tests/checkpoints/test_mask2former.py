@@ -21,6 +21,7 @@ from mmseg_maskformer.checkpoints.convert import (
     check_family,
     detect_layout,
     from_ours,
+    to_ours,
 )
 from mmseg_maskformer.checkpoints.layout import MASK2FORMER, MASKFORMER
 from mmseg_maskformer.checkpoints.mask2former import (
