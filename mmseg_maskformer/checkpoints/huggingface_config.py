@@ -91,11 +91,12 @@ def _check(network: Any) -> None:
     Raises:
         ValueError: There is one.
     """
-    decoder = getattr(network, "transformer_decoder", None)
     variant = (
         not hasattr(network, "class_head")  # per-pixel
         or getattr(network, "box_head", None) is not None
-        or any(layer.self_attention is None for layer in decoder.layers)
+        or any(
+            layer.self_attention is None for layer in network.transformer_decoder.layers
+        )
     )
     if variant:
         raise ValueError(
