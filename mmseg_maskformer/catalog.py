@@ -19,6 +19,8 @@ CATALOG: dict[str, dict[str, tuple[str, ...]]] = {
         "core.criterion": ("SetCriterion",),
         "core.decoders": ("MaskedTransformerDecoder", "TransformerDecoder"),
         "core.deformable": ("MSDeformAttnPixelDecoder",),
+        "core.maskformer": ("MaskFormer",),
+        "core.per_pixel": ("PerPixelBaseline",),
         "core.losses": ("BCEMaskLoss", "DiceLoss", "FocalMaskLoss"),
         "core.pixel_criterion": ("PixelCriterion",),
         "core.pixel_decoders": ("FPNPixelDecoder", "TransformerEncoder"),
@@ -55,8 +57,8 @@ CATALOG: dict[str, dict[str, tuple[str, ...]]] = {
         "datasets.scenes.semantic": ("ScenesDataset",),
     },
     "TRANSFORMS": {
+        "datasets.transforms.fixed_size": ("LargeScaleJitter", "RandomWindow"),
         "datasets.transforms.label_maps": ("LoadLabelMap",),
-        "datasets.transforms.large_scale_jitter": ("LargeScaleJitter",),
         "datasets.transforms.panoptic_maps": ("LoadPanopticMap", "PackPanopticInputs"),
         "datasets.transforms.image_loading": (
             "InferencerLoader",

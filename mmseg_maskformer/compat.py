@@ -13,6 +13,7 @@ from __future__ import annotations
 import sys
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
+from importlib.util import find_spec
 from pickle import UnpicklingError
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -72,6 +73,14 @@ def install_missing_ops_finder() -> None:
     """Append the finder to ``sys.meta_path``, once."""
     if not any(isinstance(finder, MissingOpsFinder) for finder in sys.meta_path):
         sys.meta_path.append(MissingOpsFinder())
+
+
+def has_compiled_ops() -> bool:
+    """Whether mmcv is installed with compiled operators; the stand-in has none."""
+    if not find_spec("mmcv"):
+        return False
+    spec = find_spec(EXTENSION)
+    return spec is not None and not isinstance(spec.loader, MissingOpsFinder)
 
 
 def allow_checkpoint_classes() -> None:

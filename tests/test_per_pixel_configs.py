@@ -35,12 +35,15 @@ def test_baselines_differ_from_maskformer_in_the_head_alone(leaf):
     maskformer = Config.fromfile(CONFIGS / f"maskformer/maskformer_r{recipe}.py")
     found, wanted = config.to_dict(), maskformer.to_dict()
     assert found["model"]["decode_head"].pop("criterion") == {"type": "PixelCriterion"}
-    queries = found["model"]["decode_head"].pop("transformer_decoder")
+    network = found["model"]["decode_head"].pop("network")
+    assert network.pop("type") == "PerPixelBaseline"
+    queries = network.pop("transformer_decoder")
+    assert network == {"pixel_decoder": {"type": "FPNPixelDecoder"}}
     if kind.endswith("plus"):
         assert queries == {"type": "TransformerDecoder", "num_queries": None}
     else:
         assert queries is None
-    for name in ("criterion", "transformer_decoder"):
+    for name in ("criterion", "network"):
         del wanted["model"]["decode_head"][name]
     padding = found["model"]["data_preprocessor"]  # none, as in the code of the authors
     assert padding.pop("size_divisor") == padding.pop("test_cfg")["size_divisor"] == 1

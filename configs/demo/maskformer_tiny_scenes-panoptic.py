@@ -16,11 +16,15 @@ backbone = dict(base_channels=16, strides=(1, 2, 1, 1))
 attention = dict(num_layers=2, num_heads=4, ffn_dim=256)
 model = dict(
     backbone=backbone,
-    in_channels=[16, 32, 64, 128],
     num_things_classes=6,
     num_stuff_classes=6,
-    pixel_decoder=dict(encoder=attention),
-    transformer_decoder=dict(num_queries=20, **attention),
-    criterion=dict(loss_dice=dict(weight=1.0)),
+    decode_head=dict(
+        in_channels=[16, 32, 64, 128],
+        network=dict(
+            pixel_decoder=dict(encoder=attention),
+            transformer_decoder=dict(num_queries=20, **attention),
+        ),
+        criterion=dict(loss_dice=dict(weight=1.0)),
+    ),
     test_cfg=dict(instance_on=False),  # no metric here looks at instances
 )

@@ -14,4 +14,8 @@ _base_ = [
 ]
 
 randomness = dict(seed=0)
-model = dict(decode_head=dict(num_classes=11, transformer_decoder=dict(num_queries=50)))
+model = dict(
+    decode_head=dict(
+        num_classes=11, network=dict(transformer_decoder=dict(num_queries=50))
+    )
+)

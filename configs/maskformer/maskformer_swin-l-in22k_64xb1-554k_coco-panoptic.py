@@ -8,8 +8,12 @@ NNODES=8 NODE_RANK=... MASTER_ADDR=... bash tools/dist_train.sh \
 """
 
 _base_ = [
-    "../_base_/models/maskformer_swin-l_panoptic.py",
+    "../_base_/models/maskformer_swin-l.py",
+    "../_base_/models/panoptic.py",
     "../_base_/datasets/coco_panoptic_1000.py",
     "../_base_/schedules/schedule_554k_swin.py",
     "../_base_/default_runtime_mmdet.py",
 ]
+
+# MMDetection's Swin does not load the same weights
+model = dict(_base_.panoptic, backbone=dict(type="mmseg.SwinTransformer"))

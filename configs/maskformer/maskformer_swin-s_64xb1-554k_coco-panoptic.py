@@ -7,8 +7,12 @@ NNODES=8 NODE_RANK=... MASTER_ADDR=... bash tools/dist_train.sh \
 """
 
 _base_ = [
-    "../_base_/models/maskformer_swin-s_panoptic.py",
+    "../_base_/models/maskformer_swin-s.py",
+    "../_base_/models/panoptic.py",
     "../_base_/datasets/coco_panoptic.py",
     "../_base_/schedules/schedule_554k_swin.py",
     "../_base_/default_runtime_mmdet.py",
 ]
+
+# MMDetection's Swin does not load the same weights
+model = dict(_base_.panoptic, backbone=dict(type="mmseg.SwinTransformer"))

@@ -25,7 +25,7 @@ model = dict(
     _delete_=True,
     type="MaskFormer",
     data_preprocessor=dict(
-        **_base_.detector.data_preprocessor,
+        **ours.data_preprocessor,
         pad_mask=True,
         mask_pad_value=0,
         pad_seg=True,
@@ -34,11 +34,11 @@ model = dict(
     backbone=ours.backbone,
     panoptic_head=dict(
         type="MaskFormerHead",
-        in_channels=ours.in_channels,
+        in_channels=ours.decode_head.in_channels,
         feat_channels=64,
         out_channels=64,
         **classes,
-        num_queries=ours.transformer_decoder.num_queries,
+        num_queries=ours.decode_head.network.transformer_decoder.num_queries,
         pixel_decoder=dict(
             type="TransformerEncoderPixelDecoder",
             norm_cfg=dict(type="GN", num_groups=32),

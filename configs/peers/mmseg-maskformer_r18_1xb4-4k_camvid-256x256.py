@@ -31,7 +31,7 @@ model = dict(
         feat_channels=256,
         out_channels=256,
         num_classes=ours.num_classes,
-        num_queries=ours.transformer_decoder.num_queries,
+        num_queries=ours.network.transformer_decoder.num_queries,
         pixel_decoder=dict(
             type="mmdet.PixelDecoder",
             norm_cfg=dict(type="GN", num_groups=32),

@@ -10,7 +10,10 @@ _base_ = "../maskformer/maskformer_r18_1xb4-4k_camvid-256x256.py"
 model = dict(
     data_preprocessor=dict(size_divisor=1, test_cfg=dict(size_divisor=1)),
     decode_head=dict(
-        transformer_decoder=dict(num_queries=None),  # one for each class
+        # a query for each class
+        network=dict(
+            type="PerPixelBaseline", transformer_decoder=dict(num_queries=None)
+        ),
         criterion=dict(_delete_=True, type="PixelCriterion"),
     ),
 )

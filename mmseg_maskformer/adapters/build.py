@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from mmseg_maskformer.core.criterion import SetCriterion
-from mmseg_maskformer.core.fixed_assigner import FixedAssigner, check_fixed
-from mmseg_maskformer.core.maskformer import MaskFormer
-from mmseg_maskformer.core.per_pixel import PerPixelBaseline
-from mmseg_maskformer.core.pixel_criterion import PixelCriterion
 from mmseg_maskformer.registry import MODELS, TASK_UTILS
+
+from .kernels import install_kernels
 
 
 def build_part(config: Any, **known: Any) -> Any:
@@ -27,11 +24,7 @@ def build_part(config: Any, **known: Any) -> Any:
     """
     if not isinstance(config, dict):
         return config
-    if "type" not in config:
-        raise ValueError(
-            f"{dict(config)} names no part: it has no type. A dictionary takes the "
-            f"place of a default and is not merged with it. Types are {_known()}."
-        )
+    _check_named(config)
     arguments = dict(config)
     name = arguments.pop("type")
     part = _find(name) if isinstance(name, str) else name
@@ -52,42 +45,57 @@ def build_part(config: Any, **known: Any) -> Any:
 
 
 def build_network(
-    in_channels: Sequence[int],
-    num_classes: int,
-    pixel_decoder: dict,
-    transformer_decoder: dict | None,
-    criterion: SetCriterion | PixelCriterion,
-) -> MaskFormer | PerPixelBaseline:
-    """The network behind a backbone, of the kind that the criterion trains.
+    config: dict[str, Any], in_channels: Sequence[int], num_classes: int
+) -> Any:
+    """The network behind a backbone.
 
     Args:
+        config: ``type``, ``pixel_decoder`` without ``in_channels``,
+            ``transformer_decoder`` without ``memory_channels``, whose
+            ``num_queries=None`` is one query per class, and what the type takes beside.
         in_channels: widths of the backbone's maps, fine to coarse.
         num_classes: K.
-        pixel_decoder: config, without ``in_channels``.
-        transformer_decoder: config, without ``memory_channels``; ``num_queries=None``
-            is one query per class. None for a classifier of pixels without queries.
-        criterion: trains masks, masks and boxes, or pixels.
 
     Raises:
-        ValueError: The criterion needs queries and there are none, or others.
+        ValueError: The config names no type or no pixel decoder, or its parts do not
+            fit each other.
     """
-    pixels = build_part(pixel_decoder, in_channels=in_channels)
-    queries = None
-    if transformer_decoder is not None:
-        known = dict(memory_channels=pixels.memory_channels)
-        if transformer_decoder.get("num_queries", num_classes) is None:
-            transformer_decoder = {**transformer_decoder, "num_queries": num_classes}
-        queries = build_part(transformer_decoder, **known)
-    if criterion.per_pixel:
-        return PerPixelBaseline(pixels, num_classes, queries)
-    if queries is None:
+    if not isinstance(config, dict):
         raise ValueError(
-            "SetCriterion matches queries, and transformer_decoder=None has none; set "
-            "criterion.type='mmseg_maskformer.PixelCriterion' for PerPixelBaseline."
+            f"network={config!r} is no config; set it to dict(type='MaskFormer', "
+            "pixel_decoder=..., transformer_decoder=...)."
         )
-    if isinstance(criterion.assigner, FixedAssigner):
-        check_fixed(queries.query_embed.num_embeddings, num_classes)
-    return MaskFormer(pixels, queries, num_classes, with_boxes=criterion.with_boxes)
+    _check_named(config)
+    install_kernels()
+    others = dict(config)
+    if others.get("pixel_decoder") is None:
+        raise ValueError(
+            f"network={config} has no pixel decoder; set network.pixel_decoder, for "
+            "example to dict(type='FPNPixelDecoder')."
+        )
+    pixels = build_part(others.pop("pixel_decoder"), in_channels=in_channels)
+    parts = dict(pixel_decoder=pixels)
+    if "transformer_decoder" in others:
+        queries = others.pop("transformer_decoder")
+        parts["transformer_decoder"] = _build_queries(queries, pixels, num_classes)
+    return build_part(others, num_classes=num_classes, **parts)
+
+
+def _build_queries(config: Any, pixel_decoder: Any, num_classes: int) -> Any:
+    """The decoder of as many queries as its config says, or as there are classes."""
+    if not isinstance(config, dict):
+        return config
+    if config.get("num_queries", num_classes) is None:
+        config = {**config, "num_queries": num_classes}
+    return build_part(config, memory_channels=pixel_decoder.memory_channels)
+
+
+def _check_named(config: dict[str, Any]) -> None:
+    if "type" not in config:
+        raise ValueError(
+            f"{dict(config)} names no part: it has no type. A dictionary takes the "
+            f"place of a default and is not merged with it. Types are {_known()}."
+        )
 
 
 def _holds_config(value: Any) -> bool:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from mmseg_maskformer.core.criterion import SetCriterion
-from mmseg_maskformer.core.pixel_criterion import PixelCriterion
 from mmseg_maskformer.core.structures import (
     LayerOutput,
     PixelPredictions,
@@ -17,11 +16,15 @@ from mmseg_maskformer.core.structures import (
 )
 
 from .build import build_network, build_part
+from .config_keys import refuse_unknown
 from .geometry import input_size, valid_part
 from .host import prepare_host
 
-_PIXELS = dict(type="FPNPixelDecoder")
-_QUERIES = dict(type="TransformerDecoder")
+_NETWORK = dict(
+    type="MaskFormer",
+    pixel_decoder=dict(type="FPNPixelDecoder"),
+    transformer_decoder=dict(type="TransformerDecoder"),
+)
 _CRITERION = dict(type="SetCriterion")
 
 
@@ -31,41 +34,40 @@ class PredictionHead(BaseModule):
     Args:
         in_channels: widths of the backbone's maps, fine to coarse.
         num_classes: K, without "no object".
-        pixel_decoder: config of the pixel decoder, without ``in_channels``.
-        transformer_decoder: config of the decoder, without ``memory_channels``;
-            ``num_queries=None`` is one query per class. None for PerPixelBaseline,
-            which has none.
-        criterion: config of the criterion; with ``PixelCriterion`` the network
-            classifies pixels, with ``SetCriterion`` masks.
+        network: config of the network, as in ``build_network``.
+        criterion: config of the criterion: ``SetCriterion`` of a network with queries,
+            ``PixelCriterion`` of one that classifies pixels.
         mask_padding: hide padded pixels from attention, as OpenMMLab's MaskFormer does;
             the paper's authors do not.
         init_cfg: as in every host module.
+        unknown: nothing; keys that moved below ``network`` are named in the error.
+
+    Raises:
+        TypeError: A key is unknown.
+        ValueError: A key stands in another place than it did, or the criterion cannot
+            train the network.
     """
 
     def __init__(
         self,
         in_channels: Sequence[int],
         num_classes: int,
-        pixel_decoder: dict = _PIXELS,
-        transformer_decoder: dict | None = _QUERIES,
+        network: dict = _NETWORK,
         criterion: dict = _CRITERION,
         mask_padding: bool = False,
         init_cfg: dict | None = None,
+        **unknown: Any,
     ) -> None:
+        refuse_unknown(unknown, "decode_head")
         prepare_host()
         super().__init__(init_cfg)
         self.in_channels = list(in_channels)
         self.num_classes = num_classes
         self.mask_padding = mask_padding
-        self.criterion: SetCriterion | PixelCriterion = build_part(criterion)
+        self.criterion = build_part(criterion)
         self.criterion.check_classes(num_classes)
-        self.network = build_network(
-            in_channels=in_channels,
-            num_classes=num_classes,
-            pixel_decoder=pixel_decoder,
-            transformer_decoder=transformer_decoder,
-            criterion=self.criterion,
-        )
+        self.network = build_network(network, in_channels, num_classes)
+        self.criterion.check_network(self.network, num_classes)
 
     def forward(
         self,

@@ -31,6 +31,7 @@ from mmseg_maskformer.core.tiling import Placement
 from mmseg_maskformer.core.uncertainty import semantic_maps
 
 from .batches import size_by_size
+from .config_keys import detector_head, refuse_unknown
 from .geometry import unflipped_map
 from .head import PredictionHead, backbone_maps
 from .images import check_settings, watch_images
@@ -50,7 +51,9 @@ class MaskFormerDetector(BaseDetector):
 
     Args:
         backbone: config of a backbone with maps at strides 4 to 32.
-        in_channels: widths of these maps.
+        decode_head: config of network and criterion, as in ``PredictionHead`` but for
+            ``num_classes``, which the following two say; None and their sum are
+            allowed, so that the head of a semantic model fits.
         num_things_classes: classes whose objects are told apart.
         num_stuff_classes: the other classes; 0 for instance segmentation.
         test_cfg: which results to make (``panoptic_on``, ``instance_on``,
@@ -64,7 +67,7 @@ class MaskFormerDetector(BaseDetector):
             how sure the semantic result is.
         data_preprocessor: config of the host's ``DetDataPreprocessor``.
         init_cfg: as in every host module.
-        kwargs: parts of the model, as in ``PredictionHead``.
+        unknown: nothing; keys that moved into ``decode_head`` are named in the error.
 
     Raises:
         ValueError: ``test_cfg`` has a key or a value that is not in the list, there are
@@ -75,14 +78,16 @@ class MaskFormerDetector(BaseDetector):
     def __init__(
         self,
         backbone: dict,
-        in_channels: Sequence[int],
+        decode_head: dict | None = None,
+        *,
         num_things_classes: int,
         num_stuff_classes: int,
         test_cfg: dict | None = None,
         data_preprocessor: dict | None = None,
         init_cfg: dict | None = None,
-        **kwargs: Any,
+        **unknown: Any,
     ) -> None:
+        refuse_unknown(unknown, "model")
         check_settings(data_preprocessor, remedy="mmseg_maskformer.DetPreprocessor")
         super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
         self.num_things_classes = num_things_classes
@@ -93,12 +98,14 @@ class MaskFormerDetector(BaseDetector):
                 f"{self.num_classes} classes do not fit into MMDetection's encoding, "
                 f"class + {INSTANCE_OFFSET} * object; set test_cfg.panoptic_on=False."
             )
+        head = detector_head(decode_head, self.num_classes)
         self.backbone = MODELS.build(backbone)
-        self.decode_head = PredictionHead(in_channels, self.num_classes, **kwargs)
-        if self.decode_head.criterion.per_pixel:
+        self.decode_head = PredictionHead(num_classes=self.num_classes, **head)
+        if self.decode_head.network.per_pixel:
             raise ValueError(
-                "MaskFormerDetector needs masks of segments, and PixelCriterion trains "
-                "none; use SetCriterion, or MaskFormerSegmentor for a per-pixel model."
+                "MaskFormerDetector needs masks of segments, and network.type="
+                f"{head['network']['type']!r} predicts none; set it to 'MaskFormer', "
+                "or use MaskFormerSegmentor."
             )
         register_load_hooks(self)
         watch_images(self)

@@ -187,7 +187,7 @@ class MaskFormerSegmentor(EncoderDecoder):
     @property
     def _per_pixel(self) -> bool:
         """Whether the model classifies pixels and not masks."""
-        return self.decode_head.criterion.per_pixel
+        return self.decode_head.network.per_pixel
 
     def _predict_layer(
         self, inputs: Tensor, metas: list[dict], layer: int

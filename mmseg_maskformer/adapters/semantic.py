@@ -117,7 +117,7 @@ class MaskFormerHead(PredictionHead):
         The size itself; of a per-pixel model, as in the paper's code, that of its grid
         times the stride.
         """
-        if not self.criterion.per_pixel:
+        if not self.network.per_pixel:
             return size
         stride = self.network.mask_stride
         height, width = (-(-length // stride) * stride for length in size)

@@ -184,7 +184,8 @@ class HungarianAssigner:
         if boxes is None:
             raise ValueError(
                 "Boxes are to be matched, but the network predicts none; give "
-                "SetCriterion its loss_bbox and loss_giou, which bring a box head."
+                "SetCriterion its loss_bbox and loss_giou, and set "
+                "network.with_boxes=True."
             )
         for cost in self.box_costs:
             values = cost.pairwise(boxes.flatten(0, 1), target.boxes)

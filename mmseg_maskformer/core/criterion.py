@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -11,9 +12,10 @@ from torch import Tensor, nn
 from .assigners import HungarianAssigner, Match
 from .box_losses import BoxLoss
 from .classification import ClassificationLoss, check_class_weights
-from .fixed_assigner import FixedAssigner
+from .fixed_assigner import FixedAssigner, check_fixed
 from .losses import DiceLoss, FocalMaskLoss, MaskLoss
 from .mask_comparison import DenseMasks, MaskComparison
+from .network_checks import check_boxes, check_queries
 from .precision import full_precision
 from .structures import ImagePredictions, Predictions, loss_name, map_size
 from .targets import SegmentTargets
@@ -30,8 +32,8 @@ class SetCriterion(nn.Module):
         loss_cls: over all queries.
         loss_mask: of matched masks, per pixel.
         loss_dice: of matched masks, per region.
-        loss_bbox: of the numbers of matched boxes, None for none. With a loss of boxes
-            the network gets a box head (paper Table 5).
+        loss_bbox: of the numbers of matched boxes, None for none. A loss of boxes
+            needs a network with a box head (paper Table 5).
         loss_giou: of the overlap of matched boxes, None for none.
         assigner: matches queries to segments; by default minimises the sum of the
             costs that mirror the losses, with their weights: those of classes and
@@ -39,8 +41,6 @@ class SetCriterion(nn.Module):
         masks: where masks are compared, for losses and, unless the assigner has its
             own, for matching; by default everywhere, :class:`DenseMasks`.
     """
-
-    per_pixel = False
 
     def __init__(
         self,
@@ -65,15 +65,24 @@ class SetCriterion(nn.Module):
             [loss.match_cost() for loss in matched]
         )
 
-    @property
-    def with_boxes(self) -> bool:
-        """Whether the network needs a box head."""
-        return bool(self._box_losses())
-
     def check_classes(self, num_classes: int) -> None:
         """Raise a ValueError if it has numbers for classes, and not for as many."""
         weights = getattr(self.loss_cls, "class_weight", None)
         check_class_weights(weights, num_classes, "loss_cls.class_weight")
+
+    def check_network(self, network: Any, num_classes: int) -> None:
+        """Compare what is supervised with what the network predicts.
+
+        Raises:
+            ValueError: The network has no queries, not one for each class where the
+                assigner needs that, no boxes, or boxes that nothing supervises.
+        """
+        check_queries(network, "SetCriterion")
+        losses = list(self._box_losses())
+        costs = bool(getattr(self.assigner, "box_costs", ()))
+        check_boxes(network, losses or costs * ["assigner"], bool(losses))
+        if isinstance(self.assigner, FixedAssigner):
+            check_fixed(network.num_queries, num_classes)
 
     @full_precision
     def forward(

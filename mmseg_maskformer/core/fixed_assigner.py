@@ -62,6 +62,6 @@ def check_fixed(num_queries: int, num_classes: int) -> None:
     if num_queries != num_classes:
         raise ValueError(
             f"FixedAssigner pairs query k with class k, but there are {num_queries} "
-            f"queries and {num_classes} classes; set transformer_decoder."
+            f"queries and {num_classes} classes; set network.transformer_decoder."
             "num_queries=None."
         )

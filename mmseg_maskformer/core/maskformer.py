@@ -20,7 +20,12 @@ class MaskFormer(nn.Module):
         num_classes: K, without "no object".
         with_boxes: predict a box per query beside its mask (paper Table 5).
         mask_stride: pixels of the input to a cell of the mask features.
+
+    Raises:
+        ValueError: There is no transformer decoder.
     """
+
+    per_pixel = False
 
     def __init__(
         self,
@@ -32,6 +37,11 @@ class MaskFormer(nn.Module):
     ) -> None:
         super().__init__()
         check_positive(num_classes=num_classes, mask_stride=mask_stride)
+        if transformer_decoder is None:
+            raise ValueError(
+                "network.transformer_decoder=None gives MaskFormer no queries; set it, "
+                "or network.type='PerPixelBaseline'."
+            )
         self.mask_stride = mask_stride
         embed_dim = transformer_decoder.embed_dim
         self.pixel_decoder = pixel_decoder
@@ -39,6 +49,16 @@ class MaskFormer(nn.Module):
         self.class_head = nn.Linear(embed_dim, num_classes + 1)
         self.mask_head = MLP(embed_dim, embed_dim, pixel_decoder.mask_channels)
         self.box_head = MLP(embed_dim, embed_dim, 4) if with_boxes else None
+
+    @property
+    def num_queries(self) -> int:
+        """Q."""
+        return self.transformer_decoder.num_queries
+
+    @property
+    def with_boxes(self) -> bool:
+        """Whether a box is predicted beside each mask."""
+        return self.box_head is not None
 
     def forward(
         self, features: Sequence[Tensor], valid: Tensor | None = None

@@ -27,6 +27,8 @@ class PerPixelBaseline(nn.Module):
         ValueError: There are not K queries.
     """
 
+    per_pixel = True
+
     def __init__(
         self,
         pixel_decoder: PixelDecoder,
@@ -49,7 +51,7 @@ class PerPixelBaseline(nn.Module):
         if num_queries != num_classes:
             raise ValueError(
                 f"num_queries={num_queries} of a per-pixel model must be num_classes="
-                f"{num_classes}; set transformer_decoder.num_queries=None."
+                f"{num_classes}; set network.transformer_decoder.num_queries=None."
             )
         width = transformer_decoder.embed_dim
         self.mask_head = MLP(width, width, channels)

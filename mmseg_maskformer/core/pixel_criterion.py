@@ -16,6 +16,7 @@ from torch.autograd.function import once_differentiable
 from .classification import check_class_weights, class_weights
 from .layers import check_not_negative
 from .losses import MaskLoss, mask_losses
+from .network_checks import check_pixels
 from .precision import full_precision
 from .structures import PixelPredictions, loss_name, map_size
 from .targets import SegmentTargets
@@ -42,8 +43,6 @@ class PixelCriterion(nn.Module):
         ValueError: There is no loss at all.
     """
 
-    per_pixel = True
-    with_boxes = False
     class_weight: Tensor | None
 
     def __init__(
@@ -68,6 +67,10 @@ class PixelCriterion(nn.Module):
     def check_classes(self, num_classes: int) -> None:
         """Raise a ValueError if it has numbers for classes, and not for as many."""
         check_class_weights(self.class_weight, num_classes, "criterion.class_weight")
+
+    def check_network(self, network: Any, num_classes: int) -> None:
+        """Raise a ValueError if the network does not classify pixels."""
+        check_pixels(network, "PixelCriterion")
 
     @full_precision
     def forward(

@@ -65,9 +65,11 @@ class Network(Protocol):
 
     Attributes:
         mask_stride: pixels of the input to a cell of the mask features.
+        per_pixel: whether it classifies pixels and not masks.
     """
 
     mask_stride: int
+    per_pixel: bool
 
     def __call__(
         self, features: Sequence[Tensor], valid: Tensor | None = None

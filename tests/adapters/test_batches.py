@@ -41,6 +41,8 @@ def batch(kind=SegDataSample, sizes=SIZES):
 class Varied(torch.nn.Module):
     """A network whose queries differ from the start: label maps of several classes."""
 
+    per_pixel = False
+
     def __init__(self, network):
         super().__init__()
         self.network = network

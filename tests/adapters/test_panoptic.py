@@ -34,7 +34,7 @@ LABELS = torch.tensor([0, 4, 2, 0, 3, 1])  # things 0..2, stuff 3..4
 THINGS = LABELS < 3
 
 
-def detector(**changes):
+def detector(layers=1, **changes):
     """A narrow model of three thing and two stuff classes."""
     init_default_scope("mmdet")
     config = Config.fromfile(
@@ -44,9 +44,13 @@ def detector(**changes):
     small = dict(
         num_things_classes=3,
         num_stuff_classes=2,
-        pixel_decoder=dict(out_channels=32, mask_channels=32, encoder=narrow),
-        transformer_decoder=dict(num_queries=12, **narrow),
-        criterion=dict(loss_dice=dict(weight=1.0)),
+        decode_head=dict(
+            network=dict(
+                pixel_decoder=dict(out_channels=32, mask_channels=32, encoder=narrow),
+                transformer_decoder=dict(narrow, num_queries=12, num_layers=layers),
+            ),
+            criterion=dict(loss_dice=dict(weight=1.0)),
+        ),
     )
     config.merge_from_dict(dict(model=small | changes))
     torch.manual_seed(0)
@@ -229,9 +233,7 @@ def layer_outputs(model, layer, size):
 def test_the_chosen_layer_answers():
     found = []
     for layer in (0, 1, -1):
-        model = detector(
-            transformer_decoder=dict(num_layers=2), test_cfg=dict(layer=layer)
-        ).eval()
+        model = detector(layers=2, test_cfg=dict(layer=layer)).eval()
         (sample,) = model.predict(image((80, 128)), [compact()])
         placement = Placement((80, 128), (0, 64, 0, 96), (50, 70))
         logits = layer_outputs(model, layer, (80, 128))

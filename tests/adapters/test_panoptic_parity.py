@@ -46,7 +46,8 @@ def ours(peer, request, tmp_path_factory):
     torch.save(dict(meta={}, state_dict=peer.state_dict()), path)
     config = Config.fromfile(BASE).model
     config.backbone.init_cfg = None
-    model = MODELS.build({**config, "mask_padding": request.param})
+    config.decode_head.mask_padding = request.param
+    model = MODELS.build(config)
     load_checkpoint(model, str(path), strict=True)
     return model.eval()
 

@@ -16,16 +16,20 @@ from tests import reference, reference_variants
 from tests.adapters.test_semantic import (
     CASES,
     CLASSES,
+    PIXEL_DECODER,
     TRANSFORMER_DECODER,
     build,
     build_tiled,
     images,
+    network_of,
     samples,
 )
 from tests.conftest import REPOSITORY
 
 PER_PIXEL = dict(
-    transformer_decoder=None, criterion=dict(type="PixelCriterion"), num_classes=CLASSES
+    network=dict(type="PerPixelBaseline", pixel_decoder=PIXEL_DECODER),
+    criterion=dict(type="PixelCriterion"),
+    num_classes=CLASSES,
 )
 SLIDE = dict(mode="slide", crop_size=(45, 53), stride=(25, 48))
 
@@ -34,6 +38,7 @@ class Masks(torch.nn.Module):
     """Predictions that each image decides alone: label maps of several classes."""
 
     mask_stride = 4
+    per_pixel = False
 
     def forward(self, features, valid=None):
         generator = torch.Generator().manual_seed(3)
@@ -51,6 +56,7 @@ class Pixels(torch.nn.Module):
     """The same of a per-pixel model."""
 
     mask_stride = 4
+    per_pixel = True
 
     def forward(self, features, valid=None):
         generator = torch.Generator().manual_seed(3)
@@ -252,7 +258,7 @@ def test_a_layer_that_does_not_exist_is_a_sentence():
     decoder = dict(TRANSFORMER_DECODER, num_layers=2)
     for layer in (2, -3):
         config = dict(mode="whole", layer=layer)
-        model = build_tiled(test_cfg=config, transformer_decoder=decoder)
+        model = build_tiled(test_cfg=config, **network_of(transformer_decoder=decoder))
         message = f"test_cfg.layer={layer} is none of the model's 2 layers"
         with pytest.raises(ValueError, match=message):
             model.predict(images((64, 96)), samples((64, 96)))

@@ -28,13 +28,22 @@ TRANSFORMER_DECODER = dict(
     num_heads=4,
     ffn_dim=32,
 )
+NETWORK = dict(
+    type="MaskFormer",
+    pixel_decoder=PIXEL_DECODER,
+    transformer_decoder=TRANSFORMER_DECODER,
+)
 HEAD = dict(
     type="mmseg_maskformer.MaskFormerHead",
     in_channels=[8, 16, 32, 64],
     num_classes=CLASSES,
-    pixel_decoder=PIXEL_DECODER,
-    transformer_decoder=TRANSFORMER_DECODER,
+    network=NETWORK,
 )
+
+
+def network_of(**changes):
+    """Head options with another network."""
+    return dict(network={**NETWORK, **changes})
 
 
 def build(segmentor="EncoderDecoder", test_cfg=None, data_preprocessor=None, **head):
@@ -63,6 +72,7 @@ class Noise(torch.nn.Module):
     """Random predictions on the grid of the features: label maps of several classes."""
 
     mask_stride = 4
+    per_pixel = False
 
     def forward(self, features, valid=None):
         generator = torch.Generator().manual_seed(3)
@@ -279,9 +289,9 @@ def test_label_that_is_no_class_names_image_values_and_remedies():
         (dict(num_classes=847), "ignore_index=255 is one of the num_classes=847"),
         (dict(ignore_index=3), "ignore_index=3 is one of the num_classes=5"),
         (dict(in_channels=[8]), "in_channels must list"),
-        (dict(pixel_decoder=dict(type="FPN")), "No part is registered as 'FPN'"),
+        (network_of(pixel_decoder=dict(type="FPN")), "No part is registered as 'FPN'"),
         (
-            dict(transformer_decoder=dict(num_queries=20)),
+            network_of(transformer_decoder=dict(num_queries=20)),
             "{'num_queries': 20} names no part: it has no type.*TransformerDecoder",
         ),
         (
@@ -289,23 +299,23 @@ def test_label_that_is_no_class_names_image_values_and_remedies():
             "{'weight': 2.0} names no part: it has no type.*ClassificationLoss",
         ),
         (
-            dict(pixel_decoder={**PIXEL_DECODER, "out_channels": 18}),
+            network_of(pixel_decoder={**PIXEL_DECODER, "out_channels": 18}),
             "out_channels=18 must be divisible by num_groups=4",
         ),
         (
-            dict(pixel_decoder={**PIXEL_DECODER, "in_channels": [8, 16, 32, 64]}),
+            network_of(pixel_decoder={**PIXEL_DECODER, "in_channels": [8, 16, 32, 64]}),
             r"takes \['in_channels'\] from the head",
         ),
         (
-            dict(transformer_decoder={**TRANSFORMER_DECODER, "num_queries": -1}),
+            network_of(transformer_decoder={**TRANSFORMER_DECODER, "num_queries": -1}),
             "num_queries must be positive, got -1",
         ),
         (
-            dict(transformer_decoder={**TRANSFORMER_DECODER, "num_heads": 5}),
+            network_of(transformer_decoder={**TRANSFORMER_DECODER, "num_heads": 5}),
             "embed_dim=16 must be divisible by num_heads=5",
         ),
         (
-            dict(transformer_decoder={**TRANSFORMER_DECODER, "layers": 3}),
+            network_of(transformer_decoder={**TRANSFORMER_DECODER, "layers": 3}),
             "TransformerDecoder cannot be built",
         ),
         (
@@ -371,7 +381,9 @@ def test_segmentor_refuses_other_heads():
 def test_warnings_of_the_core_reach_the_log_of_the_run(tmp_path):
     path = tmp_path / "run.log"
     MMLogger.get_instance("warnings_of_the_core", log_file=str(path))
-    model = build(transformer_decoder={**TRANSFORMER_DECODER, "num_queries": 2})
+    model = build(
+        **network_of(transformer_decoder={**TRANSFORMER_DECODER, "num_queries": 2})
+    )
     labels = label_maps((64, 96))  # all five classes in both images
     model.loss(images((64, 96)), samples((64, 96), labels=labels))
     assert "street_0.png has 5 segments but the model has 2" in path.read_text()

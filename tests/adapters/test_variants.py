@@ -21,6 +21,7 @@ QUERIES = dict(
     num_heads=4,
     ffn_dim=32,
 )
+FEATURES = dict(type="FPNPixelDecoder", out_channels=16, mask_channels=16, num_groups=4)
 PER_CLASS = dict(QUERIES, num_queries=None)
 PIXELS = dict(type="PixelCriterion")
 MASKS = dict(
@@ -32,35 +33,48 @@ BOXES = dict(
     loss_bbox=dict(type="BoxL1Loss"),
     loss_giou=dict(type="GIoULoss"),
 )
+BOX_ASSIGNER = dict(type="HungarianAssigner", costs=[dict(type="BoxL1Cost")])
 FIXED = dict(type="SetCriterion", assigner=dict(type="FixedAssigner"))
+
+
+def masks(**changes):
+    """Head options of a network with queries."""
+    parts = dict(pixel_decoder=FEATURES, transformer_decoder=QUERIES)
+    return dict(network=dict(type="MaskFormer", **(parts | changes)))
+
+
+def pixels(queries):
+    """Head options of a network that classifies pixels."""
+    parts = dict(pixel_decoder=FEATURES, transformer_decoder=queries)
+    return dict(network=dict(type="PerPixelBaseline", **parts))
+
+
 THREE = ("loss_cls", "loss_mask", "loss_dice")
 # head options, the network, its queries, names of the losses of a layer
 VARIANTS = {
     "MaskFormer": (dict(), MaskFormer, 9, THREE),
     "without self-attention": (
-        dict(transformer_decoder=dict(QUERIES, self_attention=False)),
+        masks(transformer_decoder=dict(QUERIES, self_attention=False)),
         *(MaskFormer, 9, THREE),
     ),
     "matched by boxes": (
-        dict(criterion=BOXES),
+        masks(with_boxes=True) | dict(criterion=BOXES),
         *(MaskFormer, 9, (*THREE, "loss_bbox", "loss_giou")),
     ),
     "fixed matching": (
-        dict(transformer_decoder=PER_CLASS, criterion=FIXED),
+        masks(transformer_decoder=PER_CLASS) | dict(criterion=FIXED),
         *(MaskFormer, CLASSES, THREE),
     ),
     "baseline": (
-        dict(transformer_decoder=None, criterion=PIXELS),
+        pixels(None) | dict(criterion=PIXELS),
         *(PerPixelBaseline, None, ("loss_ce",)),
     ),
     "baseline+": (
-        dict(transformer_decoder=PER_CLASS, criterion=PIXELS),
+        pixels(PER_CLASS) | dict(criterion=PIXELS),
         *(PerPixelBaseline, CLASSES, ("loss_ce",)),
     ),
     "baseline+ with mask losses": (
-        dict(
-            transformer_decoder=PER_CLASS, criterion=dict(PIXELS, weight=0.0, **MASKS)
-        ),
+        pixels(PER_CLASS) | dict(criterion=dict(PIXELS, weight=0.0, **MASKS)),
         *(PerPixelBaseline, CLASSES, ("loss_mask", "loss_dice")),
     ),
 }
@@ -70,17 +84,12 @@ def head(**options):
     """A small head."""
     init_default_scope("mmseg")
     torch.manual_seed(0)
-    pixels = dict(
-        type="FPNPixelDecoder", out_channels=16, mask_channels=16, num_groups=4
-    )
     config = dict(
         type="mmseg_maskformer.MaskFormerHead",
         in_channels=[8, 16, 32, 64],
         num_classes=CLASSES,
-        pixel_decoder=pixels,
-        transformer_decoder=QUERIES,
     )
-    return MODELS.build(config | options)
+    return MODELS.build(config | masks() | options)
 
 
 def features():
@@ -104,7 +113,7 @@ def samples(void=False):
 
 
 @pytest.mark.parametrize("name", VARIANTS)
-def test_the_network_is_that_of_the_criterion(name):
+def test_the_network_is_that_of_its_type(name):
     options, kind, queries, _ = VARIANTS[name]
     network = head(**options).network
     assert type(network) is kind
@@ -164,7 +173,7 @@ def test_a_step_lowers_the_loss_by_what_the_gradient_promises(name):
 
 
 def test_scores_of_a_per_pixel_model_are_its_upsampled_logits():
-    model = head(transformer_decoder=PER_CLASS, criterion=PIXELS).eval()
+    model = head(**pixels(PER_CLASS), criterion=PIXELS).eval()
     metas = [x.metainfo for x in samples()]
     with torch.no_grad():
         logits = model(features()).class_logits()
@@ -180,14 +189,39 @@ def test_scores_of_a_per_pixel_model_are_its_upsampled_logits():
     ("options", "sentence"),
     [
         (
-            dict(transformer_decoder=None),
-            "SetCriterion matches queries.*type='mmseg_maskformer.PixelCriterion'",
+            pixels(PER_CLASS),
+            "'SetCriterion' matches .*'PerPixelBaseline' .*type='PixelCriterion', or",
         ),
         (
             dict(criterion=PIXELS),
-            "num_queries=9 of a per-pixel model must be num_classes=5",
+            "'PixelCriterion' compares .*'MaskFormer' .*type='PerPixelBaseline'",
         ),
-        (dict(criterion=FIXED), "9 queries and 5 classes; set transformer_de"),
+        (
+            pixels(QUERIES) | dict(criterion=PIXELS),
+            "num_queries=9 .* must be num_classes=5; set network.transformer_decoder",
+        ),
+        (
+            masks(transformer_decoder=None),
+            "network.transformer_decoder=None gives .*type='PerPixelBaseline'",
+        ),
+        (dict(network=None), r"network=None is no config; set it to dict\(type="),
+        (
+            dict(network=dict(type="MaskFormer")),
+            "has no pixel decoder; set network.pixel_decoder",
+        ),
+        (
+            dict(criterion=BOXES),
+            "criterion.loss_bbox compares boxes, .*; set network.with_boxes=True",
+        ),
+        (
+            dict(criterion=dict(type="SetCriterion", assigner=BOX_ASSIGNER)),
+            "criterion.assigner compares boxes, .*; set network.with_boxes=True",
+        ),
+        (
+            masks(with_boxes=True),
+            "with_boxes=True adds a box head, .* set criterion.loss_bbox or",
+        ),
+        (dict(criterion=FIXED), "9 queries and 5 classes; set network.transformer_de"),
         (
             dict(criterion=dict(PIXELS, weight=0)),
             "weight=0 has no loss",
@@ -201,13 +235,12 @@ def test_parts_that_do_not_fit_are_a_sentence(options, sentence):
 
 def test_other_queries_than_classes_stay_possible_with_none_absent():
     bare = {x: y for x, y in QUERIES.items() if x != "num_queries"}
-    model = head(transformer_decoder=bare)
+    model = head(**masks(transformer_decoder=bare))
     assert model.network.transformer_decoder.query_embed.num_embeddings == 100
 
 
 @pytest.mark.mmdet
-@pytest.mark.parametrize("queries", [None, PER_CLASS])
-def test_the_detector_refuses_per_pixel_models(queries):
+def test_the_detector_refuses_per_pixel_models():
     pytest.importorskip("mmdet")
     from mmdet.registry import MODELS as DETECTORS
 
@@ -215,19 +248,19 @@ def test_the_detector_refuses_per_pixel_models(queries):
     config = dict(
         type="mmseg_maskformer.MaskFormerDetector",
         backbone=dict(type="ResNet", depth=18),
-        in_channels=[64, 128, 256, 512],
+        decode_head=dict(
+            in_channels=[64, 128, 256, 512], **pixels(None), criterion=PIXELS
+        ),
         num_things_classes=3,
         num_stuff_classes=2,
-        transformer_decoder=queries,
-        criterion=PIXELS,
     )
-    with pytest.raises(ValueError, match="needs masks of segments, and PixelCriterion"):
+    with pytest.raises(ValueError, match="of segments, and network.type='PerPixelBas"):
         DETECTORS.build(config)
 
 
 @pytest.mark.parametrize("loss", ["loss_bbox", "loss_giou"])
 def test_boxes_train_the_queries(loss):
-    model = head(criterion=BOXES)
+    model = head(**masks(with_boxes=True), criterion=BOXES)
     losses = model.loss(features(), samples())
     queries = model.network.transformer_decoder.query_embed.weight
     (gradient,) = torch.autograd.grad(losses[loss], queries)

@@ -125,7 +125,7 @@ def test_settings_that_both_have_are_written():
 def test_parts_that_a_config_leaves_to_the_head_have_its_defaults():
     config = settings(ADE)
     stated = described(config)
-    for part in ("pixel_decoder", "transformer_decoder", "criterion"):
+    for part in ("network", "criterion"):
         config.model.decode_head.pop(part, None)
     assert described(config) == stated  # those of ADE20K are the defaults
 
@@ -194,14 +194,15 @@ def small(task, backbone, preprocessor):
     config.val_dataloader.dataset.metainfo = dict(classes=NAMES)
     parts = dict(
         in_channels=WIDTHS[backbone["type"]],
-        transformer_decoder=dict(num_layers=1, num_queries=5, dropout=0),
+        network=dict(transformer_decoder=dict(num_layers=1, num_queries=5, dropout=0)),
         criterion=dict(loss_mask=dict(weight=20), loss_cls=dict(weight=2)),
     )
     model = dict(backbone=dict(backbone), data_preprocessor=preprocessor)
     if things is None:
         model["decode_head"] = dict(parts, num_classes=3)
     else:
-        model |= dict(parts, num_things_classes=things, num_stuff_classes=3 - things)
+        model["decode_head"] = parts
+        model |= dict(num_things_classes=things, num_stuff_classes=3 - things)
     config.merge_from_dict(dict(model=model))
     return config
 

@@ -104,7 +104,9 @@ def test_outputs_labels_and_losses_equal_those_of_mmseg(name, tmp_path):
 def test_the_encoder_variant_equals_that_of_mmdet(tmp_path):
     torch.manual_seed(0)
     theirs = peer("r50", pixel_decoder=ENCODER, enforce_decoder_input_project=False)
-    encoder = {"decode_head.pixel_decoder.encoder": dict(type="TransformerEncoder")}
+    encoder = {
+        "decode_head.network.pixel_decoder.encoder": dict(type="TransformerEncoder")
+    }
     ours = models.ours(f"maskformer_r50_{ADE}", **encoder)
     load_checkpoint(ours, saved(theirs, tmp_path / "theirs.pth"))
     image = models.odd_image()

@@ -20,7 +20,6 @@ from mmseg_maskformer.checkpoints.convert import (
 from mmseg_maskformer.checkpoints.export import export_to_huggingface
 from mmseg_maskformer.checkpoints.huggingface_config import model_config
 from tests.checkpoints import models
-from tests.checkpoints.golden_weights import weight
 
 ADE = "r50_8xb2-160k_ade20k-512x512"
 KINDS = ["per_pixel_baseline", "per_pixel_baseline_plus"]
@@ -43,7 +42,8 @@ def released(kind, shapes, generation=str, classes=150):
         names[f"{CLASSIFIER}.bias"] = (classes,)
     else:
         names[f"{CLASSIFIER}.query_embed.weight"] = (classes, 256)
-    return {generation(x): weight(x, tuple(shape)) for x, shape in names.items()}
+    draw = np.random.RandomState(0)
+    return {generation(x): draw.rand(*n).astype(np.float32) for x, n in names.items()}
 
 
 def older(name: str) -> str:
@@ -144,6 +144,7 @@ def test_a_maskformer_file_in_a_baseline_says_what_is_missing_and_left_over(mask
 
 
 BOX = {
+    "decode_head.network.with_boxes": True,
     "decode_head.criterion.loss_bbox": dict(type="BoxL1Loss"),
     "decode_head.criterion.loss_giou": dict(type="GIoULoss"),
 }
@@ -170,7 +171,7 @@ def test_a_maskformer_file_without_self_attention_leaves_that_over(
     maskformer, tmp_path
 ):
     tensors = {x: y.numpy() for x, y in maskformer.items()}
-    options = {"decode_head.transformer_decoder.self_attention": False}
+    options = {"decode_head.network.transformer_decoder.self_attention": False}
     model = load(models.ours(**options), tensors, tmp_path)
     wanted = tensors["sem_seg_head.predictor.transformer.decoder.norm.weight"]
     norm = model.decode_head.network.transformer_decoder.norm
@@ -191,7 +192,7 @@ def test_a_maskformer_file_without_self_attention_leaves_that_over(
         (f"maskformer_{ADE}", BOX),
         (
             f"maskformer_{ADE}",
-            {"decode_head.transformer_decoder.self_attention": False},
+            {"decode_head.network.transformer_decoder.self_attention": False},
         ),
     ],
 )
@@ -205,7 +206,7 @@ def test_variants_cannot_be_written_for_transformers(config, options, tmp_path):
 
 
 def test_one_query_per_class_is_written_as_a_number():
-    one = {"decode_head.transformer_decoder.num_queries": None}
+    one = {"decode_head.network.transformer_decoder.num_queries": None}
     model = models.ours(f"maskformer_{ADE}", **one)
     backbone = models.settings(f"maskformer_{ADE}").model.backbone
     assert model_config(model, backbone)["decoder_config"]["num_queries"] == 150

@@ -17,16 +17,19 @@ HEAD = dict(
     type="mmseg_maskformer.MaskFormerHead",
     in_channels=[8, 16, 32, 64],
     num_classes=5,
-    pixel_decoder=dict(
-        type="FPNPixelDecoder", out_channels=32, mask_channels=32, num_groups=8
-    ),
-    transformer_decoder=dict(
-        type="TransformerDecoder",
-        num_queries=8,
-        num_layers=2,
-        embed_dim=32,
-        num_heads=4,
-        ffn_dim=64,
+    network=dict(
+        type="MaskFormer",
+        pixel_decoder=dict(
+            type="FPNPixelDecoder", out_channels=32, mask_channels=32, num_groups=8
+        ),
+        transformer_decoder=dict(
+            type="TransformerDecoder",
+            num_queries=8,
+            num_layers=2,
+            embed_dim=32,
+            num_heads=4,
+            ffn_dim=64,
+        ),
     ),
 )
 SCENES = dict(

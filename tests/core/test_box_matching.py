@@ -178,6 +178,5 @@ def test_box_costs_without_a_box_head_are_a_sentence():
     predictions = cases.as_predictions(case.class_logits, case.mask_logits)
     assigner = HungarianAssigner([BoxL1Cost()])
     criterion = SetCriterion(assigner=assigner)
-    assert not criterion.with_boxes
     with pytest.raises(ValueError, match="predicts none; give SetCriterion its loss_b"):
         criterion(predictions, cases.as_targets(case.targets))

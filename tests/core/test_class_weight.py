@@ -72,27 +72,37 @@ def test_what_is_no_list_of_weights_is_refused(build, wrong):
 
 
 @pytest.mark.parametrize(
-    ("criterion", "key"),
+    ("kind", "criterion", "key"),
     [
         (
+            "MaskFormer",
             dict(
                 type="SetCriterion",
                 loss_cls=dict(type="ClassificationLoss", class_weight=WEIGHTS),
             ),
             "loss_cls.class_weight",
         ),
-        (dict(type="PixelCriterion", class_weight=WEIGHTS), "criterion.class_weight"),
+        (
+            "PerPixelBaseline",
+            dict(type="PixelCriterion", class_weight=WEIGHTS),
+            "criterion.class_weight",
+        ),
     ],
 )
-def test_there_are_as_many_as_classes(criterion, key):
+def test_there_are_as_many_as_classes(kind, criterion, key):
     sizes = dict(
         in_channels=[4, 4, 4, 4],
-        pixel_decoder=dict(
-            type="FPNPixelDecoder", out_channels=8, mask_channels=8, num_groups=2
-        ),
-        transformer_decoder=dict(
-            type="TransformerDecoder",
-            **dict(num_queries=None, num_layers=1, embed_dim=8, num_heads=2, ffn_dim=8),
+        network=dict(
+            type=kind,
+            pixel_decoder=dict(
+                type="FPNPixelDecoder", out_channels=8, mask_channels=8, num_groups=2
+            ),
+            transformer_decoder=dict(
+                type="TransformerDecoder",
+                **dict(
+                    num_queries=None, num_layers=1, embed_dim=8, num_heads=2, ffn_dim=8
+                ),
+            ),
         ),
     )
     built = PredictionHead(num_classes=2, criterion=criterion, **sizes)

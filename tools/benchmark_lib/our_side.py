@@ -57,7 +57,7 @@ def segmentor(settings: Settings, **head: Any) -> nn.Module:
     config.update(data_preprocessor=None)
     config.backbone.update(init_cfg=None, norm_cfg=norm)
     config.decode_head.num_classes = settings.classes
-    config.decode_head.transformer_decoder.num_queries = settings.queries
+    config.decode_head.network.transformer_decoder.num_queries = settings.queries
     if settings.classes > inputs.VOID:
         config.decode_head.ignore_index = config.decode_head.num_classes
     for name, value in head.items():

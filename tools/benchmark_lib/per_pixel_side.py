@@ -15,7 +15,11 @@ from mmseg_maskformer.core.structures import PixelPredictions
 from mmseg_maskformer.core.targets import SegmentTargets
 
 NAME = "PerPixelBaseline+"
-_DECODER = dict(type="TransformerDecoder", num_queries=None)
+_NETWORK = dict(
+    type="PerPixelBaseline",
+    pixel_decoder=dict(type="FPNPixelDecoder"),
+    transformer_decoder=dict(type="TransformerDecoder", num_queries=None),
+)
 _CRITERION = dict(type="PixelCriterion")
 
 
@@ -51,5 +55,5 @@ def dense_train_step(settings: Settings) -> Variant:
 
 
 def _model(settings: Settings) -> nn.Module:
-    parts = dict(transformer_decoder=_DECODER, criterion=_CRITERION)
+    parts = dict(network=_NETWORK, criterion=_CRITERION)
     return our_side.segmentor(settings, **parts)

@@ -50,20 +50,18 @@ def describe(config: Config) -> Description:
 
 
 def _method(model: dict) -> str:
-    ours = model["type"].startswith(_OURS)
     head = model.get("decode_head")
-    if head is None:  # a detector; of ours the parts stand in the model
-        name = class_name(model).removesuffix("Detector")
-        return name if ours else f"{name} (mmdet)"
-    name = class_name(head)
-    if not head["type"].startswith(_OURS):
+    if head is None:
+        return f"{class_name(model).removesuffix('Detector')} (mmdet)"
+    if not head.get("type", model["type"]).startswith(_OURS):
+        name = class_name(head)
         return _METHODS.get(name, name.removesuffix("Head"))
-    criterion = head.get("criterion", {})
-    if class_name(criterion) != "PixelCriterion":
-        fixed = class_name(criterion.get("assigner", {})) == "FixedAssigner"
-        return name.removesuffix("Head") + ("-fixed" if fixed else "")
-    queries = head.get("transformer_decoder", {})  # absent means the default one
-    return "PerPixelBaseline" if queries is None else "PerPixelBaseline+"
+    network = head.get("network", {})  # absent means MaskFormer
+    name = class_name(network) or "MaskFormer"
+    if name == "PerPixelBaseline":
+        return name + "+" * (network.get("transformer_decoder") is not None)
+    assigner = head.get("criterion", {}).get("assigner", {})
+    return name + "-fixed" * (class_name(assigner) == "FixedAssigner")
 
 
 def _backbone(backbone: dict) -> str:

@@ -18,8 +18,12 @@ model = dict(
         norm_eval=False,
         init_cfg=None,
     ),
-    in_channels=[32, 64, 128, 256],
-    pixel_decoder=dict(out_channels=64, mask_channels=64, encoder=attention),
-    transformer_decoder=dict(num_layers=3, **attention),
-    criterion=dict(loss_cls=dict(weight=2.0), loss_dice=dict(weight=5.0)),
+    decode_head=dict(
+        in_channels=[32, 64, 128, 256],
+        network=dict(
+            pixel_decoder=dict(out_channels=64, mask_channels=64, encoder=attention),
+            transformer_decoder=dict(num_layers=3, **attention),
+        ),
+        criterion=dict(loss_cls=dict(weight=2.0), loss_dice=dict(weight=5.0)),
+    ),
 )

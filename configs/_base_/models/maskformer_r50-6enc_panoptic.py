@@ -1,16 +1,12 @@
 """Panoptic MaskFormer with ResNet-50 and six encoder layers in the pixel decoder."""
 
-_base_ = ["maskformer_r50.py", "detector.py"]
+_base_ = ["maskformer_r50.py", "panoptic.py"]
 
+encoder = dict(type="TransformerEncoder", num_layers=6)
 model = dict(
-    _delete_=True,
-    **_base_.detector,
-    backbone=_base_.model.backbone,
-    in_channels=_base_.model.decode_head.in_channels,
-    pixel_decoder=dict(
-        **_base_.model.decode_head.pixel_decoder,
-        encoder=dict(type="TransformerEncoder", num_layers=6),
+    _base_.panoptic,
+    decode_head=dict(
+        _base_.panoptic.decode_head,
+        network=dict(pixel_decoder=dict(encoder=encoder)),
     ),
-    transformer_decoder=_base_.model.decode_head.transformer_decoder,
-    criterion=_base_.model.decode_head.criterion,
 )

@@ -27,8 +27,11 @@ model = dict(
         type="mmseg_maskformer.MaskFormerHead",
         in_channels=[256, 512, 1024, 2048],
         num_classes=150,
-        pixel_decoder=dict(type="FPNPixelDecoder"),
-        transformer_decoder=dict(type="TransformerDecoder", num_queries=100),
+        network=dict(
+            type="MaskFormer",
+            pixel_decoder=dict(type="FPNPixelDecoder"),
+            transformer_decoder=dict(type="TransformerDecoder", num_queries=100),
+        ),
         criterion=dict(
             type="SetCriterion",
             loss_cls=dict(type="ClassificationLoss", weight=1.0, no_object_weight=0.1),
@@ -36,6 +39,5 @@ model = dict(
             loss_dice=dict(type="DiceLoss", weight=1.0),
         ),
     ),
-    train_cfg=dict(),
     test_cfg=dict(mode="whole"),
 )

@@ -12,8 +12,10 @@ model = dict(
     backbone=backbone,
     decode_head=dict(
         in_channels=[16, 32, 64, 128],
-        pixel_decoder=dict(out_channels=64, mask_channels=64),
-        transformer_decoder=dict(**decoder, dropout=0.0),
+        network=dict(
+            pixel_decoder=dict(out_channels=64, mask_channels=64),
+            transformer_decoder=dict(**decoder, dropout=0.0),
+        ),
         # More than the paper's 1.0: queries then specialise within minutes.
         criterion=dict(loss_cls=dict(weight=2.0)),
     ),

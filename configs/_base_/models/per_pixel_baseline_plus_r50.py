@@ -4,8 +4,10 @@ _base_ = "per_pixel_baseline_r50.py"
 
 model = dict(
     decode_head=dict(
-        transformer_decoder=dict(
-            _delete_=True, type="TransformerDecoder", num_queries=None
-        )
+        network=dict(
+            transformer_decoder=dict(
+                _delete_=True, type="TransformerDecoder", num_queries=None
+            )
+        ),
     )
 )

@@ -9,7 +9,7 @@ _base_ = "maskformer_r50.py"
 model = dict(
     data_preprocessor=dict(size_divisor=1, test_cfg=dict(size_divisor=1)),
     decode_head=dict(
-        transformer_decoder=None,
+        network=dict(type="PerPixelBaseline", transformer_decoder=None),
         criterion=dict(_delete_=True, type="PixelCriterion"),
     ),
 )

@@ -6,4 +6,4 @@ configs/studies/ade20k/maskformer_r50-6enc-1dec_8xb2-720k_ade20k-panoptic-640x64
 
 _base_ = "../../maskformer/maskformer_r50-6enc_8xb2-720k_ade20k-panoptic-640x640.py"
 
-model = dict(transformer_decoder=dict(num_layers=1))
+model = dict(decode_head=dict(network=dict(transformer_decoder=dict(num_layers=1))))

@@ -9,8 +9,11 @@ configs/studies/ade20k/maskformer_r50-6enc-boxes_8xb2-720k_ade20k-panoptic-640x6
 _base_ = "../../maskformer/maskformer_r50-6enc_8xb2-720k_ade20k-panoptic-640x640.py"
 
 model = dict(
-    criterion=dict(
-        loss_bbox=dict(type="BoxL1Loss", weight=5.0),
-        loss_giou=dict(type="GIoULoss", weight=2.0),
+    decode_head=dict(
+        network=dict(with_boxes=True),
+        criterion=dict(
+            loss_bbox=dict(type="BoxL1Loss", weight=5.0),
+            loss_giou=dict(type="GIoULoss", weight=2.0),
+        ),
     ),
 )

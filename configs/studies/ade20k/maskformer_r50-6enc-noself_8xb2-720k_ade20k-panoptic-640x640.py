@@ -6,4 +6,6 @@ configs/studies/ade20k/maskformer_r50-6enc-noself_8xb2-720k_ade20k-panoptic-640x
 
 _base_ = "../../maskformer/maskformer_r50-6enc_8xb2-720k_ade20k-panoptic-640x640.py"
 
-model = dict(transformer_decoder=dict(self_attention=False))
+model = dict(
+    decode_head=dict(network=dict(transformer_decoder=dict(self_attention=False)))
+)

@@ -8,7 +8,7 @@ _base_ = "../../maskformer/maskformer_r50_8xb2-160k_ade20k-512x512.py"
 
 model = dict(
     decode_head=dict(
-        transformer_decoder=dict(num_queries=None),  # one for each class
+        network=dict(transformer_decoder=dict(num_queries=None)),  # one for each class
         criterion=dict(assigner=dict(type="FixedAssigner")),
     ),
 )

@@ -6,4 +6,6 @@ bash tools/dist_train.sh \
 
 _base_ = "../../maskformer/maskformer_r50_8xb2-160k_ade20k-512x512.py"
 
-model = dict(decode_head=dict(transformer_decoder=dict(self_attention=False)))
+model = dict(
+    decode_head=dict(network=dict(transformer_decoder=dict(self_attention=False)))
+)

@@ -9,8 +9,11 @@ NNODES=8 NODE_RANK=... MASTER_ADDR=... bash tools/dist_train.sh \
 _base_ = "../../maskformer/maskformer_r50-6enc_64xb1-554k_coco-panoptic.py"
 
 model = dict(
-    criterion=dict(
-        loss_bbox=dict(type="BoxL1Loss", weight=5.0),
-        loss_giou=dict(type="GIoULoss", weight=2.0),
+    decode_head=dict(
+        network=dict(with_boxes=True),
+        criterion=dict(
+            loss_bbox=dict(type="BoxL1Loss", weight=5.0),
+            loss_giou=dict(type="GIoULoss", weight=2.0),
+        ),
     ),
 )

@@ -8,8 +8,10 @@ _base_ = "per_pixel_baseline_r101_8xb2-90k_cityscapes-512x1024.py"
 
 model = dict(
     decode_head=dict(
-        transformer_decoder=dict(
-            _delete_=True, type="TransformerDecoder", num_queries=None
+        network=dict(
+            transformer_decoder=dict(
+                _delete_=True, type="TransformerDecoder", num_queries=None
+            )
         ),
     ),
 )

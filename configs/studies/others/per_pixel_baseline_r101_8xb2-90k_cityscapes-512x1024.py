@@ -10,7 +10,7 @@ model = dict(
     # images keep their size in evaluation, as in the other per-pixel baselines
     data_preprocessor=dict(size_divisor=1, test_cfg=dict(size_divisor=1)),
     decode_head=dict(
-        transformer_decoder=None,
+        network=dict(type="PerPixelBaseline", transformer_decoder=None),
         criterion=dict(_delete_=True, type="PixelCriterion"),
     ),
 )

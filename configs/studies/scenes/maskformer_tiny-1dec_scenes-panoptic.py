@@ -5,4 +5,4 @@ python tools/train.py configs/studies/scenes/maskformer_tiny-1dec_scenes-panopti
 
 _base_ = "../../demo/maskformer_tiny_scenes-panoptic.py"
 
-model = dict(transformer_decoder=dict(num_layers=1))
+model = dict(decode_head=dict(network=dict(transformer_decoder=dict(num_layers=1))))

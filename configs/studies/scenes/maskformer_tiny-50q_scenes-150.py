@@ -5,4 +5,4 @@ python tools/train.py configs/studies/scenes/maskformer_tiny-50q_scenes-150.py
 
 _base_ = "maskformer_tiny_scenes-150.py"
 
-model = dict(decode_head=dict(transformer_decoder=dict(num_queries=50)))
+model = dict(decode_head=dict(network=dict(transformer_decoder=dict(num_queries=50))))

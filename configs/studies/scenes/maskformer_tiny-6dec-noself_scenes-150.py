@@ -5,4 +5,6 @@ python tools/train.py configs/studies/scenes/maskformer_tiny-6dec-noself_scenes-
 
 _base_ = "maskformer_tiny-6dec_scenes-150.py"
 
-model = dict(decode_head=dict(transformer_decoder=dict(self_attention=False)))
+model = dict(
+    decode_head=dict(network=dict(transformer_decoder=dict(self_attention=False)))
+)

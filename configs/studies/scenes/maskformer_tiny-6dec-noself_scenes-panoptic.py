@@ -6,4 +6,6 @@ python tools/train.py \
 
 _base_ = "maskformer_tiny-6dec_scenes-panoptic.py"
 
-model = dict(transformer_decoder=dict(self_attention=False))
+model = dict(
+    decode_head=dict(network=dict(transformer_decoder=dict(self_attention=False)))
+)

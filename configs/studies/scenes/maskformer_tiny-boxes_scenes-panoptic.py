@@ -9,8 +9,11 @@ python tools/train.py configs/studies/scenes/maskformer_tiny-boxes_scenes-panopt
 _base_ = "../../demo/maskformer_tiny_scenes-panoptic.py"
 
 model = dict(
-    criterion=dict(
-        loss_bbox=dict(type="BoxL1Loss", weight=5.0),
-        loss_giou=dict(type="GIoULoss", weight=2.0),
+    decode_head=dict(
+        network=dict(with_boxes=True),
+        criterion=dict(
+            loss_bbox=dict(type="BoxL1Loss", weight=5.0),
+            loss_giou=dict(type="GIoULoss", weight=2.0),
+        ),
     ),
 )

@@ -7,7 +7,7 @@ _base_ = "maskformer_tiny_scenes-20.py"
 
 model = dict(
     decode_head=dict(
-        transformer_decoder=dict(num_queries=None),  # one for each class
+        network=dict(transformer_decoder=dict(num_queries=None)),  # one for each class
         criterion=dict(assigner=dict(type="FixedAssigner")),
     ),
 )

@@ -14,6 +14,6 @@ randomness = dict(seed=0)
 model = dict(
     decode_head=dict(
         num_classes=_base_.num_classes,
-        transformer_decoder=dict(num_queries=50),
+        network=dict(transformer_decoder=dict(num_queries=50)),
     ),
 )

@@ -16,6 +16,6 @@ model = dict(
     decode_head=dict(
         num_classes=_base_.num_classes,
         ignore_index=65535,
-        transformer_decoder=dict(num_queries=100),
+        network=dict(transformer_decoder=dict(num_queries=100)),
     ),
 )

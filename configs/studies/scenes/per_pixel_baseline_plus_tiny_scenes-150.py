@@ -7,7 +7,10 @@ _base_ = "maskformer_tiny_scenes-150.py"
 
 model = dict(
     decode_head=dict(
-        transformer_decoder=dict(num_queries=None),  # one for each class
+        # a query for each class
+        network=dict(
+            type="PerPixelBaseline", transformer_decoder=dict(num_queries=None)
+        ),
         criterion=dict(_delete_=True, type="PixelCriterion"),
     ),
 )

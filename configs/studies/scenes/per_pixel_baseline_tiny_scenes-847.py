@@ -7,7 +7,7 @@ _base_ = "maskformer_tiny_scenes-847.py"
 
 model = dict(
     decode_head=dict(
-        transformer_decoder=None,
+        network=dict(type="PerPixelBaseline", transformer_decoder=None),
         criterion=dict(_delete_=True, type="PixelCriterion"),
     ),
 )

@@ -75,7 +75,8 @@ def test_a_box_head_and_missing_self_attention_are_counted():
     name = "maskformer/maskformer_r50_8xb2-160k_ade20k-512x512"
     config = Config.fromfile(CONFIGS / f"{name}.py")
     head = config.model.decode_head
-    head.transformer_decoder.self_attention = False
+    head.network.with_boxes = True
+    head.network.transformer_decoder.self_attention = False
     head.criterion.loss_giou = dict(type="GIoULoss")
     init_default_scope("mmseg")
     found = measure_complexity(MODELS.build(config.model), (512, 512)).multiply_adds

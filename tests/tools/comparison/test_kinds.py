@@ -58,7 +58,7 @@ def test_config_is_described(path, expected):
 
 
 OURS = "mmseg_maskformer.MaskFormerHead"
-PIXELS = dict(type="PixelCriterion")
+PIXELS = dict(type="PerPixelBaseline")
 
 
 @pytest.mark.parametrize(
@@ -69,9 +69,12 @@ PIXELS = dict(type="PixelCriterion")
             dict(type=OURS, criterion=dict(assigner=dict(type="FixedAssigner"))),
             "MaskFormer-fixed",
         ),
-        (dict(type=OURS, criterion=PIXELS), "PerPixelBaseline+"),
         (
-            dict(type=OURS, criterion=PIXELS, transformer_decoder=None),
+            dict(type=OURS, network=dict(PIXELS, transformer_decoder={})),
+            "PerPixelBaseline+",
+        ),
+        (
+            dict(type=OURS, network=dict(PIXELS, transformer_decoder=None)),
             "PerPixelBaseline",
         ),
         (dict(type="UPerHead"), "UperNet"),
