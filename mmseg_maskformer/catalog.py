@@ -28,6 +28,7 @@ CATALOG: dict[str, dict[str, tuple[str, ...]]] = {
     "TASK_UTILS": {
         "core.assigners": ("HungarianAssigner",),
         "core.fixed_assigner": ("FixedAssigner",),
+        "core.mask_comparison": ("DenseMasks", "PointMasks"),
         "core.match_costs": (
             "BCECost",
             "BoxL1Cost",
@@ -56,8 +57,8 @@ CATALOG: dict[str, dict[str, tuple[str, ...]]] = {
         "datasets.scenes.semantic": ("ScenesDataset",),
     },
     "TRANSFORMS": {
+        "datasets.transforms.fixed_size": ("LargeScaleJitter", "RandomWindow"),
         "datasets.transforms.label_maps": ("LoadLabelMap",),
-        "datasets.transforms.large_scale_jitter": ("LargeScaleJitter",),
         "datasets.transforms.panoptic_maps": ("LoadPanopticMap", "PackPanopticInputs"),
         "datasets.transforms.image_loading": (
             "InferencerLoader",

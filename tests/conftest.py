@@ -9,10 +9,12 @@ numbers of the CPU, where the hosts would take the GPU of themselves.
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import torch
@@ -50,6 +52,17 @@ def shared_data() -> Path:
 def golden() -> Path:
     """The folder of golden outputs; the test is skipped when it is absent."""
     return _existing(golden_dir(), "MASKFORMER_GOLDEN")
+
+
+@pytest.fixture(scope="session")
+def golden_rule(golden: Path) -> ModuleType:
+    """The rule of the weights and images behind the golden outputs."""
+    spec = importlib.util.spec_from_file_location("weights", golden / "weights.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 @pytest.fixture(autouse=True, scope="module")

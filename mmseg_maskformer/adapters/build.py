@@ -60,6 +60,11 @@ def build_network(
         ValueError: The config names no type or no pixel decoder, or its parts do not
             fit each other.
     """
+    if not isinstance(config, dict):
+        raise ValueError(
+            f"network={config!r} is no config; set it to dict(type='MaskFormer', "
+            "pixel_decoder=..., transformer_decoder=...)."
+        )
     _check_named(config)
     install_kernels()
     others = dict(config)

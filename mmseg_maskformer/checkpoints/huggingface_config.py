@@ -126,21 +126,27 @@ def _maskformer(network: Any) -> dict[str, Any]:
 
 
 def _mask2former(network: Any) -> dict[str, Any]:
-    decoder = network.transformer_decoder
+    pixels, decoder = network.pixel_decoder, network.transformer_decoder
     attention = decoder.layers[0].cross_attention.attention
-    encoder = getattr(network.pixel_decoder, "encoder", None)
-    if not hasattr(network.pixel_decoder, "input_convs"):
+    if not hasattr(pixels, "input_convs"):
         raise ValueError(
             "transformers has Mask2Former with MSDeformAttnPixelDecoder only; a model "
-            f"with {type(network.pixel_decoder).__name__} cannot be written."
+            f"with {type(pixels).__name__} cannot be written."
+        )
+    samples = pixels.encoder.attention[0].attention.samples
+    if samples != (attention.num_heads, 3, 4):
+        raise ValueError(
+            "transformers has one num_heads for both decoders and num_points=4; a "
+            f"pixel decoder with {samples[0]} heads and {samples[2]} points beside a "
+            f"transformer decoder with {attention.num_heads} heads cannot be written."
         )
     return dict(
         architectures=["Mask2FormerForUniversalSegmentation"],
         model_type="mask2former",
-        feature_size=network.pixel_decoder.mask_conv.in_channels,
+        feature_size=pixels.mask_conv.in_channels,
         hidden_dim=decoder.embed_dim,
-        encoder_layers=len(encoder.layers),
-        encoder_feedforward_dim=encoder.layers[0].feed_forward.layers[0].out_features,
+        encoder_layers=len(pixels.encoder.feed_forward),
+        encoder_feedforward_dim=(pixels.encoder.feed_forward[0].layers[0].out_features),
         decoder_layers=len(decoder.layers) + 1,  # their count has the heads before them
         num_attention_heads=attention.num_heads,
         dim_feedforward=decoder.layers[0].feed_forward.layers[0].out_features,

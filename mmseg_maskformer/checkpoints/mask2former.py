@@ -27,7 +27,8 @@ from .layout import (
 )
 from .openmmlab import RENAMES
 
-_ENCODER = f"{PIXELS}.encoder.layers.{{layer}}"
+_ATTENTION = "attention.{layer}"
+_FEED_FORWARD = "feed_forward.{layer}"
 _CROSS, _SELF, _FFN = (
     f"transformer_{part}_layers.{{layer}}"
     for part in ("cross_attention", "self_attention", "ffn")
@@ -56,14 +57,14 @@ _PIXEL_MODULES = (
     ),
     *(
         (
-            f"{_ENCODER}.{ours}",
+            f"{PIXELS}.encoder.{ours}",
             f"transformer.encoder.layers.{{layer}}.{authors}",
             f"encoder.layers.{{layer}}.{mm}",
             f"encoder.layers.{{layer}}.{hf}",
         )
         for ours, authors, mm, hf in (
             *(
-                (f"attention.{part}", *3 * (f"self_attn.{part}",))
+                (f"{_ATTENTION}.attention.{part}", *3 * (f"self_attn.{part}",))
                 for part in (
                     "sampling_offsets",
                     "attention_weights",
@@ -71,10 +72,10 @@ _PIXEL_MODULES = (
                     "output_proj",
                 )
             ),
-            ("norm", "norm1", "norms.0", "self_attn_layer_norm"),
-            ("feed_forward.layers.0", "linear1", "ffn.layers.0.0", "fc1"),
-            ("feed_forward.layers.3", "linear2", "ffn.layers.1", "fc2"),
-            ("feed_forward.norm", "norm2", "norms.1", "final_layer_norm"),
+            (f"{_ATTENTION}.norm", "norm1", "norms.0", "self_attn_layer_norm"),
+            (f"{_FEED_FORWARD}.layers.0", "linear1", "ffn.layers.0.0", "fc1"),
+            (f"{_FEED_FORWARD}.layers.3", "linear2", "ffn.layers.1", "fc2"),
+            (f"{_FEED_FORWARD}.norm", "norm2", "norms.1", "final_layer_norm"),
         )
     ),
     (f"{PIXELS}.mask_conv", "mask_features", "mask_feature", "mask_projection"),
@@ -119,7 +120,7 @@ _QUERY_MODULES = (
         )
     ),
 )
-_LEVELS = f"{PIXELS}.level_embed"
+_LEVELS = f"{PIXELS}.encoder.level_embed"
 
 
 def _table(

@@ -5,8 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from .class_scores import best_classes
 from .pixel_assignment import assign_pixels, confident_queries
 from .resize import resize
+from .score_maps import ResizedMaskScores, ScoreWindow, best_labels
 from .structures import at_least_float32
 from .tiling import Placement, iter_tiles, tile_size
 
@@ -48,8 +50,7 @@ def semantic_labels(
     """Best class of every pixel of one image, a tile of rows at a time.
 
     Equal to cropping and resizing :func:`semantic_scores` and taking the argmax, but
-    no K x H x W tensor is made. Scores are linear in the masks, so the last resize is
-    done on Q masks and not on K scores.
+    no K x H x W tensor is made.
 
     Args:
         class_logits: (Q, K + 1), or None of a per-pixel model.
@@ -62,20 +63,8 @@ def semantic_labels(
     Returns:
         (H_out, W_out) int64 labels.
     """
-    tile = tile or tile_size(mask_logits.device)
-    if class_logits is None:
-        tiles = iter_tiles(mask_logits, placement, tile)
-        return torch.cat([scores.max(dim=0).indices for _, scores in tiles])
-    probs = class_probs(class_logits)  # (Q, K)
-    tiles = iter_tiles(
-        mask_logits, placement, tile, None if resize_logits else torch.sigmoid
-    )
-    return torch.cat(
-        [
-            _best(masks.sigmoid() if resize_logits else masks, probs, tile)
-            for _, masks in tiles
-        ]
-    )
+    window = ScoreWindow.of(class_logits, mask_logits, placement.size)
+    return best_labels(ResizedMaskScores(window, placement, resize_logits), tile)
 
 
 def general_labels(
@@ -159,17 +148,8 @@ def _contributions(
     labels = classes.new_zeros(placement.out_size)
     agreeing, mask_area = classes.new_zeros(2, len(probs))
     for rows, masks in iter_tiles(mask_logits, placement, tile, torch.sigmoid):
-        labels[rows] = _best(masks, probs, tile)
+        labels[rows] = best_classes(probs, masks, tile)
         half = masks >= 0.5
         mask_area += half.flatten(1).sum(dim=1)
         agreeing += (half & (labels[rows] == classes)).flatten(1).sum(dim=1)
     return labels, agreeing, mask_area
-
-
-def _best(masks: Tensor, probs: Tensor, tile: int) -> Tensor:
-    """Best class (rows, W) of mask probabilities (Q, rows, W), ``tile`` at a time."""
-    pixels = masks.flatten(1).split(max(1, tile // probs.shape[1]), dim=1)
-    with torch.autocast(device_type=masks.device.type, enabled=False):
-        # max along a contiguous last dimension is several times faster than any argmax
-        best = [(chunk.T @ probs).max(dim=-1).indices for chunk in pixels]
-    return torch.cat(best).view(masks.shape[1:])

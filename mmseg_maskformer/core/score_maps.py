@@ -14,9 +14,11 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor
 
+from .class_scores import best_classes, class_scores
 from .structures import at_least_float32
 from .tiling import (
     Placement,
+    iter_tiles,
     placed_rows,
     resize_rows,
     tile_height,
@@ -74,10 +76,9 @@ class ScoreWindow(NamedTuple):
         """
         masks = resize_rows(self.mask_logits, self.upsampled_size, rows)
         masks = masks[..., : self.size[1]]
-        if self.probs is None:
-            scores, unclaimed = masks, masks.new_zeros(1, *masks.shape[1:])
-            return torch.cat([scores, unclaimed]) if no_object else scores
-        return class_scores(self.probs, masks.sigmoid_(), no_object)
+        if self.probs is not None:
+            masks.sigmoid_()
+        return class_scores(self.probs, masks, no_object)
 
 
 WindowSource = Callable[[int, int], Sequence[ScoreWindow]]
@@ -97,22 +98,6 @@ def _height_of_tiles(
     elements = maps * max(placement.size[1], placement.out_size[1])
     tile = tile or tile_size(window.mask_logits.device)
     return max(_ROWS, tile_height(elements, placement, tile))
-
-
-def class_scores(probs: Tensor, masks: Tensor, no_object: bool) -> Tensor:
-    """Scores (K, rows, w) of class (Q, K + 1) and mask probabilities (Q, rows, w).
-
-    With the no-object mass, one map more, ``masks`` are changed: it is the probability
-    that no query claims a pixel, were they independent, the product over queries of
-    1 - p(object) p(mask).
-    """
-    with torch.autocast(device_type=masks.device.type, enabled=False):
-        scores = (probs[:, :-1].T @ masks.flatten(1)).view(-1, *masks.shape[1:])
-    if not no_object:
-        return scores
-    objects = 1 - probs[:, -1, None, None]
-    unclaimed = masks.mul_(objects).neg_().add_(1).prod(dim=0, keepdim=True)
-    return torch.cat([scores, unclaimed])
 
 
 @dataclass
@@ -169,18 +154,22 @@ class TiledScores:
 
 @dataclass
 class ResizedMaskScores:
-    """Scores whose mask logits were brought to the size of the result before anything.
+    """Scores of one window, made of masks that have the size of the result.
 
-    So does the paper's code for panoptic models.
+    Scores are linear in mask probabilities, so resizing these gives the scores of
+    :class:`TiledScores`, but for the no-object mass.
 
     Attributes:
-        window: the whole input, of a model with queries.
+        window: the whole input.
         placement: the image's place in the input, and the size of the result.
+        resize_logits: resize mask logits, not probabilities, to the size of the result,
+            as the paper's code does for panoptic models.
         no_object: whether the no-object mass comes last.
     """
 
     window: ScoreWindow
     placement: Placement
+    resize_logits: bool = True
     no_object: bool = False
 
     @property
@@ -190,10 +179,41 @@ class ResizedMaskScores:
 
     def rows(self, start: int, stop: int) -> Tensor:
         """Scores (n, rows, W)."""
-        masks = tile_rows(self.window.mask_logits, self.placement, (start, stop))
-        probs = self.window.probs
-        assert probs is not None  # the rule is one of queries
-        return class_scores(probs, masks.sigmoid_(), self.no_object)
+        masks = tile_rows(
+            self.window.mask_logits, self._upsampled, (start, stop), self._at_input
+        )
+        return class_scores(self.window.probs, self._at_result(masks), self.no_object)
+
+    def labels(self, tile: int | None = None) -> Tensor:
+        """As :func:`best_labels`, which calls it: faster where classes are many.
+
+        Masks of many rows are resized together, and weighted a few pixels at a time.
+        """
+        masks, probs = self.window.mask_logits, self.window.probs
+        tile = tile or tile_size(masks.device)
+        tiles = iter_tiles(masks, self._upsampled, tile, self._at_input)
+        if probs is None:
+            return torch.cat([logits.max(dim=0).indices for _, logits in tiles])
+        probs = probs[:, :-1].contiguous()
+        return torch.cat(
+            [best_classes(probs, self._at_result(x), tile) for _, x in tiles]
+        )
+
+    @property
+    def _upsampled(self) -> Placement:
+        """The place in what the masks are resized to before they are cut."""
+        return self.placement._replace(size=self.window.upsampled_size)
+
+    @property
+    def _at_input(self) -> Callable[[Tensor], Tensor] | None:
+        """What is done to masks of the size of the input."""
+        logits = self.resize_logits or self.window.probs is None
+        return None if logits else torch.sigmoid
+
+    def _at_result(self, masks: Tensor) -> Tensor:
+        """What is done to masks of the size of the result, which may be changed."""
+        logits = self.resize_logits and self.window.probs is not None
+        return masks.sigmoid_() if logits else masks
 
     def tile_height(self, tile: int | None = None) -> int:
         """How many rows take about ``tile`` elements, eight at least."""
@@ -263,7 +283,14 @@ def score_tiles(
 
 
 def best_labels(scores: ScoreMap, tile: int | None = None) -> Tensor:
-    """The class (H, W) int64 of the highest score of every pixel."""
+    """The class (H, W) int64 of the highest score of every pixel, the first of several.
+
+    Args:
+        scores: of K classes, without the no-object mass.
+        tile: elements of an intermediate result; default by device.
+    """
+    if isinstance(scores, ResizedMaskScores):
+        return scores.labels(tile)
     return torch.cat(
         [tile_scores.max(dim=0).indices for _, tile_scores in score_tiles(scores, tile)]
     )

@@ -204,6 +204,7 @@ def test_scores_of_a_per_pixel_model_are_its_upsampled_logits():
             masks(transformer_decoder=None),
             "network.transformer_decoder=None gives .*type='PerPixelBaseline'",
         ),
+        (dict(network=None), r"network=None is no config; set it to dict\(type="),
         (
             dict(network=dict(type="MaskFormer")),
             "has no pixel decoder; set network.pixel_decoder",

@@ -15,7 +15,6 @@ from mmseg_maskformer.adapters.host import prepare_host
 from mmseg_maskformer.checkpoints.convert import detect_layout, to_ours
 from mmseg_maskformer.checkpoints.files import read_checkpoint
 from tests.checkpoints import models
-from tests.checkpoints.golden_weights import image, weight
 
 prepare_host()
 
@@ -23,11 +22,13 @@ BIAS = "sem_seg_head.predictor.class_embed.bias"
 
 
 @pytest.fixture(scope="module")
-def released(golden, tmp_path_factory):
+def released(golden, golden_rule, tmp_path_factory):
     """A file as the authors release it, and the outputs of their model with it."""
     outputs = np.load(golden / "maskformer_r50_ade20k.npz")
     shapes = json.loads(str(outputs["keys"]))
-    tensors = {name: weight(name, tuple(shape)) for name, shape in shapes.items()}
+    tensors = {
+        name: golden_rule.value(name, tuple(shape)) for name, shape in shapes.items()
+    }
     tensors[BIAS] = outputs[f"override/{BIAS}"]
     path = tmp_path_factory.mktemp("released") / "model_final_000000.pkl"
     path.write_bytes(pickle.dumps(dict(model=tensors, __author__="a person")))
@@ -38,13 +39,13 @@ def relative(found: torch.Tensor, expected: np.ndarray) -> float:
     return float((found - torch.from_numpy(expected)).abs().max() / abs(expected).max())
 
 
-def test_from_their_file_to_the_label_map(released):
+def test_from_their_file_to_the_label_map(released, golden_rule):
     path, expected = released
     model = models.ours()
     load_checkpoint(model, str(path))
     # as files are read: BGR; the network sees 224 x 288, the answer has 250 x 331
     meta = dict(ori_shape=(250, 331), img_shape=(203, 269))
-    pixels = torch.from_numpy(image(203, 269)).flip(0)
+    pixels = torch.from_numpy(golden_rule.image(203, 269)).flip(0)
     batch = dict(inputs=[pixels], data_samples=[SegDataSample(metainfo=meta)])
     with torch.no_grad():
         batch = model.data_preprocessor(batch)

@@ -61,7 +61,7 @@ class TinyModel(nn.Module):
         )
         self.maskformer = MaskFormer(
             FPNPixelDecoder(widths[1:], out_channels=32, mask_channels=32),
-            TransformerDecoder(32, 8, 2, 32, 4, 64, dropout=0.0),
+            TransformerDecoder([32], 8, 2, 32, 4, 64, dropout=0.0),
             num_classes=7,
         )
         self.criterion = SetCriterion()

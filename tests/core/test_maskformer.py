@@ -47,7 +47,7 @@ for layer in range(2):
 def build(dropout=0.0, with_boxes=False):
     return MaskFormer(
         FPNPixelDecoder(CHANNELS, WIDTH, WIDTH, num_groups=WIDTH // 8),
-        TransformerDecoder(8 * WIDTH, QUERIES, 2, WIDTH, 8, 2 * WIDTH, dropout),
+        TransformerDecoder([8 * WIDTH], QUERIES, 2, WIDTH, 8, 2 * WIDTH, dropout),
         CLASSES,
         with_boxes,
     )
@@ -158,6 +158,26 @@ def test_encoder_variant_attends_and_feeds_both_decoders():
     assert (gradient[0].abs().sum(0) > 0).all()
 
 
+@torch.no_grad()
+def test_memories_of_several_scales_are_the_maps_of_the_pyramid():
+    torch.manual_seed(0)
+    decoder = FPNPixelDecoder(CHANNELS, WIDTH, WIDTH, 4, multi_scale_memory=True)
+    maps = backbone_maps((64, 96), images=1)
+    features, memories = decoder(maps)
+    assert decoder.memory_channels == (WIDTH,) * 3
+    coarse = decoder.coarse_conv(maps[-1]).relu()
+    torch.testing.assert_close(memories[0], coarse)
+    # each finer map continues from the one before it; the masks from the last
+    x = coarse
+    for level, wanted in zip((2, 1, 0), (*memories[1:], None), strict=True):
+        lateral = decoder.lateral_convs[level](maps[level])
+        x = lateral + nn.functional.interpolate(x, lateral.shape[-2:])
+        x = decoder.output_convs[level](x).relu()
+        if wanted is not None:
+            torch.testing.assert_close(wanted, x)
+    torch.testing.assert_close(features, decoder.mask_conv(x))
+
+
 def test_boxes_are_in_float32_under_autocast():
     torch.manual_seed(0)
     model = build(with_boxes=True).eval()
@@ -209,7 +229,7 @@ def test_initial_weights_are_those_of_the_specification():
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        (dict(in_channels=[8]), "at least two backbone maps"),
+        (dict(in_channels=[]), "positive widths of the backbone's maps"),
         (dict(in_channels=[8, 16], out_channels=30), "divisible by num_groups=32"),
         (dict(in_channels=[8, 16], mask_channels=0), "mask_channels must be positive"),
     ],

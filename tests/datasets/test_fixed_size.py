@@ -1,12 +1,13 @@
-"""Large-scale jitter: sizes, places and fill values by arithmetic."""
+"""Jitter of scales and random windows: sizes, places and fill values by arithmetic."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from mmseg_maskformer.datasets.transforms.large_scale_jitter import (
+from mmseg_maskformer.datasets.transforms.fixed_size import (
     LargeScaleJitter,
+    RandomWindow,
     placement,
 )
 
@@ -96,12 +97,33 @@ def test_objects_follow_the_image(monkeypatch, polygons):
     assert found["gt_bboxes"].tensor.tolist() == [[0, 0, 2, 2], [0, 0, 0, 0]]
 
 
+def test_a_window_has_places_of_its_own_along_both_axes(monkeypatch):
+    """Of 4 x 8 pixels 3 x 3 from (0..1, 0..5); the image is not resized."""
+    limits, drawn = [], iter([1, 4])
+    monkeypatch.setattr(
+        np.random, "randint", lambda limit: limits.append(limit) or next(drawn)
+    )
+    found = RandomWindow(size=(3, 3))(loaded())
+    assert limits == [2, 6]
+    assert found["img"][..., 0].tolist() == [[4, 5, 6]] * 3
+    assert found["gt_seg_map"].tolist() == [[2, 2, 2]] * 3
+    assert found["img_shape"] == (3, 3)
+
+
+def test_a_window_larger_than_the_image_is_filled():
+    found = RandomWindow(size=(5, 9), pad_val=dict(seg=65))(loaded())
+    assert found["img"][:4, :8, 0].tolist() == [list(range(8))] * 4
+    assert (found["img"][4].min(), found["img"][:, 8].max()) == (128, 128)
+    assert found["gt_seg_map"][4].tolist() == [65] * 9
+
+
 @pytest.mark.mmdet
-def test_pipelines_with_it_pass_the_check_of_pipelines():
+@pytest.mark.parametrize("name", ["LargeScaleJitter", "RandomWindow"])
+def test_pipelines_with_it_pass_the_check_of_pipelines(name):
     from mmseg_maskformer.datasets.pipeline_checks import check_pipelines
     from tests.datasets.pipelines import FLIP, MASKS, SEGMENTS, instance, panoptic
 
-    step = dict(type="mmseg_maskformer.LargeScaleJitter")
+    step = dict(type=f"mmseg_maskformer.{name}", size=(96, 96))
     check_pipelines(panoptic(SEGMENTS, FLIP, step), evaluated=False)
     check_pipelines(instance(MASKS, FLIP, step), evaluated=False)
 
