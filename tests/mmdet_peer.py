@@ -8,8 +8,8 @@ from typing import Any
 import mmdet
 import mmdet.models  # noqa: F401  (fills the registry)
 from mmdet.registry import MODELS
-from mmengine.config import Config
-from mmengine.registry import init_default_scope
+from mmengine.config import Config, ConfigDict
+from mmengine.registry import DefaultScope, init_default_scope
 from torch import nn
 
 CONFIG = "configs/maskformer/maskformer_r50_ms-16xb1-75e_coco.py"
@@ -43,3 +43,11 @@ def build_fusion(num_things: int, num_stuff: int, **test_cfg: Any) -> nn.Module:
     return MODELS.build(
         dict(**config, num_things_classes=num_things, num_stuff_classes=num_stuff)
     )
+
+
+def build_pixel_decoder(**settings: Any) -> nn.Module:
+    """Mmdet's MSDeformAttnPixelDecoder in evaluation."""
+    with DefaultScope.overwrite_default_scope("mmdet"):
+        return MODELS.build(
+            ConfigDict(type="MSDeformAttnPixelDecoder", **settings)
+        ).eval()

@@ -7,7 +7,7 @@ python tools/train.py configs/mask2former/mask2former_tiny_scenes.py
 
 _base_ = [
     "../demo/maskformer_tiny_scenes.py",
-    "../_base_/models/mask2former_small.py",
+    "../_base_/models/mask2former_tiny.py",
 ]
 
 model = _base_.mask2former

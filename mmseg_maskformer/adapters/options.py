@@ -45,14 +45,7 @@ class PredictionOptions:
             ValueError: A key is unknown, a value impossible, or two of them exclude
                 each other.
         """
-        known = [field.name for field in fields(cls)]
-        unknown = sorted(set(test_cfg or {}) - set(known))
-        if unknown:
-            raise ValueError(
-                f"test_cfg has unknown keys {unknown}; MaskFormerSegmentor knows "
-                f"{known}."
-            )
-        return cls(**(test_cfg or {}))
+        return cls(**check_keys(test_cfg, cls, "MaskFormerSegmentor"))
 
     def __post_init__(self) -> None:
         check_choice("mode", self.mode, ("whole", "slide"))
@@ -100,6 +93,21 @@ class PredictionOptions:
                 f"test_cfg.stride={self.stride} leaves pixels between windows of "
                 f"crop_size={self.crop_size}; make it no larger."
             )
+
+
+def check_keys(
+    test_cfg: Mapping[str, Any] | None, options: type, model: str
+) -> dict[str, Any]:
+    """A ``test_cfg`` whose keys are all attributes of the options of a model.
+
+    Raises:
+        ValueError: A key is none.
+    """
+    known = sorted(field.name for field in fields(options))
+    unknown = sorted(set(test_cfg or {}) - set(known))
+    if unknown:
+        raise ValueError(f"test_cfg has unknown keys {unknown}; {model} knows {known}.")
+    return dict(test_cfg or {})
 
 
 def check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:

@@ -8,6 +8,7 @@ turns them into as many kinds of results as ``test_cfg`` asks for.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from mmdet.evaluation.functional import INSTANCE_OFFSET
@@ -19,7 +20,6 @@ from torch import Tensor
 
 from mmseg_maskformer.checkpoints.fit import check_weights
 from mmseg_maskformer.checkpoints.loading import register_load_hooks
-from mmseg_maskformer.core.inference import semantic_labels
 from mmseg_maskformer.core.score_maps import (
     ResizedMaskScores,
     ScoreMap,
@@ -35,8 +35,8 @@ from .config_keys import detector_head, refuse_unknown
 from .geometry import unflipped_map
 from .head import PredictionHead, backbone_maps
 from .images import check_settings, watch_images
+from .panoptic_options import PanopticOptions
 from .panoptic_results import instance_result, panoptic_result
-from .panoptic_settings import complete
 from .segment_targets import segment_targets
 from .uncertainty import add_uncertainty
 
@@ -56,15 +56,8 @@ class MaskFormerDetector(BaseDetector):
             allowed, so that the head of a semantic model fits.
         num_things_classes: classes whose objects are told apart.
         num_stuff_classes: the other classes; 0 for instance segmentation.
-        test_cfg: which results to make (``panoptic_on``, ``instance_on``,
-            ``semantic_on``, all True) and how: ``panoptic_rule`` ("maskformer",
-            "mask2former", whose segments end where the mask probability is below 1/2,
-            or "detr", which has no ``iou_thr``), its ``object_mask_thr`` (0.8, of
-            "detr" 0.85) and ``iou_thr`` (0.8), ``max_per_image`` (100)
-            instances with a score of ``score_thr`` (0) or more, with
-            ``one_per_query`` (False) of a query's best class only; ``layer`` (-1, the
-            last) of the decoder that answers, and ``uncertainty`` (False) for maps of
-            how sure the semantic result is.
+        test_cfg: which results to make, and how; ``PanopticOptions`` says what it may
+            hold.
         data_preprocessor: config of the host's ``DetDataPreprocessor``.
         init_cfg: as in every host module.
         unknown: nothing; keys that moved into ``decode_head`` are named in the error.
@@ -92,8 +85,9 @@ class MaskFormerDetector(BaseDetector):
         super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
         self.num_things_classes = num_things_classes
         self.num_stuff_classes = num_stuff_classes
-        self.test_cfg = complete(test_cfg or {})
-        if self.num_classes >= INSTANCE_OFFSET and self.test_cfg["panoptic_on"]:
+        options = PanopticOptions.read(test_cfg)
+        self.test_cfg = asdict(options)
+        if self.num_classes >= INSTANCE_OFFSET and options.panoptic_on:
             raise ValueError(
                 f"{self.num_classes} classes do not fit into MMDetection's encoding, "
                 f"class + {INSTANCE_OFFSET} * object; set test_cfg.panoptic_on=False."
@@ -114,6 +108,14 @@ class MaskFormerDetector(BaseDetector):
     def num_classes(self) -> int:
         """K, things and stuff."""
         return self.num_things_classes + self.num_stuff_classes
+
+    def prediction_options(self) -> PanopticOptions:
+        """What ``test_cfg`` says now.
+
+        Raises:
+            ValueError: It says what is impossible.
+        """
+        return PanopticOptions.read(self.test_cfg)
 
     def extract_feat(self, batch_inputs: Tensor) -> Sequence[Tensor]:
         """Backbone maps of (B, C, H, W), fine to coarse."""
@@ -164,33 +166,55 @@ class MaskFormerDetector(BaseDetector):
             batch_data_samples: one per image.
             rescale: give results at the images' original sizes.
         """
+        options = self.prediction_options()
         size = map_size(batch_inputs)
         if batch_data_samples is None:
             meta = dict(ori_shape=size, img_shape=size)
             batch_data_samples = [DetDataSample(metainfo=meta) for _ in batch_inputs]
-        images = self._images(batch_inputs, batch_data_samples)
-        for sample, image in zip(batch_data_samples, images, strict=True):
+        images = self._images(batch_inputs, batch_data_samples, options.layer)
+        for sample, (class_logits, mask_logits) in zip(
+            batch_data_samples, images, strict=True
+        ):
             self._add_results(
-                sample, *image, _placement(sample.metainfo, size, rescale)
+                sample,
+                class_logits=class_logits,
+                mask_logits=mask_logits,
+                placement=_placement(sample.metainfo, size, rescale),
+                options=options,
             )
         return batch_data_samples
 
     def score_maps(
-        self, batch_inputs: Tensor, batch_data_samples: list[DetDataSample]
+        self,
+        batch_inputs: Tensor,
+        batch_data_samples: list[DetDataSample],
+        options: PanopticOptions | None = None,
     ) -> list[ScoreMap]:
-        """Semantic scores of each image at its original size, for averaging."""
+        """Semantic scores of each image at its original size, for averaging.
+
+        ``options`` are those of ``test_cfg`` where the caller has not read them.
+        """
+        options = options or self.prediction_options()
         size = map_size(batch_inputs)
-        images = self._images(batch_inputs, batch_data_samples)
+        images = self._images(batch_inputs, batch_data_samples, options.layer)
         metas = [sample.metainfo for sample in batch_data_samples]
         maps = []
-        for image, meta in zip(images, metas, strict=True):
-            scores = self._scores(*image, _placement(meta, size, True))
+        for (class_logits, mask_logits), meta in zip(images, metas, strict=True):
+            window = ScoreWindow.of(class_logits, mask_logits, size)
+            placement = _placement(meta, size, rescale=True)
+            scores = ResizedMaskScores(window, placement, no_object=options.uncertainty)
             maps.append(unflipped_map(scores, meta))
         return maps
 
-    def add_result(self, sample: DetDataSample, scores: ScoreMap) -> None:
+    def add_result(
+        self,
+        sample: DetDataSample,
+        scores: ScoreMap,
+        options: PanopticOptions | None = None,
+    ) -> None:
         """Put the labels of a score map, and their uncertainty, into a sample."""
-        if not self.test_cfg["uncertainty"]:
+        options = options or self.prediction_options()
+        if not options.uncertainty:
             sample.pred_sem_seg = PixelData(sem_seg=best_labels(scores)[None])
             return
         maps = semantic_maps(scores, from_logits=False)
@@ -208,24 +232,14 @@ class MaskFormerDetector(BaseDetector):
         return self.decode_head(self.extract_feat(batch_inputs), metas or None, size)
 
     def _images(
-        self, batch_inputs: Tensor, batch_data_samples: list[DetDataSample]
+        self, batch_inputs: Tensor, batch_data_samples: list[DetDataSample], layer: int
     ) -> Iterator[tuple[Tensor, Tensor]]:
-        """The prediction of the chosen layer: class and mask logits of each image."""
+        """The prediction of a layer: class and mask logits of each image."""
         metas = [sample.metainfo for sample in batch_data_samples]
         features, size = self.extract_feat(batch_inputs), map_size(batch_inputs)
-        layer = self.test_cfg["layer"]
         output = self.decode_head.predict_layer(features, metas, size, layer)
         assert output.class_logits is not None  # it is no per-pixel model
         return zip(output.class_logits, output.mask_logits, strict=True)
-
-    def _scores(
-        self, class_logits: Tensor, mask_logits: Tensor, placement: Placement
-    ) -> ResizedMaskScores:
-        """Semantic scores of an image."""
-        window = ScoreWindow.of(class_logits, mask_logits, placement.size)
-        return ResizedMaskScores(
-            window, placement, no_object=self.test_cfg["uncertainty"]
-        )
 
     def _add_results(
         self,
@@ -233,21 +247,25 @@ class MaskFormerDetector(BaseDetector):
         class_logits: Tensor,
         mask_logits: Tensor,
         placement: Placement,
+        options: PanopticOptions,
     ) -> None:
         """Add the results that are switched on to one image's sample."""
-        config = self.test_cfg
-        image = (class_logits, mask_logits, placement)
-        if config["panoptic_on"]:
-            kinds = (self.num_things_classes, self.num_classes)
-            sample.pred_panoptic_seg = panoptic_result(*image, *kinds, config)
-        if config["instance_on"]:
-            found = instance_result(*image, self.num_things_classes, config)
-            sample.pred_instances = found
-        if config["uncertainty"]:
-            self.add_result(sample, self._scores(*image))
-        elif config["semantic_on"]:
-            labels = semantic_labels(*image, resize_logits=True)
-            sample.pred_sem_seg = PixelData(sem_seg=labels[None])
+        image: dict[str, Any] = dict(
+            class_logits=class_logits,
+            mask_logits=mask_logits,
+            placement=placement,
+            num_things=self.num_things_classes,
+            options=options,
+        )
+        if options.panoptic_on:
+            found = panoptic_result(**image, num_classes=self.num_classes)
+            sample.pred_panoptic_seg = found
+        if options.instance_on:
+            sample.pred_instances = instance_result(**image)
+        if options.semantic_on:
+            window = ScoreWindow.of(class_logits, mask_logits, placement.size)
+            scores = ResizedMaskScores(window, placement, no_object=options.uncertainty)
+            self.add_result(sample, scores, options)
 
 
 def _placement(meta: dict, size: tuple[int, int], rescale: bool) -> Placement:

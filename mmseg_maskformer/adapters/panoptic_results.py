@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -18,6 +17,8 @@ from mmseg_maskformer.core.panoptic import (
 )
 from mmseg_maskformer.core.tiling import Placement
 
+from .panoptic_options import PanopticOptions
+
 
 def panoptic_result(
     class_logits: Tensor,
@@ -25,21 +26,24 @@ def panoptic_result(
     placement: Placement,
     num_things: int,
     num_classes: int,
-    settings: Mapping[str, Any],
+    options: PanopticOptions,
 ) -> PixelData:
-    """``sem_seg`` (1, H, W) by the panoptic rule of a complete ``test_cfg``."""
-    image = (
-        class_logits,
-        mask_logits,
-        placement,
-        num_things,
-        settings["object_mask_thr"],
+    """``sem_seg`` (1, H, W) by the panoptic rule of the options."""
+    image: dict[str, Any] = dict(
+        class_logits=class_logits,
+        mask_logits=mask_logits,
+        placement=placement,
+        num_things=num_things,
+        score_threshold=options.object_mask_thr,
     )
-    if settings["panoptic_rule"] == "detr":
-        segments = detr_segments(*image)
+    if options.panoptic_rule == "detr":
+        segments = detr_segments(**image)
     else:
-        inside = settings["panoptic_rule"] == "mask2former"
-        segments = panoptic_segments(*image, settings["iou_thr"], inside)
+        segments = panoptic_segments(
+            **image,
+            overlap_threshold=options.iou_thr,
+            inside_masks=options.panoptic_rule == "mask2former",
+        )
     return PixelData(sem_seg=host_map(segments, num_things, num_classes)[None])
 
 
@@ -48,12 +52,18 @@ def instance_result(
     mask_logits: Tensor,
     placement: Placement,
     num_things: int,
-    settings: Mapping[str, Any],
+    options: PanopticOptions,
 ) -> InstanceData:
-    """``bboxes``, ``labels``, ``scores`` and ``masks``, by a complete ``test_cfg``."""
-    names = ("max_per_image", "score_thr", "one_per_query")
-    chosen = {name: settings[name] for name in names}
-    found = instances(class_logits, mask_logits, placement, num_things, **chosen)
+    """``bboxes``, ``labels``, ``scores`` and ``masks`` of the instances."""
+    found = instances(
+        class_logits=class_logits,
+        mask_logits=mask_logits,
+        placement=placement,
+        num_things=num_things,
+        max_per_image=options.max_per_image,
+        score_thr=options.score_thr,
+        one_per_query=options.one_per_query,
+    )
     return InstanceData(
         bboxes=found.boxes,
         labels=found.labels,

@@ -129,9 +129,9 @@ class MaskFormerSegmentor(EncoderDecoder):
             meta = dict(ori_shape=size, img_shape=size)
             data_samples = [SegDataSample(metainfo=meta) for _ in inputs]
         if options.mode == "slide" or options.uncertainty:
-            scores = self.score_maps(inputs, data_samples)
+            scores = self.score_maps(inputs, data_samples, options)
             for sample, image in zip(data_samples, scores, strict=True):
-                self.add_result(sample, image)
+                self.add_result(sample, image, options)
             return data_samples
         metas = [sample.metainfo for sample in data_samples]
         features = self.extract_feat(inputs)
@@ -141,14 +141,19 @@ class MaskFormerSegmentor(EncoderDecoder):
         return data_samples
 
     def score_maps(
-        self, inputs: Tensor, data_samples: list[SegDataSample]
+        self,
+        inputs: Tensor,
+        data_samples: list[SegDataSample],
+        options: PredictionOptions | None = None,
     ) -> list[ScoreMap]:
         """Scores of each image at its original size, made where they are asked for.
+
+        ``options`` are those of ``test_cfg`` where the caller has not read them.
 
         Raises:
             ValueError: The rule of ``test_cfg`` has none.
         """
-        options = self.prediction_options()
+        options = options or self.prediction_options()
         if options.semantic_rule != "semantic":
             raise ValueError(
                 f"test_cfg.semantic_rule={options.semantic_rule!r} gives labels and no "
@@ -175,9 +180,15 @@ class MaskFormerSegmentor(EncoderDecoder):
             maps.append(unflipped_map(scores, meta))
         return maps
 
-    def add_result(self, sample: SegDataSample, scores: ScoreMap) -> None:
+    def add_result(
+        self,
+        sample: SegDataSample,
+        scores: ScoreMap,
+        options: PredictionOptions | None = None,
+    ) -> None:
         """Put labels, and uncertainty if ``test_cfg`` asks for it, into a sample."""
-        if not self.prediction_options().uncertainty:
+        options = options or self.prediction_options()
+        if not options.uncertainty:
             sample.pred_sem_seg = PixelData(data=best_labels(scores)[None])
             return
         maps = semantic_maps(scores, from_logits=self._per_pixel)

@@ -69,11 +69,12 @@ class MaskFormerTTA(BaseTTAModel):
         Raises:
             ValueError: The views of an image differ in their original size.
         """
+        options = self.module.prediction_options()
         for views in data_samples_list:
             sample = views[0][0]
             maps = [scores for _, scores in views]
             _check_sizes(sample, maps)
-            self.module.add_result(sample, MeanScores(maps))
+            self.module.add_result(sample, MeanScores(maps), options)
         return [views[0][0] for views in data_samples_list]
 
     def _scored(self, batch: dict[str, list]) -> list[View]:

@@ -67,12 +67,12 @@ class MSDeformAttnPixelDecoder(nn.Module):
         )
         self.encoder = DeformableEncoder(
             embed_dim,
-            NUM_LEVELS,
-            num_layers,
-            num_heads,
-            num_points,
-            ffn_dim,
-            dropout,
+            num_levels=NUM_LEVELS,
+            num_layers=num_layers,
+            num_heads=num_heads,
+            num_points=num_points,
+            ffn_dim=ffn_dim,
+            dropout=dropout,
         )
         self.lateral_convs = nn.ModuleList(
             conv_norm(width, embed_dim, 1, num_groups) for width in fine

@@ -20,7 +20,7 @@ from mmdet.registry import DATASETS, MODELS
 from mmdet.structures import DetDataSample
 from mmdet.structures.mask import BitmapMasks
 
-from mmseg_maskformer.adapters.panoptic_settings import complete
+from mmseg_maskformer.adapters.panoptic_options import PanopticOptions
 from mmseg_maskformer.adapters.segment_targets import segment_targets
 from mmseg_maskformer.core.inference import semantic_labels
 from mmseg_maskformer.core.instances import instances
@@ -339,11 +339,13 @@ def test_the_panoptic_rule_is_that_of_test_cfg(rule, wanted):
 
 def test_the_mask_threshold_is_that_of_the_rule():
     # paper section 3.4: 0.8; Mask2Former's configs: 0.8; DETR's code: 0.85
-    assert complete({})["object_mask_thr"] == 0.8
-    assert complete(dict(panoptic_rule="mask2former"))["object_mask_thr"] == 0.8
-    assert complete(dict(panoptic_rule="detr"))["object_mask_thr"] == 0.85
+    assert PanopticOptions.read({}).object_mask_thr == 0.8
+    assert (
+        PanopticOptions.read(dict(panoptic_rule="mask2former")).object_mask_thr == 0.8
+    )
+    assert PanopticOptions.read(dict(panoptic_rule="detr")).object_mask_thr == 0.85
     given = dict(panoptic_rule="detr", object_mask_thr=0.4)
-    assert complete(given)["object_mask_thr"] == 0.4
+    assert PanopticOptions.read(given).object_mask_thr == 0.4
 
 
 @pytest.mark.parametrize(

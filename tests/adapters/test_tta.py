@@ -57,9 +57,9 @@ def recorded(model, monkeypatch):
     """The score maps (n, H, W) that a model is asked to make results of."""
     found, add_result = [], model.add_result
 
-    def record(sample, scores):
+    def record(sample, scores, options):
         found.append(scores.rows(0, scores.size[0]))
-        add_result(sample, scores)
+        add_result(sample, scores, options)
 
     monkeypatch.setattr(model, "add_result", record)
     return found
@@ -173,7 +173,7 @@ def test_detector_averages_separate_scores(tmp_path, monkeypatch):
         batch = model.data_preprocessor(dict(inputs=inputs, data_samples=samples))
         height, width = batch["inputs"].shape[-2:]
         assert height % 32 == width % 32 == 0
-        answer = model.decode_head(model.extract_feat(batch["inputs"])).answer()
+        answer = model.decode_head(model.extract_feat(batch["inputs"])).layer()
         class_logits, mask_logits = next(iter(answer.images()))
         logits = reference.resize_bilinear(mask_logits.double(), (height, width))
         logits = reference.postprocess(logits, samples[0].img_shape[:2], (59, 83))

@@ -10,7 +10,7 @@ mask2former = dict(
     decode_head=dict(
         network=dict(
             pixel_decoder=dict(num_layers=2, mask_channels=64, **narrow),
-            transformer_decoder=dict(num_queries=20, num_layers=3, **narrow),
+            transformer_decoder=dict(num_layers=3, **narrow),
         ),
         criterion=dict(masks=dict(num_points=3136)),
     ),
