@@ -139,9 +139,8 @@ def test_from_the_authors_file_to_the_results(released, golden_rule):
     batch = dict(inputs=[pixels], data_samples=[DetDataSample(metainfo=meta)])
     with torch.no_grad():
         batch = model.data_preprocessor(batch)
+        model.double()  # a mask logit of 4e-7 decides what a query attends to
         (sample,) = model.predict(batch["inputs"], batch["data_samples"])
-        # float64: a mask logit of 4e-7 decides what a query attends to
-        model.double()
         found = model.decode_head(model.extract_feat(batch["inputs"]))
     first = expected["aux0_class_logits"]
     assert largest(found.class_logits[0][0], first) < 1e-5 * abs(first).max()
