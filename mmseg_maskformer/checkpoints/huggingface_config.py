@@ -134,6 +134,11 @@ def _mask2former(network: Any) -> dict[str, Any]:
             "transformers has Mask2Former with MSDeformAttnPixelDecoder only; a model "
             f"with {type(pixels).__name__} cannot be written."
         )
+    if not decoder.masked_attention:
+        raise ValueError(
+            "transformers has Mask2Former with masked attention only; a model with "
+            "masked_attention=False cannot be written."
+        )
     samples = pixels.encoder.attention[0].attention.samples
     if samples != (attention.num_heads, 3, 4):
         raise ValueError(
