@@ -11,6 +11,7 @@ import torch
 from mmseg_maskformer.adapters import kernels
 from mmseg_maskformer.core import deformable_attention as module
 from mmseg_maskformer.core.deformable_attention import deformable_attention
+from mmseg_maskformer.core.deformable_sums import _bag_dots_of_operator, bag_dots
 from tests import reference_deformable as reference
 
 SHAPES = [(3, 5), (1, 7), (9, 2)]
@@ -175,3 +176,16 @@ def test_the_installed_kernel_agrees(monkeypatch):
     found = gradients(kernel, [(8, 8), (16, 16)], tensors)
     for x, y in zip(found, wanted, strict=True):
         torch.testing.assert_close(x, y, rtol=1e-4, atol=1e-4)
+
+
+def test_products_by_autograds_operator_are_those_of_the_matrix_product():
+    generator = torch.Generator().manual_seed(0)
+    rows = torch.randint(50, (40, 12), generator=generator, dtype=torch.int32)
+    table = torch.randn(50, 8, generator=generator, dtype=torch.float64)
+    grad = torch.randn(40, 8, generator=generator, dtype=torch.float64)
+    wanted = (table[rows] * grad[:, None]).sum(dim=-1)
+    for found in (
+        bag_dots(rows, table, grad),
+        _bag_dots_of_operator(rows, table, grad),
+    ):
+        torch.testing.assert_close(found, wanted)
