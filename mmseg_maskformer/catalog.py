@@ -17,17 +17,19 @@ CATALOG: dict[str, dict[str, tuple[str, ...]]] = {
         "core.box_losses": ("BoxL1Loss", "GIoULoss"),
         "core.classification": ("ClassificationLoss",),
         "core.criterion": ("SetCriterion",),
-        "core.decoders": ("MaskedTransformerDecoder", "TransformerDecoder"),
+        "core.decoders": ("TransformerDecoder",),
         "core.deformable": ("MSDeformAttnPixelDecoder",),
+        "core.losses": ("BCEMaskLoss", "DiceLoss", "FocalMaskLoss"),
+        "core.masked_decoder": ("MaskedTransformerDecoder",),
         "core.maskformer": ("MaskFormer",),
         "core.per_pixel": ("PerPixelBaseline",),
-        "core.losses": ("BCEMaskLoss", "DiceLoss", "FocalMaskLoss"),
         "core.pixel_criterion": ("PixelCriterion",),
         "core.pixel_decoders": ("FPNPixelDecoder", "TransformerEncoder"),
     },
     "TASK_UTILS": {
         "core.assigners": ("HungarianAssigner",),
         "core.fixed_assigner": ("FixedAssigner",),
+        "core.mask_comparison": ("DenseMasks", "PointMasks"),
         "core.match_costs": (
             "BCECost",
             "BoxL1Cost",
@@ -56,8 +58,8 @@ CATALOG: dict[str, dict[str, tuple[str, ...]]] = {
         "datasets.scenes.semantic": ("ScenesDataset",),
     },
     "TRANSFORMS": {
+        "datasets.transforms.fixed_size": ("LargeScaleJitter", "RandomWindow"),
         "datasets.transforms.label_maps": ("LoadLabelMap",),
-        "datasets.transforms.large_scale_jitter": ("LargeScaleJitter",),
         "datasets.transforms.panoptic_maps": ("LoadPanopticMap", "PackPanopticInputs"),
         "datasets.transforms.image_loading": (
             "InferencerLoader",

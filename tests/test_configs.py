@@ -21,7 +21,8 @@ CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 LEAVES = sorted(
     path.relative_to(CONFIGS)
     for path in CONFIGS.rglob("*.py")
-    if "_base_" not in path.parts and not re.search("panoptic|instance", path.stem)
+    if not {"_base_", "mask2former"} & set(path.parts)
+    and not re.search("panoptic|instance", path.stem)
 )
 ADE = Config.fromfile(CONFIGS / "maskformer/maskformer_r50_8xb2-160k_ade20k-512x512.py")
 

@@ -35,8 +35,9 @@ CONFIGS = REPOSITORY / "configs"
 LEAVES = sorted(
     path.relative_to(CONFIGS)
     for path in CONFIGS.rglob("*.py")
-    if not {"_base_", "peers"} & set(path.parts)
+    if not {"_base_", "peers", "mask2former"} & set(path.parts)
     and re.search("panoptic|instance", path.stem)
+    and "lsj" not in path.stem  # in float16, on a GPU
 )
 pytestmark = pytest.mark.mmdet
 

@@ -13,6 +13,15 @@ from mmengine.config import Config
 from mmseg_maskformer.checkpoints.zoo import zoo_names, zoo_url
 from tests.conftest import REPOSITORY
 
+MASK2FORMER_PARTS = {  # the words of our configs' names and those of the zoo's
+    "r50": "R50",
+    "r101": "R101",
+    "swin-t": "swin_tiny",
+    "swin-s": "swin_small",
+    "swin-b-in1k": "swin_base_384",
+    "swin-b-in22k": "swin_base_IN21k_384",
+    "swin-l-in22k": "swin_large_IN21k_384",
+}
 URL = "https://dl.fbaipublicfiles.com/maskformer"
 # The folder of every group, and the last six characters of its files in order
 RELEASED = {
@@ -66,6 +75,11 @@ ENTRIES = [
 OPENMMLAB = [x for x in ENTRIES if "download.openmmlab.com" in x["Weights"]]
 
 
+MASK2FORMER = yaml.safe_load(
+    (REPOSITORY / "configs/mask2former/metafile.yml").read_text(encoding="utf-8")
+)["Models"]
+
+
 def by_name(entry):
     return entry["Name"]
 
@@ -76,8 +90,10 @@ def zoo_name(config):
         r"(maskformer|per_pixel_baseline|per_pixel_baseline_plus)_([^_]+)_"
         r"(\d+)xb(\d)-(\d+k)_(.+?)(?:-(\d+)x\d+)?"
     )
-    found = re.fullmatch(pattern, config).groups()
-    kind, backbone, cards, images, steps, data, crop = found
+    found = re.fullmatch(pattern, config)
+    if found is None:  # trained for epochs
+        return None
+    kind, backbone, cards, images, steps, data, crop = found.groups()
     backbone = backbone.removesuffix("-6enc")
     if backbone not in BACKBONES or data not in DATA_SETS:
         return None
@@ -89,6 +105,41 @@ def zoo_name(config):
         )
     large = f"_res{crop}" if "IN21k" in name else ""
     return f"{DATA_SETS[data]}/{name}{large}"
+
+
+def mask2former_zoo_name(config):
+    """The zoo's name of one of our configs of Mask2Former."""
+    pattern = (
+        r"mask2former_(.+?)_(\d+)xb(\d)-(?:lsj-)?(\w+)_(ade20k|coco|cityscapes|"
+        r"mapillary)(?:-(panoptic|instance))?(?:-(\d+)x\d+)?"
+    )
+    found = re.fullmatch(pattern, config).groups()
+    backbone, cards, images, length, data, task, crop = found
+    folder = data.replace("mapillary", "mapillary_vistas") + f"/{task or 'semantic'}"
+    batch, length = int(cards) * int(images), length.replace("0e", "0ep")
+    name = f"maskformer2_{MASK2FORMER_PARTS[backbone]}_bs{batch}_{length}"
+    if folder == "ade20k/semantic" and crop == "640":
+        name += "_res640"
+    if (folder, backbone) == ("ade20k/semantic", "r101"):
+        name = name.replace("160k", "90k")  # a slip of the authors: it trains 160k
+    if (data, backbone) == ("mapillary", "r50"):
+        name = name.replace("maskformer2", "maskformer")
+    return f"{folder}/{name}"
+
+
+def test_every_released_mask2former_has_a_config_and_an_entry():
+    folder = REPOSITORY / "configs/mask2former"
+    known = {
+        entry["Name"]: mask2former_zoo_name(entry["Name"]) for entry in MASK2FORMER
+    }
+    assert len(MASK2FORMER) == 47
+    assert sorted(known.values()) == sorted(zoo_names("mask2former"))
+    for entry in MASK2FORMER:
+        assert entry["Config"] == f"configs/mask2former/{entry['Name']}.py"
+        assert (folder / f"{entry['Name']}.py").is_file()
+        assert entry["Weights"] == zoo_url(known[entry["Name"]], "mask2former")
+        assert entry["Metadata"]["License of Weights"] == "CC BY-NC 4.0"
+        assert entry["Metadata"]["Batch Size"] == 16
 
 
 @pytest.mark.parametrize("group", RELEASED)

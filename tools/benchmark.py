@@ -7,10 +7,13 @@ All sides run in one process and take turns. Examples::
     python tools/benchmark.py semantic-inference --size 1024x2048 --batch 1 --check
     python tools/benchmark.py panoptic-inference --size 800x1333 --classes 133 \
         --batch 1 --kept 30 --check
+    python tools/benchmark.py deformable-attention --size 512 --batch 1 --check
+    python tools/benchmark.py mask2former-step --size 512 --classes 133
 
 The peers are mmseg's MaskFormerHead and, where transformers is installed, its
 MaskFormer (not in semantic-inference: it resizes scores instead of masks, a different
-result); in panoptic-inference the fusion head of mmdet's MaskFormer. Use an otherwise
+result); in panoptic-inference the fusion head of mmdet's MaskFormer; of deformable
+attention the forms in torch of mmcv and transformers. Use an otherwise
 idle machine: threads that wait for each other make times on a busy one meaningless;
 there, `--threads 1` and the CPU seconds say more.
 """
@@ -38,11 +41,12 @@ from torch import Tensor  # noqa: E402
 sys.path[:0] = [str(Path(__file__).resolve().parent.parent)]
 
 import mmseg_maskformer  # noqa: E402, F401  (hosts without compiled operators)
-from benchmark_lib import measure  # noqa: E402
+from benchmark_lib import deformable, mask2former, measure  # noqa: E402
 from benchmark_lib.inputs import Outputs, Settings  # noqa: E402
 from mmseg_maskformer.engine.arguments import image_size, output_file  # noqa: E402
 
 MODES = ("criterion", "train-step", "semantic-inference", "panoptic-inference")
+MODES += deformable.MODES + mask2former.MODES
 PACKAGES = (
     "torch",
     "torchvision",
@@ -82,7 +86,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--threads", type=int, help="threads of PyTorch on the CPU")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
-        "--sides", nargs="+", help="only these: ours mmseg mmdet transformers"
+        "--sides", nargs="+", help="only these: ours mmseg mmdet mmcv transformers"
     )
     parser.add_argument("--check", action="store_true", help="results must agree")
     parser.add_argument(
@@ -129,6 +133,9 @@ def sides(args: argparse.Namespace) -> list[Any]:
 
 def variants_of(args: argparse.Namespace, settings: Settings) -> list[measure.Variant]:
     """One variant of the mode for every side, on the same inputs."""
+    for models in (deformable, mask2former):
+        if args.mode in models.MODES:
+            return models.variants(args.mode, settings, args.sides)
     build = args.mode.replace("-", "_")
     shared = [Outputs(settings)] if args.mode == "criterion" else []
     return [getattr(side, build)(settings, *shared) for side in sides(args)]
@@ -166,7 +173,7 @@ def check(variants: list[measure.Variant], mode: str) -> str:
             variant.step()
             grads.append([leaf.grad.clone() for leaf in variant.leaves])
         gaps = [_relative(*pair) for pair in zip(*grads, strict=True)]
-        gap = max(_relative(first, second), *gaps)
+        gap = max([_relative(first, second), *gaps])
         verdict = (
             f"loss and gradients differ by at most {gap:.1e} (relative to the peer)"
         )

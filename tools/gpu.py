@@ -1,7 +1,7 @@
 """Run everything that needs a GPU: ``python tools/gpu.py --out FOLDER``.
 
 The parts run one after the other, most important first: the tests marked `gpu`, every
-mode of tools/benchmark.py beside the peers in float32 and in mixed precision, the sizes
+mode of tools/benchmark.py, Mask2Former's first, beside the peers in float32 and in mixed precision, the sizes
 of what is streamed, a profile of a training step, a short training. Each part is a
 process with a time limit of its own, so that none can take the time of the others.
 `--tiny` runs the same on the CPU with small sizes, to see that the script works.
@@ -38,6 +38,15 @@ BENCHMARKS = {
         "train-step --size 512 --amp bf16",
         "train-step --size 1024 --segments 20 --amp fp16",
     ),
+    "mask2former": (
+        "mask2former-step --size 512",
+        "mask2former-step --size 512 --amp fp16",
+        "mask2former-step --size 1024 --segments 20 --amp fp16",
+        "mask2former-inference --size 800x1344 --batch 1",
+        "deformable-attention --size 512",
+        "deformable-attention --size 1024",
+        "deformable-forward --size 1024",
+    ),
     "inference": (
         "semantic-inference --size 1024x2048 --batch 1 --check",
         "semantic-inference --size 512x683 --classes 847 --batch 1 --check",
@@ -57,6 +66,7 @@ class Part(NamedTuple):
 
 PARTS = (
     Part("tests", 100),
+    Part("mask2former", 150),
     Part("criterion", 100),
     Part("train-step", 110),
     Part("inference", 60),

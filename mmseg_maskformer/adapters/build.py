@@ -7,6 +7,8 @@ from typing import Any
 
 from mmseg_maskformer.registry import MODELS, TASK_UTILS
 
+from .kernels import install_kernels
+
 
 def build_part(config: Any, **known: Any) -> Any:
     """Build a part and the parts inside it.
@@ -58,7 +60,13 @@ def build_network(
         ValueError: The config names no type or no pixel decoder, or its parts do not
             fit each other.
     """
+    if not isinstance(config, dict):
+        raise ValueError(
+            f"network={config!r} is no config; set it to dict(type='MaskFormer', "
+            "pixel_decoder=..., transformer_decoder=...)."
+        )
     _check_named(config)
+    install_kernels()
     others = dict(config)
     if others.get("pixel_decoder") is None:
         raise ValueError(

@@ -12,6 +12,12 @@ from torch import Tensor, nn
 from mmseg_maskformer.core.layers import check_positive, conv_init
 from mmseg_maskformer.core.structures import PixelFeatures
 
+# What a head wants to know of its classifier and loss, which are taken away; values
+# that no warning of the host is about.
+_UNUSED = dict(
+    num_classes=3, loss_decode=dict(type="CrossEntropyLoss", avg_non_ignore=True)
+)
+
 
 class DecodeHeadPixelDecoder(nn.Module):
     """The per-pixel features of a decode head, before its classifier of pixels.
@@ -43,7 +49,7 @@ class DecodeHeadPixelDecoder(nn.Module):
         every = dict(
             in_channels=list(in_channels), in_index=list(range(len(in_channels)))
         )
-        head = MODELS.build({**every, **decode_head, "num_classes": 2})
+        head = MODELS.build({**every, **decode_head, **_UNUSED})
         if not isinstance(head, BaseDecodeHead) or not hasattr(head, "conv_seg"):
             raise ValueError(
                 f"pixel_decoder.decode_head.type={decode_head['type']!r} has no "

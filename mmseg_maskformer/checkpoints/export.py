@@ -41,8 +41,14 @@ def export_to_huggingface(
     contents = describe(model, config)
     settings = config["model"]["data_preprocessor"]
     state_dict = for_rgb(model.state_dict(), settings)
-    masked = family_of(state_dict) == MASK2FORMER
-    layout = HUGGINGFACE_MASK2FORMER if masked else HUGGINGFACE
+    layout = HUGGINGFACE
+    if family_of(state_dict) == MASK2FORMER:
+        layout = HUGGINGFACE_MASK2FORMER
+        state_dict = {  # tables that their model builds itself
+            name: tensor
+            for name, tensor in state_dict.items()
+            if not name.endswith("relative_position_index")
+        }
     tensors = from_ours(state_dict, layout)
     tensors.update(_constants(contents["config.json"]))
     folder = Path(folder)
@@ -64,7 +70,7 @@ def describe(model: nn.Module, config: Mapping[str, Any]) -> dict[str, dict[str,
     images = image_processor(
         config["model"]["data_preprocessor"], dataset, _reduces_labels(dataset, kind)
     )
-    name = written["architectures"][0].partition("For")[0]
+    name = written["model_type"].replace("former", "Former").replace("mask", "Mask")
     images["image_processor_type"] = f"{name}ImageProcessor"
     return {"config.json": written, "preprocessor_config.json": images}
 

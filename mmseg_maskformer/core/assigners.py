@@ -13,6 +13,7 @@ from torch import Tensor
 
 from .cost_tables import solve, to_numpy, worse
 from .layers import check_positive
+from .mask_comparison import Columns, DenseMasks, MaskComparison
 from .match_costs import (
     BoxCost,
     ClassificationCost,
@@ -21,7 +22,8 @@ from .match_costs import (
     MaskCost,
     MatchCost,
 )
-from .structures import Predictions, map_size
+from .precision import full_precision
+from .structures import ImagePredictions, Predictions
 from .targets import SegmentTargets
 
 logger = logging.getLogger(__name__)
@@ -56,12 +58,14 @@ class HungarianAssigner:
             ``cost(pred_instances, gt_instances)``, mmdet's signature, and brings its
             own weight.
         max_bad_steps: stop after this many calls in a row with non-finite costs.
+        masks: where masks are compared; by default as the criterion that calls does.
     """
 
     def __init__(
         self,
         costs: Sequence[MatchCost | Callable] | None = None,
         max_bad_steps: int = 20,
+        masks: MaskComparison | None = None,
     ) -> None:
         if costs is None:
             costs = [ClassificationCost(), FocalCost(), DiceCost()]
@@ -79,27 +83,41 @@ class HungarianAssigner:
             cost for cost in costs if not isinstance(cost, known)
         ]
         self.max_bad_steps = max_bad_steps
+        self.masks = masks
         self.num_replaced = 0  # non-finite costs replaced so far
         self._bad_steps = 0
         self._warned: set[str] = set()
 
     @torch.no_grad()
+    @full_precision
     def __call__(
-        self, predictions: Predictions, targets: Sequence[SegmentTargets]
+        self,
+        predictions: Predictions,
+        targets: Sequence[SegmentTargets],
+        masks: MaskComparison | None = None,
     ) -> list[Match]:
         """Match each image's queries to its segments, in every layer.
+
+        Args:
+            predictions: of a batch.
+            targets: of its images.
+            masks: where masks are compared, if the assigner was not told; by default
+                :class:`DenseMasks`.
 
         Raises:
             FloatingPointError: Costs were not finite in ``max_bad_steps`` calls in a
                 row.
         """
-        device = predictions.class_logits.device
-        with torch.autocast(device_type=device.type, enabled=False):
-            costs = self._costs(predictions, targets)
+        masks = self.masks or masks or DenseMasks()
+        costs = [
+            self._costs(predictions.image(image), target, masks)
+            for image, target in enumerate(targets)
+        ]
         tables = self._guarded(to_numpy(costs), [x.name for x in targets])
         self._warn_of_crowds(targets, predictions.class_logits.shape[2])
         pairs = [solve(table) for table in tables]
-        packed = torch.from_numpy(np.concatenate([p.ravel() for p in pairs])).to(device)
+        packed = torch.from_numpy(np.concatenate([p.ravel() for p in pairs]))
+        packed = packed.to(predictions.class_logits.device)
         sizes = [pair.size for pair in pairs]
         return [
             Match(*flat.view(pair.shape))
@@ -107,6 +125,7 @@ class HungarianAssigner:
         ]
 
     @torch.no_grad()
+    @full_precision
     def assign(
         self, pred_instances: Any, gt_instances: Any, img_meta: dict | None = None
     ) -> Assignment:
@@ -122,10 +141,7 @@ class HungarianAssigner:
         assigned = labels.new_full((len(scores),), -1)
         costs = self.class_costs + self.mask_costs + self.box_costs + self.other_costs
         if len(labels):
-            with torch.autocast(device_type=scores.device.type, enabled=False):
-                values = [
-                    cost(pred_instances, gt_instances, img_meta) for cost in costs
-                ]
+            values = [cost(pred_instances, gt_instances, img_meta) for cost in costs]
             name = (img_meta or {}).get("img_path", "unnamed image")
             table = torch.stack(values).sum(dim=0)[None].cpu().numpy()
             pairs = solve(self._guarded([table], [name])[0])[:, 0]
@@ -135,20 +151,21 @@ class HungarianAssigner:
         return Assignment(len(labels), gt_inds, None, assigned)
 
     def _costs(
-        self, predictions: Predictions, targets: Sequence[SegmentTargets]
-    ) -> list[Tensor]:
-        """One (L, Q, G) cost tensor per image."""
-        predictions = predictions.at_least_float32()
-        costs = []
-        for image, target in enumerate(targets):
-            class_logits = predictions.class_logits[:, image]
-            total = class_logits.new_zeros(*class_logits.shape[:2], len(target))
-            if len(target):
-                self._add_class_costs(total, class_logits, target)
-                self._add_box_costs(total, predictions, image, target)
-                self._add_mask_costs(total, predictions, image, target)
-            costs.append(total)
-        return costs
+        self,
+        predictions: ImagePredictions,
+        target: SegmentTargets,
+        masks: MaskComparison,
+    ) -> Tensor:
+        """The costs (L, Q, G) of one image."""
+        shape = predictions.class_logits.shape[:2]
+        total = predictions.class_logits.new_zeros(*shape, len(target))
+        if len(target):
+            self._add_class_costs(total, predictions.class_logits, target)
+            self._add_box_costs(total, predictions.boxes, target)
+            if self.mask_costs or self.other_costs:
+                columns = masks.columns(predictions.mask_features, target)
+                self._add_mask_costs(total, predictions, columns, target)
+        return total
 
     def _add_class_costs(
         self, total: Tensor, class_logits: Tensor, target: SegmentTargets
@@ -159,70 +176,73 @@ class HungarianAssigner:
             total += cost.weight * values.view_as(total)
 
     def _add_box_costs(
-        self,
-        total: Tensor,
-        predictions: Predictions,
-        image: int,
-        target: SegmentTargets,
+        self, total: Tensor, boxes: Tensor | None, target: SegmentTargets
     ) -> None:
-        """Add to (L, Q, G) what boxes cost."""
+        """Add to (L, Q, G) what boxes (L, Q, 4) cost."""
         if not self.box_costs:
             return
-        if predictions.boxes is None:
+        if boxes is None:
             raise ValueError(
                 "Boxes are to be matched, but the network predicts none; give "
                 "SetCriterion its loss_bbox and loss_giou, and set "
                 "network.with_boxes=True."
             )
-        boxes = predictions.boxes[:, image].flatten(0, 1)
         for cost in self.box_costs:
-            values = cost.pairwise(boxes, target.boxes)
+            values = cost.pairwise(boxes.flatten(0, 1), target.boxes)
             total += cost.weight * values.view_as(total)
 
     def _add_mask_costs(
         self,
         total: Tensor,
-        predictions: Predictions,
-        image: int,
+        predictions: ImagePredictions,
+        columns: Columns,
         target: SegmentTargets,
     ) -> None:
         """Add to (L, Q, G) what masks cost, and every other cost."""
-        if not (self.mask_costs or self.other_costs):
+        num_places = columns.features.shape[-1]
+        if num_places == 0:  # every pixel is void
             return
-        features, masks = _columns(predictions.mask_features[0, image], target)
-        if features.shape[1] == 0:  # every pixel is void
-            return
-        chunk = _CHUNK.get(features.device.type, _CHUNK["cuda"])
-        rows = max(1, chunk // features.shape[1])
+        class_logits, embed = predictions.class_logits, predictions.mask_embed
+        chunk = _CHUNK.get(embed.device.type, _CHUNK["cuda"])
+        rows = max(1, chunk // num_places)
         # a layer at a time, or several where a chunk holds them
-        layers = max(1, rows // total.shape[1])
-        given = SimpleNamespace(labels=target.labels, masks=masks[:, None])
-        for costs, class_logits, embed in zip(
-            total.split(layers),
-            predictions.class_logits[:, image].split(layers),
-            predictions.mask_embed[:, image].split(layers),
-            strict=True,
-        ):
-            logits = embed.flatten(0, 1) @ features  # (layers * Q, P)
-            flat = costs.flatten(0, 1)
+        layers = max(1, rows // total.shape[1]) if columns.shared else 1
+        for first in range(0, len(total), layers):
+            some = slice(first, first + layers)
+            places = columns.layer(first)
+            logits = embed[some].flatten(0, 1) @ places.features  # (layers * Q, P)
+            flat = total[some].flatten(0, 1)
             for part, block in zip(flat.split(rows), logits.split(rows), strict=True):
                 probs = block.sigmoid()
                 for cost in self.mask_costs:
-                    part += cost.weight * cost.pairwise(block, probs, masks)
-            self._add_other_costs(costs, class_logits, logits, given)
+                    values = cost.pairwise(block, probs, places.masks, places.counts)
+                    part += cost.weight * values
+            self._add_other_costs(
+                total[some], class_logits[some], logits, places, target
+            )
 
     def _add_other_costs(
         self,
         total: Tensor,
         class_logits: Tensor,
         mask_logits: Tensor,
-        given: SimpleNamespace,
+        places: Columns,
+        target: SegmentTargets,
     ) -> None:
-        """Add to (layers, Q, G) what costs of another package say."""
+        """Add to (layers, Q, G) what costs of another package say.
+
+        They count all places alike: those that count by half at least.
+        """
         if not self.other_costs:
             return
-        masks = mask_logits.view(*class_logits.shape[:2], 1, -1)
-        for layer, scores, logits in zip(total, class_logits, masks, strict=True):
+        masks = places.masks
+        if places.counts is not None:
+            kept = places.counts >= 0.5
+            mask_logits = mask_logits[:, kept]
+            masks = masks[:, kept] / places.counts[kept]
+        given = SimpleNamespace(labels=target.labels, masks=masks[:, None])
+        mask_logits = mask_logits.view(*class_logits.shape[:2], 1, -1)
+        for layer, scores, logits in zip(total, class_logits, mask_logits, strict=True):
             predicted = SimpleNamespace(scores=scores, masks=logits)
             for cost in self.other_costs:
                 layer += cost(predicted, given)
@@ -273,14 +293,3 @@ class HungarianAssigner:
         if kind not in self._warned:
             self._warned.add(kind)
             logger.warning(message)
-
-
-def _columns(features: Tensor, target: SegmentTargets) -> tuple[Tensor, Tensor]:
-    """Features (C, P) and masks (G, P) of the cells that take part in matching."""
-    small = target.resized(map_size(features))
-    masks = small.masks(torch.arange(len(small), device=features.device))
-    features, masks = features.flatten(1), masks.flatten(1).to(features.dtype)
-    if small.valid is None:
-        return features, masks
-    inside = small.valid.flatten()
-    return features[:, inside], masks[:, inside]

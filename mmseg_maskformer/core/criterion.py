@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -12,9 +13,11 @@ from .assigners import HungarianAssigner, Match
 from .box_losses import BoxLoss
 from .classification import ClassificationLoss, check_class_weights
 from .fixed_assigner import FixedAssigner, check_fixed
-from .losses import DiceLoss, FocalMaskLoss, MaskLoss, mask_losses
+from .losses import DiceLoss, FocalMaskLoss, MaskLoss
+from .mask_comparison import DenseMasks, MaskComparison
 from .network_checks import check_boxes, check_queries
-from .structures import Predictions, loss_name
+from .precision import full_precision
+from .structures import ImagePredictions, Predictions, loss_name, map_size
 from .targets import SegmentTargets
 
 
@@ -35,6 +38,8 @@ class SetCriterion(nn.Module):
         assigner: matches queries to segments; by default minimises the sum of the
             costs that mirror the losses, with their weights: those of classes and
             masks, or, where there are losses of boxes, those of classes and boxes.
+        masks: where masks are compared, for losses and, unless the assigner has its
+            own, for matching; by default everywhere, :class:`DenseMasks`.
     """
 
     def __init__(
@@ -45,15 +50,17 @@ class SetCriterion(nn.Module):
         loss_bbox: BoxLoss | None = None,
         loss_giou: BoxLoss | None = None,
         assigner: HungarianAssigner | FixedAssigner | None = None,
+        masks: MaskComparison | None = None,
     ) -> None:
         super().__init__()
+        self.masks = masks or DenseMasks()
         self.loss_cls = loss_cls or ClassificationLoss()
         self.loss_mask = loss_mask or FocalMaskLoss()
         self.loss_dice = loss_dice or DiceLoss()
         self.loss_bbox = loss_bbox
         self.loss_giou = loss_giou
-        masks = [self.loss_mask, self.loss_dice]
-        matched = [self.loss_cls, *(self._box_losses().values() or masks)]
+        by_mask = [self.loss_mask, self.loss_dice]
+        matched = [self.loss_cls, *(self._box_losses().values() or by_mask)]
         self.assigner = assigner or HungarianAssigner(
             [loss.match_cost() for loss in matched]
         )
@@ -63,7 +70,7 @@ class SetCriterion(nn.Module):
         weights = getattr(self.loss_cls, "class_weight", None)
         check_class_weights(weights, num_classes, "loss_cls.class_weight")
 
-    def check_network(self, network: nn.Module, num_classes: int) -> None:
+    def check_network(self, network: Any, num_classes: int) -> None:
         """Compare what is supervised with what the network predicts.
 
         Raises:
@@ -77,6 +84,7 @@ class SetCriterion(nn.Module):
         if isinstance(self.assigner, FixedAssigner):
             check_fixed(network.num_queries, num_classes)
 
+    @full_precision
     def forward(
         self, predictions: Predictions, targets: Sequence[SegmentTargets]
     ) -> dict[str, Tensor]:
@@ -84,8 +92,7 @@ class SetCriterion(nn.Module):
 
         Everything is computed in float32, whatever the precision of the network.
         """
-        predictions = predictions.at_least_float32()
-        matches = self.assigner(predictions, targets)
+        matches = self.assigner(predictions, targets, self.masks)
         labels = _query_labels(predictions.class_logits, matches, targets)
         class_term = self.loss_cls(predictions.class_logits, labels)  # (L,)
         count = _averaged(sum(map(len, targets)), class_term.device)
@@ -112,45 +119,44 @@ class SetCriterion(nn.Module):
         targets: Sequence[SegmentTargets],
     ) -> Tensor:
         """(2, L) mask and dice losses, unweighted, summed over matched pairs."""
-        losses = (self.loss_mask, self.loss_dice)
-        device_type = predictions.mask_features.device.type
-        with torch.autocast(device_type=device_type, enabled=False):
-            totals = [
-                _image_mask_losses(predictions, image, match, target, losses)
-                for image, (match, target) in enumerate(
-                    zip(matches, targets, strict=True)
-                )
-            ]
+        totals = [
+            self._image_mask_losses(predictions.image(image), match, target)
+            for image, (match, target) in enumerate(zip(matches, targets, strict=True))
+        ]
         return torch.stack(totals).sum(dim=0)
+
+    def _image_mask_losses(
+        self, predictions: ImagePredictions, match: Match, target: SegmentTargets
+    ) -> Tensor:
+        """(2, L) losses of one image, summed over its matched pairs.
+
+        Mask logits are formed with gradient for the matched pairs only.
+        """
+        losses = (self.loss_mask, self.loss_dice)
+        embed = predictions.mask_embed  # (L, Q, C)
+        layers = torch.arange(len(embed), device=embed.device)
+        matched = embed[layers, match.queries.T]  # (n, L, C)
+        grid = map_size(predictions.mask_features)
+        logits = _products(matched, predictions.mask_features.flatten(2))
+        logits = logits.unflatten(-1, grid)
+        segments = match.segments.T  # (n, L)
+        if match.segments.shape[1] == len(target):  # every layer matches all of them
+            return self.masks.losses(logits, segments[:, 0], target, losses).sum(dim=1)
+        flat = self.masks.losses(
+            logits.flatten(0, 1)[:, None], segments.flatten(), target, losses
+        )
+        return flat.view(len(losses), *segments.shape).sum(dim=1)
 
     def _box_losses(self) -> dict[str, BoxLoss]:
         named = {"loss_bbox": self.loss_bbox, "loss_giou": self.loss_giou}
         return {name: loss for name, loss in named.items() if loss is not None}
 
 
-def _image_mask_losses(
-    predictions: Predictions,
-    image: int,
-    match: Match,
-    target: SegmentTargets,
-    losses: Sequence[MaskLoss],
-) -> Tensor:
-    """(T, L) losses of one image, summed over its matched pairs.
-
-    Mask logits are formed with gradient for the matched pairs only.
-    """
-    features = predictions.mask_features[0, image].flatten(1)
-    embed = predictions.mask_embed[:, image]  # (L, Q, C)
-    layers = torch.arange(len(embed), device=embed.device)
-    matched = embed[layers, match.queries.T]  # (n, L, C)
-    logits = (matched @ features).unflatten(-1, predictions.mask_features.shape[-2:])
-    segments = match.segments.T  # (n, L)
-    if match.segments.shape[1] == len(target):  # every layer matches every segment
-        return mask_losses(logits, segments[:, 0], target, losses).sum(dim=1)
-    flat = mask_losses(
-        logits.flatten(0, 1)[:, None], segments.flatten(), target, losses
-    )
-    return flat.view(len(losses), *segments.shape).sum(dim=1)
+def _products(embed: Tensor, features: Tensor) -> Tensor:
+    """Embeddings (n, L, C) and features (L or 1, C, P) to logits (n, L, P)."""
+    if len(features) == 1:
+        return embed @ features[0]
+    return (embed.transpose(0, 1) @ features).transpose(0, 1)
 
 
 def _box_term(

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .deformable_encoder import DeformableEncoder
-from .layers import check_attention, check_positive, conv_init
+from .layers import check_attention, check_positive, conv_init, conv_norm
 from .structures import PixelFeatures
 
 NUM_LEVELS = 3  # maps that the encoder sees
@@ -62,23 +62,23 @@ class MSDeformAttnPixelDecoder(nn.Module):
         self.memory_channels = (embed_dim,) * NUM_LEVELS
         fine, coarse = self.in_channels[:-NUM_LEVELS], self.in_channels[-NUM_LEVELS:]
         self.input_convs = nn.ModuleList(
-            _conv_norm(width, embed_dim, 1, num_groups, bias=True)
+            conv_norm(width, embed_dim, 1, num_groups, bias=True)
             for width in reversed(coarse)
         )
         self.encoder = DeformableEncoder(
             embed_dim,
-            NUM_LEVELS,
-            num_layers,
-            num_heads,
-            num_points,
-            ffn_dim,
-            dropout,
+            num_levels=NUM_LEVELS,
+            num_layers=num_layers,
+            num_heads=num_heads,
+            num_points=num_points,
+            ffn_dim=ffn_dim,
+            dropout=dropout,
         )
         self.lateral_convs = nn.ModuleList(
-            _conv_norm(width, embed_dim, 1, num_groups) for width in fine
+            conv_norm(width, embed_dim, 1, num_groups) for width in fine
         )
         self.output_convs = nn.ModuleList(
-            _conv_norm(embed_dim, embed_dim, 3, num_groups) for _ in fine
+            conv_norm(embed_dim, embed_dim, 3, num_groups) for _ in fine
         )
         self.mask_conv = nn.Conv2d(embed_dim, mask_channels, 1)
         self.reset_parameters()
@@ -131,15 +131,6 @@ class MSDeformAttnPixelDecoder(nn.Module):
                 f"The backbone's maps have {widths} channels, but in_channels is "
                 f"{self.in_channels}: they must agree, fine to coarse."
             )
-
-
-def _conv_norm(
-    n_in: int, n_out: int, kernel: int, num_groups: int, bias: bool = False
-) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(n_in, n_out, kernel, padding=kernel // 2, bias=bias),
-        nn.GroupNorm(num_groups, n_out),
-    )
 
 
 def _check_widths(in_channels: Sequence[int], embed_dim: int, num_groups: int) -> None:

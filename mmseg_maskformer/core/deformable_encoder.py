@@ -50,7 +50,7 @@ class MSDeformAttention(nn.Module):
     def reset_parameters(self) -> None:
         """Let point p of head h look p + 1 cells far, each head another way."""
         heads, levels, points = self.samples
-        angle = 2 * math.pi * torch.arange(heads) / heads
+        angle = 2 * math.pi * torch.arange(heads, dtype=torch.float64) / heads
         way = torch.stack((angle.cos(), angle.sin()), dim=-1)
         way = way / way.abs().amax(dim=-1, keepdim=True)
         distance = torch.arange(1, points + 1)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 
 from .assigners import Match
+from .mask_comparison import MaskComparison
 from .structures import Predictions
 from .targets import SegmentTargets
 
@@ -19,9 +20,14 @@ class FixedAssigner:
 
     @torch.no_grad()
     def __call__(
-        self, predictions: Predictions, targets: Sequence[SegmentTargets]
+        self,
+        predictions: Predictions,
+        targets: Sequence[SegmentTargets],
+        masks: MaskComparison | None = None,
     ) -> list[Match]:
         """Pair each image's segments with the queries of their classes.
+
+        Masks are not looked at; ``masks`` is what other assigners compare them by.
 
         Raises:
             ValueError: There are not as many queries as classes, or a class has two

@@ -223,6 +223,16 @@ def conv_init(conv: nn.Conv2d) -> None:
         nn.init.zeros_(conv.bias)
 
 
+def conv_norm(
+    n_in: int, n_out: int, kernel: int, num_groups: int, bias: bool = False
+) -> nn.Sequential:
+    """Convolution that keeps the size, and group norm."""
+    return nn.Sequential(
+        nn.Conv2d(n_in, n_out, kernel, padding=kernel // 2, bias=bias),
+        nn.GroupNorm(num_groups, n_out),
+    )
+
+
 def check_positive(**values: float) -> None:
     """Raise ValueError for a named value that is no positive number.
 

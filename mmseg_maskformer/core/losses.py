@@ -9,8 +9,9 @@ Shapes: S segments of one image, R predictions of each (one per supervised layer
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -18,9 +19,10 @@ from torch.autograd.function import once_differentiable
 
 from .layers import check_not_negative, check_positive, softplus
 from .match_costs import BCECost, DiceCost, FocalCost, MatchCost
+from .precision import full_precision
 from .resize import resize, resize_transposed
 from .signed_logits import SignedLogits, pixel_sum
-from .structures import at_least_float32, map_size
+from .structures import map_size
 from .targets import SegmentTargets
 
 # Elements of one streamed chunk: what fits the cache of a CPU, or fills a GPU; larger
@@ -85,13 +87,13 @@ class FocalMaskLoss(MaskLoss):
         """See :meth:`MaskLoss.value_and_grad`."""
         balance = signed.on * (2 * self.alpha - 1) + (1 - self.alpha)
         weight = balance if signed.doubt is None else balance * (1 - signed.doubt)
-        weight = signed.only_valid(weight) / signed.num_pixels
+        weight = signed.mean_share(weight)
         value, slope = self._of_answer(
             weight, signed.wrong, signed.right, signed.cross_entropy
         )
         grad = slope.mul_(weight * signed.sign)
         if signed.doubt is not None:
-            weight = (1 - balance) * signed.doubt / signed.num_pixels
+            weight = signed.mean_share((1 - balance) * signed.doubt)
             nll = softplus(-signed.z, signed.right, signed.wrong)
             other, slope = self._of_answer(weight, signed.right, signed.wrong, nll)
             value += other
@@ -128,8 +130,7 @@ class BCEMaskLoss(MaskLoss):
         loss, slope = signed.cross_entropy, signed.wrong
         if signed.doubt is not None:
             loss, slope = loss - signed.doubt * signed.z, slope - signed.doubt
-        value = pixel_sum(signed.only_valid(loss)) / signed.num_pixels
-        return value, slope * (signed.only_valid(signed.sign) / signed.num_pixels)
+        return signed.mean(loss), slope * signed.mean_share(signed.sign)
 
     def match_cost(self) -> BCECost:
         """See :meth:`MaskLoss.match_cost`."""
@@ -151,16 +152,18 @@ class DiceLoss(MaskLoss):
 
     def value_and_grad(self, signed: SignedLogits) -> tuple[Tensor, Tensor]:
         """See :meth:`MaskLoss.value_and_grad`."""
-        area = pixel_sum(signed.on)  # (S, 1)
+        on = signed.only_valid(signed.on)
+        area = pixel_sum(on)  # (S, R or 1)
         # (S, R): sums of 1 - p on the segment, of p off it
-        missed = pixel_sum(signed.wrong * signed.on)
+        missed = pixel_sum(signed.wrong * on)
         surplus = pixel_sum(signed.only_valid(signed.wrong)) - missed
         overlap, total = area - missed, surplus + 2 * area - missed
         if signed.doubt is not None:
-            overlap = overlap + pixel_sum(signed.doubt * (signed.wrong - signed.on))
-            total = total + pixel_sum(signed.doubt * signed.sign)
+            doubt = signed.only_valid(signed.doubt)
+            overlap = overlap + pixel_sum(doubt * (signed.wrong - signed.on))
+            total = total + pixel_sum(doubt * signed.sign)
         numerator, denominator = 2 * overlap + self.smooth, total + self.smooth
-        slope = signed.target * (-2 / denominator)[..., None, None]
+        slope = signed.only_valid(signed.target) * (-2 / denominator)[..., None, None]
         slope += signed.only_valid((numerator / denominator**2)[..., None, None])
         slope *= signed.wrong
         return 1 - numerator / denominator, slope.mul_(signed.right)
@@ -170,6 +173,7 @@ class DiceLoss(MaskLoss):
         return DiceCost(weight=self.weight, smooth=self.smooth)
 
 
+@full_precision
 def mask_losses(
     logits: Tensor,
     segments: Tensor,
@@ -190,10 +194,35 @@ def mask_losses(
         (T, S, R) values in float32 or float64; each is differentiable on its own.
     """
     chunk = chunk or _CHUNK.get(logits.device.type, _CHUNK["cuda"])
-    with torch.autocast(device_type=logits.device.type, enabled=False):
-        return _StreamedMaskLosses.apply(
-            at_least_float32(logits), segments, targets, tuple(losses), chunk
-        )
+    return streamed(
+        logits,
+        losses,
+        partial(_full_size, segments=segments, targets=targets, chunk=chunk),
+    )
+
+
+class Chunk(NamedTuple):
+    """Some of the masks (S, R), as full as they are compared."""
+
+    rows: slice
+    layers: slice
+    signed: SignedLogits
+    to_grid: Callable[[Tensor], Tensor]  # gradients as the logits to (s, r, h, w)
+
+
+def streamed(
+    logits: Tensor,
+    losses: Sequence[MaskLoss],
+    chunks: Callable[[Tensor], Iterator[Chunk]],
+) -> Tensor:
+    """(T, S, R) values of T losses; gradients are computed with them.
+
+    Args:
+        logits: (S, R, h, w).
+        losses: T loss formulas.
+        chunks: of logits without gradient, all masks a few at a time.
+    """
+    return _StreamedMaskLosses.apply(logits, tuple(losses), chunks)
 
 
 class _StreamedMaskLosses(torch.autograd.Function):
@@ -203,23 +232,19 @@ class _StreamedMaskLosses(torch.autograd.Function):
     def forward(
         ctx: Any,
         logits: Tensor,
-        segments: Tensor,
-        targets: SegmentTargets,
         losses: tuple[MaskLoss, ...],
-        chunk: int,
+        chunks: Callable[[Tensor], Iterator[Chunk]],
     ) -> Tensor:
-        """(T, S, R) values; see :func:`mask_losses`."""
+        """(T, S, R) values; see :func:`streamed`."""
         values = logits.new_empty(len(losses), *logits.shape[:2])
         training = ctx.needs_input_grad[0]
         grads = logits.new_empty(len(losses), *logits.shape) if training else None
-        grid = map_size(logits)
-        for rows, layers, signed in _chunks(logits, segments, targets, chunk):
+        for rows, layers, signed, to_grid in chunks(logits):
             for index, loss in enumerate(losses):
                 value, grad = loss.value_and_grad(signed)
                 values[index, rows, layers] = value
                 if grads is not None:
-                    small = resize_transposed(grad.flatten(0, 1), grid)
-                    grads[index, rows, layers] = small.unflatten(0, value.shape)
+                    grads[index, rows, layers] = to_grid(grad)
         ctx.save_for_backward(grads)
         return values
 
@@ -230,25 +255,36 @@ class _StreamedMaskLosses(torch.autograd.Function):
         (grads,) = ctx.saved_tensors
         with torch.autocast(grads.device.type, enabled=False):
             grad_logits = torch.einsum("tsr,tsrhw->srhw", grad_values, grads)
-        return grad_logits, None, None, None, None
+        return grad_logits, None, None
 
 
-def _chunks(
-    logits: Tensor, segments: Tensor, targets: SegmentTargets, chunk: int
-) -> Iterator[tuple[slice, slice, SignedLogits]]:
-    """Slices of rows and layers and their full-resolution logits.
-
-    A chunk has at most ``chunk`` pixels, or one mask.
-    """
-    num_layers = logits.shape[1]
-    num_masks = max(1, chunk // (targets.size[0] * targets.size[1]))
+def slices(logits: Tensor, num_masks: int) -> Iterator[tuple[slice, slice]]:
+    """Slices of the rows and layers of (S, R, ...), some masks at a time."""
+    (num_rows, num_layers), num_masks = logits.shape[:2], max(1, num_masks)
     row_step, layer_step = max(1, num_masks // num_layers), min(num_masks, num_layers)
-    valid = None if targets.valid is None else targets.valid.to(logits.dtype)
-    for row in range(0, len(segments), row_step):
-        rows = slice(row, row + row_step)
-        masks = targets.masks(segments[rows])[:, None]
-        target, soft = masks.to(logits.dtype), masks.is_floating_point()
+    for row in range(0, num_rows, row_step):
         for layer in range(0, num_layers, layer_step):
-            layers = slice(layer, layer + layer_step)
-            upsampled = resize(logits[rows, layers], targets.size)
-            yield rows, layers, SignedLogits(upsampled, target, valid, soft)
+            yield slice(row, row + row_step), slice(layer, layer + layer_step)
+
+
+def _full_size(
+    logits: Tensor, segments: Tensor, targets: SegmentTargets, chunk: int
+) -> Iterator[Chunk]:
+    """Chunks of upsampled masks of at most ``chunk`` pixels, or one mask."""
+    grid = map_size(logits)
+    valid = None if targets.valid is None else targets.valid.to(logits.dtype)
+    num_masks = chunk // (targets.size[0] * targets.size[1])
+    made: slice | None = None
+    for rows, layers in slices(logits, num_masks):
+        if rows != made:  # the layers of a row come one after the other
+            masks, made = targets.masks(segments[rows])[:, None], rows
+            target, soft = masks.to(logits.dtype), masks.is_floating_point()
+        signed = SignedLogits(
+            resize(logits[rows, layers], targets.size), target, valid, soft
+        )
+        yield Chunk(rows, layers, signed, partial(_shrunk, size=grid))
+
+
+def _shrunk(grad: Tensor, size: tuple[int, int]) -> Tensor:
+    small = resize_transposed(grad.flatten(0, 1), size)
+    return small.unflatten(0, grad.shape[:2])

@@ -3,8 +3,8 @@
 Every cost has the pairwise form of the loss of the same name. Called with mmdet's
 signature they serve other heads; the assigner uses the pairwise forms.
 
-Shapes: n queries, P pixels of the prediction grid, G segments. Boxes are centre x, y,
-width and height in parts of the input's.
+Shapes: n queries, P places of an image (cells of a grid, or points), G segments. Boxes
+are centre x, y, width and height in parts of the input's.
 """
 
 from __future__ import annotations
@@ -56,13 +56,20 @@ class ClassificationCost(MatchCost):
 class MaskCost(MatchCost):
     """A cost that compares mask logits with segments on the prediction grid."""
 
-    def pairwise(self, logits: Tensor, probs: Tensor, masks: Tensor) -> Tensor:
+    def pairwise(
+        self,
+        logits: Tensor,
+        probs: Tensor,
+        masks: Tensor,
+        counts: Tensor | None = None,
+    ) -> Tensor:
         """Unweighted costs (n, G).
 
         Args:
             logits: (n, P) float32.
             probs: (n, P) their sigmoid.
-            masks: (G, P) in 0..1.
+            masks: (G, P) in 0..1, times ``counts``.
+            counts: (P,) how much each place counts, 0..1; None where all count alike.
         """
         raise NotImplementedError
 
@@ -91,15 +98,22 @@ class FocalCost(MaskCost):
         self.alpha = alpha
         self.gamma = gamma
 
-    def pairwise(self, logits: Tensor, probs: Tensor, masks: Tensor) -> Tensor:
+    def pairwise(
+        self,
+        logits: Tensor,
+        probs: Tensor,
+        masks: Tensor,
+        counts: Tensor | None = None,
+    ) -> Tensor:
         """See :meth:`MaskCost.pairwise`."""
         complement = 1 - probs
         negative_nll = softplus(logits, probs, complement)
         positive = complement.pow_(self.gamma).mul_(negative_nll - logits)
         negative = negative_nll.mul_(probs**self.gamma)
-        positive.mul_(self.alpha / logits.shape[1])
-        negative.mul_((1 - self.alpha) / logits.shape[1])
-        return (positive - negative) @ masks.T + negative.sum(dim=1, keepdim=True)
+        number = _number(logits, counts)
+        positive.mul_(self.alpha / number)
+        negative.mul_((1 - self.alpha) / number)
+        return (positive - negative) @ masks.T + _total(negative, counts)
 
 
 class BCECost(MaskCost):
@@ -108,10 +122,17 @@ class BCECost(MaskCost):
     With softplus(-x) = softplus(x) - x the difference of the two sides is -x.
     """
 
-    def pairwise(self, logits: Tensor, probs: Tensor, masks: Tensor) -> Tensor:
+    def pairwise(
+        self,
+        logits: Tensor,
+        probs: Tensor,
+        masks: Tensor,
+        counts: Tensor | None = None,
+    ) -> Tensor:
         """See :meth:`MaskCost.pairwise`."""
-        negative = softplus(logits, probs, 1 - probs).mean(dim=1, keepdim=True)
-        return negative - (logits / logits.shape[1]) @ masks.T
+        number = _number(logits, counts)
+        negative = _total(softplus(logits, probs, 1 - probs), counts) / number
+        return negative - (logits / number) @ masks.T
 
 
 class DiceCost(MaskCost):
@@ -126,10 +147,26 @@ class DiceCost(MaskCost):
         super().__init__(weight)
         self.smooth = smooth
 
-    def pairwise(self, logits: Tensor, probs: Tensor, masks: Tensor) -> Tensor:
+    def pairwise(
+        self,
+        logits: Tensor,
+        probs: Tensor,
+        masks: Tensor,
+        counts: Tensor | None = None,
+    ) -> Tensor:
         """See :meth:`MaskCost.pairwise`."""
-        total = probs.sum(dim=1, keepdim=True) + masks.sum(dim=1)
+        total = _total(probs, counts) + masks.sum(dim=1)
         return 1 - (2 * (probs @ masks.T) + self.smooth) / (total + self.smooth)
+
+
+def _total(x: Tensor, counts: Tensor | None) -> Tensor:
+    """(n, 1) sum over the places of (n, P), each as much as it counts."""
+    return x.sum(dim=1, keepdim=True) if counts is None else x @ counts[:, None]
+
+
+def _number(logits: Tensor, counts: Tensor | None) -> int | Tensor:
+    """How many places count, at least 1."""
+    return logits.shape[1] if counts is None else counts.sum().clamp(min=1)
 
 
 class BoxCost(MatchCost):

@@ -17,6 +17,7 @@ from .classification import check_class_weights, class_weights
 from .layers import check_not_negative
 from .losses import MaskLoss, mask_losses
 from .network_checks import check_pixels
+from .precision import full_precision
 from .structures import PixelPredictions, loss_name, map_size
 from .targets import SegmentTargets
 from .tiling import resize_rows, resize_rows_transposed, tile_size
@@ -67,10 +68,11 @@ class PixelCriterion(nn.Module):
         """Raise a ValueError if it has numbers for classes, and not for as many."""
         check_class_weights(self.class_weight, num_classes, "criterion.class_weight")
 
-    def check_network(self, network: nn.Module, num_classes: int) -> None:
+    def check_network(self, network: Any, num_classes: int) -> None:
         """Raise a ValueError if the network does not classify pixels."""
         check_pixels(network, "PixelCriterion")
 
+    @full_precision
     def forward(
         self, predictions: PixelPredictions, targets: Sequence[SegmentTargets]
     ) -> dict[str, Tensor]:
@@ -106,6 +108,7 @@ class PixelCriterion(nn.Module):
         return terms
 
 
+@full_precision
 def pixel_cross_entropy(
     logits: Tensor,
     label_maps: Tensor,
@@ -128,8 +131,7 @@ def pixel_cross_entropy(
     else:
         table = torch.cat([class_weight.to(logits), logits.new_zeros(1)])  # [-1] is 0
         norm = table[label_maps].sum(dtype=torch.float64).clamp(min=1e-12)
-    with torch.autocast(device_type=logits.device.type, enabled=False):
-        total = _StreamedCrossEntropy.apply(logits, label_maps, tile, table)
+    total = _StreamedCrossEntropy.apply(logits, label_maps, tile, table)
     return total / norm.to(total)
 
 

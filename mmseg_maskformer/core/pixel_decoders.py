@@ -17,6 +17,7 @@ from .layers import (
     check_attention,
     check_positive,
     conv_init,
+    conv_norm,
     grid_position,
     xavier_init,
 )
@@ -102,12 +103,12 @@ class FPNPixelDecoder(nn.Module):
         self.memory_channels: tuple[int, ...] = (coarse_channels,)
         if multi_scale_memory:
             self.memory_channels = (out_channels,) * min(3, len(in_channels))
-        self.coarse_conv = _conv_norm(coarse_channels, out_channels, 3, num_groups)
+        self.coarse_conv = conv_norm(coarse_channels, out_channels, 3, num_groups)
         self.lateral_convs = nn.ModuleList(
-            _conv_norm(width, out_channels, 1, num_groups) for width in fine_channels
+            conv_norm(width, out_channels, 1, num_groups) for width in fine_channels
         )
         self.output_convs = nn.ModuleList(
-            _conv_norm(out_channels, out_channels, 3, num_groups) for _ in fine_channels
+            conv_norm(out_channels, out_channels, 3, num_groups) for _ in fine_channels
         )
         self.mask_conv = nn.Conv2d(out_channels, mask_channels, 3, padding=1)
         self.reset_parameters()
@@ -142,13 +143,6 @@ class FPNPixelDecoder(nn.Module):
             pyramid.append(x)
         memories = tuple(pyramid[:3]) if self.multi_scale_memory else (memory,)
         return PixelFeatures(self.mask_conv(x), memories)
-
-
-def _conv_norm(n_in: int, n_out: int, kernel: int, num_groups: int) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(n_in, n_out, kernel, padding=kernel // 2, bias=False),
-        nn.GroupNorm(num_groups, n_out),
-    )
 
 
 def _check_widths(

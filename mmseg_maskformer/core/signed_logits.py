@@ -19,14 +19,14 @@ class SignedLogits:
 
     Args:
         logits: (S, R, H, W).
-        target: (S, 1, H, W) in 0..1.
-        valid: (H, W), 1 where a pixel counts, or None where all do.
+        target: (S, R or 1, H, W) in 0..1.
+        valid: how much a pixel counts, 0..1, (H, W) or as the logits; None where all
+            count alike.
         soft: whether there may be targets other than 0 and 1.
 
     Attributes:
-        target: as given, but 0 where a pixel does not count.
-        on: (S, 1, H, W), 1 where on the segment is the right answer, else 0.
-        doubt: (S, 1, H, W) in 0..0.5; None without soft targets.
+        on: as the target, 1 where on the segment is the right answer, else 0.
+        doubt: as the target, in 0..0.5; None without soft targets.
         sign: -1 where ``on`` is 1, else 1.
     """
 
@@ -37,15 +37,12 @@ class SignedLogits:
         valid: Tensor | None,
         soft: bool = False,
     ) -> None:
-        self.target = self.on = target if valid is None else target * valid
+        self.target = self.on = target
         self.doubt: Tensor | None = None
         if soft:
-            self.on = (self.target >= 0.5).to(logits.dtype)
-            self.doubt = (self.target - self.on).abs()
+            self.on = (target >= 0.5).to(logits.dtype)
+            self.doubt = (target - self.on).abs()
         self.valid = valid
-        self.num_pixels = (
-            logits[0, 0].numel() if valid is None else valid.sum().clamp(min=1)
-        )
         self.sign = 1 - 2 * self.on
         self.z = logits * self.sign
         self.wrong = self.z.sigmoid()
@@ -57,8 +54,22 @@ class SignedLogits:
         return softplus(self.z, self.wrong, self.right)
 
     def only_valid(self, x: Tensor) -> Tensor:
-        """``x`` where pixels count, 0 elsewhere."""
+        """``x`` times how much each pixel counts."""
         return x if self.valid is None else x * self.valid
+
+    def mean_share(self, x: Tensor) -> Tensor:
+        """What each pixel of ``x`` adds to the mean over the pixels that count."""
+        if self.valid is None:
+            return x / self.z[0, 0].numel()
+        counted = self.valid.sum(dim=(-2, -1), keepdim=True).clamp(min=1)
+        return x * self.valid / counted
+
+    def mean(self, x: Tensor) -> Tensor:
+        """(S, R) mean of ``x`` over the pixels that count."""
+        if self.valid is None:
+            return pixel_sum(x) / self.z[0, 0].numel()
+        counted = pixel_sum(self.valid).clamp(min=1)
+        return pixel_sum(x * self.valid) / counted
 
 
 def pixel_sum(x: Tensor) -> Tensor:

@@ -87,15 +87,6 @@ class Predictions(NamedTuple):
             boxes,
         )
 
-    def at_least_float32(self) -> Predictions:
-        """The same in float32, or in float64 where it has that already."""
-        return Predictions(
-            at_least_float32(self.class_logits),
-            at_least_float32(self.mask_embed),
-            at_least_float32(self.mask_features),
-            None if self.boxes is None else at_least_float32(self.boxes),
-        )
-
 
 class PixelPredictions(NamedTuple):
     """Outputs of every supervised layer of a per-pixel model.

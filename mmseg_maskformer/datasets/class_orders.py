@@ -10,7 +10,7 @@ from collections.abc import Collection
 
 from .ade20k_panoptic_classes import things_first
 
-_MAPILLARY_THINGS = (
+MAPILLARY_THINGS = (
     *(0, 1, 8),
     *range(19, 24),
     *range(32, 43),
@@ -26,5 +26,5 @@ def _things_first(things: Collection[int], num_classes: int) -> list[int]:
 CLASS_ORDERS = {
     "ade20k": things_first(),
     "cityscapes": _things_first(range(11, 19), 19),
-    "mapillary": _things_first(_MAPILLARY_THINGS, 65),
+    "mapillary": _things_first(MAPILLARY_THINGS, 65),
 }

@@ -10,6 +10,7 @@ from mmseg_maskformer.datasets.coco.files import CocoFile
 
 from . import mapillary
 from .ade20k_panoptic_classes import things_first
+from .class_orders import CLASS_ORDERS, MAPILLARY_THINGS
 from .coco_panoptic import CocoPanopticDataset
 
 
@@ -88,11 +89,9 @@ class CityscapesPanopticDataset(ThingsFirstDataset):
         return info
 
 
-_MAPILLARY_THINGS = sorted(
-    {0, 1, 8, *range(19, 24), *range(32, 43), *range(44, 58), *range(59, 63)}
-)
-_MAPILLARY_STUFF = sorted({*range(mapillary.IGNORED)} - {*_MAPILLARY_THINGS})
-_MAPILLARY = [*_MAPILLARY_THINGS, *_MAPILLARY_STUFF]
+_MAPILLARY = CLASS_ORDERS["mapillary"]
+_MAPILLARY_THINGS = _MAPILLARY[: len(MAPILLARY_THINGS)]
+_MAPILLARY_STUFF = _MAPILLARY[len(MAPILLARY_THINGS) :]
 
 
 def _of_mapillary(key: str, labels: list[int]) -> list:

@@ -9,6 +9,8 @@ from mmengine.structures import PixelData
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 
+from mmseg_maskformer.adapters.build import build_part
+from mmseg_maskformer.core.mask_comparison import DenseMasks, PointMasks
 from mmseg_maskformer.core.maskformer import MaskFormer
 from mmseg_maskformer.core.per_pixel import PerPixelBaseline
 
@@ -204,6 +206,7 @@ def test_scores_of_a_per_pixel_model_are_its_upsampled_logits():
             masks(transformer_decoder=None),
             "network.transformer_decoder=None gives .*type='PerPixelBaseline'",
         ),
+        (dict(network=None), r"network=None is no config; set it to dict\(type="),
         (
             dict(network=dict(type="MaskFormer")),
             "has no pixel decoder; set network.pixel_decoder",
@@ -267,3 +270,17 @@ def test_boxes_train_the_queries(loss):
     boxes = model(features()).boxes
     assert boxes.shape == (2, 2, 9, 4)
     assert 0 < boxes.min() < boxes.max() < 1
+
+
+def test_masks_are_matched_and_trained_where_the_config_says():
+    criterion = build_part(
+        dict(
+            type="SetCriterion",
+            assigner=dict(type="HungarianAssigner", masks=dict(type="DenseMasks")),
+            masks=dict(type="PointMasks", num_points=12, importance_ratio=0.5),
+        )
+    )
+    assert isinstance(criterion.assigner.masks, DenseMasks)
+    assert isinstance(criterion.masks, PointMasks)
+    numbers = vars(criterion.masks)
+    assert (numbers["num_candidates"], numbers["num_chosen"]) == (36, 6)

@@ -56,6 +56,7 @@ def test_images_are_prepared_as_by_the_test_pipeline(name, short, reduces):
     assert found["do_reduce_labels"] is reduces
     assert found["image_mean"] == pytest.approx([0.485, 0.456, 0.406])  # ImageNet's
     assert found["image_std"] == pytest.approx([0.229, 0.224, 0.225])
+    assert found["image_processor_type"] == "MaskFormerImageProcessor"
 
 
 def test_a_pipeline_that_stretches_or_leaves_images_as_they_are():
@@ -246,6 +247,86 @@ def test_every_kind_is_read_and_gives_ours(
         (found.mask_logits(), expected.masks_queries_logits),
     ):
         assert (one - other).abs().max() < 1e-4 * other.abs().max()
+
+
+MASKED = dict(
+    type="MaskFormer",
+    pixel_decoder=dict(
+        type="MSDeformAttnPixelDecoder",
+        embed_dim=32,
+        mask_channels=48,
+        num_layers=2,
+        num_heads=4,
+        ffn_dim=40,
+    ),
+    transformer_decoder=dict(
+        type="MaskedTransformerDecoder",
+        num_queries=5,
+        num_layers=3,
+        embed_dim=64,
+        num_heads=4,
+        ffn_dim=80,
+    ),
+)
+
+
+def small_masked(backbone, **pixels):
+    """A config with a small Mask2Former."""
+    config = small("semantic", backbone, {})
+    network = dict(MASKED, pixel_decoder=MASKED["pixel_decoder"] | pixels)
+    config.model.decode_head.network = network
+    loss = dict(mask=5.0, dice=4.0)
+    for name, weight in loss.items():
+        config.model.decode_head.criterion[f"loss_{name}"].weight = weight
+    return config
+
+
+@pytest.mark.parametrize("backbone", [RESNET, SWIN], ids=["ResNet", "Swin"])
+def test_a_mask2former_is_read_and_gives_ours(backbone, tmp_path):
+    transformers = pytest.importorskip("transformers")
+    config = small_masked(backbone)
+    ours = models.randomise(untrained_model(config))
+    export_to_huggingface(ours, config, tmp_path)
+    kind = transformers.Mask2FormerForUniversalSegmentation
+    theirs, info = kind.from_pretrained(tmp_path, output_loading_info=True)
+    assert not info["missing_keys"]
+    assert not info["unexpected_keys"]
+    assert theirs.config.id2label == dict(enumerate(NAMES))
+    weights = ("class_weight", "mask_weight", "dice_weight", "no_object_weight")
+    assert [getattr(theirs.config, x) for x in weights] == [2.0, 5.0, 4.0, 0.1]
+    said = json.loads((tmp_path / "preprocessor_config.json").read_text())
+    assert said["image_processor_type"] == "Mask2FormerImageProcessor"
+    image = torch.randn(1, 3, 64, 96, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        expected = theirs.eval()(image)
+        found = ours.decode_head(ours.extract_feat(image))
+    for one, other in (
+        (found.class_logits[-1], expected.class_queries_logits),
+        (found.mask_logits(), expected.masks_queries_logits),
+    ):
+        assert (one - other).abs().max() < 1e-4 * other.abs().max()
+
+
+@pytest.mark.parametrize("setting", [dict(num_points=2), dict(num_heads=8)])
+def test_samples_that_transformers_cannot_take_are_named(setting):
+    config = small_masked(SWIN, **setting)
+    with pytest.raises(ValueError, match=r"a pixel decoder with . heads and . points"):
+        describe(untrained_model(config), config)
+
+
+def test_plain_cross_attention_cannot_be_written():
+    config = small_masked(SWIN)
+    config.model.decode_head.network.transformer_decoder.masked_attention = False
+    with pytest.raises(ValueError, match="masked_attention=False cannot be written"):
+        describe(untrained_model(config), config)
+
+
+def test_a_mask2former_on_a_pyramid_cannot_be_written():
+    config = small_masked(SWIN)
+    pyramid = dict(type="FPNPixelDecoder", multi_scale_memory=True)
+    config.model.decode_head.network.pixel_decoder = pyramid
+    with pytest.raises(ValueError, match="with FPNPixelDecoder cannot be written"):
+        describe(untrained_model(config), config)
 
 
 def test_an_unknown_data_set_is_a_sentence():

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import pickle
+import re
+from pathlib import Path
 
+import mmseg
 import numpy as np
 import pytest
 import torch
+from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmengine.runner import load_checkpoint
 from mmseg.registry import MODELS
@@ -17,6 +21,7 @@ from mmseg_maskformer.checkpoints.convert import (
     check_family,
     detect_layout,
     from_ours,
+    to_ours,
 )
 from mmseg_maskformer.checkpoints.layout import MASK2FORMER, MASKFORMER
 from mmseg_maskformer.checkpoints.mask2former import (
@@ -24,9 +29,21 @@ from mmseg_maskformer.checkpoints.mask2former import (
     HUGGINGFACE_MASK2FORMER,
     OPENMMLAB_MASK2FORMER,
 )
-from tests.checkpoints import models
+from tests.weights import randomise
 
-R50 = "maskformer_r50_8xb2-160k_ade20k-512x512"
+R50 = dict(type="ResNet", depth=50, norm_eval=True)
+SWIN = dict(
+    type="SwinTransformer",
+    embed_dims=24,
+    depths=(1, 1, 2, 1),
+    num_heads=(1, 2, 4, 8),
+    window_size=7,
+)
+SMALL = dict(
+    backbone=SWIN,
+    pixels=dict(embed_dim=32, mask_channels=48, num_layers=2, ffn_dim=40),
+    queries=dict(num_queries=7, num_layers=4, embed_dim=64, ffn_dim=80),
+)
 LAYOUTS = (
     FACEBOOKRESEARCH_MASK2FORMER,
     OPENMMLAB_MASK2FORMER,
@@ -34,23 +51,54 @@ LAYOUTS = (
 )
 
 
-def masked(num_classes, pixels=None, queries=None, **changes):
-    """A Mask2Former of ours, R50 and as the authors' where nothing is said."""
-    parts = dict(
+def network(pixels=None, queries=None):
+    """As the authors' where nothing is said."""
+    return dict(
+        type="MaskFormer",
         pixel_decoder=dict(type="MSDeformAttnPixelDecoder", **pixels or {}),
         transformer_decoder=dict(type="MaskedTransformerDecoder", **queries or {}),
     )
+
+
+def widths(backbone):
+    first = backbone.get("embed_dims", 256)
+    return [first * 2**level for level in range(4)]
+
+
+def segmentor(num_classes, backbone=R50, **parts):
+    """A Mask2Former of ours in MMSegmentation."""
     init_default_scope("mmseg")
-    config = models.settings(R50)
-    config.merge_from_dict({f"model.{name}": x for name, x in changes.items()})
-    config.model.decode_head.update(num_classes=num_classes, **parts)
-    return MODELS.build(config.model).eval()
+    head = dict(
+        type="mmseg_maskformer.MaskFormerHead",
+        in_channels=widths(backbone),
+        num_classes=num_classes,
+        network=network(**parts),
+    )
+    kind = "mmseg_maskformer.MaskFormerSegmentor"
+    model = MODELS.build(dict(type=kind, backbone=backbone, decode_head=head))
+    return model.eval()
 
 
-def on_meta(num_classes, **changes):
-    """The same without values."""
-    with torch.device("meta"):
-        return masked(num_classes, **changes)
+def detector():
+    """The authors' model of COCO in MMDetection."""
+    mmdet = pytest.importorskip("mmdet.registry")
+    init_default_scope("mmdet")
+    images = dict(
+        type="DetDataPreprocessor",
+        mean=[123.675, 116.28, 103.53],
+        std=[58.395, 57.12, 57.375],
+        bgr_to_rgb=True,
+        pad_size_divisor=32,
+    )
+    config = dict(
+        type="mmseg_maskformer.MaskFormerDetector",
+        backbone=R50,
+        decode_head=dict(in_channels=widths(R50), network=network()),
+        num_things_classes=80,
+        num_stuff_classes=53,
+        data_preprocessor=images,
+    )
+    return mmdet.MODELS.build(config).eval()
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +107,7 @@ def released(golden, golden_rule, tmp_path_factory):
     outputs = np.load(golden / "mask2former_panoptic_coco_r50.npz")
     shapes = json.loads(str(outputs["keys"]))
     layout = FACEBOOKRESEARCH_MASK2FORMER
-    initial = from_ours(masked(133).state_dict(), layout)
+    initial = from_ours(detector().state_dict(), layout)
     tensors = {}
     for name, shape in shapes.items():
         override = f"override/{name}"
@@ -71,33 +119,183 @@ def released(golden, golden_rule, tmp_path_factory):
             tensors[name] = initial[name].numpy()
     path = tmp_path_factory.mktemp("released") / "model_final_000000.pkl"
     path.write_bytes(pickle.dumps(dict(model=tensors, __author__="a person")))
-    return path, tensors, outputs
+    return path, outputs
 
 
 def largest(found, expected):
     return float((found - torch.from_numpy(expected)).abs().max())
 
 
-def test_from_the_authors_file_to_the_label_map(released, golden_rule):
-    path, _, expected = released
-    model = masked(133)
+@pytest.mark.mmdet
+def test_from_the_authors_file_to_the_results(released, golden_rule):
+    from mmdet.structures import DetDataSample
+
+    path, expected = released
+    model = detector()
     load_checkpoint(model, str(path), strict=True)
     # as files are read: BGR; the network sees 224 x 288, the answer has 250 x 331
     meta = dict(ori_shape=(250, 331), img_shape=(203, 269))
     pixels = torch.from_numpy(golden_rule.image(203, 269)).flip(0)
-    batch = dict(inputs=[pixels], data_samples=[SegDataSample(metainfo=meta)])
+    batch = dict(inputs=[pixels], data_samples=[DetDataSample(metainfo=meta)])
     with torch.no_grad():
         batch = model.data_preprocessor(batch)
+        model.double()  # a mask logit of 4e-7 decides what a query attends to
+        (sample,) = model.predict(batch["inputs"], batch["data_samples"])
         found = model.decode_head(model.extract_feat(batch["inputs"]))
-        (sample,) = model.predict(**batch)
     first = expected["aux0_class_logits"]
     assert largest(found.class_logits[0][0], first) < 1e-5 * abs(first).max()
     assert largest(found.class_logits[-1][0], expected["class_logits"]) < 0.1
     assert largest(found.mask_logits()[0], expected["mask_logits"]) < 0.02
-    labels = sample.pred_sem_seg.data[0].numpy()
+    labels = sample.pred_sem_seg.sem_seg[0].numpy()
     assert (labels == expected["sem_map"]).mean() >= 0.999
-    scores = model.predict(**batch)[0].seg_logits.data[:, ::16, ::16]
-    assert largest(scores, expected["sem_scores"]) < 1e-3
+    segments = sample.pred_panoptic_seg.sem_seg[0].numpy()
+    void = expected["panoptic_map"] == 0
+    assert ((segments == 133) == void).mean() >= 0.999
+
+
+def mmdet_model():
+    mmdet = pytest.importorskip("mmdet")
+    from mmdet.registry import MODELS as KNOWN
+
+    init_default_scope("mmdet")
+    name = "mask2former_r50_8xb2-lsj-50e_coco-panoptic.py"
+    path = Path(mmdet.__file__).parent / ".mim/configs/mask2former" / name
+    config = Config.fromfile(path).model
+    config.backbone.init_cfg = None
+    return KNOWN.build(config).eval()
+
+
+def mmseg_model():
+    pytest.importorskip("mmdet")
+    init_default_scope("mmseg")
+    name = "mask2former_r50_8xb2-160k_ade20k-512x512.py"
+    path = Path(mmseg.__file__).parent / ".mim/configs/mask2former" / name
+    config = Config.fromfile(path).model
+    config.backbone.init_cfg = None
+    config.backbone.norm_cfg.type = "BN"
+    return MODELS.build(config).eval()
+
+
+def huggingface_model():
+    """One of the sizes of SMALL."""
+    transformers = pytest.importorskip("transformers")
+    backbone = transformers.SwinConfig(
+        embed_dim=SWIN["embed_dims"],
+        depths=SWIN["depths"],
+        num_heads=SWIN["num_heads"],
+        window_size=SWIN["window_size"],
+        out_features=[f"stage{i}" for i in range(1, 5)],
+    )
+    config = transformers.Mask2FormerConfig(
+        backbone_config=backbone,
+        feature_size=32,
+        mask_feature_size=48,
+        hidden_dim=64,
+        encoder_layers=2,
+        encoder_feedforward_dim=40,
+        decoder_layers=5,
+        dim_feedforward=80,
+        num_queries=7,
+        num_labels=3,
+    )
+    return transformers.Mask2FormerForUniversalSegmentation(config).eval()
+
+
+@pytest.mark.mmdet
+@pytest.mark.parametrize(("peer", "classes"), [(mmdet_model, 133), (mmseg_model, 150)])
+def test_every_tensor_of_openmmlab_has_its_place(peer, classes):
+    with torch.device("meta"):
+        theirs, ours = peer().state_dict(), segmentor(classes).state_dict()
+    layout = detect_layout(theirs)
+    assert layout is OPENMMLAB_MASK2FORMER
+    found, report = to_ours(theirs, ours, layout)
+    assert report.complete
+    assert len(found) == len(theirs) == 318 + 292  # ResNet-50 and the head
+
+
+@pytest.mark.mmdet
+def test_outputs_equal_those_of_mmdet():
+    torch.manual_seed(0)
+    theirs = randomise(mmdet_model())
+    ours = segmentor(133)
+    ours.load_state_dict(theirs.state_dict())
+    image = torch.randn(1, 3, 64, 96, generator=torch.Generator().manual_seed(0))
+    meta = dict(batch_input_shape=(64, 96), img_shape=(64, 96), ori_shape=(64, 96))
+    samples = [SegDataSample(metainfo=meta)]
+    with torch.no_grad():
+        classes, masks = theirs.panoptic_head(theirs.extract_feat(image), samples)
+        found = ours.decode_head(ours.extract_feat(image))
+    assert len(classes) == len(found.class_logits) == 10
+    for layer, tolerance in ((0, 1e-5), (1, 1e-4), (9, 1e-3)):
+        close(found.class_logits[layer], classes[layer], tolerance)
+        close(found.mask_logits(layer), masks[layer], tolerance)
+
+
+def close(found, expected, tolerance):
+    assert (found - expected).abs().max() < tolerance * expected.abs().max()
+
+
+@pytest.mark.parametrize("form", ["file", "live names"])
+def test_outputs_equal_those_of_huggingface(form, tmp_path):
+    torch.manual_seed(0)
+    theirs, ours = randomise(huggingface_model()), segmentor(3, **SMALL)
+    if form == "file":
+        theirs.save_pretrained(tmp_path)
+        load_checkpoint(ours, str(tmp_path / "model.safetensors"))
+    else:
+        ours.load_state_dict(theirs.state_dict(), strict=False)
+    assert ours.weights_misfit is None
+    image = torch.randn(1, 3, 64, 96, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        expected = theirs(image, output_auxiliary_logits=True)
+        found = ours.decode_head(ours.extract_feat(image))
+    first = expected.auxiliary_logits[0]
+    close(found.class_logits[0], first["class_queries_logits"], 1e-5)
+    close(found.mask_logits(0), first["masks_queries_logits"], 1e-5)
+    close(found.class_logits[-1], expected.class_queries_logits, 1e-4)
+    close(found.mask_logits(), expected.masks_queries_logits, 1e-4)
+
+
+def same(name):
+    return name
+
+
+def static_query(name):
+    """The older name of the learned content in the authors' files."""
+    return name.replace(".query_feat.", ".static_query.")
+
+
+def numbered(name):
+    """A name of MMDetection 2, whose parts stand in the order of their use."""
+    if name.startswith("backbone."):
+        return name
+    name = re.sub(r"(encoder\.layers\.\d)\.self_attn", r"\1.attentions.0", name)
+    for part, number in (("cross_attn", 0), ("self_attn", 1)):
+        name = name.replace(f".{part}.attn.", f".attentions.{number}.attn.")
+    return name.replace(".ffn.layers.", ".ffns.0.layers.")
+
+
+@pytest.mark.parametrize(
+    ("layout", "older"),
+    [
+        *((layout, same) for layout in LAYOUTS),
+        (FACEBOOKRESEARCH_MASK2FORMER, static_query),
+        (OPENMMLAB_MASK2FORMER, numbered),
+    ],
+    ids=lambda x: getattr(x, "name", None) or x.__name__,
+)
+def test_round_trip_changes_no_bit(layout, older):
+    torch.manual_seed(0)
+    start = randomise(segmentor(3, **SMALL)).state_dict()
+    written = {older(x): y for x, y in from_ours(start, layout).items()}
+    assert detect_layout(written) is layout
+    back, report = to_ours(written, start, layout)
+    assert report.complete
+    assert not report.kept
+    assert back.keys() == start.keys()
+    assert all(torch.equal(back[name], start[name]) for name in start)
+    changed = len(written.keys() - from_ours(start, layout).keys())
+    assert changed == {same: 0, static_query: 1, numbered: 72}[older]
 
 
 FILES = {  # a name that both families' files have, and two of Mask2Former alone

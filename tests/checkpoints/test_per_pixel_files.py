@@ -43,7 +43,14 @@ def released(kind, shapes, generation=str, classes=150):
     else:
         names[f"{CLASSIFIER}.query_embed.weight"] = (classes, 256)
     draw = np.random.RandomState(0)
-    return {generation(x): draw.rand(*n).astype(np.float32) for x, n in names.items()}
+    return {generation(x): weight(draw, shape) for x, shape in names.items()}
+
+
+def weight(draw, shape):
+    """Of a norm or a bias between 0 and 1; others keep the size of what they see."""
+    if len(shape) == 1:
+        return draw.rand(*shape).astype(np.float32)
+    return (draw.randn(*shape) / np.sqrt(np.prod(shape[1:]))).astype(np.float32)
 
 
 def older(name: str) -> str:
@@ -86,7 +93,8 @@ def test_their_tensors_make_the_logits(shapes, kind, tmp_path):
     features = model.extract_feat(models.odd_image())
     with torch.no_grad():
         found = network(features)
-        pixels, memory = network.pixel_decoder(features)
+        maps = network.pixel_decoder(features)
+        pixels = maps.mask_features
         if kind == "per_pixel_baseline":
             classifier, bias = (
                 torch.from_numpy(tensors[f"{CLASSIFIER}.{x}"])
@@ -94,7 +102,7 @@ def test_their_tensors_make_the_logits(shapes, kind, tmp_path):
             )
             wanted = F.conv2d(pixels, classifier, bias)
         else:
-            queries = network.transformer_decoder(memory)[-1]
+            queries = network.transformer_decoder(maps, network.mask_head)[-1]
             wanted = torch.einsum("bqc,bchw->bqhw", their_mlp(tensors, queries), pixels)
             table = network.transformer_decoder.query_embed.weight.numpy()
             assert np.array_equal(table, tensors[f"{CLASSIFIER}.query_embed.weight"])

@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from mmseg_maskformer.core.decoders import MaskedTransformerDecoder
 from mmseg_maskformer.core.layers import AttentionBlock
+from mmseg_maskformer.core.masked_decoder import MaskedTransformerDecoder
 from mmseg_maskformer.core.resize import resize
 from mmseg_maskformer.core.structures import PixelFeatures
 from tests.weights import randomise
@@ -29,10 +29,12 @@ def pixels(sizes=((2, 3), (4, 6), (8, 12)), widths=(WIDTH,) * 3, dtype=torch.flo
     return PixelFeatures(mask_features, tuple(memories))
 
 
-def decoder(widths=(WIDTH,) * 3, num_layers=4):
+def decoder(widths=(WIDTH,) * 3, num_layers=4, **options):
     torch.manual_seed(0)
     settings = dict(num_queries=QUERIES, embed_dim=WIDTH, num_heads=HEADS, ffn_dim=64)
-    model = MaskedTransformerDecoder(widths, num_layers=num_layers, **settings)
+    model = MaskedTransformerDecoder(
+        widths, num_layers=num_layers, **settings, **options
+    )
     return randomise(model)
 
 
@@ -86,6 +88,17 @@ def test_a_logit_of_zero_is_seen_and_half_precision_does_not_move_it():
     with torch.autocast("cpu", torch.bfloat16):  # sigmoid(-1e-4) is 0.5 there
         found = attention_mask(mask_embed, features, None)
     assert found.tolist() == [[[False, True, False, True, False]]]
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("masked", [True, False])
+def test_plain_cross_attention_does_not_look_at_masks(masked):
+    model, given, head = decoder(masked_attention=masked).eval(), pixels(), mask_head()
+    before = model(given, head)
+    after = model(given._replace(mask_features=-given.mask_features), head)
+    change = (before - after).abs().amax((1, 2, 3))
+    assert change[0] == 0  # nothing has been attended to yet
+    assert (change[1:] > 1e-3).all() if masked else (change == 0).all()
 
 
 def test_masked_attention_equals_copies_of_the_mask_for_every_head():

@@ -123,9 +123,8 @@ def test_plus_supervises_every_layer_with_the_same_weight():
 @pytest.mark.parametrize("plus", [False, True])
 def test_padding_is_hidden_from_attention_alone(plus):
     model, maps = baseline(plus).eval(), backbone_maps()
-    mask = torch.zeros(2, 2, 3, dtype=torch.bool)
-    mask[1, :, 2] = True
-    plain, masked = model(maps), model(maps, mask)
+    valid = torch.tensor([[1, 1], [1, 2 / 3]], dtype=torch.float64)
+    plain, masked = model(maps), model(maps, valid)
     assert torch.equal(plain.pixel_features, masked.pixel_features)
     change = (plain.class_embed - masked.class_embed).abs().amax((0, 2, 3))
     assert change[0] < 1e-5

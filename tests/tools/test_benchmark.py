@@ -87,6 +87,8 @@ def test_variants_take_turns(measure):
         ("train-step", "mmseg"),
         ("semantic-inference", "mmseg"),
         ("panoptic-inference", "mmdet"),
+        ("deformable-attention", "mmcv"),
+        ("deformable-forward", "mmcv"),
     ],
 )
 def test_every_mode_runs_and_the_sides_agree(

@@ -1,0 +1,15 @@
+"""COCO instance with large-scale jitter, two images a GPU; colours stay."""
+
+_base_ = "coco_instance.py"
+
+jitter = dict(
+    type="mmseg_maskformer.LargeScaleJitter", size=(1024, 1024), scales=(0.1, 2.0)
+)
+train_pipeline = [
+    *_base_.load,
+    _base_.flip,
+    jitter,
+    _base_.keep_visible,
+    _base_.pack_objects,
+]
+train_dataloader = dict(batch_size=2, dataset=dict(pipeline=train_pipeline))

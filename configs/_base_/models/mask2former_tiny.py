@@ -1,0 +1,6 @@
+"""As mask2former_small.py with 20 queries, for scenes of few things."""
+
+_base_ = "mask2former_small.py"
+
+queries = dict(num_queries=20)
+mask2former = dict(decode_head=dict(network=dict(transformer_decoder=queries)))

@@ -1,0 +1,6 @@
+"""300,000 iterations of batch 16: the recipe of Mask2Former for Mapillary Vistas."""
+
+_base_ = "schedule_160k_mask2former.py"
+
+train_cfg = dict(max_iters=300000)
+param_scheduler = [dict(_base_.param_scheduler[-1], end=train_cfg["max_iters"] + 1)]

@@ -1,0 +1,14 @@
+r"""Mask2Former with a narrow ResNet-18 on nuclei as instances, for two CPU cores.
+
+Backbone, data and schedule are those of MaskFormer.
+
+MASKFORMER_DATA=/path/to/data python tools/train.py \
+        configs/mask2former/mask2former_r18_1xb4-5k_dsb2018-instance.py
+"""
+
+_base_ = [
+    "../maskformer/maskformer_r18-6enc_1xb4-5k_dsb2018-instance.py",
+    "../_base_/models/mask2former_small.py",
+]
+
+model = _base_.mask2former

@@ -1,0 +1,15 @@
+"""Mask2Former R50 on ADE20K instance: 26.4 AP.
+
+bash tools/dist_train.sh \
+    configs/mask2former/mask2former_r50_8xb2-160k_ade20k-instance-640x640.py 8
+"""
+
+_base_ = [
+    "../_base_/models/mask2former_r50.py",
+    "../_base_/models/mask2former_instance.py",
+    "../_base_/datasets/ade20k_instance_640x640.py",
+    "../_base_/schedules/schedule_160k_mask2former.py",
+    "../_base_/default_runtime_mmdet.py",
+]
+
+model = dict(_base_.panoptic, num_things_classes=100)

@@ -1,0 +1,16 @@
+"""Mask2Former Swin-L (IN-22K) on Cityscapes panoptic: 66.6 PQ.
+
+NNODES=2 NODE_RANK=... MASTER_ADDR=... bash tools/dist_train.sh \
+configs/mask2former/mask2former_swin-l-in22k_16xb1-90k_cityscapes-panoptic-512x1024.py 8
+"""
+
+_base_ = [
+    "../_base_/models/mask2former_swin-l-200q.py",
+    "../_base_/models/mask2former_panoptic.py",
+    "../_base_/datasets/cityscapes_panoptic_512x1024.py",
+    "../_base_/schedules/schedule_90k_mask2former.py",
+    "../_base_/default_runtime_mmdet.py",
+]
+
+model = dict(_base_.panoptic, num_things_classes=8, num_stuff_classes=11)
+train_dataloader = dict(batch_size=1)

@@ -1,0 +1,48 @@
+"""Float32 for what users call, whatever the precision around it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import wraps
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor
+
+from .structures import at_least_float32
+
+F = TypeVar("F", bound=Callable)
+
+
+def full_precision(function: F) -> F:
+    """Let a function see no autocast, and floating numbers in float32 at least.
+
+    Tensors are raised where they are arguments by position, or stand in a named tuple
+    of them. What the function calls need not guard itself.
+    """
+
+    @wraps(function)
+    def guarded(*arguments: Any, **options: Any) -> Any:
+        device = next(_devices(arguments), torch.device("cpu"))
+        with torch.autocast(device_type=device.type, enabled=False):
+            return function(*map(_raised, arguments), **options)
+
+    return guarded  # type: ignore[return-value]
+
+
+def _raised(x: Any) -> Any:
+    if isinstance(x, Tensor) and x.is_floating_point():
+        return at_least_float32(x)
+    return type(x)(*map(_raised, x)) if _is_named_tuple(x) else x
+
+
+def _devices(arguments: Any) -> Iterator[torch.device]:
+    for x in arguments:
+        if isinstance(x, Tensor):
+            yield x.device
+        elif _is_named_tuple(x):
+            yield from _devices(x)
+
+
+def _is_named_tuple(x: Any) -> bool:
+    return isinstance(x, tuple) and hasattr(x, "_fields")
