@@ -3,8 +3,10 @@
 Two folders are looked for beside the checkout and can be put elsewhere:
 `MASKFORMER_DATA` (default `../shared/data`) and `MASKFORMER_GOLDEN` (default: the
 folder `golden` beside the data). A test whose folder is absent is skipped with the
-name of the variable. Only `pytest -m gpu` sees a GPU: the other tests compare with
-numbers of the CPU, where the hosts would take the GPU of themselves.
+name of the variable; where the folder exists, nothing in it may be missing.
+`MASKFORMER_WITHOUT=mmdet` makes the named packages impossible to import. Only
+`pytest -m gpu` sees a GPU: the other tests compare with numbers of the CPU, where the
+hosts would take the GPU of themselves.
 """
 
 from __future__ import annotations
@@ -77,7 +79,9 @@ def scope_of_one_file() -> Iterator[None]:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Hide the GPU, from processes that tests start too."""
+    """Block packages, and hide the GPU, from processes that tests start too."""
+    for package in filter(None, os.environ.get("MASKFORMER_WITHOUT", "").split(",")):
+        sys.modules[package] = None  # type: ignore[assignment]
     if config.getoption("markexpr") != "gpu":
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
 

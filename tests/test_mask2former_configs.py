@@ -13,17 +13,12 @@ from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import MODELS, init_default_scope
 
-from mmseg_maskformer.catalog import CATALOG
 from tests import test_configs
 from tests.conftest import REPOSITORY
 from tests.test_configs import trainable
 
 FOLDER = REPOSITORY / "configs/mask2former"
 NAMES = sorted(path.stem.removeprefix("mask2former_") for path in FOLDER.glob("*.py"))
-pytestmark = pytest.mark.skipif(
-    all("PointMasks" not in names for names in CATALOG["TASK_UTILS"].values()),
-    reason="there is no PointMasks",
-)
 
 
 def marked(names):

@@ -6,7 +6,7 @@ import re
 
 import pytest
 import torch
-from mmengine.config import DictAction
+from mmengine.config import Config, DictAction
 from mmengine.registry import DATASETS, MODELS, init_default_scope
 from PIL import Image
 
@@ -14,17 +14,17 @@ from mmseg_maskformer.engine.launch import read_config
 from tests.conftest import REPOSITORY
 
 PAGE = REPOSITORY / "docs/studies.md"
-QUERIES = (20, 50, 150, 300, 1000)
+NUMBERS = {"N": (20, 50, 150, 300, 1000), "L": (1, 3, 6)}  # queries, layers
 TRAINING = "training + validation images, ADE20K"
 
 
 def listed():
-    """Row, path of the config and options, one for each number of queries."""
+    """Row, path of the config and options, one for each number of the page."""
     text = PAGE.read_text(encoding="utf-8").partition("## Rows that are a setting")[2]
     rows = re.findall(r"^\| (.+?) \| \[.*?\]\(\.\./(.+?)\) \| `(.+?)` \|$", text, re.M)
     for name, path, options in rows:
-        for number in QUERIES if options.endswith("=N") else ("",):
-            yield name, path, re.sub("N$", str(number), options)
+        for number in NUMBERS.get(options.rpartition("=")[2], ("",)):
+            yield name, path, re.sub("=[NL]$", f"={number}", options)
 
 
 ROWS = list(listed())
@@ -37,12 +37,16 @@ def read(path, options):
     return read_config(str(REPOSITORY / path), parsed)
 
 
-def test_every_data_set_has_its_rows():
+def test_the_page_has_every_row():
     names = [name for name, *_ in ROWS]
-    assert len(names) == 2 * len(QUERIES) + 6 + 2
-    for rule in ("general", "iterative"):
-        for data in ("ADE20K", "COCO-Stuff-10K", "ADE20K-Full"):
-            assert names.count(f"{rule}, {data}") == 1
+    for data in ("ADE20K", "COCO-Stuff-10K", "ADE20K-Full", "scenes"):
+        assert names.count(f"N queries, {data}") == 5
+        assert names.count(f"general, {data}") == 1
+        assert names.count(f"iterative, {data}") == (data != "scenes")
+    for data in ("ADE20K", "ADE20K panoptic", "scenes", "scenes panoptic"):
+        assert names.count(f"L layers, {data}") == 3
+        assert names.count(f"no self-attention, {data}") == 1
+    assert len(names) == 20 + 4 + 3 + 12 + 4 + 2
 
 
 @pytest.mark.parametrize(
@@ -61,11 +65,29 @@ def test_a_row_builds_what_it_says(name, path, options):
     config.model.backbone.init_cfg = None
     with torch.device("meta"):
         model = MODELS.build(config.model)
-    value = options.partition("=")[2]
-    queries = model.decode_head.network.transformer_decoder.query_embed
-    assert queries.weight.shape[0] == (int(value) if "queries" in name else 100)
-    rule = model.test_cfg.get("semantic_rule", model.test_cfg.get("panoptic_rule"))
-    assert rule == (None if "queries" in name else value)
+    given = dict(option.rpartition(".")[2].split("=") for option in options.split(" "))
+    assert found(model, REPOSITORY / path, given) == given
+
+
+def found(model, path, given):
+    """What the model has of the given settings; of others it has the config's."""
+    decoder = model.decode_head.network.transformer_decoder
+    usual = Config.fromfile(path).model.decode_head.network.transformer_decoder
+    (attends,) = {layer.self_attention is not None for layer in decoder.layers}
+    values = dict(
+        num_queries=(len(decoder.query_embed.weight), usual.get("num_queries", 100)),
+        num_layers=(len(decoder.layers), usual.get("num_layers", 6)),
+        self_attention=(attends, True),
+        semantic_rule=(model.test_cfg.get("semantic_rule"), None),
+        panoptic_rule=(model.test_cfg.get("panoptic_rule"), "maskformer"),
+    )
+    if "semantic_on" not in model.test_cfg:  # of a segmentor, with one rule
+        values.pop("panoptic_rule")
+    return {
+        key: str(value)
+        for key, (value, other) in values.items()
+        if key in given or value != other
+    }
 
 
 def test_training_reads_the_validation_images_too(tmp_path):

@@ -91,11 +91,12 @@ def _check(network: Any) -> None:
     Raises:
         ValueError: There is one.
     """
-    decoder = getattr(network, "transformer_decoder", None)
     variant = (
         not hasattr(network, "class_head")  # per-pixel
         or getattr(network, "box_head", None) is not None
-        or any(layer.self_attention is None for layer in decoder.layers)
+        or any(
+            layer.self_attention is None for layer in network.transformer_decoder.layers
+        )
     )
     if variant:
         raise ValueError(
@@ -132,6 +133,11 @@ def _mask2former(network: Any) -> dict[str, Any]:
         raise ValueError(
             "transformers has Mask2Former with MSDeformAttnPixelDecoder only; a model "
             f"with {type(pixels).__name__} cannot be written."
+        )
+    if not decoder.masked_attention:
+        raise ValueError(
+            "transformers has Mask2Former with masked attention only; a model with "
+            "masked_attention=False cannot be written."
         )
     samples = pixels.encoder.attention[0].attention.samples
     if samples != (attention.num_heads, 3, 4):

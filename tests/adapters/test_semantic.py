@@ -288,7 +288,7 @@ def test_label_that_is_no_class_names_image_values_and_remedies():
         (dict(num_classes=1), "use 2 classes, background and foreground"),
         (dict(num_classes=847), "ignore_index=255 is one of the num_classes=847"),
         (dict(ignore_index=3), "ignore_index=3 is one of the num_classes=5"),
-        (dict(in_channels=[8]), "in_channels must list"),
+        (dict(in_channels=[]), "in_channels must list"),
         (network_of(pixel_decoder=dict(type="FPN")), "No part is registered as 'FPN'"),
         (
             network_of(transformer_decoder=dict(num_queries=20)),
@@ -338,7 +338,7 @@ def test_config_mistakes_are_sentences(change, message):
 
 def test_features_of_another_stride_are_refused():
     with pytest.raises(ValueError, match=r"\(8, 12\) cells.*\(64, 96\).*stride 4"):
-        input_size(dict(img_shape=(64, 96)), (8, 12))
+        input_size(dict(img_shape=(64, 96)), (8, 12), 4)
 
 
 def test_label_map_of_another_size_names_the_image():
@@ -395,9 +395,8 @@ def test_mask_padding_hides_padding_from_attention():
     features = model.extract_feat(images((64, 96)))
     metas = [dict(img_shape=(30, 96)), dict(img_shape=(64, 96))]
     found = model.decode_head(features, metas, (64, 96))
-    # rows 32.. of the first image are padding: the second row of its 2 x 3 grid
-    mask = torch.tensor([[[False] * 3, [True] * 3], [[False] * 3] * 2])
-    hidden = model.decode_head.network(features, mask)
+    valid = torch.tensor([[30 / 64, 1], [1, 1]], dtype=torch.float64)
+    hidden = model.decode_head.network(features, valid)
     seen = model.decode_head.network(features)
     assert torch.equal(found.class_logits, hidden.class_logits)
     assert not torch.equal(found.class_logits[:, 0], seen.class_logits[:, 0])

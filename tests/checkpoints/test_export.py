@@ -314,6 +314,13 @@ def test_samples_that_transformers_cannot_take_are_named(setting):
         describe(untrained_model(config), config)
 
 
+def test_plain_cross_attention_cannot_be_written():
+    config = small_masked(SWIN)
+    config.model.decode_head.network.transformer_decoder.masked_attention = False
+    with pytest.raises(ValueError, match="masked_attention=False cannot be written"):
+        describe(untrained_model(config), config)
+
+
 def test_a_mask2former_on_a_pyramid_cannot_be_written():
     config = small_masked(SWIN)
     pyramid = dict(type="FPNPixelDecoder", multi_scale_memory=True)

@@ -1,9 +1,9 @@
 """Cityscapes panoptic, 8 things and 11 stuff, crops of 512 x 1024.
 
 The folder is found at MASKFORMER_DATA/cityscapes, by default under data, with
-leftImg8bit, and in gtFine what createPanopticImgs of the Cityscapes scripts writes. The
-paper trains no such model; scales, crops and colours are those of its semantic ones.
-No crop is smaller than 512 x 1024, so nothing is padded.
+leftImg8bit, and in gtFine what createPanopticImgs of the Cityscapes scripts writes.
+Scales, crops and colours are those of the semantic models. No crop is smaller than
+512 x 1024, so nothing is padded.
 """
 
 _base_ = "ade20k_panoptic_640x640.py"

@@ -95,7 +95,7 @@ class Model(torch.nn.Module):
         super().__init__()
         self.class_logits = class_logits
         self.test_cfg = test_cfg
-        self.decode_head = SimpleNamespace(answer=self.answer)
+        self.decode_head = SimpleNamespace(predict_layer=self.predict_layer)
 
     def data_preprocessor(self, batch, training):
         assert not (training or self.training)
@@ -106,7 +106,7 @@ class Model(torch.nn.Module):
     def extract_feat(self, inputs):
         return inputs
 
-    def answer(self, features, metas, size, layer):
+    def predict_layer(self, features, metas, size, layer):
         assert size == (8, 16)
         label = int(features[0, 0, 0, 0]) if layer == -1 else 1
         logits = torch.full((1, 2, 4), -9.0)

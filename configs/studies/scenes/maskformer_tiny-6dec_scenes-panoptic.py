@@ -1,8 +1,0 @@
-"""Panoptic MaskFormer with 6 decoder layers: paper Table VIII, on scenes.
-
-python tools/train.py configs/studies/scenes/maskformer_tiny-6dec_scenes-panoptic.py
-"""
-
-_base_ = "../../demo/maskformer_tiny_scenes-panoptic.py"
-
-model = dict(decode_head=dict(network=dict(transformer_decoder=dict(num_layers=6))))
