@@ -8,7 +8,8 @@ All sides run in one process and take turns. Examples::
     python tools/benchmark.py panoptic-inference --size 800x1333 --classes 133 \
         --batch 1 --kept 30 --check
     python tools/benchmark.py deformable-attention --size 512 --batch 1 --check
-    python tools/benchmark.py mask2former-step --size 512 --classes 133
+    python tools/benchmark.py mask2former-criterion --size 512 --check
+    python tools/benchmark.py mask2former-step --size 512
 
 The peers are mmseg's MaskFormerHead and, where transformers is installed, its
 MaskFormer (not in semantic-inference: it resizes scores instead of masks, a different
@@ -41,12 +42,23 @@ from torch import Tensor  # noqa: E402
 sys.path[:0] = [str(Path(__file__).resolve().parent.parent)]
 
 import mmseg_maskformer  # noqa: E402, F401  (hosts without compiled operators)
-from benchmark_lib import deformable, mask2former, measure  # noqa: E402
+from benchmark_lib import (  # noqa: E402
+    deformable,
+    mask2former,
+    mask2former_criterion,
+    measure,
+)
 from benchmark_lib.inputs import Outputs, Settings  # noqa: E402
 from mmseg_maskformer.engine.arguments import image_size, output_file  # noqa: E402
 
 MODES = ("criterion", "train-step", "semantic-inference", "panoptic-inference")
-MODES += deformable.MODES + mask2former.MODES
+MODULES = (deformable, mask2former, mask2former_criterion)
+MODES += tuple(mode for module in MODULES for mode in module.MODES)
+UNCHECKED = {
+    "train-step": "a training step has dropout; check the criterion.",
+    "mask2former-step": "the sides draw points of their own; check the criterion.",
+    "mask2former-inference": "the sides have weights of their own.",
+}
 PACKAGES = (
     "torch",
     "torchvision",
@@ -93,8 +105,8 @@ def parse_args() -> argparse.Namespace:
         "--json", type=output_file, help="write everything to this file"
     )
     args = parser.parse_args()
-    if args.check and args.mode == "train-step":
-        parser.error("--check: a training step has dropout; check the criterion.")
+    if args.check and args.mode in UNCHECKED:
+        parser.error(f"--check: {UNCHECKED[args.mode]}")
     return args
 
 
@@ -133,9 +145,9 @@ def sides(args: argparse.Namespace) -> list[Any]:
 
 def variants_of(args: argparse.Namespace, settings: Settings) -> list[measure.Variant]:
     """One variant of the mode for every side, on the same inputs."""
-    for models in (deformable, mask2former):
-        if args.mode in models.MODES:
-            return models.variants(args.mode, settings, args.sides)
+    for module in MODULES:
+        if args.mode in module.MODES:
+            return module.variants(args.mode, settings, args.sides)
     build = args.mode.replace("-", "_")
     shared = [Outputs(settings)] if args.mode == "criterion" else []
     return [getattr(side, build)(settings, *shared) for side in sides(args)]
@@ -199,7 +211,8 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     if failed:
         report["failed"] = failed
     if args.check and len(variants) > 1:
-        report["check"] = check(variants, args.mode)
+        with mask2former_criterion.same_points():
+            report["check"] = check(variants, args.mode)
     times = measure.alternate(variants, args.repeats, settings.device)
     for variant in variants:
         wall, cpu = zip(*times[variant.name], strict=True)

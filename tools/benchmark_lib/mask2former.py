@@ -14,6 +14,7 @@ from pathlib import Path
 import mmdet.models  # noqa: F401  (fills the registry)
 import numpy as np
 import torch
+import torch.nn.functional as F
 from mmcv.ops.multi_scale_deform_attn import MultiScaleDeformableAttnFunction
 from mmcv.ops.multi_scale_deform_attn import (
     multi_scale_deformable_attn_pytorch as in_torch,
@@ -39,34 +40,31 @@ THINGS, STUFF = 80, 53
 
 def variants(mode: str, settings: Settings, wanted: list[str] | None) -> list[Variant]:
     """One variant of the mode for both sides; ``wanted`` leaves one out."""
-    init_default_scope("mmdet")
-    sides = {"ours": ours, "mmdet": theirs}
+    configs = {"ours": our_model, "mmdet": their_model}
     build = step if mode == "mask2former-step" else inference
     return [
-        build(name, settings, side(settings))
-        for name, side in sides.items()
-        if name in (wanted or sides)
+        build(name, settings, config(settings))
+        for name, config in configs.items()
+        if name in (wanted or configs)
     ]
 
 
-def ours(settings: Settings) -> nn.Module:
-    """The model of this package."""
+def our_model(settings: Settings) -> ConfigDict:
+    """The config of the model of this package."""
     config = Config.fromfile(OURS).model
-    decoder = config.decode_head.network.transformer_decoder
-    decoder.num_queries = settings.queries
-    return _built(config, settings)
+    config.decode_head.network.transformer_decoder.num_queries = settings.queries
+    return config
 
 
-def theirs(settings: Settings) -> nn.Module:
-    """MMDetection's model."""
+def their_model(settings: Settings) -> ConfigDict:
+    """The config of MMDetection's model."""
     folder = Path(find_spec("mmdet").origin).parent / ".mim/configs/mask2former"
     config = Config.fromfile(folder / NAME).model
     config.panoptic_head.num_queries = settings.queries
-    config.test_cfg.update(instance_on=False, semantic_on=False)
     config.data_preprocessor.batch_augments = None
     if not has_compiled_ops():
         MultiScaleDeformableAttnFunction.apply = _without_operator
-    return _built(config, settings)
+    return config
 
 
 def _without_operator(
@@ -76,6 +74,7 @@ def _without_operator(
 
 
 def _built(config: ConfigDict, settings: Settings) -> nn.Module:
+    init_default_scope("mmdet")
     config.backbone.init_cfg = None
     torch.manual_seed(settings.seed)
     model = MODELS.build(config)
@@ -83,9 +82,10 @@ def _built(config: ConfigDict, settings: Settings) -> nn.Module:
     return model.to(settings.device)
 
 
-def step(name: str, settings: Settings, model: nn.Module) -> Variant:
+def step(name: str, settings: Settings, config: ConfigDict) -> Variant:
     """Forward, losses, backward."""
-    model.train()
+    settings = settings._replace(size=padded(settings.size))
+    model = _built(config, settings).train()
     images = inputs.images(settings)
     samples = _samples(settings, as_map=name == "ours")
 
@@ -98,20 +98,47 @@ def step(name: str, settings: Settings, model: nn.Module) -> Variant:
     return Variant(name, forward, [images, *leaves], leaves, _note(name))
 
 
-def inference(name: str, settings: Settings, model: nn.Module) -> Variant:
-    """From images to panoptic maps of their size."""
-    model.eval()
-    if name == "ours":
-        model.test_cfg.update(instance_on=False, semantic_on=False)
-    images = inputs.images(settings)
+def inference(name: str, settings: Settings, config: ConfigDict) -> Variant:
+    """From images, padded as in a batch, to panoptic maps of their size.
+
+    Every query that is kept takes its part of the map, however little that is.
+    """
+    config.test_cfg.update(instance_on=False, semantic_on=False, iou_thr=0.0)
+    model = _built(config, settings).eval()
+    head = model.decode_head.network.class_head if name == "ours" else None
+    (head or model.panoptic_head.cls_embed).register_forward_hook(_Sure(settings))
+    images = inputs.images(settings._replace(size=padded(settings.size)))
+    samples = _samples(settings, as_map=True)
 
     @torch.no_grad()
     def forward() -> Tensor:
         with settings.autocast():
-            found = model.predict(images, _samples(settings, as_map=True))
+            found = model.predict(images, samples)
         return torch.cat([sample.pred_panoptic_seg.sem_seg for sample in found])
 
     return Variant(name, forward, [images], note=_note(name))
+
+
+class _Sure:
+    """A hook on a class head: `kept` queries are sure of a class, the others of none.
+
+    With random weights no query would be kept, and nothing left to do.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        classes = THINGS + STUFF
+        labels = torch.arange(settings.queries) % classes
+        labels[settings.kept :] = classes
+        self.logits = 20 * F.one_hot(labels, classes + 1).to(settings.device)
+
+    def __call__(self, head: nn.Module, given: tuple[Tensor], logits: Tensor) -> Tensor:
+        return logits + self.logits
+
+
+def padded(size: tuple[int, int]) -> tuple[int, int]:
+    """The size of a batch."""
+    height, width = (-(-length // 32) * 32 for length in size)
+    return height, width
 
 
 def _note(name: str) -> str:
@@ -120,17 +147,24 @@ def _note(name: str) -> str:
     return "deformable attention in torch, mmcv has no compiled operators"
 
 
-def _samples(settings: Settings, as_map: bool) -> list[DetDataSample]:
-    """Each image divided into vertical bands, one for each segment."""
+def segments(settings: Settings) -> list[tuple[Tensor, Tensor]]:
+    """Labels (G,) and numbers (H, W) from 0 of each image, pixels in their order."""
     height, width = settings.size
     generator = torch.Generator().manual_seed(settings.seed)
-    columns = torch.arange(width) * settings.segments // width
-    numbers = columns.expand(height, -1)
+    numbers = torch.arange(height * width) * settings.segments // (height * width)
+    numbers = numbers.view(height, width).to(settings.device)
+    labels = torch.randint(
+        THINGS, (settings.batch, settings.segments), generator=generator
+    )
+    return [(x, numbers) for x in labels.to(settings.device)]
+
+
+def _samples(settings: Settings, as_map: bool) -> list[DetDataSample]:
     shape = dict(img_shape=settings.size, ori_shape=settings.size)
-    shape.update(pad_shape=settings.size, batch_input_shape=settings.size)
+    batch = padded(settings.size)
+    shape.update(pad_shape=batch, batch_input_shape=batch)
     samples = []
-    for _ in range(settings.batch):
-        labels = torch.randint(THINGS, (settings.segments,), generator=generator)
+    for labels, numbers in segments(settings):
         sample = DetDataSample(metainfo=dict(shape, scale_factor=(1.0, 1.0)))
         if as_map:
             ids = torch.arange(1, settings.segments + 1)
@@ -138,10 +172,14 @@ def _samples(settings: Settings, as_map: bool) -> list[DetDataSample]:
             sample.gt_segment_map = PixelData(data=numbers[None].int() + 1)
             sample.gt_segments = InstanceData(labels=labels, ids=ids, is_thing=thing)
         else:
-            masks = numbers == torch.arange(settings.segments)[:, None, None]
-            bitmaps = BitmapMasks(masks.numpy().astype(np.uint8), height, width)
-            sample.gt_instances = InstanceData(labels=labels, masks=bitmaps)
-            void = torch.full((1, height, width), 255)
+            sample.gt_instances = InstanceData(labels=labels, masks=bitmaps(numbers))
+            void = torch.full((1, *settings.size), 255)
             sample.gt_sem_seg = PixelData(sem_seg=void)
         samples.append(sample.to(settings.device))
     return samples
+
+
+def bitmaps(numbers: Tensor) -> BitmapMasks:
+    """The masks of a map of numbers as MMDetection's pipeline gives them."""
+    masks = numbers.cpu() == torch.arange(int(numbers.max()) + 1)[:, None, None]
+    return BitmapMasks(masks.numpy().astype(np.uint8), *numbers.shape)

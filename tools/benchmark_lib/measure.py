@@ -170,6 +170,7 @@ class _SavedTensors:
         self.alive: dict[int, Tensor] = {}
 
     def pack(self, tensor: Tensor) -> _Handle:
+        tensor = tensor.detach()  # or it would keep the graph that saves it
         handle = _Handle(self, tensor)
         self.alive[id(handle)] = tensor
         return handle
