@@ -1,9 +1,10 @@
 """Run everything that needs a GPU: ``python tools/gpu.py --out FOLDER``.
 
 The parts run one after the other, most important first: the tests marked `gpu`, every
-mode of tools/benchmark.py, Mask2Former's first, beside the peers in float32 and in mixed precision, the sizes
-of what is streamed, a profile of a training step, a short training. Each part is a
-process with a time limit of its own, so that none can take the time of the others.
+mode of tools/benchmark.py, Mask2Former's first, beside the peers in float32 and in
+mixed precision, the sizes of what is streamed, a profile of a training step, a short
+training. Each part is a process with a time limit of its own, so that none can take the
+time of the others.
 `--tiny` runs the same on the CPU with small sizes, to see that the script works.
 
 FOLDER gets a log of each part, the JSON of each benchmark and `results.json` with all

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from .precision import without_autocast
+
 
 def class_scores(probs: Tensor | None, masks: Tensor, no_object: bool) -> Tensor:
     """Scores (K, rows, w) of class (Q, K + 1) and mask probabilities (Q, rows, w).
@@ -21,7 +23,7 @@ def class_scores(probs: Tensor | None, masks: Tensor, no_object: bool) -> Tensor
     if probs is None:
         none = masks.new_zeros(1, *masks.shape[1:])
         return torch.cat([masks, none]) if no_object else masks
-    with torch.autocast(device_type=masks.device.type, enabled=False):
+    with without_autocast(masks.device):
         scores = (probs[:, :-1].T @ masks.flatten(1)).view(-1, *masks.shape[1:])
     if not no_object:
         return scores
@@ -39,7 +41,7 @@ def best_classes(probs: Tensor, masks: Tensor, tile: int) -> Tensor:
         tile: scores that are made at a time.
     """
     pixels = masks.flatten(1).split(max(1, tile // probs.shape[1]), dim=1)
-    with torch.autocast(device_type=masks.device.type, enabled=False):
+    with without_autocast(masks.device):
         if masks.device.type == "cuda":
             best = [(probs.T @ chunk).max(dim=0).indices for chunk in pixels]
         else:  # along a contiguous last dimension max is several times faster there

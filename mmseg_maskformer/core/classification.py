@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from .layers import check_not_negative
 from .match_costs import ClassificationCost
-from .structures import at_least_float32
+from .precision import at_least_float32
 
 
 class ClassificationLoss(nn.Module):

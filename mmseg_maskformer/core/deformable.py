@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .deformable_encoder import DeformableEncoder
 from .layers import check_attention, check_positive, conv_init, conv_norm
+from .precision import without_autocast
 from .structures import PixelFeatures
 
 NUM_LEVELS = 3  # maps that the encoder sees
@@ -88,8 +88,8 @@ class MSDeformAttnPixelDecoder(nn.Module):
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 conv_init(module)
-        for conv, _ in self.input_convs:
-            nn.init.xavier_uniform_(conv.weight)
+        for project in self.input_convs:
+            nn.init.xavier_uniform_(project.get_submodule("0").weight)
 
     def forward(
         self, features: Sequence[Tensor], valid: Tensor | None = None
@@ -107,7 +107,7 @@ class MSDeformAttnPixelDecoder(nn.Module):
             (B, embed_dim, h_i, w_i) of the three coarsest maps, coarse to fine.
         """
         self._check_features(features)
-        with torch.autocast(features[0].device.type, enabled=False):
+        with without_autocast(features[0].device):
             maps = [x.to(self.mask_conv.weight.dtype) for x in features]
             fine, coarse = maps[:-NUM_LEVELS], maps[-NUM_LEVELS:]
             memories = self.encoder(

@@ -7,9 +7,9 @@ from torch import Tensor
 
 from .class_scores import best_classes
 from .pixel_assignment import assign_pixels, confident_queries
+from .precision import at_least_float32, without_autocast
 from .resize import resize
 from .score_maps import ResizedMaskScores, ScoreWindow, best_labels
-from .structures import at_least_float32
 from .tiling import Placement, iter_tiles, tile_size
 
 
@@ -32,7 +32,7 @@ def semantic_scores(
     Returns:
         (B, K, H, W) scores. They are not probabilities over classes.
     """
-    with torch.autocast(device_type=mask_logits.device.type, enabled=False):
+    with without_autocast(mask_logits.device):
         masks = resize(at_least_float32(mask_logits), size)
         if class_logits is None:
             return masks

@@ -19,7 +19,7 @@ from torch.autograd.function import once_differentiable
 
 from .layers import check_not_negative, check_positive, softplus
 from .match_costs import BCECost, DiceCost, FocalCost, MatchCost
-from .precision import full_precision
+from .precision import full_precision, without_autocast
 from .resize import resize, resize_transposed
 from .signed_logits import SignedLogits, pixel_sum
 from .structures import map_size
@@ -253,7 +253,7 @@ class _StreamedMaskLosses(torch.autograd.Function):
     def backward(ctx: Any, grad_values: Tensor) -> tuple[Tensor | None, ...]:
         """Gradient by the logits, (S, R, h, w)."""
         (grads,) = ctx.saved_tensors
-        with torch.autocast(grads.device.type, enabled=False):
+        with without_autocast(grads.device):
             grad_logits = torch.einsum("tsr,tsrhw->srhw", grad_values, grads)
         return grad_logits, None, None
 

@@ -16,8 +16,9 @@ from .layers import (
     grid_position,
     xavier_init,
 )
+from .precision import at_least_float32, without_autocast
 from .resize import resize
-from .structures import PixelFeatures, at_least_float32, map_size
+from .structures import PixelFeatures, map_size
 
 
 class _Level(NamedTuple):
@@ -155,7 +156,7 @@ class MaskedTransformerDecoder(nn.Module):
         Returns:
             (B, Q, h * w) boolean.
         """
-        with torch.autocast(mask_embed.device.type, enabled=False):
+        with without_autocast(mask_embed.device):
             logits = at_least_float32(mask_embed) @ mask_features
         blocked = logits < 0
         if padding is None:

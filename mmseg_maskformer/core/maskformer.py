@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from .layers import MLP, check_positive
+from .precision import at_least_float32
 from .protocols import PixelDecoder, QueryDecoder
-from .structures import Predictions, at_least_float32
+from .structures import Predictions
 
 
 class MaskFormer(nn.Module):

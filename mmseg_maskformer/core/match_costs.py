@@ -15,7 +15,7 @@ from torch import Tensor
 
 from .boxes import centres, generalized_iou
 from .layers import check_not_negative, softplus
-from .structures import at_least_float32
+from .precision import at_least_float32
 
 
 class MatchCost:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from .structures import at_least_float32
+from .precision import at_least_float32
 from .tiling import Placement, iter_tiles
 
 

@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from functools import wraps
 from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 
-from .structures import at_least_float32
-
 F = TypeVar("F", bound=Callable)
+
+
+def at_least_float32(x: Tensor) -> Tensor:
+    """``x`` in float32, or in float64 where it has that already."""
+    return x.to(torch.promote_types(x.dtype, torch.float32))
+
+
+def without_autocast(device: torch.device) -> AbstractContextManager:
+    """No autocast on a device; nothing to switch off where there is none (meta)."""
+    if not torch.amp.is_autocast_available(device.type):
+        return nullcontext()
+    return torch.autocast(device.type, enabled=False)
 
 
 def full_precision(function: F) -> F:
@@ -24,7 +35,7 @@ def full_precision(function: F) -> F:
     @wraps(function)
     def guarded(*arguments: Any, **options: Any) -> Any:
         device = next(_devices(arguments), torch.device("cpu"))
-        with torch.autocast(device_type=device.type, enabled=False):
+        with without_autocast(device):
             return function(*map(_raised, arguments), **options)
 
     return guarded  # type: ignore[return-value]

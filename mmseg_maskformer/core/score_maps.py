@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from .class_scores import best_classes, class_scores
-from .structures import at_least_float32
+from .precision import at_least_float32
 from .tiling import (
     Placement,
     iter_tiles,

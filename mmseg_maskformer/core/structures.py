@@ -8,10 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-
-def at_least_float32(x: Tensor) -> Tensor:
-    """``x`` in float32, or in float64 where it has that already."""
-    return x.to(torch.promote_types(x.dtype, torch.float32))
+from .precision import at_least_float32, without_autocast
 
 
 def map_size(maps: Tensor) -> tuple[int, int]:
@@ -114,5 +111,5 @@ class PixelPredictions(NamedTuple):
 def _product(embed: Tensor, features: Tensor) -> Tensor:
     """(B, n, C) and (B, C, h, w) to (B, n, h, w), in float32 at least."""
     embed, features = at_least_float32(embed), at_least_float32(features)
-    with torch.autocast(device_type=features.device.type, enabled=False):
+    with without_autocast(features.device):
         return torch.einsum("bqc,bchw->bqhw", embed, features)

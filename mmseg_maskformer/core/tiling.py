@@ -10,8 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .precision import at_least_float32, without_autocast
 from .resize import transpose_columns
-from .structures import at_least_float32
 
 # Elements of an intermediate result; sums of ones in float32 are exact up to 1 << 24.
 _TILE = {"cpu": 1 << 20, "cuda": 1 << 24}
@@ -101,7 +101,7 @@ def tile_rows(
         return tile if before_resize is None else before_resize(tile)
 
     # here and not in the generator, which must not leave a context open between tiles
-    with torch.autocast(device_type=masks.device.type, enabled=False):
+    with without_autocast(masks.device):
         return placed_rows(at_input, placement, rows)
 
 
