@@ -89,7 +89,8 @@ class MSDeformAttnPixelDecoder(nn.Module):
             if isinstance(module, nn.Conv2d):
                 conv_init(module)
         for project in self.input_convs:
-            nn.init.xavier_uniform_(project.get_submodule("0").weight)
+            conv: nn.Conv2d = project.get_submodule("0")  # type: ignore[assignment]
+            nn.init.xavier_uniform_(conv.weight)
 
     def forward(
         self, features: Sequence[Tensor], valid: Tensor | None = None
