@@ -7,6 +7,6 @@ can be imported where mmcv has no compiled operators, see
 
 from mmseg_maskformer.compat import install_missing_ops_finder
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 install_missing_ops_finder()
