@@ -13,18 +13,20 @@ WHEELS := onedl-mmengine onedl-mmcv onedl-mmsegmentation onedl-mmdetection addic
     platformdirs termcolor terminaltables prettytable wcwidth ftfy pycocotools shapely \
     imaug imagecorruptions-imaug
 
-.PHONY: help demo demo-panoptic test test-fast test-openmmlab lint gpu wheels
+.PHONY: help demo demo-panoptic demo-mask2former test test-fast test-openmmlab lint gpu
+.PHONY: wheels
 .DEFAULT_GOAL := help
 
 help:
-	@echo "make demo            train and evaluate on made-up scenes, about 5 minutes"
-	@echo "make demo-panoptic   the same with panoptic segmentation, about 5 minutes"
-	@echo "make test            run all tests"
-	@echo "make test-fast       run the tests of core and adapters that are not slow"
-	@echo "make test-openmmlab  run the tests of the host seams on upstream OpenMMLab"
-	@echo "make lint            ruff and mypy"
-	@echo "make gpu             tests, benchmarks and a training on a GPU, about 8 minutes"
-	@echo "make wheels          the hosts as wheels, for a GPU machine without network"
+	@echo "make demo              train and evaluate on made-up scenes, about 5 minutes"
+	@echo "make demo-panoptic     the same with panoptic segmentation, about 5 minutes"
+	@echo "make demo-mask2former  Mask2Former on the panoptic demo's scenes, about 6 minutes"
+	@echo "make test              run all tests"
+	@echo "make test-fast         run the tests of core and adapters that are not slow"
+	@echo "make test-openmmlab    run the tests of the host seams on upstream OpenMMLab"
+	@echo "make lint              ruff and mypy"
+	@echo "make gpu               tests, benchmarks and a training on a GPU, about 8 minutes"
+	@echo "make wheels            the hosts as wheels, for a GPU machine without network"
 	@echo ""
 	@echo "The first one creates $(VENV) (Python >= 3.10, several GB with torch)."
 	@echo "Another interpreter: make demo PYTHON=/path/to/python3"
@@ -34,6 +36,9 @@ demo: $(VENV)/ready
 
 demo-panoptic: $(VENV)/ready
 	$(VENV)/bin/python tools/demo.py --panoptic
+
+demo-mask2former: $(VENV)/ready
+	$(VENV)/bin/python tools/demo.py --mask2former
 
 test: $(VENV)/ready
 	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -q -rs $(PARALLEL)

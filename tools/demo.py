@@ -1,7 +1,8 @@
 """Train and evaluate a small MaskFormer on rendered scenes: ``python tools/demo.py``.
 
 Nothing is downloaded. The host's own log goes to the work directory. ``--panoptic``
-trains the panoptic model, in MMDetection's pipeline.
+trains the panoptic model, in MMDetection's pipeline, ``--mask2former`` a panoptic
+Mask2Former on the same scenes.
 """
 
 from __future__ import annotations
@@ -21,21 +22,27 @@ from mmseg_maskformer.visualization.prediction_sheet import (
 )
 
 CHECKOUT = Path(__file__).resolve().parent.parent
-CONFIG = CHECKOUT / "configs" / "demo" / "maskformer_tiny_scenes.py"
-PANOPTIC_CONFIG = CONFIG.with_stem("maskformer_tiny_scenes-panoptic")
+CONFIGS = CHECKOUT / "configs"
+CONFIG = CONFIGS / "demo" / "maskformer_tiny_scenes.py"
+VARIANTS = {
+    "panoptic": "demo/maskformer_tiny_scenes-panoptic.py",
+    "mask2former": "mask2former/mask2former_tiny_scenes-panoptic.py",
+}
 
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--config", default=str(CONFIG), help="config file")
-    parser.add_argument(
-        "--panoptic",
-        dest="config",
-        action="store_const",
-        const=str(PANOPTIC_CONFIG),
-        help="the panoptic demo instead of the semantic one",
-    )
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--config", default=str(CONFIG), help="config file")
+    for name, path in VARIANTS.items():
+        which.add_argument(
+            f"--{name}",
+            dest="config",
+            action="store_const",
+            const=str(CONFIGS / path),
+            help=f"instead of the semantic demo: configs/{path}",
+        )
     parser.add_argument(
         "--num", type=int, default=6, help="scenes on the sheet of predictions"
     )
@@ -66,7 +73,8 @@ def save_sheet(runner: Runner, num: int) -> Path:
 def main() -> None:
     """Train, show the result, save the sheet."""
     args = parse_args()
-    print("Training MaskFormer on rendered scenes", flush=True)
+    network = "Mask2Former" if "mask2former" in Path(args.config).stem else "MaskFormer"
+    print(f"Training {network} on rendered scenes", flush=True)
     progress, table = ProgressHook(), LastTable()
     started = time.monotonic()
     with quiet_host():

@@ -2,10 +2,10 @@
 
 The parts run one after the other, most important first: the tests marked `gpu`, every
 mode of tools/benchmark.py, Mask2Former's first, beside the peers in float32 and in
-mixed precision, the sizes of what is streamed, a profile of a training step, a short
-training. Each part is a process with a time limit of its own, so that none can take the
-time of the others.
-`--tiny` runs the same on the CPU with small sizes, to see that the script works.
+mixed precision, `torch.compile` of Mask2Former's network, the sizes of what is
+streamed, a profile of a training step, a short training. Each part is a process with a
+time limit of its own, so that none can take the time of the others. `--tiny` runs the
+same on the CPU with small sizes, to see that the script works.
 
 FOLDER gets a log of each part, the JSON of each benchmark and `results.json` with all
 of them. MASKFORMER_DATA, if set, is where the training finds CamVid; it trains on
@@ -43,7 +43,10 @@ BENCHMARKS = {
         "mask2former-step --size 512",
         "mask2former-step --size 512 --amp fp16",
         "mask2former-step --size 1024 --segments 20 --amp fp16",
-        "mask2former-inference --size 800x1344 --batch 1",
+        "mask2former-criterion --size 512 --check",
+        "mask2former-criterion --size 1024 --segments 20 --check",
+        "mask2former-inference --size 800x1333 --batch 1 --kept 30",
+        "mask2former-inference --size 800x1333 --batch 1 --kept 30 --amp fp16",
         "deformable-attention --size 512",
         "deformable-attention --size 1024",
         "deformable-forward --size 1024",
@@ -71,6 +74,7 @@ PARTS = (
     Part("criterion", 100),
     Part("train-step", 110),
     Part("inference", 60),
+    Part("compile", 90),
     Part("chunks", 120),
     Part("profile", 50),
     Part("training", 120),
@@ -189,6 +193,34 @@ def run_chunks(out: Path, tiny: bool) -> None:
         (out / "chunks.json").write_text(json.dumps(rows, indent=1) + "\n")
 
 
+def run_compile(out: Path, tiny: bool) -> None:
+    """Graph breaks of Mask2Former's network, and its steps without and with compiling.
+
+    The CPU only traces: its compiler takes minutes.
+    """
+    sys.path[:0] = [str(ROOT / "tools")]
+    import torch
+
+    import mmseg_maskformer  # noqa: F401  (hosts without compiled operators)
+    from benchmark_lib.compiling import compile_report
+    from benchmark_lib.inputs import Settings
+
+    device, side, amps = ("cpu", 64, [None]) if tiny else ("cuda", 512, [None, "fp16"])
+    found = {}
+    for amp in amps:
+        settings = Settings(
+            (side, side),
+            *(2, 133, 9, 100, 10, torch.device(device)),
+            amp=torch.float16 if amp else None,
+            seed=0,
+            kept=0,
+        )
+        report = compile_report(settings, "aot_eager" if tiny else "inductor", 10)
+        found[amp or "float32"] = report
+        print(report, flush=True)
+        (out / "compile.json").write_text(json.dumps(found, indent=1) + "\n")
+
+
 def run_profile(out: Path, tiny: bool) -> None:
     """Kernels of a training step of ours: time on the device, calls, wall time."""
     sys.path[:0] = [str(ROOT / "tools")]
@@ -216,7 +248,7 @@ def main() -> None:
     args.out = args.out.resolve()
     args.out.mkdir(parents=True, exist_ok=True)
     if args.run:
-        runs = {"profile": run_profile, "chunks": run_chunks}
+        runs = {"profile": run_profile, "chunks": run_chunks, "compile": run_compile}
         run = runs.get(args.run, partial(run_benchmarks, args.run))
         return run(args.out, args.tiny)
     ended = {}

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -137,6 +138,33 @@ def test_panoptic_demo_shows_quality_and_picture(panoptic_demo):
     assert any(line.startswith("Held-out PQ ") for line in lines)
     with Image.open(folder / "predictions.png") as sheet:
         assert sheet.width == 3 * 384 + 2 * 4
+
+
+@pytest.mark.parametrize("name", ["panoptic", "mask2former"])
+def test_a_variant_is_a_config_of_its_own(name, monkeypatch):
+    monkeypatch.syspath_prepend(str(REPOSITORY / "tools"))
+    import demo
+
+    monkeypatch.setattr(sys, "argv", ["demo.py", f"--{name}"])
+    config = Path(demo.parse_args().config)
+    assert config.is_file()
+    assert config.stem.endswith("tiny_scenes-panoptic")
+    assert config.stem.startswith("mask2former") == (name == "mask2former")
+    monkeypatch.setattr(sys, "argv", ["demo.py", "--config=x.py", f"--{name}"])
+    with pytest.raises(SystemExit):
+        demo.parse_args()
+
+
+@pytest.mark.slow
+@pytest.mark.mmdet
+def test_mask2former_demo_says_what_it_trains(tmp_path):
+    pytest.importorskip("mmdet")
+    command = ("tools/demo.py", "--mask2former", "--work-dir", tmp_path, "--num=1")
+    process = run(*command, "--cfg-options", *SMALL)
+    lines = process.stdout.splitlines()
+    assert lines[0] == "Training Mask2Former on rendered scenes"
+    assert any(line.startswith("Held-out PQ ") for line in lines)
+    assert (tmp_path / "predictions.png").is_file()
 
 
 @pytest.mark.mmdet
