@@ -25,11 +25,9 @@ import argparse
 import importlib
 import json
 import os
-import platform
-import shlex
 import statistics
 import sys
-from importlib import metadata, util
+from importlib import util
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +46,7 @@ from benchmark_lib import (  # noqa: E402
     mask2former_criterion,
     measure,
 )
+from benchmark_lib.environment import environment  # noqa: E402
 from benchmark_lib.inputs import Outputs, Settings  # noqa: E402
 from mmseg_maskformer.engine.arguments import image_size, output_file  # noqa: E402
 
@@ -59,23 +58,6 @@ UNCHECKED = {
     "mask2former-step": "the sides draw points of their own; check the criterion.",
     "mask2former-inference": "the sides have weights of their own.",
 }
-PACKAGES = (
-    "torch",
-    "torchvision",
-    "mmsegmentation-maskformer",
-    "onedl-mmengine",
-    "onedl-mmcv",
-    "onedl-mmsegmentation",
-    "onedl-mmdetection",
-    "mmengine",
-    "mmcv",
-    "mmcv-lite",
-    "mmsegmentation",
-    "mmdet",
-    "transformers",
-    "scipy",
-    "numpy",
-)
 AMP = {"fp16": torch.float16, "bf16": torch.bfloat16}
 
 
@@ -207,7 +189,10 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     settings = settings_of(args)
     MMLogger.get_instance("benchmark").setLevel("ERROR")  # hosts report every init
     variants, failed = able(variants_of(args, settings))
-    report: dict[str, Any] = {"environment": environment(args), "results": {}}
+    report: dict[str, Any] = {
+        "environment": environment(args.device, args.seed),
+        "results": {},
+    }
     if failed:
         report["failed"] = failed
     if args.check and len(variants) > 1:
@@ -224,34 +209,6 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
         figures["note"] = variant.note
         report["results"][variant.name] = figures
     return report
-
-
-def environment(args: argparse.Namespace) -> dict[str, Any]:
-    """Versions, hardware and the command."""
-    versions = {}
-    for name in PACKAGES:
-        try:
-            versions[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    on_cuda = args.device == "cuda"
-    return {
-        "command": shlex.join(["python", *sys.argv]),
-        "seed": args.seed,
-        "versions": {"python": platform.python_version(), **versions},
-        "cpu": _cpu_name(),
-        "cores": os.cpu_count(),
-        "threads": torch.get_num_threads(),
-        "gpu": torch.cuda.get_device_name() if on_cuda else None,
-        "load_at_start": os.getloadavg(),
-    }
-
-
-def _cpu_name() -> str:
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    names = [line.split(":")[1].strip() for line in lines if "model name" in line]
-    return names[0] if names else platform.processor()
 
 
 def table(report: dict[str, Any]) -> str:

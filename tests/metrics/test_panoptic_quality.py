@@ -66,7 +66,7 @@ def test_prefix_stands_before_the_names():
 
 
 def test_log_has_a_row_per_class(caplog):
-    logger = MMLogger.get_current_instance()
+    logger = MMLogger.get_instance("rows of classes", log_level="INFO")
     logger.addHandler(caplog.handler)
     try:
         with caplog.at_level(logging.INFO):
