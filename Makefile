@@ -48,7 +48,7 @@ test-fast: $(VENV)/ready
 
 test-openmmlab: $(VENV_OPENMMLAB)/ready
 	$(VENV_OPENMMLAB)/bin/python -m pytest -q tests/test_compat.py tests/test_stacks.py \
-	    tests/adapters/test_panoptic.py
+	    tests/adapters/test_panoptic.py tests/adapters/test_panoptic_results.py
 
 lint: $(VENV)/ready
 	$(VENV)/bin/ruff check .

@@ -21,6 +21,8 @@ from types import ModuleType
 import pytest
 import torch
 
+pytest.register_assert_rewrite("tests.helpers")  # failures there show values, too
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 

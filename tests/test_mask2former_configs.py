@@ -15,7 +15,7 @@ from mmengine.registry import MODELS, init_default_scope
 
 from tests import test_configs
 from tests.conftest import REPOSITORY
-from tests.test_configs import trainable
+from tests.helpers.configs import trainable
 
 FOLDER = REPOSITORY / "configs/mask2former"
 NAMES = sorted(path.stem.removeprefix("mask2former_") for path in FOLDER.glob("*.py"))

@@ -29,7 +29,7 @@ from mmdet.structures.mask import BitmapMasks
 
 from mmseg_maskformer.adapters.panoptic_options import PanopticOptions
 from tests.conftest import REPOSITORY
-from tests.test_configs import assert_groups, shallow, step_length, trainable
+from tests.helpers.configs import assert_groups, shallow, step_length, trainable
 
 CONFIGS = REPOSITORY / "configs"
 LEAVES = sorted(

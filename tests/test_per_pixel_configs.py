@@ -8,7 +8,7 @@ from mmengine.config import Config
 from mmseg.structures import SegDataSample
 from torch import nn
 
-from tests.test_configs import CONFIGS, LEAVES, build, trainable
+from tests.helpers.configs import CONFIGS, LEAVES, build, trainable
 
 # Trainable parameters with 150 classes; a class more or less is a row of the
 # classifier and its bias, or a query.

@@ -11,8 +11,8 @@ from mmseg.structures import SegDataSample
 from mmseg_maskformer.adapters.head import channels_first
 from mmseg_maskformer.adapters.tta import MaskFormerTTA
 from mmseg_maskformer.core.structures import Predictions
-from tests.adapters.test_segmentor import centred
-from tests.adapters.test_semantic import HEAD, build_tiled
+from tests.helpers.segmentor import centred
+from tests.helpers.semantic import HEAD, build_tiled
 
 SIZES = [(64, 96), (50, 70), (64, 96), (37, 130)]
 PREPROCESSOR = dict(
@@ -73,10 +73,10 @@ def segmentor(test_cfg=SCORES, **head):
 
 def detector():
     pytest.importorskip("mmdet")
-    from tests.adapters import test_panoptic
+    from tests.helpers import panoptic
 
     rule = dict(object_mask_thr=0.0, iou_thr=0.0, max_per_image=20, uncertainty=True)
-    return sharp(test_panoptic.detector(test_cfg=rule).eval())
+    return sharp(panoptic.detector(test_cfg=rule).eval())
 
 
 def fields(sample):

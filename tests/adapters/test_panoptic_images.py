@@ -16,8 +16,8 @@ pytest.importorskip("mmdet")
 from mmdet.apis import DetInferencer
 from mmdet.registry import MODELS
 
-from tests.adapters.test_panoptic import SIZE, compact, detector
 from tests.checkpoints import models
+from tests.helpers.panoptic import SIZE, compact, detector
 
 pytestmark = pytest.mark.mmdet
 OURS = "mmseg_maskformer.DetPreprocessor"

@@ -1,71 +1,23 @@
-"""MMSegmentation's protocols: losses, whole, slide and flipped prediction, errors."""
+"""MMSegmentation's protocols: losses, whole, slide and flipped prediction."""
 
 from __future__ import annotations
 
 import pytest
 import torch
-from mmengine.config import ConfigDict
-from mmengine.logging import MMLogger
-from mmengine.registry import init_default_scope
-from mmengine.structures import PixelData
-from mmseg.registry import MODELS
-from mmseg.structures import SegDataSample
 
 from mmseg_maskformer.adapters.geometry import input_size, valid_part
 from mmseg_maskformer.core.inference import semantic_scores
 from mmseg_maskformer.core.layers import padding_mask
 from mmseg_maskformer.core.structures import Predictions
-
-CLASSES = 5
-PIXEL_DECODER = dict(
-    type="FPNPixelDecoder", out_channels=16, mask_channels=16, num_groups=4
+from tests.helpers.semantic import (
+    CASES,
+    CLASSES,
+    build,
+    build_tiled,
+    images,
+    label_maps,
+    samples,
 )
-TRANSFORMER_DECODER = dict(
-    type="TransformerDecoder",
-    num_queries=9,
-    num_layers=2,
-    embed_dim=16,
-    num_heads=4,
-    ffn_dim=32,
-)
-NETWORK = dict(
-    type="MaskFormer",
-    pixel_decoder=PIXEL_DECODER,
-    transformer_decoder=TRANSFORMER_DECODER,
-)
-HEAD = dict(
-    type="mmseg_maskformer.MaskFormerHead",
-    in_channels=[8, 16, 32, 64],
-    num_classes=CLASSES,
-    network=NETWORK,
-)
-
-
-def network_of(**changes):
-    """Head options with another network."""
-    return dict(network={**NETWORK, **changes})
-
-
-def build(segmentor="EncoderDecoder", test_cfg=None, data_preprocessor=None, **head):
-    """A small model."""
-    init_default_scope("mmseg")
-    torch.manual_seed(0)
-    backbone = dict(type="ResNet", depth=18, base_channels=8, stem_channels=8)
-    model = MODELS.build(
-        dict(
-            type=segmentor,
-            backbone=backbone,
-            data_preprocessor=data_preprocessor,
-            decode_head={**HEAD, **head},
-            train_cfg=dict(),
-            test_cfg=ConfigDict(test_cfg or dict(mode="whole")),
-        )
-    )
-    return model.eval()
-
-
-def build_tiled(**arguments):
-    return build("mmseg_maskformer.MaskFormerSegmentor", **arguments)
 
 
 class Noise(torch.nn.Module):
@@ -82,43 +34,6 @@ class Noise(torch.nn.Module):
             torch.randn(1, num, 9, 16, generator=generator),
             torch.randn(1, num, 16, *grid, generator=generator),
         )
-
-
-def samples(size, num=2, labels=None, **meta):
-    shapes = dict(img_shape=size, pad_shape=size, ori_shape=size)
-    result = []
-    for index in range(num):
-        info = {**shapes, "img_path": f"street_{index}.png", **meta}
-        sample = SegDataSample(metainfo=info)
-        if labels is not None:
-            sample.gt_sem_seg = PixelData(data=labels[index][None])
-        result.append(sample)
-    return result
-
-
-def images(size, num=2):
-    return torch.randn(num, 3, *size, generator=torch.Generator().manual_seed(1))
-
-
-def label_maps(size, num=2):
-    generator = torch.Generator().manual_seed(2)
-    return torch.randint(CLASSES, (num, *size), generator=generator)
-
-
-CASES = {
-    "even": dict(size=(64, 96)),
-    "odd": dict(size=(67, 101)),
-    "smaller than the coarsest stride": dict(size=(20, 17)),
-    "resized": dict(size=(64, 96), ori_shape=(81, 120)),
-    "padded": dict(size=(64, 96), img_padding_size=(0, 13, 0, 5), ori_shape=(59, 83)),
-    "padded, resized": dict(
-        size=(64, 96), img_padding_size=(0, 13, 0, 5), ori_shape=(101, 140)
-    ),
-    "flipped": dict(
-        size=(64, 96), flip=True, flip_direction="horizontal", ori_shape=(50, 70)
-    ),
-    "upside down": dict(size=(67, 101), flip=True, flip_direction="vertical"),
-}
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
@@ -270,125 +185,6 @@ def test_ignored_void_does_not_count_as_background():
     )
 
 
-def test_label_that_is_no_class_names_image_values_and_remedies():
-    labels = label_maps((64, 96))
-    labels[1, 3, 4] = 5
-    labels[1, 3, 5] = 77
-    with pytest.raises(ValueError) as error:
-        build().loss(images((64, 96)), samples((64, 96), labels=labels))
-    for part in ("street_1.png", "5, 77", "num_classes=5", "reduce_zero_label"):
-        assert part in str(error.value)
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (dict(num_classes=0), "num_classes must be positive, got 0"),
-        (dict(num_classes=-3), "num_classes must be positive, got -3"),
-        (dict(num_classes=1), "use 2 classes, background and foreground"),
-        (dict(num_classes=847), "ignore_index=255 is one of the num_classes=847"),
-        (dict(ignore_index=3), "ignore_index=3 is one of the num_classes=5"),
-        (dict(in_channels=[]), "in_channels must list"),
-        (network_of(pixel_decoder=dict(type="FPN")), "No part is registered as 'FPN'"),
-        (
-            network_of(transformer_decoder=dict(num_queries=20)),
-            "{'num_queries': 20} names no part: it has no type.*TransformerDecoder",
-        ),
-        (
-            dict(criterion=dict(type="SetCriterion", loss_cls=dict(weight=2.0))),
-            "{'weight': 2.0} names no part: it has no type.*ClassificationLoss",
-        ),
-        (
-            network_of(pixel_decoder={**PIXEL_DECODER, "out_channels": 18}),
-            "out_channels=18 must be divisible by num_groups=4",
-        ),
-        (
-            network_of(pixel_decoder={**PIXEL_DECODER, "in_channels": [8, 16, 32, 64]}),
-            r"takes \['in_channels'\] from the head",
-        ),
-        (
-            network_of(transformer_decoder={**TRANSFORMER_DECODER, "num_queries": -1}),
-            "num_queries must be positive, got -1",
-        ),
-        (
-            network_of(transformer_decoder={**TRANSFORMER_DECODER, "num_heads": 5}),
-            "embed_dim=16 must be divisible by num_heads=5",
-        ),
-        (
-            network_of(transformer_decoder={**TRANSFORMER_DECODER, "layers": 3}),
-            "TransformerDecoder cannot be built",
-        ),
-        (
-            dict(
-                criterion=dict(
-                    type="SetCriterion",
-                    loss_cls=dict(
-                        type="ClassificationLoss", no_object_weight=[1.0] * 5
-                    ),
-                )
-            ),
-            "no_object_weight must be one number",
-        ),
-    ],
-)
-def test_config_mistakes_are_sentences(change, message):
-    with pytest.raises((ValueError, KeyError, TypeError), match=message):
-        build(**change)
-
-
-def test_features_of_another_stride_are_refused():
-    with pytest.raises(ValueError, match=r"\(8, 12\) cells.*\(64, 96\).*stride 4"):
-        input_size(dict(img_shape=(64, 96)), (8, 12), 4)
-
-
-def test_label_map_of_another_size_names_the_image():
-    labels = label_maps((128, 40))
-    with pytest.raises(ValueError, match=r"street_0.png has \(128, 40\) pixels"):
-        build().loss(images((64, 96)), samples((64, 96), labels=labels))
-
-
-def test_missing_label_map_names_the_image():
-    batch = samples((64, 96), labels=label_maps((64, 96)))
-    del batch[1].gt_sem_seg
-    with pytest.raises(ValueError, match=r"street_1.png has no label map\. Set data"):
-        build().loss(images((64, 96)), batch)
-
-
-def test_label_maps_of_unequal_size_name_the_image():
-    batch = samples((64, 96), labels=label_maps((64, 96)))
-    batch[1].gt_sem_seg = PixelData(data=label_maps((64, 95))[:1])
-    with pytest.raises(ValueError, match=r"street_1.png has \(64, 95\) pixels"):
-        build().loss(images((64, 96)), batch)
-
-
-def test_padding_that_is_a_class_is_refused():
-    preprocessor = dict(type="SegDataPreProcessor", size_divisor=32, seg_pad_val=255)
-    head = dict(num_classes=300, ignore_index=65535)
-    with pytest.raises(ValueError, match="seg_pad_val=255 is a class.*65535"):
-        build_tiled(data_preprocessor=preprocessor, **head)
-    build_tiled(data_preprocessor=dict(preprocessor, seg_pad_val=65535), **head)
-
-
-def test_segmentor_refuses_other_heads():
-    init_default_scope("mmseg")
-    head = dict(type="FCNHead", in_channels=64, channels=8, num_classes=CLASSES)
-    backbone = dict(type="ResNet", depth=18, base_channels=8, stem_channels=8)
-    config = dict(backbone=backbone, decode_head=head, test_cfg=dict(mode="whole"))
-    with pytest.raises(ValueError, match="got FCNHead; use EncoderDecoder"):
-        MODELS.build(dict(type="mmseg_maskformer.MaskFormerSegmentor", **config))
-
-
-def test_warnings_of_the_core_reach_the_log_of_the_run(tmp_path):
-    path = tmp_path / "run.log"
-    MMLogger.get_instance("warnings_of_the_core", log_file=str(path))
-    model = build(
-        **network_of(transformer_decoder={**TRANSFORMER_DECODER, "num_queries": 2})
-    )
-    labels = label_maps((64, 96))  # all five classes in both images
-    model.loss(images((64, 96)), samples((64, 96), labels=labels))
-    assert "street_0.png has 5 segments but the model has 2" in path.read_text()
-
-
 @torch.no_grad()
 def test_mask_padding_hides_padding_from_attention():
     model = build(mask_padding=True)
@@ -413,9 +209,3 @@ def test_autocast_changes_no_label():
         found = model.decode_head.predict_labels(features, metas, (64, 96))
     for a, b in zip(found, expected, strict=True):
         assert torch.equal(a, b)
-
-
-def test_backbone_of_other_widths_is_named():
-    model = build(in_channels=[8, 16, 32, 128])
-    with pytest.raises(ValueError, match=r"\[8, 16, 32, 64\].*in_channels"):
-        model.predict(images((64, 96)), samples((64, 96)))

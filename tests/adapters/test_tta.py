@@ -12,9 +12,9 @@ from PIL import Image
 
 from mmseg_maskformer.adapters.tta import MaskFormerTTA
 from tests import reference
-from tests.adapters.test_segmentor import KINDS, SLIDE, Masks
-from tests.adapters.test_semantic import build, build_tiled
 from tests.conftest import REPOSITORY
+from tests.helpers.segmentor import KINDS, SLIDE, Masks
+from tests.helpers.semantic import build, build_tiled
 
 DATASETS = REPOSITORY / "configs/_base_/datasets"
 PREPROCESSOR = dict(
@@ -142,7 +142,7 @@ def test_a_batch_equals_its_images_and_uncertainty_is_averaged(tmp_path, monkeyp
 @torch.no_grad()
 def test_detector_averages_separate_scores(tmp_path, monkeypatch):
     pytest.importorskip("mmdet")
-    from tests.adapters.test_panoptic import detector
+    from tests.helpers.panoptic import detector
 
     preprocessor = dict(
         type="DetDataPreprocessor",

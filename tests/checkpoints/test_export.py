@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import json
-from collections import OrderedDict
-
 import pytest
 import torch
-from mmengine.config import Config
-from mmengine.registry import DefaultScope, init_default_scope
 
 from mmseg_maskformer.checkpoints.export import describe, export_to_huggingface
 from mmseg_maskformer.checkpoints.huggingface_config import (
@@ -16,19 +11,10 @@ from mmseg_maskformer.checkpoints.huggingface_config import (
     model_config,
 )
 from mmseg_maskformer.engine.launch import untrained_model
-from tests.checkpoints import models
+from tests.helpers.export import ADE, SWIN, settings, small_masked
 
 safetensors = pytest.importorskip("safetensors.torch")
-ADE = "maskformer_r50_8xb2-160k_ade20k-512x512"
 CITYSCAPES = "maskformer_r101_8xb2-90k_cityscapes-512x1024"
-
-
-def settings(name=ADE, **changes):
-    """A config of ours by its name; `changes` go into it."""
-    init_default_scope("mmseg")
-    config = Config.fromfile(models.CONFIGS / "maskformer" / f"{name}.py")
-    config.merge_from_dict(changes)
-    return config
 
 
 def built(config):
@@ -155,156 +141,6 @@ def test_a_setting_without_a_counterpart_is_named(setting):
 def test_settings_that_change_no_output_are_accepted():
     changes = dict(norm_cfg=dict(type="SyncBN", momentum=0.01), frozen_stages=2)
     assert backbone(**changes, strides=[1, 2, 2, 2]) == backbone()
-
-
-def test_a_resnet_of_caffe_style_gives_the_same_logits(tmp_path):
-    transformers = pytest.importorskip("transformers")
-    ours = models.randomise(models.ours(ADE, **{"backbone.style": "caffe"}))
-    config = settings(**{"model.backbone.style": "caffe"})
-    export_to_huggingface(ours, config, tmp_path)
-    kind = transformers.MaskFormerForInstanceSegmentation
-    theirs = kind.from_pretrained(tmp_path).eval()
-    image = torch.randn(1, 3, 64, 96)
-    with torch.no_grad():
-        expected = theirs(image).class_queries_logits
-        found = ours.decode_head(ours.extract_feat(image)).class_logits[-1]
-    assert (found - expected).abs().max() < 1e-4 * expected.abs().max()
-
-
-RESNET = dict(_delete_=True, type="ResNet", depth=50)
-SWIN = dict(
-    _delete_=True,
-    type="mmseg.SwinTransformer",
-    embed_dims=24,
-    depths=(1, 1, 1, 1),
-    num_heads=(1, 1, 2, 2),
-    mlp_ratio=2,
-)
-WIDTHS = {"ResNet": [256, 512, 1024, 2048], SWIN["type"]: [24, 48, 96, 192]}
-THINGS = dict(semantic=None, panoptic=2, instance=3)
-NAMES = ("cell", "fibre", "ground")
-BGR = dict(bgr_to_rgb=False, mean=[103.53, 116.28, 123.675], std=[57.0, 58.0, 59.0])
-
-
-def small(task, backbone, preprocessor):
-    """A config with a small model, and whole numbers where it may have some."""
-    things = THINGS[task]
-    panoptic = "maskformer_swin-t_64xb1-554k_coco-panoptic"
-    name = ADE if things is None else panoptic
-    config = Config.fromfile(models.CONFIGS / "maskformer" / f"{name}.py")
-    config.val_dataloader.dataset.metainfo = dict(classes=NAMES)
-    parts = dict(
-        in_channels=WIDTHS[backbone["type"]],
-        network=dict(transformer_decoder=dict(num_layers=1, num_queries=5, dropout=0)),
-        criterion=dict(loss_mask=dict(weight=20), loss_cls=dict(weight=2)),
-    )
-    model = dict(backbone=dict(backbone), data_preprocessor=preprocessor)
-    if things is None:
-        model["decode_head"] = dict(parts, num_classes=3)
-    else:
-        model["decode_head"] = parts
-        model |= dict(num_things_classes=things, num_stuff_classes=3 - things)
-    config.merge_from_dict(dict(model=model))
-    return config
-
-
-@pytest.mark.parametrize("task", ["semantic", "panoptic", "instance"])
-@pytest.mark.parametrize(
-    ("backbone", "preprocessor"),
-    [(RESNET, {}), (SWIN, {}), (RESNET, BGR), (SWIN, BGR)],
-    ids=["ResNet", "Swin", "ResNet of BGR images", "Swin of BGR images"],
-)
-def test_every_kind_is_read_and_gives_ours(
-    task, backbone, preprocessor, tmp_path, monkeypatch
-):
-    """The same logits, from pixels on, by what the folder says of the images."""
-    transformers = pytest.importorskip("transformers")
-    if task != "semantic":
-        pytest.importorskip("mmdet")
-    config = small(task, backbone, preprocessor)
-    ours = models.randomise(untrained_model(config))
-    # as in a program that has set no scope
-    monkeypatch.setattr(DefaultScope, "_instance_dict", OrderedDict())
-    export_to_huggingface(ours, config, tmp_path)
-    kind = transformers.MaskFormerForInstanceSegmentation
-    theirs = kind.from_pretrained(tmp_path).eval()
-    assert theirs.config.id2label == dict(enumerate(NAMES))
-    said = json.loads((tmp_path / "preprocessor_config.json").read_text())
-    assert said["do_reduce_labels"] is (task == "semantic")  # ADE20K alone
-
-    rgb = torch.randint(256, (3, 64, 96), generator=torch.Generator().manual_seed(0))
-    mean, std = (
-        torch.tensor(said[f"image_{x}"])[:, None, None] for x in ("mean", "std")
-    )
-    ours.data_preprocessor.test_cfg = None  # asks for data samples
-    batch = dict(inputs=[rgb.flip(0).byte()])  # as OpenCV reads it
-    with torch.no_grad():
-        expected = theirs(((rgb / 255 - mean) / std)[None])
-        image = ours.data_preprocessor(batch)["inputs"]
-        found = ours.decode_head(ours.extract_feat(image))
-    for one, other in (
-        (found.class_logits[-1], expected.class_queries_logits),
-        (found.mask_logits(), expected.masks_queries_logits),
-    ):
-        assert (one - other).abs().max() < 1e-4 * other.abs().max()
-
-
-MASKED = dict(
-    type="MaskFormer",
-    pixel_decoder=dict(
-        type="MSDeformAttnPixelDecoder",
-        embed_dim=32,
-        mask_channels=48,
-        num_layers=2,
-        num_heads=4,
-        ffn_dim=40,
-    ),
-    transformer_decoder=dict(
-        type="MaskedTransformerDecoder",
-        num_queries=5,
-        num_layers=3,
-        embed_dim=64,
-        num_heads=4,
-        ffn_dim=80,
-    ),
-)
-
-
-def small_masked(backbone, **pixels):
-    """A config with a small Mask2Former."""
-    config = small("semantic", backbone, {})
-    network = dict(MASKED, pixel_decoder=MASKED["pixel_decoder"] | pixels)
-    config.model.decode_head.network = network
-    loss = dict(mask=5.0, dice=4.0)
-    for name, weight in loss.items():
-        config.model.decode_head.criterion[f"loss_{name}"].weight = weight
-    return config
-
-
-@pytest.mark.parametrize("backbone", [RESNET, SWIN], ids=["ResNet", "Swin"])
-def test_a_mask2former_is_read_and_gives_ours(backbone, tmp_path):
-    transformers = pytest.importorskip("transformers")
-    config = small_masked(backbone)
-    ours = models.randomise(untrained_model(config))
-    export_to_huggingface(ours, config, tmp_path)
-    kind = transformers.Mask2FormerForUniversalSegmentation
-    theirs, info = kind.from_pretrained(tmp_path, output_loading_info=True)
-    assert not info["missing_keys"]
-    assert not info["unexpected_keys"]
-    assert theirs.config.id2label == dict(enumerate(NAMES))
-    weights = ("class_weight", "mask_weight", "dice_weight", "no_object_weight")
-    assert [getattr(theirs.config, x) for x in weights] == [2.0, 5.0, 4.0, 0.1]
-    said = json.loads((tmp_path / "preprocessor_config.json").read_text())
-    assert said["image_processor_type"] == "Mask2FormerImageProcessor"
-    image = torch.randn(1, 3, 64, 96, generator=torch.Generator().manual_seed(0))
-    with torch.no_grad():
-        expected = theirs.eval()(image)
-        found = ours.decode_head(ours.extract_feat(image))
-    for one, other in (
-        (found.class_logits[-1], expected.class_queries_logits),
-        (found.mask_logits(), expected.masks_queries_logits),
-    ):
-        assert (one - other).abs().max() < 1e-4 * other.abs().max()
 
 
 @pytest.mark.parametrize("setting", [dict(num_points=2), dict(num_heads=8)])

@@ -1,0 +1,1 @@
+"""What several test files build or compare with, one module a subject."""

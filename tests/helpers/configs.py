@@ -1,0 +1,88 @@
+"""The semantic configs, their models and what an optimizer does to these."""
+
+from __future__ import annotations
+
+import re
+
+import torch
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmengine.structures import PixelData
+from mmseg.registry import MODELS
+from mmseg.structures import SegDataSample
+from torch import nn
+
+from tests.conftest import REPOSITORY
+
+CONFIGS = REPOSITORY / "configs"
+LEAVES = sorted(
+    path.relative_to(CONFIGS)
+    for path in CONFIGS.rglob("*.py")
+    if not {"_base_", "mask2former"} & set(path.parts)
+    and not re.search("panoptic|instance", path.stem)
+)
+ADE = Config.fromfile(CONFIGS / "maskformer/maskformer_r50_8xb2-160k_ade20k-512x512.py")
+
+
+def build(config):
+    """The model of a config, without downloads."""
+    init_default_scope("mmseg")
+    config.model.backbone.init_cfg = None
+    if "pretrained" in config.model.backbone:
+        config.model.backbone.pretrained = False
+    return MODELS.build(config.model)
+
+
+def trainable(module):
+    """Number of parameters that training changes."""
+    return sum(x.numel() for x in module.parameters() if x.requires_grad)
+
+
+def shallow(config):
+    """The config with few blocks; every width stays."""
+    backbone = config.model.backbone
+    if "depths" in backbone:
+        backbone.depths = (2, 2, 2, 2)
+    if backbone.get("depth") == 101:
+        backbone.depth = 50
+    return config
+
+
+def batch(classes):
+    """What a data loader gives: two images of 64 x 96 that had 50 x 75."""
+    meta = dict(img_shape=(64, 96), ori_shape=(50, 75), img_path="x")
+    samples = [SegDataSample(metainfo=dict(meta)) for _ in range(2)]
+    for sample in samples:
+        sample.gt_sem_seg = PixelData(data=torch.randint(classes, (1, 64, 96)))
+    images = [torch.randint(256, (3, 64, 96), dtype=torch.uint8) for _ in samples]
+    return dict(inputs=images, data_samples=samples)
+
+
+def step_length(before, group):
+    """How far the first step of AdamW took a group, beside its decay."""
+    # lr * g / (|g| + 1e-8): the learning rate where the gradient is not tiny
+    kept = 1 - group["lr"] * group["weight_decay"]
+    return max((x.detach() - kept * before[x]).abs().max() for x in group["params"])
+
+
+NORMS = (nn.modules.batchnorm._BatchNorm, nn.GroupNorm, nn.LayerNorm)
+
+
+def assert_groups(model, groups, wrapper):
+    """Every trainable parameter has the learning rate and decay of its place."""
+    free = {
+        x
+        for owner in model.modules()
+        for name, x in owner.named_parameters(recurse=False)
+        if isinstance(owner, (*NORMS, nn.Embedding)) or name.endswith("bias_table")
+    }
+    found = {x: (g["lr"], g["weight_decay"]) for g in groups for x in g["params"]}
+    lr, decay = wrapper.optimizer.lr, wrapper.optimizer.weight_decay
+    assert found == {
+        x: (
+            lr * wrapper.paramwise_cfg.backbone_lr_mult ** name.startswith("backbone."),
+            0 if x in free else decay,
+        )
+        for name, x in model.named_parameters()
+        if x.requires_grad
+    }
