@@ -1,11 +1,13 @@
-"""Peak memory of a training step against the number of classes.
+"""Peak memory of a training step against classes, segments or queries.
 
-    python tools/analysis/memory_by_classes.py --size 256 --json memory.json
+    python tools/analysis/training_memory.py classes 19 150 847 --size 256
+    python tools/analysis/training_memory.py segments 10 100 500
+    python tools/analysis/training_memory.py queries 100 500
 
-R50 models of PerPixelBaseline+ (as this package trains it, and with the usual dense
-loss), of mmseg's MaskFormer and of ours; the same images and label maps. Peak is what
-PyTorch's allocator held at most in one step, forward and backward, on top of weights
-and inputs.
+R50 models on the same images and labels. Against classes: PerPixelBaseline+ as this
+package trains it and with the usual dense loss, MMSegmentation's MaskFormer and ours.
+Against the others: MMDetection's Mask2Former and ours. Peak is what PyTorch's allocator
+held at most in one step, forward and backward, on top of weights and inputs.
 """
 
 from __future__ import annotations
@@ -27,12 +29,14 @@ TOOLS = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(TOOLS), str(TOOLS.parent)]
 
 import mmseg_maskformer  # noqa: E402, F401  (hosts without compiled operators)
-from benchmark import environment  # noqa: E402
 from benchmark_lib import measure, mmseg_side, our_side, per_pixel_side  # noqa: E402
+from benchmark_lib.environment import environment  # noqa: E402
 from benchmark_lib.inputs import Settings  # noqa: E402
 from mmseg_maskformer.engine.arguments import image_size, output_file  # noqa: E402
 
-METHODS: dict[str, Callable[[Settings], measure.Variant]] = {
+Method = Callable[[Settings], measure.Variant]
+
+SEMANTIC: dict[str, Method] = {
     "PerPixelBaseline+, dense loss": per_pixel_side.dense_train_step,
     "PerPixelBaseline+, ours": per_pixel_side.train_step,
     "MaskFormer of mmseg": mmseg_side.train_step,
@@ -40,15 +44,33 @@ METHODS: dict[str, Callable[[Settings], measure.Variant]] = {
 }
 
 
+def _mask2former(side: str) -> Method:
+    def step(settings: Settings) -> measure.Variant:
+        from benchmark_lib import mask2former  # needs MMDetection
+
+        return mask2former.variants("mask2former-step", settings, [side])[0]
+
+    return step
+
+
+PANOPTIC = {
+    "Mask2Former of mmdet": _mask2former("mmdet"),
+    "Mask2Former, ours": _mask2former("ours"),
+}
+
+
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--classes", type=int, nargs="+", default=[19, 150, 847])
+    parser.add_argument("what", choices=["classes", "segments", "queries"])
+    parser.add_argument("numbers", type=int, nargs="+", help="how many of them")
     parser.add_argument(
-        "--size", type=image_size, default="256", help="S or HxW of the inputs"
+        "--size", type=image_size, default="512", help="S or HxW of the inputs"
     )
     parser.add_argument("--batch", type=int, default=2, help="images")
+    parser.add_argument("--classes", type=int, default=133)
     parser.add_argument("--segments", type=int, default=9, help="of an image")
+    parser.add_argument("--queries", type=int, default=100)
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
@@ -58,40 +80,40 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def peak_mib(method: str, classes: int, args: argparse.Namespace) -> float:
-    """Peak of one step in MiB."""
+def peak_mib(method: Method, number: int, args: argparse.Namespace) -> float:
+    """Peak of one step in MiB, with ``number`` of what is varied."""
     settings = Settings(
         size=args.size,
         batch=args.batch,
-        classes=classes,
+        classes=args.classes,
         segments=args.segments,
-        queries=100,
+        queries=args.queries,
         layers=6,
         device=torch.device(args.device),
         amp=None,
         seed=args.seed,
         kept=0,
     )
-    variant = METHODS[method](settings)
-    return measure.memory(variant, settings.device)["peak"] / 2**20
+    settings = settings._replace(**{args.what: number})
+    return measure.memory(method(settings), settings.device)["peak"] / 2**20
 
 
-def plot(peaks: dict[str, dict[int, float]], path: Path) -> None:
-    """Peak against classes, a line per method."""
+def plot(peaks: dict[str, dict[int, float]], what: str, path: Path) -> None:
+    """Peak against what is varied, a line per method."""
     figure, axes = plt.subplots(figsize=(5.5, 3.4), layout="constrained")
     for method, values in peaks.items():
         gib = [value / 1024 for value in values.values()]
         axes.plot(list(values), gib, "o-", label=method, markersize=4)
-    axes.set(xlabel="classes", ylabel="peak of a training step (GiB)", ylim=(0, None))
+    axes.set(xlabel=what, ylabel="peak of a training step (GiB)", ylim=(0, None))
     axes.legend(fontsize=8)
     figure.savefig(path, dpi=120)
 
 
-def table(peaks: dict[str, dict[int, float]]) -> str:
+def table(peaks: dict[str, dict[int, float]], what: str) -> str:
     """Peaks in MiB as Markdown."""
-    classes = list(next(iter(peaks.values())))
-    rows = [["peak (MiB)", *(f"K = {k}" for k in classes)]]
-    rows.append(["---", *("--:" for _ in classes)])
+    numbers = list(next(iter(peaks.values())))
+    rows = [["peak (MiB)", *(f"{number} {what}" for number in numbers)]]
+    rows.append(["---", *("--:" for _ in numbers)])
     rows += [
         [name, *(f"{x:,.0f}" for x in row.values())] for name, row in peaks.items()
     ]
@@ -103,17 +125,17 @@ def main() -> None:
     args = parse_args()
     MMLogger.get_instance("memory").setLevel("ERROR")  # hosts report every init
     peaks: dict[str, dict[int, float]] = {}
-    for method in METHODS:
-        for classes in args.classes:
-            value = peak_mib(method, classes, args)
-            peaks.setdefault(method, {})[classes] = value
-            print(f"{method}, {classes} classes: {value:,.0f} MiB", flush=True)
-    print(table(peaks))
+    for name, method in (SEMANTIC if args.what == "classes" else PANOPTIC).items():
+        for number in args.numbers:
+            value = peak_mib(method, number, args)
+            peaks.setdefault(name, {})[number] = value
+            print(f"{name}, {number} {args.what}: {value:,.0f} MiB", flush=True)
+    print(table(peaks, args.what))
     report = dict(environment=environment(args), peak_mib=peaks)
     if args.json:
         args.json.write_text(json.dumps(report, indent=1) + "\n")
     if args.plot:
-        plot(peaks, args.plot)
+        plot(peaks, args.what, args.plot)
 
 
 if __name__ == "__main__":
