@@ -62,10 +62,8 @@ def _method(model: dict) -> str:
     name = class_name(network) or "MaskFormer"
     if name == "PerPixelBaseline":
         return name + "+" * (network.get("transformer_decoder") is not None)
-    if (
-        class_name(network.get("transformer_decoder") or {})
-        == "MaskedTransformerDecoder"
-    ):
+    queries = class_name(network.get("transformer_decoder") or {})
+    if queries == "MaskedTransformerDecoder":
         name = "Mask2Former"
     assigner = head.get("criterion", {}).get("assigner", {})
     return name + "-fixed" * (class_name(assigner) == "FixedAssigner")
