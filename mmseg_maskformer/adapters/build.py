@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from mmseg_maskformer.core.masked_decoder import MaskedTransformerDecoder
 from mmseg_maskformer.registry import MODELS, TASK_UTILS
 
 from .kernels import install_kernels
@@ -87,7 +88,15 @@ def _build_queries(config: Any, pixel_decoder: Any, num_classes: int) -> Any:
         return config
     if config.get("num_queries", num_classes) is None:
         config = {**config, "num_queries": num_classes}
-    return build_part(config, memory_channels=pixel_decoder.memory_channels)
+    decoder = build_part(config, memory_channels=pixel_decoder.memory_channels)
+    one = getattr(pixel_decoder, "multi_scale_memory", True) is False
+    if one and isinstance(decoder, MaskedTransformerDecoder):
+        raise ValueError(
+            "network.transformer_decoder.type='MaskedTransformerDecoder' attends to "
+            "several maps, and network.pixel_decoder gives it the backbone's coarsest "
+            "alone; set network.pixel_decoder.multi_scale_memory=True."
+        )
+    return decoder
 
 
 def _check_named(config: dict[str, Any]) -> None:

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .argument_checks import check_counts
 from .cost_tables import solve, to_numpy, worse
-from .layers import check_positive
 from .mask_comparison import Columns, DenseMasks, MaskComparison
 from .match_costs import (
     BoxCost,
@@ -77,7 +77,7 @@ class HungarianAssigner:
         self.class_costs = [c for c in costs if isinstance(c, ClassificationCost)]
         self.mask_costs = [c for c in costs if isinstance(c, MaskCost)]
         self.box_costs = [c for c in costs if isinstance(c, BoxCost)]
-        check_positive(max_bad_steps=max_bad_steps)
+        check_counts(max_bad_steps=max_bad_steps)
         known = (ClassificationCost, MaskCost, BoxCost)
         self.other_costs: list[Callable] = [
             cost for cost in costs if not isinstance(cost, known)

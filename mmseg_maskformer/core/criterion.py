@@ -91,7 +91,15 @@ class SetCriterion(nn.Module):
         """Weighted losses by name; earlier layers carry the prefix ``d{layer}.``.
 
         Everything is computed in float32, whatever the precision of the network.
+
+        Raises:
+            ValueError: There is not one target for each image.
         """
+        if len(targets) != predictions.class_logits.shape[1]:
+            raise ValueError(
+                f"There are targets of {len(targets)} image(s) for predictions of "
+                f"{predictions.class_logits.shape[1]}."
+            )
         matches = self.assigner(predictions, targets, self.masks)
         labels = _query_labels(predictions.class_logits, matches, targets)
         class_term = self.loss_cls(predictions.class_logits, labels)  # (L,)
