@@ -60,15 +60,8 @@ def model_of(name):
         loss_dice=dict(type="DiceLoss", weight=5.0),
         masks=compared,
     )
-    if matched is not compared:  # costs are not derived from the losses then
-        costs = [
-            dict(type="ClassificationCost", weight=2.0),
-            dict(type="BCECost", weight=5.0),
-            dict(type="DiceCost", weight=5.0),
-        ]
-        criterion["assigner"] = dict(
-            type="HungarianAssigner", costs=costs, masks=matched
-        )
+    if matched is not compared:  # its costs are those of the losses
+        criterion["assigner"] = dict(type="HungarianAssigner", masks=matched)
     parts = masks(pixel_decoder=pixels, transformer_decoder=queries)
     return head(**parts, criterion=criterion)
 
