@@ -21,9 +21,10 @@ def build_part(config: Any, **known: Any) -> Any:
     Raises:
         KeyError: No registered class has that name.
         TypeError: The class does not take an argument of the config.
-        ValueError: A dictionary has no ``type``.
+        ValueError: A dictionary has no ``type``, or a name stands for a part.
     """
     if not isinstance(config, dict):
+        _check_built(config)
         return config
     _check_named(config)
     arguments = dict(config)
@@ -104,6 +105,14 @@ def _check_named(config: dict[str, Any]) -> None:
         raise ValueError(
             f"{dict(config)} names no part: it has no type. A dictionary takes the "
             f"place of a default and is not merged with it. Types are {_known()}."
+        )
+
+
+def _check_built(part: Any) -> None:
+    if isinstance(part, str) and part in {*MODELS.catalog, *TASK_UTILS.catalog}:
+        raise ValueError(
+            f"{part!r} is the name of a part where a part must stand; write "
+            f"dict(type={part!r})."
         )
 
 

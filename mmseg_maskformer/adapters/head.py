@@ -9,6 +9,7 @@ import torch
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
+from mmseg_maskformer.core.argument_checks import check_flags, check_widths
 from mmseg_maskformer.core.structures import (
     LayerOutput,
     PixelPredictions,
@@ -62,6 +63,8 @@ class PredictionHead(BaseModule):
         **unknown: Any,
     ) -> None:
         refuse_unknown(unknown, "decode_head")
+        check_widths("decode_head.in_channels", in_channels)
+        check_flags(mask_padding=mask_padding, ignore_void=ignore_void)
         prepare_host()
         super().__init__(init_cfg)
         self.in_channels = list(in_channels)

@@ -41,6 +41,19 @@ def check_not_negative(**values: float) -> None:
             raise ValueError(f"{name} must be a number >= 0, got {value!r}.")
 
 
+def check_flags(**values: bool) -> None:
+    """Raise ValueError for a named value that is neither True nor False.
+
+    A command line gives words, and any word would count as True.
+
+    Raises:
+        ValueError: See above.
+    """
+    for name, value in values.items():
+        if not isinstance(value, bool):
+            raise ValueError(f"{name} must be True or False, got {value!r}.")
+
+
 def check_widths(name: str, widths: Sequence[int], least: int = 1) -> None:
     """Raise ValueError if there are too few widths of maps, or one is impossible.
 
@@ -52,11 +65,11 @@ def check_widths(name: str, widths: Sequence[int], least: int = 1) -> None:
     Raises:
         ValueError: See above.
     """
-    given = list(widths)
-    if len(given) < least or not all(isinstance(x, int) and x > 0 for x in given):
+    listed = isinstance(widths, (list, tuple)) and len(widths) >= least
+    if not listed or not all(isinstance(x, int) and x > 0 for x in widths):
         raise ValueError(
             f"{name} must list the positive widths of at least {least} map(s), got "
-            f"{given}; of the four stages of ResNet-50 they are [256, 512, 1024, 2048]."
+            f"{widths!r}; those of ResNet-50's four are [256, 512, 1024, 2048]."
         )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
-from .argument_checks import check_attention, check_counts, check_widths
+from .argument_checks import check_attention, check_counts, check_flags, check_widths
 from .layers import (
     AttentionBlock,
     FeedForwardBlock,
@@ -103,6 +103,7 @@ class TransformerDecoder(nn.Module):
         check_counts(num_queries=num_queries, num_layers=num_layers, ffn_dim=ffn_dim)
         check_attention(embed_dim, num_heads)
         check_widths("memory_channels", memory_channels)
+        check_flags(self_attention=self_attention)
         self.memory_channels = list(memory_channels[:1])
         self.embed_dim = embed_dim
         self.num_queries = num_queries

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from .argument_checks import check_attention, check_counts, check_widths
+from .argument_checks import check_attention, check_counts, check_flags, check_widths
 from .decoders import TransformerDecoderLayer
 from .layers import conv_init, grid_position, xavier_init
 from .precision import at_least_float32, without_autocast
@@ -65,6 +65,7 @@ class MaskedTransformerDecoder(nn.Module):
         check_counts(num_queries=num_queries, num_layers=num_layers, ffn_dim=ffn_dim)
         check_attention(embed_dim, num_heads)
         check_widths("memory_channels", memory_channels)
+        check_flags(masked_attention=masked_attention)
         self.memory_channels = list(memory_channels)
         self.embed_dim = embed_dim
         self.num_queries = num_queries

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from .argument_checks import check_counts
+from .argument_checks import check_counts, check_flags
 from .layers import MLP
 from .precision import at_least_float32
 from .protocols import PixelDecoder, QueryDecoder
@@ -39,6 +39,7 @@ class MaskFormer(nn.Module):
     ) -> None:
         super().__init__()
         check_counts(num_classes=num_classes, mask_stride=mask_stride)
+        check_flags(with_boxes=with_boxes)
         if transformer_decoder is None:
             raise ValueError(
                 "network.transformer_decoder=None gives MaskFormer no queries; set it, "

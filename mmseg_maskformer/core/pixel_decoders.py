@@ -11,7 +11,13 @@ from collections.abc import Sequence
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .argument_checks import check_attention, check_counts, check_maps, check_widths
+from .argument_checks import (
+    check_attention,
+    check_counts,
+    check_flags,
+    check_maps,
+    check_widths,
+)
 from .layers import (
     AttentionBlock,
     FeedForwardBlock,
@@ -91,6 +97,7 @@ class FPNPixelDecoder(nn.Module):
         check_counts(out_channels=out_channels, mask_channels=mask_channels)
         check_counts(num_groups=num_groups)
         check_widths("in_channels", in_channels)
+        check_flags(multi_scale_memory=multi_scale_memory)
         _check_groups(out_channels, num_groups)
         *fine_channels, coarse_channels = in_channels
         self.in_channels = list(in_channels)

@@ -149,3 +149,21 @@ def test_maps_of_other_widths_are_named():
     message = r"widths \[8, 16, 32, 48\], but the head has in_channels=\[8, 16, 32, 64"
     with pytest.raises(ValueError, match=message):
         model(maps)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            dict(criterion=dict(type="SetCriterion", masks="PointMasks")),
+            r"'PointMasks' is the name of a part .* write dict\(type='PointMasks'\)\.",
+        ),
+        (masks(pixel_decoder="FPNPixelDecoder"), r"write dict\(type='FPNPixelDecoder'"),
+        (dict(in_channels=64), r"decode_head\.in_channels must list .*, got 64; those"),
+        (dict(ignore_void="no"), "ignore_void must be True or False, got 'no'"),
+    ],
+)
+def test_names_and_words_in_the_place_of_parts_are_refused(options, message):
+    """Otherwise the first fails while training, and the last means True."""
+    with pytest.raises(ValueError, match=message):
+        head(**options)

@@ -31,8 +31,17 @@ def encoder(**options):
     ("build", "message"),
     [
         (lambda: masked([]), r"memory_channels must .* at least 1 map\(s\), got \[\];"),
-        (lambda: masked([32, 0]), r"memory_channels must .*, got \[32, 0\]; of the"),
+        (lambda: masked([32, 0]), r"memory_channels must .*, got \[32, 0\]; thos"),
         (lambda: TransformerDecoder([]), "memory_channels must list the positive"),
+        (lambda: masked(256), "memory_channels must .*, got 256; those of ResNet-50's"),
+        (
+            lambda: masked(masked_attention="no"),
+            "masked_attention must be True or False, got 'no'",
+        ),
+        (
+            lambda: FPNPixelDecoder([8], multi_scale_memory=1),
+            "multi_scale_memory must be True or False, got 1",
+        ),
         (lambda: masked(num_heads=5), "embed_dim=32 must be divisible by num_heads=5"),
         (lambda: masked(num_queries=7.0), "num_queries must be a whole number, got 7"),
         (lambda: masked(num_layers=0), "num_layers must be positive, got 0"),
