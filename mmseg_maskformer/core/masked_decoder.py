@@ -8,14 +8,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from .argument_checks import check_attention, check_counts, check_flags, check_widths
 from .decoders import TransformerDecoderLayer
-from .layers import (
-    check_attention,
-    check_positive,
-    conv_init,
-    grid_position,
-    xavier_init,
-)
+from .layers import conv_init, grid_position, xavier_init
 from .precision import at_least_float32, without_autocast
 from .resize import resize
 from .structures import PixelFeatures, map_size
@@ -67,8 +62,11 @@ class MaskedTransformerDecoder(nn.Module):
         masked_attention: bool = True,
     ) -> None:
         super().__init__()
-        check_positive(num_queries=num_queries, num_layers=num_layers, ffn_dim=ffn_dim)
+        check_counts(num_queries=num_queries, num_layers=num_layers, ffn_dim=ffn_dim)
         check_attention(embed_dim, num_heads)
+        check_widths("memory_channels", memory_channels)
+        check_flags(masked_attention=masked_attention)
+        self.memory_channels = list(memory_channels)
         self.embed_dim = embed_dim
         self.num_queries = num_queries
         self.masked_attention = masked_attention
@@ -112,7 +110,11 @@ class MaskedTransformerDecoder(nn.Module):
         Returns:
             (L + 1, B, Q, C) normed query content, before the first layer (learned,
             and supervised like the others) and after each.
+
+        Raises:
+            ValueError: The memories are not those that it was built for.
         """
+        pixels.check_memories(self.memory_channels)
         levels = self._levels(pixels, valid)
         position = self.query_embed.weight[None]  # (1, Q, C)
         content = self.query_content.weight.expand(len(pixels.mask_features), -1, -1)
