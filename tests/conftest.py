@@ -1,4 +1,4 @@
-"""Where the tests find data, and which of them see a GPU.
+"""Where the tests find data, and which of them see a GPU or mmdet.
 
 Two folders are looked for beside the checkout and can be put elsewhere:
 `MASKFORMER_DATA` (default `../shared/data`) and `MASKFORMER_GOLDEN` (default: the
@@ -89,10 +89,18 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip the tests marked `gpu` where there is none."""
-    if torch.cuda.is_available():
-        return
-    skip = pytest.mark.skip(reason="needs a CUDA device and `pytest -m gpu`")
+    """Skip the tests marked `gpu` or `mmdet` where there is none."""
+    absent = {}
+    if not torch.cuda.is_available():
+        absent["gpu"] = "needs a CUDA device and `pytest -m gpu`"
+    if not _installed("mmdet"):
+        absent["mmdet"] = "needs mmdet"
     for item in items:
-        if "gpu" in item.keywords:
-            item.add_marker(skip)
+        for mark in absent.keys() & item.keywords.keys():
+            item.add_marker(pytest.mark.skip(reason=absent[mark]))
+
+
+def _installed(package: str) -> bool:
+    """Whether a package can be imported, which is not tried."""
+    blocked = sys.modules.get(package, package) is None
+    return not blocked and importlib.util.find_spec(package) is not None
