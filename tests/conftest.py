@@ -3,7 +3,8 @@
 Two folders are looked for beside the checkout and can be put elsewhere:
 `MASKFORMER_DATA` (default `../shared/data`) and `MASKFORMER_GOLDEN` (default: the
 folder `golden` beside the data). A test whose folder is absent is skipped with the
-name of the variable; where the folder exists, nothing in it may be missing.
+name of the variable. Where the variable is set or the folder exists, it fails instead:
+nothing may be missing then.
 `MASKFORMER_WITHOUT=mmdet` makes the named packages impossible to import. Only
 `pytest -m gpu` sees a GPU: the other tests compare with numbers of the CPU, where the
 hosts would take the GPU of themselves.
@@ -38,8 +39,11 @@ def golden_dir() -> Path:
     return Path(os.environ.get("MASKFORMER_GOLDEN", default))
 
 
-def _existing(path: Path, variable: str) -> Path:
-    if not path.exists():
+def existing(path: Path, variable: str) -> Path:
+    """A folder that exists; without it the test is skipped, or fails if it is named."""
+    if not path.is_dir():
+        if variable in os.environ:
+            pytest.fail(f"{variable} names {path}, which is no folder", pytrace=False)
         pytest.skip(
             f"{path} does not exist; set {variable} to the folder that holds it"
         )
@@ -49,13 +53,13 @@ def _existing(path: Path, variable: str) -> Path:
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder of data sets; the test is skipped when it is absent."""
-    return _existing(data_dir(), "MASKFORMER_DATA")
+    return existing(data_dir(), "MASKFORMER_DATA")
 
 
 @pytest.fixture(scope="session")
 def golden() -> Path:
     """The folder of golden outputs; the test is skipped when it is absent."""
-    return _existing(golden_dir(), "MASKFORMER_GOLDEN")
+    return existing(golden_dir(), "MASKFORMER_GOLDEN")
 
 
 @pytest.fixture(scope="session")
