@@ -27,8 +27,8 @@ TOOLS = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(TOOLS), str(TOOLS.parent)]
 
 import mmseg_maskformer  # noqa: E402, F401  (hosts without compiled operators)
-from benchmark import environment  # noqa: E402
 from benchmark_lib import measure, mmseg_side, our_side, per_pixel_side  # noqa: E402
+from benchmark_lib.environment import environment  # noqa: E402
 from benchmark_lib.inputs import Settings  # noqa: E402
 from mmseg_maskformer.engine.arguments import image_size, output_file  # noqa: E402
 
@@ -109,7 +109,7 @@ def main() -> None:
             peaks.setdefault(method, {})[classes] = value
             print(f"{method}, {classes} classes: {value:,.0f} MiB", flush=True)
     print(table(peaks))
-    report = dict(environment=environment(args), peak_mib=peaks)
+    report = dict(environment=environment(args.device, args.seed), peak_mib=peaks)
     if args.json:
         args.json.write_text(json.dumps(report, indent=1) + "\n")
     if args.plot:
