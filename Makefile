@@ -7,14 +7,17 @@ PIP_INSTALL := -m pip install --no-input --disable-pip-version-check
 
 # Tests run in two processes of one thread each, a file as a whole in one of them.
 PARALLEL := -n 2 --dist loadfile
-FAST := tests/core tests/adapters
+FAST := tests/core tests/adapters tests/checkpoints/test_convert.py
+# Where the code of mmdet's half and that of mmseg's are neighbours.
+SEMANTIC := tests/adapters tests/datasets tests/checkpoints tests/visualization \
+    tests/tools/comparison tests/tools/query_lib tests/test_package.py
 # What the hosts need beside torch, timm, transformers and what these bring.
 WHEELS := onedl-mmengine onedl-mmcv onedl-mmsegmentation onedl-mmdetection addict yapf \
     platformdirs termcolor terminaltables prettytable wcwidth ftfy pycocotools shapely \
     imaug imagecorruptions-imaug
 
-.PHONY: help demo demo-panoptic demo-mask2former test test-fast test-openmmlab lint gpu
-.PHONY: wheels
+.PHONY: help demo demo-panoptic demo-mask2former lint gpu wheels
+.PHONY: test test-fast test-openmmlab test-without-mmdet
 .DEFAULT_GOAL := help
 
 help:
@@ -23,6 +26,7 @@ help:
 	@echo "make demo-mask2former  Mask2Former on the panoptic demo's scenes, about 6 minutes"
 	@echo "make test              run all tests"
 	@echo "make test-fast         run the tests of core and adapters that are not slow"
+	@echo "make test-without-mmdet   run semantic tests where mmdet cannot be imported"
 	@echo "make test-openmmlab    run the tests of the host seams on upstream OpenMMLab"
 	@echo "make lint              ruff and mypy"
 	@echo "make gpu               tests, benchmarks and a training on a GPU, about 8 minutes"
@@ -45,6 +49,13 @@ test: $(VENV)/ready
 
 test-fast: $(VENV)/ready
 	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -q -m "not slow" $(PARALLEL) $(FAST)
+
+test-without-mmdet: export MASKFORMER_WITHOUT := mmdet
+test-without-mmdet: $(VENV)/ready
+	@echo "==> Collecting all tests without mmdet"
+	@$(VENV)/bin/python -m pytest -qq --collect-only | { ! grep -E "^(ERROR|E ) "; }
+	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -q -rs \
+	    -m "not slow and not mmdet" $(PARALLEL) $(SEMANTIC)
 
 test-openmmlab: $(VENV_OPENMMLAB)/ready
 	$(VENV_OPENMMLAB)/bin/python -m pytest -q tests/test_compat.py tests/test_stacks.py \

@@ -1,9 +1,10 @@
-"""Where the tests find data, and which of them see a GPU.
+"""Where the tests find data, and which of them see a GPU or mmdet.
 
 Two folders are looked for beside the checkout and can be put elsewhere:
 `MASKFORMER_DATA` (default `../shared/data`) and `MASKFORMER_GOLDEN` (default: the
 folder `golden` beside the data). A test whose folder is absent is skipped with the
-name of the variable; where the folder exists, nothing in it may be missing.
+name of the variable. Where the variable is set or the folder exists, it fails instead:
+nothing may be missing then.
 `MASKFORMER_WITHOUT=mmdet` makes the named packages impossible to import. Only
 `pytest -m gpu` sees a GPU: the other tests compare with numbers of the CPU, where the
 hosts would take the GPU of themselves.
@@ -38,8 +39,11 @@ def golden_dir() -> Path:
     return Path(os.environ.get("MASKFORMER_GOLDEN", default))
 
 
-def _existing(path: Path, variable: str) -> Path:
-    if not path.exists():
+def existing(path: Path, variable: str) -> Path:
+    """A folder that exists; without it the test is skipped, or fails if it is named."""
+    if not path.is_dir():
+        if variable in os.environ:
+            pytest.fail(f"{variable} names {path}, which is no folder", pytrace=False)
         pytest.skip(
             f"{path} does not exist; set {variable} to the folder that holds it"
         )
@@ -49,13 +53,13 @@ def _existing(path: Path, variable: str) -> Path:
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder of data sets; the test is skipped when it is absent."""
-    return _existing(data_dir(), "MASKFORMER_DATA")
+    return existing(data_dir(), "MASKFORMER_DATA")
 
 
 @pytest.fixture(scope="session")
 def golden() -> Path:
     """The folder of golden outputs; the test is skipped when it is absent."""
-    return _existing(golden_dir(), "MASKFORMER_GOLDEN")
+    return existing(golden_dir(), "MASKFORMER_GOLDEN")
 
 
 @pytest.fixture(scope="session")
@@ -89,10 +93,18 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip the tests marked `gpu` where there is none."""
-    if torch.cuda.is_available():
-        return
-    skip = pytest.mark.skip(reason="needs a CUDA device and `pytest -m gpu`")
+    """Skip the tests marked `gpu` or `mmdet` where there is none."""
+    absent = {}
+    if not torch.cuda.is_available():
+        absent["gpu"] = "needs a CUDA device and `pytest -m gpu`"
+    if not _installed("mmdet"):
+        absent["mmdet"] = "needs mmdet"
     for item in items:
-        if "gpu" in item.keywords:
-            item.add_marker(skip)
+        for mark in absent.keys() & item.keywords.keys():
+            item.add_marker(pytest.mark.skip(reason=absent[mark]))
+
+
+def _installed(package: str) -> bool:
+    """Whether a package can be imported, which is not tried."""
+    blocked = sys.modules.get(package, package) is None
+    return not blocked and importlib.util.find_spec(package) is not None

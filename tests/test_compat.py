@@ -94,6 +94,7 @@ def test_compiled_extension_wins(tmp_path):
     assert printed == "compiled\n"
 
 
+@pytest.mark.slow
 def test_hosts_import_without_compiled_operators():
     printed = run_python(
         "import mmseg_maskformer, mmcv.ops, mmseg.models\n"
@@ -102,6 +103,7 @@ def test_hosts_import_without_compiled_operators():
     assert printed.endswith("nms\n")
 
 
+@pytest.mark.slow
 @pytest.mark.mmdet
 def test_mmdet_imports_without_compiled_operators():
     pytest.importorskip("mmdet")

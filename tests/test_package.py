@@ -154,7 +154,12 @@ def run_python(code: str) -> str:
 @pytest.mark.parametrize(("registry_name", "name"), NAMES)
 def test_name_resolves_from_the_host_registry(registry_name, name):
     root = getattr(registry, registry_name).parent
-    found = root.get(f"mmseg_maskformer.{name}")
+    try:
+        found = root.get(f"mmseg_maskformer.{name}")
+    except ModuleNotFoundError as error:
+        if error.name.partition(".")[0] != "mmdet":
+            raise
+        pytest.importorskip("mmdet")  # a name of its half
     assert found.__name__ == name
     assert found.__module__.startswith("mmseg_maskformer.")
 

@@ -184,7 +184,6 @@ def test_parameters_on_ade20k_by_arithmetic(models):
     assert found == 41_254_743 + 50 * 256
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", SCENES)
 def test_a_step_on_scenes_lowers_the_loss(name):
     """Of the same four scenes, after a few steps."""

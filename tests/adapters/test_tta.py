@@ -263,7 +263,6 @@ def test_views_of_every_data_set(name, tmp_path):
     assert found == expected
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", LONGEST)
 def test_long_sides_of_every_data_set(name, tmp_path):
     found = sizes(name, draw(tmp_path / "a.png", (80, 800)))

@@ -75,7 +75,6 @@ def close(found, expected):
     assert (found - expected).abs().max() < 1e-5 * expected.abs().max()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", PAIRS)
 def test_outputs_labels_and_losses_equal_those_of_mmseg(name, tmp_path):
     torch.manual_seed(0)

@@ -57,7 +57,6 @@ def older(name: str) -> str:
     return name.replace("sem_seg_head.pixel_decoder.", "sem_seg_head.")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("generation", [str, older], ids=["newer", "older"])
 @pytest.mark.parametrize(("kind", "count"), [(KINDS[0], 25), (KINDS[1], 142)])
 def test_every_tensor_is_used(shapes, kind, count, generation):
@@ -84,7 +83,6 @@ def load(model, tensors, folder):
     return model.eval()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_their_tensors_make_the_logits(shapes, kind, tmp_path):
     tensors = released(kind, shapes)

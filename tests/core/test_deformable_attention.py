@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import pytest
 import torch
@@ -85,7 +85,7 @@ def test_no_number_stays_none_and_harms_no_other_sample():
     torch.testing.assert_close(found[1], wanted[1], rtol=0, atol=0)
 
 
-def test_bfloat16_is_the_float32_result_rounded():
+def test_half_precision_is_the_float32_result_rounded():
     value, locations, weights = (x.detach().float() for x in problem(SHAPES))
     value = value.bfloat16()
     found = deformable_attention(value, SHAPES, locations, weights)
@@ -94,6 +94,12 @@ def test_bfloat16_is_the_float32_result_rounded():
     assert found.dtype == torch.bfloat16
     # half a step of bfloat16, and what float32 loses
     torch.testing.assert_close(found.double(), wanted, rtol=2**-8, atol=1e-5)
+    halves = [x.half() for x in (value, locations, weights)]
+    floats = [x.float() for x in halves]
+    found, wanted = (
+        deformable_attention(x[0], SHAPES, *x[1:]) for x in (halves, floats)
+    )
+    assert torch.equal(found, wanted.half())
 
 
 def test_the_operators_are_sound_for_compilers():
@@ -151,6 +157,24 @@ def test_cuda_has_the_numbers_of_the_cpu_twice_the_same():
     for first, second, exact in zip(*runs, wanted, strict=True):
         assert torch.equal(first, second)
         torch.testing.assert_close(first.cpu(), exact, rtol=1e-12, atol=1e-12)
+
+
+def test_a_compiled_operator_does_float32_on_cuda_and_nothing_deterministic():
+    cuda, half, cpu = (
+        SimpleNamespace(is_cuda=is_cuda, dtype=dtype)
+        for is_cuda, dtype in (
+            (True, torch.float32),
+            (True, torch.float16),
+            (False, torch.float32),
+        )
+    )
+    tensors = [[cuda] * 3, [cuda, half, cuda], [cpu] * 3]
+    assert [module._suits_kernel(x) for x in tensors] == [True, False, False]
+    torch.use_deterministic_algorithms(True)
+    try:
+        assert not module._suits_kernel([cuda] * 3)
+    finally:
+        torch.use_deterministic_algorithms(False)
 
 
 @pytest.mark.gpu

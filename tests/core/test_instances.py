@@ -72,6 +72,11 @@ def test_an_empty_mask_scores_zero_and_has_no_box():
     )
     assert found.scores.tolist() == [0.0]
     assert found.boxes.tolist() == [[0, 0, 0, 0]]
+    two_classes = torch.tensor([[0.8, 0.1, 0.1]]).log()
+    place = Placement.whole((4, 6))
+    empty = torch.full((1, 4, 6), -3.0)
+    found = instances(two_classes, empty, place, num_things=2, one_per_query=True)
+    assert found.labels.tolist() == [0]
 
 
 @pytest.mark.parametrize("tile", TILES)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from mmseg_maskformer.core.deformable_encoder import DeformableAttentionBlock
 from mmseg_maskformer.core.layers import (
     AttentionBlock,
     FeedForwardBlock,
@@ -75,13 +76,16 @@ def test_sine_encoding_equals_that_of_mmdet():
     )
 
 
-@pytest.mark.parametrize("kind", ["attention", "feed-forward"])
+@pytest.mark.parametrize("kind", ["attention", "deformable", "feed-forward"])
 def test_the_residual_branch_is_dropped_as_a_whole(kind):
     x = torch.randn(2, 3, 8, generator=torch.Generator().manual_seed(0))
     torch.manual_seed(0)
     if kind == "attention":
         block, given = AttentionBlock(8, 2), [x] * 4
         branch = block.dropout
+    elif kind == "deformable":
+        block = DeformableAttentionBlock(8, 2, num_levels=1, num_points=1, dropout=0.0)
+        given, branch = [x, x, torch.full((3, 2), 0.5), [(1, 3)]], block.dropout
     else:
         block, given = FeedForwardBlock(8, 16), [x]
         branch = block.layers[-1]
@@ -89,3 +93,20 @@ def test_the_residual_branch_is_dropped_as_a_whole(kind):
     randomise(block).train()
     assert torch.equal(block(*given), block.norm(x))
     assert (block.eval()(*given) - block.norm(x)).abs().max() > 0.1
+
+
+@pytest.mark.parametrize("kind", ["attention", "masked attention", "feed-forward"])
+def test_what_is_inside_of_the_branch_is_dropped_too(kind):
+    """All of it, so that only the bias of the last layer is left."""
+    x = torch.randn(2, 3, 8, generator=torch.Generator().manual_seed(0))
+    if kind == "feed-forward":
+        block, given = FeedForwardBlock(8, 16, dropout=1.0), [x]
+        branch, last = block.layers[4], block.layers[3]
+    else:
+        blocked = torch.zeros(2, 3, 3, dtype=torch.bool)
+        block = AttentionBlock(8, 2, dropout=1.0)
+        given = [x, x, x, x, blocked if kind == "masked attention" else None]
+        branch, last = block.dropout, block.attention.out_proj
+    branch.p = 0.0
+    randomise(block).train()
+    torch.testing.assert_close(block(*given), block.norm(x + last.bias))

@@ -88,6 +88,11 @@ def test_a_logit_of_zero_is_seen_and_half_precision_does_not_move_it():
     with torch.autocast("cpu", torch.bfloat16):  # sigmoid(-1e-4) is 0.5 there
         found = attention_mask(mask_embed, features, None)
     assert found.tolist() == [[[False, True, False, True, False]]]
+    # all numbers are 256 in half precision, and their differences 0
+    features = torch.tensor([[[255.9, 256.1], [256.0, 256.0]]])
+    with torch.autocast("cpu", torch.bfloat16):
+        found = attention_mask(torch.tensor([[[1.0, -1.0]]]), features, None)
+    assert found.tolist() == [[[True, False]]]
 
 
 @torch.no_grad()
@@ -209,9 +214,10 @@ def test_any_number_of_memories_of_any_width(widths):
 
 
 def test_in_half_precision_the_mask_head_still_gets_its_gradient():
-    model, head = decoder(), mask_head()
+    model, head, given = decoder(), mask_head(), pixels()
+    given = given._replace(mask_features=given.mask_features.bfloat16())
     with torch.autocast("cpu", torch.bfloat16):
-        embed = head(model(pixels(), head))
+        embed = head(model(given, head))
     embed.float().square().sum().backward()
     assert head.weight.grad.abs().max() > 0
     plain = deepcopy(head)

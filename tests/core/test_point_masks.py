@@ -29,8 +29,10 @@ class GivenPoints(PointMasks):
 
     def random_points(self, shape, like):
         points = self.given.pop(0).to(like)
-        # matching may have one set a layer
-        assert len(shape) == 2 or points.shape[:-1] == tuple(shape)
+        if len(shape) == 2:  # matching; a set for each layer may be the answer
+            assert shape == (1, self.num_points)
+        else:
+            assert points.shape[:-1] == tuple(shape)
         return points
 
 
@@ -224,6 +226,47 @@ def test_all_void_costs_and_loses_nothing():
     losses = SetCriterion(masks=PointMasks(50))(predictions_of(case), [target])
     for name in ("loss_mask", "d0.loss_mask", "loss_dice", "d0.loss_dice"):
         assert losses[name].item() == 0
+
+
+class EvenPoints(PointMasks):
+    """The same points for every mask."""
+
+    def random_points(self, shape, like):
+        line = torch.arange(1, shape[-1] + 1, dtype=like.dtype)
+        points = torch.stack([line * 0.618 % 1, line * 0.414 % 1], dim=-1)
+        return points.expand(*shape, 2)
+
+
+@pytest.mark.parametrize("chunk", [1, 150, 100_000])  # a mask, two of them, all
+def test_masks_may_be_looked_at_a_few_at_a_time(chunk):
+    target, _ = targets_of(void=True)
+    generator = torch.Generator().manual_seed(3)
+    logits = torch.randn(3, 2, 6, 8, generator=generator, dtype=torch.float64)
+    order, terms = torch.tensor([2, 0, 1]), [BCEMaskLoss(), DiceLoss()]
+    found = EvenPoints(20, chunk=chunk).losses(logits, order, target, terms)
+    wanted = [
+        EvenPoints(20).losses(logits[row, layer, None, None], segment, target, terms)
+        for row, segment in enumerate(order.split(1))
+        for layer in range(2)
+    ]
+    wanted = torch.cat(wanted, dim=1).view_as(found)
+    torch.testing.assert_close(found, wanted, rtol=1e-12, atol=1e-12)
+    assert wanted[0].std() > 0.01
+
+
+def test_numbers_of_the_paper_and_points_everywhere():
+    masks = PointMasks()
+    assert (masks.num_points, masks.num_candidates, masks.num_chosen) == (
+        112 * 112,
+        3 * 112 * 112,
+        84 * 112,
+    )
+    torch.manual_seed(0)
+    points = masks.random_points((2, 8000), torch.zeros(()))
+    assert ((points >= 0) & (points < 1)).all()
+    cells = (points * 4).long() @ torch.tensor([4, 1])
+    counts = cells.flatten().bincount(minlength=16)
+    assert counts.tolist() == pytest.approx([1000] * 16, abs=150)  # 5 sigma
 
 
 def test_the_seed_decides_the_points():

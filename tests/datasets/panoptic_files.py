@@ -1,6 +1,7 @@
 """A panoptic data set of two images in COCO's layout.
 
 Ids as in the files, 65536 B + 256 G + R, and what `labels` makes of the categories.
+The files are written without mmdet; only what reads them needs it.
 """
 
 from __future__ import annotations
@@ -9,13 +10,8 @@ import copy
 import json
 
 import numpy as np
-from mmengine.registry import DATASETS, DefaultScope
+from mmengine.registry import DATASETS, TRANSFORMS, DefaultScope
 from PIL import Image
-
-from mmseg_maskformer.datasets.transforms.panoptic_maps import (
-    LoadPanopticMap,
-    PackPanopticInputs,
-)
 
 CELL, FIBRE, GROUND = 7, 3, 9  # category ids; classes 0, 1, 2 by the file's order
 CATEGORIES = [
@@ -108,7 +104,8 @@ def build(root, kind="mmseg_maskformer.CocoPanopticDataset", **options):
 
 def loaded(dataset, index=0):
     """The entry of an image after `LoadPanopticMap`."""
-    return LoadPanopticMap().transform(dataset.get_data_info(index))
+    load = TRANSFORMS.build(dict(type="mmseg_maskformer.LoadPanopticMap"))
+    return load(dataset.get_data_info(index))
 
 
 def with_image(results):
@@ -120,7 +117,8 @@ def with_image(results):
 
 
 def packed(results, **options):
-    return PackPanopticInputs(**options).transform(with_image(results))["data_samples"]
+    pack = dict(type="mmseg_maskformer.PackPanopticInputs", **options)
+    return TRANSFORMS.build(pack)(with_image(results))["data_samples"]
 
 
 def many_segments(path, number=300):

@@ -91,7 +91,11 @@ def test_a_channel_of_zeros_hides_no_other():
 
 
 @pytest.mark.parametrize(
-    ("scope", "name"), [("mmseg", "camvid_256x256"), ("mmdet", "coco_panoptic")]
+    ("scope", "name"),
+    [
+        ("mmseg", "camvid_256x256"),
+        pytest.param("mmdet", "coco_panoptic", marks=pytest.mark.mmdet),
+    ],
 )
 def test_the_name_in_the_pipelines_of_inference_is_ours(scope, name):
     config = Config.fromfile(REPOSITORY / f"configs/_base_/datasets/{name}.py")

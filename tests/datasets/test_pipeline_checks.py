@@ -151,7 +151,6 @@ REFUSED = {
 }
 
 
-@pytest.mark.mmdet
 @pytest.mark.parametrize(("make", "message"), REFUSED.values(), ids=REFUSED)
 def test_training_pipelines_that_are_refused(make, message, request):
     name = request.node.callspec.id.split(" ")[0]
@@ -197,7 +196,6 @@ KEPT = {
 }
 
 
-@pytest.mark.mmdet
 @pytest.mark.parametrize("make", KEPT.values(), ids=KEPT)
 def test_training_pipelines_that_are_kept(make, told):
     check_pipelines(make(), evaluated=False)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import mmseg
 import pytest
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmseg.registry import MODELS
+
+from tests.helpers.host_configs import host_config
 
 R50 = dict(type="ResNet", depth=50, norm_eval=True)
 SWIN = dict(
@@ -79,13 +78,12 @@ def detector():
 
 def mmdet_model():
     """MMDetection's own for the panoptic task of COCO."""
-    mmdet = pytest.importorskip("mmdet")
+    pytest.importorskip("mmdet")
     from mmdet.registry import MODELS as KNOWN
 
     init_default_scope("mmdet")
     name = "mask2former_r50_8xb2-lsj-50e_coco-panoptic.py"
-    path = Path(mmdet.__file__).parent / ".mim/configs/mask2former" / name
-    config = Config.fromfile(path).model
+    config = Config.fromfile(host_config("mmdet", f"mask2former/{name}")).model
     config.backbone.init_cfg = None
     return KNOWN.build(config).eval()
 
@@ -95,8 +93,7 @@ def mmseg_model():
     pytest.importorskip("mmdet")
     init_default_scope("mmseg")
     name = "mask2former_r50_8xb2-160k_ade20k-512x512.py"
-    path = Path(mmseg.__file__).parent / ".mim/configs/mask2former" / name
-    config = Config.fromfile(path).model
+    config = Config.fromfile(host_config("mmseg", f"mask2former/{name}")).model
     config.backbone.init_cfg = None
     config.backbone.norm_cfg.type = "BN"
     return MODELS.build(config).eval()

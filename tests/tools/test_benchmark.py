@@ -169,6 +169,7 @@ def test_mask2formers_segments_may_be_more_than_classes_and_columns(monkeypatch)
         assert (masks.argmax(0) == numbers.numpy()).all()
 
 
+@pytest.mark.mmdet
 def test_sides_that_a_mode_does_not_have_are_a_sentence(monkeypatch):
     command = ("benchmark.py", "panoptic-inference", "--sides", "mmseg")
     with pytest.raises(SystemExit, match="mmseg: panoptic-inference has ours, mmdet"):

@@ -131,7 +131,7 @@ def main() -> None:
             peaks.setdefault(name, {})[number] = value
             print(f"{name}, {number} {args.what}: {value:,.0f} MiB", flush=True)
     print(table(peaks, args.what))
-    report = dict(environment=environment(args), peak_mib=peaks)
+    report = dict(environment=environment(args.device, args.seed), peak_mib=peaks)
     if args.json:
         args.json.write_text(json.dumps(report, indent=1) + "\n")
     if args.plot:

@@ -69,7 +69,9 @@ def test_void_of_one_metric_is_no_void_of_another():
         (dict(type="IoUMetric"), 255, 847, 65535),
         (dict(type="mmseg_maskformer.PanopticQuality", ignore_index=2), 2, 3, 255),
         (dict(type="mmseg_maskformer.CalibrationError"), 255, 256, 65535),
-        (dict(type="mmdet.SemSegMetric"), 255, 300, 65535),
+        pytest.param(
+            dict(type="mmdet.SemSegMetric"), 255, 300, 65535, marks=pytest.mark.mmdet
+        ),
     ],
 )
 def test_a_metric_that_leaves_a_class_out_is_refused(metric, void, num_classes, free):

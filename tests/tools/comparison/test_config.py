@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import copy
-from importlib.util import find_spec
-from pathlib import Path
 
 import pytest
 from mmengine.config import Config
 
 from comparison import config as settings
 from tests.conftest import REPOSITORY
+from tests.helpers.host_configs import host_config
 
 CONFIGS = REPOSITORY / "configs"
-DETECTION = Path(find_spec("mmdet").origin).parent / ".mim/configs"
 CAMVID = "_r18_1xb4-4k_camvid-256x256"
 DEMO = CONFIGS / "demo/maskformer_tiny_scenes.py"
 UPERNET = CONFIGS / "peers/mmseg-upernet_tiny_scenes.py"
@@ -50,9 +48,10 @@ def test_a_peer_shares_everything_but_the_head(ours, peer):
     assert other.model.auxiliary_head.loss_decode.loss_weight == 0.4
 
 
+@pytest.mark.mmdet
 def test_the_hosts_coco_is_the_same_data_as_ours():
     ours = read("maskformer/maskformer_r50-6enc_64xb1-554k_coco-panoptic")
-    path = DETECTION / "maskformer/maskformer_r50_ms-16xb1-75e_coco.py"
+    path = host_config("mmdet", "maskformer/maskformer_r50_ms-16xb1-75e_coco.py")
     host = settings.read_config(str(path), training=False)
     settings.check_same_data([ours, host])
     host.val_dataloader.dataset.ann_file = "annotations/panoptic_train2017.json"

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import copy
-from importlib.util import find_spec
-from pathlib import Path
 
-import mmseg
 import pytest
 
 from comparison import config as settings
@@ -18,10 +15,9 @@ from comparison.kinds import (
     kind_of,
 )
 from tests.conftest import REPOSITORY
+from tests.helpers.host_configs import host_config
 
 CONFIGS = REPOSITORY / "configs"
-HOST = Path(mmseg.__file__).parent / ".mim/configs"
-DETECTION = Path(find_spec("mmdet").origin).parent / ".mim/configs"
 DEMO = CONFIGS / "demo/maskformer_tiny_scenes.py"
 
 
@@ -38,15 +34,20 @@ def read(name):
             ("MaskFormer", "ResNet-101", (512, 1024), 2, 90_000),
         ),
         (
-            HOST / "pspnet/pspnet_r50-d8_4xb4-160k_ade20k-512x512.py",
+            host_config("mmseg", "pspnet/pspnet_r50-d8_4xb4-160k_ade20k-512x512.py"),
             ("PSPNet", "ResNetV1c-50", (512, 512), 4, 160_000),
         ),
         (
-            HOST / "maskformer/maskformer_r50-d32_8xb2-160k_ade20k-512x512.py",
+            host_config(
+                "mmseg", "maskformer/maskformer_r50-d32_8xb2-160k_ade20k-512x512.py"
+            ),
             ("MaskFormer (mmseg)", "ResNet-50", (512, 512), 2, 160_000),
         ),
         (
-            HOST / "deeplabv3plus/deeplabv3plus_r18-d8_4xb2-80k_cityscapes-769x769.py",
+            host_config(
+                "mmseg",
+                "deeplabv3plus/deeplabv3plus_r18-d8_4xb2-80k_cityscapes-769x769.py",
+            ),
             ("DeepLabV3+", "ResNetV1c-18", (769, 769), 2, 80_000),
         ),
     ],
@@ -158,20 +159,34 @@ NUCLEI = "_r18-6enc_1xb4-5k_dsb2018"
             "panoptic",
             ("MaskFormer", "ResNet-50", None, 1, 554_400),  # sizes vary
         ),
-        (
-            DETECTION / "maskformer/maskformer_r50_ms-16xb1-75e_coco.py",
-            "panoptic",
-            ("MaskFormer (mmdet)", "ResNet-50", None, 1, None),  # 75 epochs
-        ),
-        (
-            DETECTION / "mask_rcnn/mask-rcnn_r50_fpn_1x_coco.py",
-            "instance",
-            ("MaskRCNN (mmdet)", "ResNet-50", None, 2, None),
-        ),
     ],
     ids=lambda x: getattr(x, "stem", ""),
 )
 def test_configs_of_detectors_are_described(path, kind, expected):
+    check_detector(path, kind, expected)
+
+
+@pytest.mark.mmdet
+@pytest.mark.parametrize(
+    ("name", "kind", "expected"),
+    [
+        (
+            "maskformer/maskformer_r50_ms-16xb1-75e_coco.py",
+            "panoptic",
+            ("MaskFormer (mmdet)", "ResNet-50", None, 1, None),  # 75 epochs
+        ),
+        (
+            "mask_rcnn/mask-rcnn_r50_fpn_1x_coco.py",
+            "instance",
+            ("MaskRCNN (mmdet)", "ResNet-50", None, 2, None),
+        ),
+    ],
+)
+def test_configs_of_mmdet_are_described(name, kind, expected):
+    check_detector(host_config("mmdet", name), kind, expected)
+
+
+def check_detector(path, kind, expected):
     config = settings.read_config(str(path), training=False)
     assert kind_of(config).name == kind
     assert describe(config) == (path.stem, *expected)
