@@ -129,10 +129,11 @@ class AttentionBlock(nn.Module):
             memory: content attended to; ``x`` itself for self-attention.
             memory_pos: its positions.
             blocked: boolean, True where memory must not be seen: (B, m) for all
-                tokens alike, or (B, n, m) for each.
+                tokens alike, or (B, n, m) for each. Or numbers (B, heads, n, m) that
+                are added to the logits of the attention.
         """
         query, key = x + x_pos, memory + memory_pos
-        if blocked is not None and blocked.dim() == 3:
+        if blocked is not None and blocked.dim() > 2:
             attended = self._masked(query, key, memory, blocked)
         else:
             attended, _ = self.attention(
@@ -143,7 +144,7 @@ class AttentionBlock(nn.Module):
     def _masked(
         self, query: Tensor, key: Tensor, value: Tensor, blocked: Tensor
     ) -> Tensor:
-        """The same attention where all heads of an image share one mask (B, n, m).
+        """The same attention with one mask (B, n, m) for all heads, or a bias for each.
 
         ``nn.MultiheadAttention`` wants a copy of the mask for each head.
         """
@@ -154,8 +155,9 @@ class AttentionBlock(nn.Module):
             for inputs in zip((query, key, value), weights, biases, strict=True)
         )
         dropout = module.dropout if self.training else 0.0
+        mask = blocked.to(q.dtype) if blocked.dim() == 4 else ~blocked[:, None]
         attended = F.scaled_dot_product_attention(
-            q, k, v, attn_mask=~blocked[:, None], dropout_p=dropout
+            q, k, v, attn_mask=mask, dropout_p=dropout
         )
         return module.out_proj(attended.transpose(1, 2).flatten(2))
 
