@@ -40,6 +40,11 @@ class SetCriterion(nn.Module):
             masks, or, where there are losses of boxes, those of classes and boxes.
         masks: where masks are compared, for losses and, unless the assigner has its
             own, for matching; by default everywhere, :class:`DenseMasks`.
+        match_masks: where the default assigner compares them, if not as ``masks``
+            (arXiv 2112.01527, Table 5).
+
+    Raises:
+        ValueError: There are both ``match_masks`` and an assigner.
     """
 
     def __init__(
@@ -51,8 +56,14 @@ class SetCriterion(nn.Module):
         loss_giou: BoxLoss | None = None,
         assigner: HungarianAssigner | FixedAssigner | None = None,
         masks: MaskComparison | None = None,
+        match_masks: MaskComparison | None = None,
     ) -> None:
         super().__init__()
+        if assigner is not None and match_masks is not None:
+            raise ValueError(
+                "criterion.match_masks is for the assigner that mirrors the losses, "
+                "and criterion.assigner is set; set criterion.assigner.masks instead."
+            )
         self.masks = masks or DenseMasks()
         self.loss_cls = loss_cls or ClassificationLoss()
         self.loss_mask = loss_mask or FocalMaskLoss()
@@ -62,7 +73,7 @@ class SetCriterion(nn.Module):
         by_mask = [self.loss_mask, self.loss_dice]
         matched = [self.loss_cls, *(self._box_losses().values() or by_mask)]
         self.assigner = assigner or HungarianAssigner(
-            [loss.match_cost() for loss in matched]
+            [loss.match_cost() for loss in matched], masks=match_masks
         )
 
     def check_classes(self, num_classes: int) -> None:

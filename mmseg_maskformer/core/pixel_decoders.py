@@ -91,7 +91,7 @@ class FPNPixelDecoder(nn.Module):
         super().__init__()
         check_positive(out_channels=out_channels, mask_channels=mask_channels)
         check_positive(num_groups=num_groups)
-        _check_widths(in_channels, out_channels, num_groups)
+        check_widths(in_channels, out_channels, num_groups)
         *fine_channels, coarse_channels = in_channels
         self.in_channels = list(in_channels)
         self.mask_channels = mask_channels
@@ -131,6 +131,23 @@ class FPNPixelDecoder(nn.Module):
         Returns:
             Mask features (B, mask_channels, h_0, w_0), and the memories.
         """
+        memory, pyramid = self.pyramid(features, valid)
+        memories = tuple(pyramid[:3]) if self.multi_scale_memory else (memory,)
+        return PixelFeatures(self.mask_conv(pyramid[-1]), memories)
+
+    def pyramid(
+        self, features: Sequence[Tensor], valid: Tensor | None = None
+    ) -> tuple[Tensor, list[Tensor]]:
+        """The pyramid alone, for pixel decoders that are built on it.
+
+        Args:
+            features: as above.
+            valid: as above.
+
+        Returns:
+            The coarsest map, encoded if there is an encoder, and the maps of the
+            pyramid (B, out_channels, h_i, w_i), coarse to fine.
+        """
         *fine, memory = features
         if self.encoder is not None:
             memory = self.encoder(self.encoder_projection(memory), valid)
@@ -141,13 +158,18 @@ class FPNPixelDecoder(nn.Module):
             x = lateral + F.interpolate(x, size=lateral.shape[-2:], mode="nearest")
             x = self.output_convs[level](x).relu_()
             pyramid.append(x)
-        memories = tuple(pyramid[:3]) if self.multi_scale_memory else (memory,)
-        return PixelFeatures(self.mask_conv(x), memories)
+        return memory, pyramid
 
 
-def _check_widths(
+def check_widths(
     in_channels: Sequence[int], out_channels: int, num_groups: int
 ) -> None:
+    """Raise ValueError for widths that no pyramid can have.
+
+    Raises:
+        ValueError: There is no map, a width is not positive, or groups do not divide
+            the width of the pyramid.
+    """
     if not in_channels or min(in_channels) <= 0:
         raise ValueError(
             "in_channels must list the positive widths of the backbone's maps, "
