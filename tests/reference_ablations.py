@@ -166,7 +166,7 @@ def semantic_fpn(
     for level, x in enumerate(maps):
         finer = [(y.shape[1], y.shape[2]) for y in maps[level + 1 :]]
         for step in range(max(1, len(finer))):
-            x = conv(weights, f"branches.{level}.{step}", x, groups).clamp(min=0)
+            x = conv(weights, f"branches.{level}.convs.{step}", x, groups).clamp(min=0)
             if finer:
                 x = bilinear(x, finer[step])
         total = total + x

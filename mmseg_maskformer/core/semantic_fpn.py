@@ -12,6 +12,37 @@ from .pixel_decoders import FPNPixelDecoder, TransformerEncoder
 from .structures import PixelFeatures, map_size
 
 
+class UpsamplingBranch(nn.Module):
+    """3 x 3 convolutions with group norm and ReLU, each before a finer size.
+
+    Args:
+        num_convs: how many; with one, there may be no finer size.
+        channels: of the map.
+        num_groups: groups of the group norms.
+    """
+
+    def __init__(self, num_convs: int, channels: int, num_groups: int) -> None:
+        super().__init__()
+        self.convs = nn.ModuleList(
+            conv_norm(channels, channels, 3, num_groups) for _ in range(num_convs)
+        )
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Initialise the convolutions."""
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                conv_init(module)
+
+    def forward(self, x: Tensor, sizes: Sequence[tuple[int, int]]) -> Tensor:
+        """A map (B, C, h, w) at the last of the finer sizes, or at its own."""
+        for index, conv in enumerate(self.convs):
+            x = conv(x).relu_()
+            if sizes:
+                x = F.interpolate(x, sizes[index], mode="bilinear")
+        return x
+
+
 class SemanticFPNPixelDecoder(nn.Module):
     """Every map of a feature pyramid is brought to the finest size; their sum is fused.
 
@@ -50,19 +81,8 @@ class SemanticFPNPixelDecoder(nn.Module):
         self.memory_channels = self.fpn.memory_channels
         lengths = [*reversed(range(1, len(in_channels))), 1]  # coarse to fine
         self.branches = nn.ModuleList(
-            nn.ModuleList(
-                conv_norm(out_channels, out_channels, 3, num_groups)
-                for _ in range(length)
-            )
-            for length in lengths
+            UpsamplingBranch(length, out_channels, num_groups) for length in lengths
         )
-        self.reset_parameters()
-
-    def reset_parameters(self) -> None:
-        """Initialise the branches; the pyramid has initialised itself."""
-        for module in self.branches.modules():
-            if isinstance(module, nn.Conv2d):
-                conv_init(module)
 
     def forward(
         self, features: Sequence[Tensor], valid: Tensor | None = None
@@ -79,21 +99,10 @@ class SemanticFPNPixelDecoder(nn.Module):
         _, pyramid = self.fpn.pyramid(features, valid)
         sizes = [map_size(x) for x in pyramid]
         fused = [
-            _upsampled(x, branch, sizes[level + 1 :])
+            branch(x, sizes[level + 1 :])
             for level, (x, branch) in enumerate(
                 zip(pyramid, self.branches, strict=True)
             )
         ]
         mask_features = self.fpn.mask_conv(sum(fused[1:], start=fused[0]))
         return PixelFeatures(mask_features, tuple(pyramid[:3]))
-
-
-def _upsampled(
-    x: Tensor, convs: nn.ModuleList, sizes: Sequence[tuple[int, int]]
-) -> Tensor:
-    """A map after its branch, at the last of the sizes that are finer than it."""
-    for index, conv in enumerate(convs):
-        x = conv(x).relu_()
-        if sizes:
-            x = F.interpolate(x, sizes[index], mode="bilinear")
-    return x

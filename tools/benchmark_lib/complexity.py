@@ -162,8 +162,10 @@ def count_network(
 def _noted_masks(network: nn.Module) -> list[int]:
     """Will hold the multiply-adds of each mask between layers."""
     made: list[int] = []
-    decoder = getattr(network, "transformer_decoder", None)
-    method = getattr(decoder, "attention_mask", None)
+    decoder: Any = getattr(network, "transformer_decoder", None)
+    if not hasattr(decoder, "attention_mask"):
+        return made
+    method = decoder.attention_mask
 
     def noted(
         embed: torch.Tensor, features: torch.Tensor, padding: torch.Tensor | None
@@ -171,8 +173,7 @@ def _noted_masks(network: nn.Module) -> list[int]:
         made.append(embed.numel() * features.shape[-1])
         return method(embed, features, padding)
 
-    if method is not None:
-        decoder.attention_mask = noted
+    decoder.attention_mask = noted
     return made
 
 
