@@ -78,10 +78,8 @@ class BiFPNRound(nn.Module):
             fused.insert(0, x)  # fine to coarse
         outputs = [x]
         for level, node in enumerate(self.up, start=1):
-            inputs = (
-                [maps[level]] if level == len(finer) else [maps[level], fused[level]]
-            )
-            x = node(*inputs, x)
+            between = [] if level == len(finer) else [fused[level]]
+            x = node(maps[level], *between, x)
             outputs.append(x)
         return outputs
 
