@@ -127,9 +127,11 @@ class GaussianView(PlainView):
         bias = torch.cat(
             [log_gaussian(centre, scale, grid) for grid in level.grids], -1
         )
-        if level.padding is None:
-            return bias
-        return bias.masked_fill(level.padding[:, None, None], float("-inf"))
+        if level.padding is not None:
+            bias = bias.masked_fill(level.padding[:, None, None], float("-inf"))
+        # attention does not see a shift, and half precision has no number for the
+        # logarithm of what is far away: the best cell has 0
+        return bias - bias.detach().amax(-1, keepdim=True)
 
     def _by_head(self, x: Tensor) -> Tensor:
         """(B, Q, heads * 2) to (B, heads, Q, 2)."""
