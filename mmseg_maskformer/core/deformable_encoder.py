@@ -17,6 +17,7 @@ from .layers import (
     grid_position,
     xavier_init,
 )
+from .recompute import recomputed
 
 
 class MSDeformAttention(nn.Module):
@@ -76,6 +77,8 @@ class MSDeformAttention(nn.Module):
     ) -> Tensor:
         """Let the tokens of all levels (B, T, C) attend to each other.
 
+        Returns what the heads have seen, (B, T, C), for ``output_proj``.
+
         Args:
             x: the tokens, level by level.
             position: (B or 1, T, C), part of the queries and not of the values.
@@ -84,7 +87,7 @@ class MSDeformAttention(nn.Module):
             blocked: (B, T) boolean, True where the value of a token counts as zero.
         """
         heads, levels, points = self.samples
-        query = x + position
+        offsets, weights = recomputed(self._of_query, x, position)
         value = self.value_proj(x)
         if blocked is not None:
             value = value.masked_fill(blocked[..., None], 0)
@@ -92,15 +95,19 @@ class MSDeformAttention(nn.Module):
         # rows as long as the layer's output, because short ones are slow to broadcast
         size = size[:, None].expand(heads, -1, points, -1).flatten()
         centre = reference.repeat(1, math.prod(self.samples))
-        locations = centre + self.sampling_offsets(query) / size
-        weights = self.attention_weights(query).unflatten(-1, (heads, -1)).softmax(-1)
-        sampled = deformable_attention(
+        locations = centre + offsets / size
+        weights = weights.unflatten(-1, (heads, -1)).softmax(-1)
+        return deformable_attention(
             value.unflatten(-1, (heads, -1)),
             shapes,
             locations.unflatten(-1, (heads, levels, points, 2)),
             weights.unflatten(-1, (levels, points)),
         )
-        return self.output_proj(sampled)
+
+    def _of_query(self, x: Tensor, position: Tensor) -> tuple[Tensor, Tensor]:
+        """Offsets and attention logits of all samples."""
+        query = x + position
+        return self.sampling_offsets(query), self.attention_weights(query)
 
 
 class DeformableAttentionBlock(nn.Module):
@@ -136,8 +143,12 @@ class DeformableAttentionBlock(nn.Module):
         blocked: Tensor | None = None,
     ) -> Tensor:
         """(B, T, C) to the same shape; arguments as of `MSDeformAttention`."""
-        attended = self.attention(x, position, reference, shapes, blocked)
-        return self.norm(x + self.dropout(attended))
+        seen = self.attention(x, position, reference, shapes, blocked)
+        random = self.training and self.dropout.p > 0
+        return recomputed(self._added, x, seen, draws_numbers=random)
+
+    def _added(self, x: Tensor, seen: Tensor) -> Tensor:
+        return self.norm(x + self.dropout(self.attention.output_proj(seen)))
 
 
 class DeformableEncoder(nn.Module):

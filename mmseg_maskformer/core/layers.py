@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .recompute import recomputed
+
 
 def softplus(x: Tensor, sigmoid: Tensor, complement: Tensor) -> Tensor:
     """log(1 + exp(x)) from x, p = sigmoid(x) and 1 - p.
@@ -132,17 +134,20 @@ class AttentionBlock(nn.Module):
                 tokens alike, or (B, n, m) for each. Or numbers (B, heads, n, m) that
                 are added to the logits of the attention.
         """
-        query, key = x + x_pos, memory + memory_pos
         if blocked is not None and blocked.dim() > 2:
-            attended = self._masked(query, key, memory, blocked)
+            attended = self._masked(x + x_pos, memory, memory_pos, blocked)
         else:
             attended, _ = self.attention(
-                query, key, memory, key_padding_mask=blocked, need_weights=False
+                x + x_pos,
+                memory + memory_pos,
+                memory,
+                key_padding_mask=blocked,
+                need_weights=False,
             )
         return self.norm(x + self.dropout(attended))
 
     def _masked(
-        self, query: Tensor, key: Tensor, value: Tensor, blocked: Tensor
+        self, query: Tensor, memory: Tensor, memory_pos: Tensor, blocked: Tensor
     ) -> Tensor:
         """The same attention with one mask (B, n, m) for all heads, or a bias for each.
 
@@ -150,9 +155,17 @@ class AttentionBlock(nn.Module):
         """
         module = self.attention
         weights, biases = module.in_proj_weight.chunk(3), module.in_proj_bias.chunk(3)
+
+        def keys(memory: Tensor, memory_pos: Tensor) -> Tensor:
+            return F.linear(memory + memory_pos, weights[1], biases[1])
+
         q, k, v = (
-            F.linear(*inputs).unflatten(-1, (module.num_heads, -1)).transpose(1, 2)
-            for inputs in zip((query, key, value), weights, biases, strict=True)
+            x.unflatten(-1, (module.num_heads, -1)).transpose(1, 2)
+            for x in (
+                F.linear(query, weights[0], biases[0]),
+                recomputed(keys, memory, memory_pos),
+                F.linear(memory, weights[2], biases[2]),
+            )
         )
         dropout = module.dropout if self.training else 0.0
         mask = blocked.to(q.dtype) if blocked.dim() == 4 else ~blocked[:, None]
