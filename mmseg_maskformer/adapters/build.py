@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from mmseg_maskformer.core.masked_decoder import MaskedTransformerDecoder
 from mmseg_maskformer.registry import MODELS, TASK_UTILS
 
 from .kernels import install_kernels
@@ -20,9 +21,10 @@ def build_part(config: Any, **known: Any) -> Any:
     Raises:
         KeyError: No registered class has that name.
         TypeError: The class does not take an argument of the config.
-        ValueError: A dictionary has no ``type``.
+        ValueError: A dictionary has no ``type``, or a name stands for a part.
     """
     if not isinstance(config, dict):
+        _check_built(config)
         return config
     _check_named(config)
     arguments = dict(config)
@@ -87,7 +89,15 @@ def _build_queries(config: Any, pixel_decoder: Any, num_classes: int) -> Any:
         return config
     if config.get("num_queries", num_classes) is None:
         config = {**config, "num_queries": num_classes}
-    return build_part(config, memory_channels=pixel_decoder.memory_channels)
+    decoder = build_part(config, memory_channels=pixel_decoder.memory_channels)
+    one = getattr(pixel_decoder, "multi_scale_memory", True) is False
+    if one and isinstance(decoder, MaskedTransformerDecoder):
+        raise ValueError(
+            "network.transformer_decoder.type='MaskedTransformerDecoder' attends to "
+            "several maps, and network.pixel_decoder gives it the backbone's coarsest "
+            "alone; set network.pixel_decoder.multi_scale_memory=True."
+        )
+    return decoder
 
 
 def _check_named(config: dict[str, Any]) -> None:
@@ -95,6 +105,14 @@ def _check_named(config: dict[str, Any]) -> None:
         raise ValueError(
             f"{dict(config)} names no part: it has no type. A dictionary takes the "
             f"place of a default and is not merged with it. Types are {_known()}."
+        )
+
+
+def _check_built(part: Any) -> None:
+    if isinstance(part, str) and part in {*MODELS.catalog, *TASK_UTILS.catalog}:
+        raise ValueError(
+            f"{part!r} is the name of a part where a part must stand; write "
+            f"dict(type={part!r})."
         )
 
 

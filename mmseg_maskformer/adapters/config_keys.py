@@ -14,7 +14,6 @@ _MOVED = {
     "pixel_decoder": "decode_head.network.pixel_decoder",
     "transformer_decoder": "decode_head.network.transformer_decoder",
 }
-_SEMANTIC = ("ignore_index", "ignore_void")
 
 
 def refuse_unknown(keys: Mapping[str, Any], owner: str) -> None:
@@ -65,10 +64,9 @@ def detector_head(head: Any, num_classes: int) -> dict[str, Any]:
             f"model.decode_head.num_classes={given}, but num_things_classes + "
             f"num_stuff_classes = {num_classes}; remove the former, or set it to None."
         )
-    for key in _SEMANTIC:
-        if key in settings:
-            raise ValueError(
-                f"model.decode_head.{key}={settings[key]!r} is a setting of "
-                "MaskFormerSegmentor, whose targets are label maps; remove it."
-            )
+    if "ignore_index" in settings:
+        raise ValueError(
+            f"model.decode_head.ignore_index={settings['ignore_index']!r} is a setting "
+            "of MaskFormerSegmentor, whose targets are label maps; remove it."
+        )
     return settings

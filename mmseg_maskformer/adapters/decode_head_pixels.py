@@ -9,7 +9,8 @@ from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
-from mmseg_maskformer.core.layers import check_positive, conv_init
+from mmseg_maskformer.core.argument_checks import check_counts
+from mmseg_maskformer.core.layers import conv_init
 from mmseg_maskformer.core.structures import PixelFeatures
 
 # What a head wants to know of its classifier and loss, which are taken away; values
@@ -45,7 +46,7 @@ class DecodeHeadPixelDecoder(nn.Module):
         mask_channels: int = 256,
     ) -> None:
         super().__init__()
-        check_positive(mask_channels=mask_channels)
+        check_counts(mask_channels=mask_channels)
         every = dict(
             in_channels=list(in_channels), in_index=list(range(len(in_channels)))
         )

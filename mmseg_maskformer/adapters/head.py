@@ -9,6 +9,7 @@ import torch
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
+from mmseg_maskformer.core.argument_checks import check_flags, check_widths
 from mmseg_maskformer.core.structures import (
     LayerOutput,
     PixelPredictions,
@@ -39,6 +40,8 @@ class PredictionHead(BaseModule):
             ``PixelCriterion`` of one that classifies pixels.
         mask_padding: hide padded pixels from attention, as OpenMMLab's MaskFormer does;
             the paper's authors do not.
+        ignore_void: leave void and padded pixels out of matching and mask losses. By
+            default they are background of every segment, as in the paper's code.
         init_cfg: as in every host module.
         unknown: nothing; keys that moved below ``network`` are named in the error.
 
@@ -55,15 +58,19 @@ class PredictionHead(BaseModule):
         network: dict = _NETWORK,
         criterion: dict = _CRITERION,
         mask_padding: bool = False,
+        ignore_void: bool = False,
         init_cfg: dict | None = None,
         **unknown: Any,
     ) -> None:
         refuse_unknown(unknown, "decode_head")
+        check_widths("decode_head.in_channels", in_channels)
+        check_flags(mask_padding=mask_padding, ignore_void=ignore_void)
         prepare_host()
         super().__init__(init_cfg)
         self.in_channels = list(in_channels)
         self.num_classes = num_classes
         self.mask_padding = mask_padding
+        self.ignore_void = ignore_void
         self.criterion = build_part(criterion)
         self.criterion.check_classes(num_classes)
         self.network = build_network(network, in_channels, num_classes)

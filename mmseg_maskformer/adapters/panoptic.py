@@ -136,7 +136,9 @@ class MaskFormerDetector(BaseDetector):
         numbers = (self.num_things_classes, self.num_stuff_classes)
         predictions = self._forward(batch_inputs, batch_data_samples)
         # afterwards: what waits for the GPU here does so while the network runs
-        targets = segment_targets(batch_data_samples, size, *numbers)
+        targets = segment_targets(
+            batch_data_samples, size, *numbers, self.decode_head.ignore_void
+        )
         return self.decode_head.criterion(predictions, targets)
 
     def test_step(self, data: dict) -> list[DetDataSample]:

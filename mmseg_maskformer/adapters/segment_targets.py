@@ -18,7 +18,11 @@ from mmseg_maskformer.core.targets import SegmentTargets
 
 
 def segment_targets(
-    samples: Sequence[Any], size: tuple[int, int], num_things: int, num_stuff: int
+    samples: Sequence[Any],
+    size: tuple[int, int],
+    num_things: int,
+    num_stuff: int,
+    ignore_void: bool = False,
 ) -> list[SegmentTargets]:
     """The segments of each image, padded to the size of the input.
 
@@ -29,6 +33,9 @@ def segment_targets(
         size: height and width of the input, padding included.
         num_things: classes 0..num_things-1 are things.
         num_stuff: the classes after them.
+        ignore_void: leave void and padded pixels out of matching and mask losses.
+            Void is what belongs to no segment; without classes of stuff that is
+            background, and void are crowds alone, where no object covers them.
 
     Raises:
         ValueError: A label is no class of the model, masks or stuff are missing, or a
@@ -36,6 +43,11 @@ def segment_targets(
     """
     targets = [_target(sample, size, num_things, num_stuff) for sample in samples]
     _check_labels(targets, num_things, num_stuff)
+    if ignore_void:
+        for sample, target in zip(samples, targets, strict=True):
+            target.valid = _labelled(target)
+            if not num_stuff:
+                target.valid |= _background(sample, size, num_things)
     return targets
 
 
@@ -45,8 +57,7 @@ def _target(
     name = sample.metainfo.get("img_path", "unnamed image")
     if "gt_segment_map" in sample:
         segments = sample.gt_segments
-        stuff = segments.labels >= num_things
-        segments = segments[segments.is_thing | stuff]  # the rest are crowds
+        segments = segments[~_crowds(segments, num_things)]
         segment_map = _padded(sample.gt_segment_map.data[0], sample, size)
         ids = segments.ids.to(segment_map.dtype)
         return SegmentTargets(segments.labels, segment_map, ids, name=name)
@@ -58,6 +69,40 @@ def _target(
     return SegmentTargets.from_masks(labels, masks, name=name)
 
 
+def _crowds(segments: Any, num_things: int) -> Tensor:
+    """Which segments of a map are crowds: of a thing's class, and no things."""
+    return ~segments.is_thing & (segments.labels < num_things)
+
+
+def _labelled(target: SegmentTargets) -> Tensor:
+    """(H, W) boolean: pixels that belong to a segment."""
+    if target.segment_map.dim() == 3:
+        return target.segment_map.any(dim=0)
+    return target.class_map() >= 0
+
+
+def _background(sample: Any, size: tuple[int, int], num_things: int) -> Tensor:
+    """(H, W) boolean: pixels of the image that belong to no crowd."""
+    if "gt_segment_map" in sample:
+        numbers, segments = sample.gt_segment_map.data[0], sample.gt_segments
+        crowds = segments.ids[_crowds(segments, num_things)].to(numbers.dtype)
+        ignored = torch.isin(numbers, crowds)
+    else:
+        masks = _as_tensor(sample.gt_instances)
+        ignored = masks.new_zeros(masks.shape[1:])
+        if "masks" in sample.get("ignored_instances", {}):
+            ignored |= _as_tensor(sample.ignored_instances).any(dim=0)
+    return _padded(~ignored, sample, size, value=False)
+
+
+def _as_tensor(instances: Any) -> Tensor:
+    """Masks (G, H, W) of the host's instances, boolean."""
+    masks = instances.masks
+    if not isinstance(masks, Tensor):
+        masks = masks.to_tensor(torch.bool, instances.labels.device)
+    return masks.bool()
+
+
 def _things(sample: Any, size: tuple[int, int], name: str) -> tuple[Tensor, Tensor]:
     """Labels (G,) and masks (G, H, W) of the host's instances."""
     instances = sample.get("gt_instances", {})
@@ -67,10 +112,7 @@ def _things(sample: Any, size: tuple[int, int], name: str) -> tuple[Tensor, Tens
             "the training pipeline: mmseg_maskformer.LoadPanopticMap and "
             "PackPanopticInputs, or LoadAnnotations(with_mask=True) and PackDetInputs."
         )
-    masks = instances.masks
-    if not isinstance(masks, Tensor):
-        masks = masks.to_tensor(torch.bool, instances.labels.device)
-    return instances.labels, _padded(masks.bool(), sample, size)
+    return instances.labels, _padded(_as_tensor(instances), sample, size)
 
 
 def _stuff(

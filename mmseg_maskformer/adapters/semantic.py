@@ -40,8 +40,6 @@ class MaskFormerHead(PredictionHead):
         in_channels: widths of the backbone's maps, fine to coarse.
         num_classes: K, two or more without "no object"; the only place that says it.
         ignore_index: label of void pixels. Of up to 255 classes 255 is void beside it.
-        ignore_void: leave void and padded pixels out of matching and mask losses. By
-            default they are background of every segment, as in the paper's code.
         kwargs: parts of the model, as in ``PredictionHead``.
 
     Raises:
@@ -55,14 +53,12 @@ class MaskFormerHead(PredictionHead):
         in_channels: Sequence[int],
         num_classes: int,
         ignore_index: int = VOID,
-        ignore_void: bool = False,
         **kwargs: Any,
     ) -> None:
         _check_labels(num_classes, ignore_index)
         super().__init__(in_channels, num_classes, **kwargs)
         self.out_channels = num_classes
         self.ignore_index = ignore_index
-        self.ignore_void = ignore_void
         watch_part(self)
 
     def is_void(self, label: int) -> bool:

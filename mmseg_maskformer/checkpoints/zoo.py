@@ -163,6 +163,12 @@ def zoo_url(name: str, scheme: str = "maskformer") -> str:
     """
     known = zoo_names(scheme)
     if name not in known:
+        other = "mask2former" if scheme == "maskformer" else "maskformer"
+        if name in zoo_names(other):
+            raise KeyError(
+                f"{name!r} is a model of the other family: it is called "
+                f"{other}://{name}, and needs a config of configs/{other}."
+            )
         near = difflib.get_close_matches(name, known, n=3, cutoff=0.3)
         listed = f"Near it: {', '.join(near)}" if near else ", ".join(known)
         raise KeyError(f"No released model is called {name!r}. {listed}.")

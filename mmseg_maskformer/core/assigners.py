@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .argument_checks import check_counts
 from .cost_tables import solve, to_numpy, worse
-from .layers import check_positive
 from .mask_comparison import Columns, DenseMasks, MaskComparison
 from .match_costs import (
     BoxCost,
@@ -53,10 +53,10 @@ class HungarianAssigner:
     Costs are computed in float32 whatever the precision of the network.
 
     Args:
-        costs: summed; by default those of the paper. Classification, mask and box
-            costs are evaluated pairwise; any other is called as
-            ``cost(pred_instances, gt_instances)``, mmdet's signature, and brings its
-            own weight.
+        costs: summed; by default those of the losses of the criterion that it is
+            given to, else those of the paper. Classification, mask and box costs are
+            evaluated pairwise; any other is called as ``cost(pred_instances,
+            gt_instances)``, mmdet's signature, and brings its own weight.
         max_bad_steps: stop after this many calls in a row with non-finite costs.
         masks: where masks are compared; by default as the criterion that calls does.
     """
@@ -67,8 +67,19 @@ class HungarianAssigner:
         max_bad_steps: int = 20,
         masks: MaskComparison | None = None,
     ) -> None:
+        check_counts(max_bad_steps=max_bad_steps)
+        self.costs_given = costs is not None
         if costs is None:
             costs = [ClassificationCost(), FocalCost(), DiceCost()]
+        self.set_costs(costs)
+        self.max_bad_steps = max_bad_steps
+        self.masks = masks
+        self.num_replaced = 0  # non-finite costs replaced so far
+        self._bad_steps = 0
+        self._warned: set[str] = set()
+
+    def set_costs(self, costs: Sequence[MatchCost | Callable]) -> None:
+        """Match by these costs from now on."""
         if not costs or not all(callable(cost) for cost in costs):
             raise ValueError(
                 "HungarianAssigner needs at least one match cost, and every one built: "
@@ -77,16 +88,8 @@ class HungarianAssigner:
         self.class_costs = [c for c in costs if isinstance(c, ClassificationCost)]
         self.mask_costs = [c for c in costs if isinstance(c, MaskCost)]
         self.box_costs = [c for c in costs if isinstance(c, BoxCost)]
-        check_positive(max_bad_steps=max_bad_steps)
         known = (ClassificationCost, MaskCost, BoxCost)
-        self.other_costs: list[Callable] = [
-            cost for cost in costs if not isinstance(cost, known)
-        ]
-        self.max_bad_steps = max_bad_steps
-        self.masks = masks
-        self.num_replaced = 0  # non-finite costs replaced so far
-        self._bad_steps = 0
-        self._warned: set[str] = set()
+        self.other_costs = [c for c in costs if not isinstance(c, known)]
 
     @torch.no_grad()
     @full_precision

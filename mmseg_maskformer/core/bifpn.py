@@ -8,8 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .layers import check_positive, conv_init, conv_norm
-from .pixel_decoders import check_widths
+from .argument_checks import check_counts, check_maps, check_widths
+from .layers import conv_init, conv_norm
+from .pixel_decoders import check_groups
 from .structures import PixelFeatures, map_size
 
 
@@ -112,19 +113,21 @@ class BiFPNPixelDecoder(nn.Module):
         num_rounds: int = 6,
     ) -> None:
         super().__init__()
-        check_positive(
+        check_counts(
             out_channels=out_channels,
             mask_channels=mask_channels,
             num_groups=num_groups,
             num_rounds=num_rounds,
         )
-        check_widths(in_channels, out_channels, num_groups)
+        check_widths("in_channels", in_channels)
+        check_groups(out_channels, num_groups)
         num_levels = len(in_channels)
         if num_levels < 2:
             raise ValueError(
                 f"in_channels={list(in_channels)} is one map, and BiFPNPixelDecoder "
                 "fuses several; let the backbone return more, or take FPNPixelDecoder."
             )
+        self.in_channels = list(in_channels)
         self.mask_channels = mask_channels
         self.memory_channels = (out_channels,) * min(3, num_levels)
         self.input_convs = nn.ModuleList(
@@ -154,6 +157,7 @@ class BiFPNPixelDecoder(nn.Module):
         Returns:
             Mask features (B, mask_channels, h_0, w_0), and the memories.
         """
+        check_maps(features, self.in_channels)
         maps = [conv(x) for conv, x in zip(self.input_convs, features, strict=True)]
         for fuse in self.rounds:
             maps = fuse(maps)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from .argument_checks import check_not_negative
 from .boxes import generalized_iou
-from .layers import check_not_negative
 from .match_costs import BoxL1Cost, GIoUCost, MatchCost
 
 

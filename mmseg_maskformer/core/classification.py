@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .layers import check_not_negative
+from .argument_checks import check_not_negative
 from .match_costs import ClassificationCost
 from .precision import at_least_float32
 

@@ -35,16 +35,11 @@ class SetCriterion(nn.Module):
         loss_bbox: of the numbers of matched boxes, None for none. A loss of boxes
             needs a network with a box head (paper Table 5).
         loss_giou: of the overlap of matched boxes, None for none.
-        assigner: matches queries to segments; by default minimises the sum of the
-            costs that mirror the losses, with their weights: those of classes and
-            masks, or, where there are losses of boxes, those of classes and boxes.
+        assigner: matches queries to segments. One that is given no costs minimises the
+            sum of those that mirror the losses, with their weights: those of classes
+            and masks, or, where there are losses of boxes, those of classes and boxes.
         masks: where masks are compared, for losses and, unless the assigner has its
             own, for matching; by default everywhere, :class:`DenseMasks`.
-        match_masks: where the default assigner compares them, if not as ``masks``
-            (arXiv 2112.01527, Table 5).
-
-    Raises:
-        ValueError: There are both ``match_masks`` and an assigner.
     """
 
     def __init__(
@@ -56,14 +51,8 @@ class SetCriterion(nn.Module):
         loss_giou: BoxLoss | None = None,
         assigner: HungarianAssigner | FixedAssigner | None = None,
         masks: MaskComparison | None = None,
-        match_masks: MaskComparison | None = None,
     ) -> None:
         super().__init__()
-        if assigner is not None and match_masks is not None:
-            raise ValueError(
-                "criterion.match_masks is for the assigner that mirrors the losses, "
-                "and criterion.assigner is set; set criterion.assigner.masks instead."
-            )
         self.masks = masks or DenseMasks()
         self.loss_cls = loss_cls or ClassificationLoss()
         self.loss_mask = loss_mask or FocalMaskLoss()
@@ -72,9 +61,10 @@ class SetCriterion(nn.Module):
         self.loss_giou = loss_giou
         by_mask = [self.loss_mask, self.loss_dice]
         matched = [self.loss_cls, *(self._box_losses().values() or by_mask)]
-        self.assigner = assigner or HungarianAssigner(
-            [loss.match_cost() for loss in matched], masks=match_masks
-        )
+        assigner = assigner or HungarianAssigner()
+        if isinstance(assigner, HungarianAssigner) and not assigner.costs_given:
+            assigner.set_costs([loss.match_cost() for loss in matched])
+        self.assigner = assigner
 
     def check_classes(self, num_classes: int) -> None:
         """Raise a ValueError if it has numbers for classes, and not for as many."""
@@ -102,7 +92,15 @@ class SetCriterion(nn.Module):
         """Weighted losses by name; earlier layers carry the prefix ``d{layer}.``.
 
         Everything is computed in float32, whatever the precision of the network.
+
+        Raises:
+            ValueError: There is not one target for each image.
         """
+        if len(targets) != predictions.class_logits.shape[1]:
+            raise ValueError(
+                f"There are targets of {len(targets)} image(s) for predictions of "
+                f"{predictions.class_logits.shape[1]}."
+            )
         matches = self.assigner(predictions, targets, self.masks)
         labels = _query_labels(predictions.class_logits, matches, targets)
         class_term = self.loss_cls(predictions.class_logits, labels)  # (L,)

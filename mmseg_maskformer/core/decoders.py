@@ -7,11 +7,10 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
+from .argument_checks import check_attention, check_counts, check_flags, check_widths
 from .layers import (
     AttentionBlock,
     FeedForwardBlock,
-    check_attention,
-    check_positive,
     conv_init,
     grid_position,
     xavier_init,
@@ -105,8 +104,11 @@ class TransformerDecoder(nn.Module):
         self_attention: bool = True,
     ) -> None:
         super().__init__()
-        check_positive(num_queries=num_queries, num_layers=num_layers, ffn_dim=ffn_dim)
+        check_counts(num_queries=num_queries, num_layers=num_layers, ffn_dim=ffn_dim)
         check_attention(embed_dim, num_heads)
+        check_widths("memory_channels", memory_channels)
+        check_flags(self_attention=self_attention)
+        self.memory_channels = list(memory_channels[:1])
         self.embed_dim = embed_dim
         self.num_queries = num_queries
         self.query_embed = nn.Embedding(num_queries, embed_dim)
@@ -144,7 +146,11 @@ class TransformerDecoder(nn.Module):
 
         Returns:
             (L, B, Q, C) normed query content after each layer.
+
+        Raises:
+            ValueError: The memory is not the one that it was built for.
         """
+        pixels.check_memories(self.memory_channels)
         memory = self.memory_projection(pixels.memories[0])
         memory_pos, blocked = grid_position(memory, valid, self.embed_dim)
         tokens = memory.flatten(2).transpose(1, 2)  # (B, h * w, C)

@@ -11,8 +11,9 @@ from collections.abc import Sequence
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .argument_checks import check_attention, check_counts, check_maps, check_widths
 from .deformable_encoder import DeformableEncoder
-from .layers import check_attention, check_positive, conv_init, conv_norm
+from .layers import conv_init, conv_norm
 from .precision import without_autocast
 from .structures import PixelFeatures
 
@@ -54,9 +55,10 @@ class MSDeformAttnPixelDecoder(nn.Module):
         num_groups: int = 32,
     ) -> None:
         super().__init__()
-        check_positive(mask_channels=mask_channels, num_groups=num_groups)
+        check_counts(mask_channels=mask_channels, num_groups=num_groups)
         check_attention(embed_dim, num_heads)
-        _check_widths(in_channels, embed_dim, num_groups)
+        check_widths("in_channels", in_channels, NUM_LEVELS)
+        _check_groups(embed_dim, num_groups)
         self.in_channels = list(in_channels)
         self.mask_channels = mask_channels
         self.memory_channels = (embed_dim,) * NUM_LEVELS
@@ -107,7 +109,7 @@ class MSDeformAttnPixelDecoder(nn.Module):
             Mask features (B, mask_channels, h_0, w_0), and the memories
             (B, embed_dim, h_i, w_i) of the three coarsest maps, coarse to fine.
         """
-        self._check_features(features)
+        check_maps(features, self.in_channels)
         with without_autocast(features[0].device):
             maps = [x.to(self.mask_conv.weight.dtype) for x in features]
             fine, coarse = maps[:-NUM_LEVELS], maps[-NUM_LEVELS:]
@@ -125,22 +127,8 @@ class MSDeformAttnPixelDecoder(nn.Module):
                 x = self.output_convs[level](x).relu_()
             return PixelFeatures(self.mask_conv(x), memories)
 
-    def _check_features(self, features: Sequence[Tensor]) -> None:
-        widths = [x.shape[1] for x in features]
-        if widths != self.in_channels:
-            raise ValueError(
-                f"The backbone's maps have {widths} channels, but in_channels is "
-                f"{self.in_channels}: they must agree, fine to coarse."
-            )
 
-
-def _check_widths(in_channels: Sequence[int], embed_dim: int, num_groups: int) -> None:
-    if len(in_channels) < NUM_LEVELS or min(in_channels) <= 0:
-        raise ValueError(
-            f"in_channels must list the positive widths of at least {NUM_LEVELS} "
-            f"backbone maps, fine to coarse, got {list(in_channels)}; for ResNet-50 "
-            "it is [256, 512, 1024, 2048]."
-        )
+def _check_groups(embed_dim: int, num_groups: int) -> None:
     if embed_dim % num_groups:
         raise ValueError(
             f"embed_dim={embed_dim} must be divisible by num_groups={num_groups}."

@@ -8,15 +8,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from .argument_checks import check_attention, check_counts
 from .deformable_attention import deformable_attention
 from .deformable_sums import Shapes
-from .layers import (
-    FeedForwardBlock,
-    check_attention,
-    check_positive,
-    grid_position,
-    xavier_init,
-)
+from .layers import FeedForwardBlock, grid_position, xavier_init
 from .recompute import recomputed
 
 
@@ -39,7 +34,7 @@ class MSDeformAttention(nn.Module):
     ) -> None:
         super().__init__()
         check_attention(embed_dim, num_heads)
-        check_positive(num_levels=num_levels, num_points=num_points)
+        check_counts(num_levels=num_levels, num_points=num_points)
         self.samples = (num_heads, num_levels, num_points)
         count = math.prod(self.samples)
         self.sampling_offsets = nn.Linear(embed_dim, count * 2)
@@ -175,7 +170,7 @@ class DeformableEncoder(nn.Module):
         dropout: float,
     ) -> None:
         super().__init__()
-        check_positive(num_layers=num_layers, ffn_dim=ffn_dim)
+        check_counts(num_layers=num_layers, ffn_dim=ffn_dim)
         self.embed_dim = embed_dim
         self.level_embed = nn.Parameter(torch.empty(num_levels, embed_dim))
         self.attention = nn.ModuleList(
@@ -193,7 +188,16 @@ class DeformableEncoder(nn.Module):
     def forward(
         self, maps: Sequence[Tensor], valid: Tensor | None = None
     ) -> tuple[Tensor, ...]:
-        """Encode maps (B, C, h_i, w_i), coarse to fine."""
+        """Encode maps (B, C, h_i, w_i), coarse to fine.
+
+        Raises:
+            ValueError: They are not as many as the encoder was built for.
+        """
+        if len(maps) != len(self.level_embed):
+            raise ValueError(
+                f"The encoder has num_levels={len(self.level_embed)}, but was given "
+                f"{len(maps)} map(s)."
+            )
         shapes = [(x.shape[2], x.shape[3]) for x in maps]
         grids = [grid_position(x, valid, self.embed_dim) for x in maps]
         position = torch.cat(

@@ -246,39 +246,3 @@ def conv_norm(
         nn.Conv2d(n_in, n_out, kernel, padding=kernel // 2, bias=bias),
         nn.GroupNorm(num_groups, n_out),
     )
-
-
-def check_positive(**values: float) -> None:
-    """Raise ValueError for a named value that is no positive number.
-
-    Raises:
-        ValueError: A value is zero, negative or no number.
-    """
-    for name, value in values.items():
-        if not isinstance(value, (int, float)) or value <= 0:
-            raise ValueError(f"{name} must be positive, got {value!r}.")
-
-
-def check_not_negative(**values: float) -> None:
-    """Raise ValueError for a named value that is no number >= 0.
-
-    Raises:
-        ValueError: A value is negative or no number.
-    """
-    for name, value in values.items():
-        if not isinstance(value, (int, float)) or value < 0:
-            raise ValueError(f"{name} must be a number >= 0, got {value!r}.")
-
-
-def check_attention(embed_dim: int, num_heads: int) -> None:
-    """Raise ValueError if the heads or the position encoding do not divide the width.
-
-    Raises:
-        ValueError: See above.
-    """
-    check_positive(embed_dim=embed_dim, num_heads=num_heads)
-    if embed_dim % num_heads or embed_dim % 4:
-        raise ValueError(
-            f"embed_dim={embed_dim} must be divisible by num_heads={num_heads} and "
-            "by 4 (sine position encoding)."
-        )

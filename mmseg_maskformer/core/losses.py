@@ -17,7 +17,8 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from .layers import check_not_negative, check_positive, softplus
+from .argument_checks import check_not_negative, check_positive
+from .layers import softplus
 from .match_costs import BCECost, DiceCost, FocalCost, MatchCost
 from .precision import full_precision, without_autocast
 from .resize import resize, resize_transposed

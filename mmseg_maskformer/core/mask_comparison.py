@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor
 
-from .layers import check_positive
+from .argument_checks import check_counts, check_not_negative
 from .losses import Chunk, MaskLoss, mask_losses, slices, streamed
 from .points import (
     CHUNK,
@@ -142,8 +142,11 @@ class PointMasks:
         importance_ratio: float = 0.75,
         chunk: int | None = None,
     ) -> None:
-        check_positive(num_points=num_points, oversample_ratio=oversample_ratio)
-        if oversample_ratio < 1 or not 0 <= importance_ratio <= 1:
+        check_counts(num_points=num_points)
+        check_not_negative(
+            oversample_ratio=oversample_ratio, importance_ratio=importance_ratio
+        )
+        if not 1 <= oversample_ratio < torch.inf or importance_ratio > 1:
             raise ValueError(
                 f"PointMasks has oversample_ratio={oversample_ratio!r} and "
                 f"importance_ratio={importance_ratio!r}; the first must be at least 1, "

@@ -8,14 +8,9 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
+from .argument_checks import check_attention, check_counts, check_flags, check_widths
 from .decoders import TransformerDecoderLayer
-from .layers import (
-    check_attention,
-    check_positive,
-    conv_init,
-    grid_position,
-    xavier_init,
-)
+from .layers import conv_init, grid_position, xavier_init
 from .precision import at_least_float32, without_autocast
 from .query_attention import READERS, VIEWS, Level, joined
 from .resize import resize
@@ -76,10 +71,13 @@ class MaskedTransformerDecoder(nn.Module):
         cross_first: bool = True,
     ) -> None:
         super().__init__()
-        check_positive(num_queries=num_queries, num_layers=num_layers, ffn_dim=ffn_dim)
+        check_counts(num_queries=num_queries, num_layers=num_layers, ffn_dim=ffn_dim)
         check_attention(embed_dim, num_heads)
+        check_widths("memory_channels", memory_channels)
+        check_flags(joined_levels=joined_levels, cross_first=cross_first)
         _check_choice("attention", attention, VIEWS)
         _check_choice("content", content, CONTENTS)
+        self.memory_channels = list(memory_channels)
         self.levels = _checked_levels(levels, len(memory_channels))
         self.embed_dim = embed_dim
         self.num_queries = num_queries
@@ -97,11 +95,7 @@ class MaskedTransformerDecoder(nn.Module):
             _projection(memory_channels[level], embed_dim) for level in read
         )
         self.layers = nn.ModuleList(
-            TransformerDecoderLayer(
-                *(embed_dim, num_heads, ffn_dim, dropout),
-                cross_first=cross_first,
-                cross_attention=READERS[attention](embed_dim, num_heads, dropout),
-            )
+            _layer(attention, cross_first, embed_dim, num_heads, ffn_dim, dropout)
             for _ in range(num_layers)
         )
         self.views = nn.ModuleList(
@@ -135,7 +129,11 @@ class MaskedTransformerDecoder(nn.Module):
             (L + 1, B, Q, C) normed query content, before the first layer (learned,
             and supervised like the others) and after each; (L, B, Q, C) after each
             where the first content is not supervised.
+
+        Raises:
+            ValueError: The memories are not those that it was built for.
         """
+        pixels.check_memories(self.memory_channels)
         levels = self._levels(pixels, valid)
         position = self.query_embed.weight[None]  # (1, Q, C)
         content = self._first_content(len(pixels.mask_features))
@@ -204,6 +202,22 @@ class MaskedTransformerDecoder(nn.Module):
         padding = padding[:, None]
         blocked |= padding
         return (blocked & ~blocked.all(-1, keepdim=True)) | padding
+
+
+def _layer(
+    attention: str,
+    cross_first: bool,
+    embed_dim: int,
+    num_heads: int,
+    ffn_dim: int,
+    dropout: float,
+) -> TransformerDecoderLayer:
+    """A layer that reads memories by this attention."""
+    reader = READERS[attention](embed_dim, num_heads, dropout)
+    sizes = (embed_dim, num_heads, ffn_dim, dropout)
+    return TransformerDecoderLayer(
+        *sizes, cross_first=cross_first, cross_attention=reader
+    )
 
 
 def _projection(width: int, embed_dim: int) -> nn.Module:

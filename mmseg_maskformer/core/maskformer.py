@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from .layers import MLP, check_positive
+from .argument_checks import check_counts, check_flags
+from .layers import MLP
 from .precision import at_least_float32
 from .protocols import PixelDecoder, QueryDecoder
 from .structures import Predictions
@@ -37,7 +38,8 @@ class MaskFormer(nn.Module):
         mask_stride: int = 4,
     ) -> None:
         super().__init__()
-        check_positive(num_classes=num_classes, mask_stride=mask_stride)
+        check_counts(num_classes=num_classes, mask_stride=mask_stride)
+        check_flags(with_boxes=with_boxes)
         if transformer_decoder is None:
             raise ValueError(
                 "network.transformer_decoder=None gives MaskFormer no queries; set it, "

@@ -13,8 +13,9 @@ from typing import Any
 
 from torch import Tensor
 
+from .argument_checks import check_not_negative
 from .boxes import centres, generalized_iou
-from .layers import check_not_negative, softplus
+from .layers import softplus
 from .precision import at_least_float32
 
 

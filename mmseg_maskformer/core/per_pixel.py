@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from .layers import MLP, check_positive, conv_init
+from .argument_checks import check_counts
+from .layers import MLP, conv_init
 from .protocols import PixelDecoder, QueryDecoder
 from .structures import PixelPredictions
 
@@ -37,7 +38,7 @@ class PerPixelBaseline(nn.Module):
         mask_stride: int = 4,
     ) -> None:
         super().__init__()
-        check_positive(num_classes=num_classes, mask_stride=mask_stride)
+        check_counts(num_classes=num_classes, mask_stride=mask_stride)
         self.mask_stride = mask_stride
         channels = pixel_decoder.mask_channels
         self.pixel_decoder = pixel_decoder

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from .argument_checks import check_not_negative
 from .classification import check_class_weights, class_weights
-from .layers import check_not_negative
 from .losses import MaskLoss, mask_losses
 from .network_checks import check_pixels
 from .precision import full_precision

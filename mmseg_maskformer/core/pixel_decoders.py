@@ -11,11 +11,16 @@ from collections.abc import Sequence
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .argument_checks import (
+    check_attention,
+    check_counts,
+    check_flags,
+    check_maps,
+    check_widths,
+)
 from .layers import (
     AttentionBlock,
     FeedForwardBlock,
-    check_attention,
-    check_positive,
     conv_init,
     conv_norm,
     grid_position,
@@ -44,7 +49,7 @@ class TransformerEncoder(nn.Module):
         dropout: float = 0.1,
     ) -> None:
         super().__init__()
-        check_positive(num_layers=num_layers, ffn_dim=ffn_dim)
+        check_counts(num_layers=num_layers, ffn_dim=ffn_dim)
         check_attention(embed_dim, num_heads)
         self.embed_dim = embed_dim
         self.attention = nn.ModuleList(
@@ -89,9 +94,11 @@ class FPNPixelDecoder(nn.Module):
         multi_scale_memory: bool = False,
     ) -> None:
         super().__init__()
-        check_positive(out_channels=out_channels, mask_channels=mask_channels)
-        check_positive(num_groups=num_groups)
-        check_widths(in_channels, out_channels, num_groups)
+        check_counts(out_channels=out_channels, mask_channels=mask_channels)
+        check_counts(num_groups=num_groups)
+        check_widths("in_channels", in_channels)
+        check_flags(multi_scale_memory=multi_scale_memory)
+        check_groups(out_channels, num_groups)
         *fine_channels, coarse_channels = in_channels
         self.in_channels = list(in_channels)
         self.mask_channels = mask_channels
@@ -148,6 +155,7 @@ class FPNPixelDecoder(nn.Module):
             The coarsest map, encoded if there is an encoder, and the maps of the
             pyramid (B, out_channels, h_i, w_i), coarse to fine.
         """
+        check_maps(features, self.in_channels)
         *fine, memory = features
         if self.encoder is not None:
             memory = self.encoder(self.encoder_projection(memory), valid)
@@ -161,21 +169,12 @@ class FPNPixelDecoder(nn.Module):
         return memory, pyramid
 
 
-def check_widths(
-    in_channels: Sequence[int], out_channels: int, num_groups: int
-) -> None:
-    """Raise ValueError for widths that no pyramid can have.
+def check_groups(out_channels: int, num_groups: int) -> None:
+    """Raise ValueError for groups that do not divide the width of a pyramid.
 
     Raises:
-        ValueError: There is no map, a width is not positive, or groups do not divide
-            the width of the pyramid.
+        ValueError: See above.
     """
-    if not in_channels or min(in_channels) <= 0:
-        raise ValueError(
-            "in_channels must list the positive widths of the backbone's maps, "
-            f"fine to coarse, got {list(in_channels)}; for ResNet-50 it is "
-            "[256, 512, 1024, 2048]."
-        )
     if out_channels % num_groups:
         raise ValueError(
             f"out_channels={out_channels} must be divisible by num_groups={num_groups}."

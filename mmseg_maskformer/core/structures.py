@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import torch
@@ -26,6 +26,29 @@ class PixelFeatures(NamedTuple):
 
     mask_features: Tensor  # (B, C, h, w), compared with mask embeddings
     memories: tuple[Tensor, ...]  # (B, C_i, h_i, w_i) coarse to fine, for queries
+
+    def check_memories(self, channels: Sequence[int]) -> None:
+        """Compare the first memories with what a decoder was built for.
+
+        Args:
+            channels: their widths, coarse to fine.
+
+        Raises:
+            ValueError: There are fewer, of other widths, or not coarse to fine.
+        """
+        widths = [x.shape[1] for x in self.memories]
+        if widths[: len(channels)] != list(channels):
+            raise ValueError(
+                f"The pixel decoder gives memories of {widths} channels, but the "
+                f"transformer decoder was built with memory_channels={list(channels)}: "
+                "they must agree, coarse to fine."
+            )
+        sizes = [map_size(x) for x in self.memories[: len(channels)]]
+        if sizes != sorted(sizes):
+            raise ValueError(
+                f"The pixel decoder gives memories of {sizes} cells: they must come "
+                "coarse to fine."
+            )
 
 
 class LayerOutput(NamedTuple):
@@ -64,6 +87,7 @@ class Predictions(NamedTuple):
 
     def mask_logits(self, layer: int = -1) -> Tensor:
         """Mask logits (B, Q, h, w) of one layer, in float32 at least."""
+        self._check_features()
         shared = len(self.mask_features) == 1
         features = self.mask_features[0 if shared else layer]
         return _product(self.mask_embed[layer], features)
@@ -76,6 +100,7 @@ class Predictions(NamedTuple):
 
     def image(self, index: int) -> ImagePredictions:
         """The predictions of every layer for one image."""
+        self._check_features()
         boxes = None if self.boxes is None else self.boxes[:, index]
         return ImagePredictions(
             self.class_logits[:, index],
@@ -83,6 +108,18 @@ class Predictions(NamedTuple):
             self.mask_features[:, index],
             boxes,
         )
+
+    def _check_features(self) -> None:
+        """Raise a ValueError where the features do not fit the embeddings."""
+        layers, images, _, channels = self.mask_embed.shape
+        found = tuple(self.mask_features.shape)
+        wanted = (layers, images, channels)
+        if len(found) != 5 or found[:3] not in (wanted, (1, images, channels)):
+            raise ValueError(
+                f"mask_features of shape {found} must be (L or 1, B, C, h, w) with L, "
+                f"B, C = {wanted} as in mask_embed. Of features that all layers share "
+                "give mask_features[None]."
+            )
 
 
 class PixelPredictions(NamedTuple):

@@ -33,7 +33,6 @@ def test_a_detector_takes_the_head_of_a_semantic_model(shared):
             r"num_classes=150, but num_things_classes \+ num_stuff_classes = 5; remove",
         ),
         (HEAD | dict(ignore_index=255), "ignore_index=255 is a setting of MaskFormerS"),
-        (HEAD | dict(ignore_void=True), "ignore_void=True is a setting of MaskFormerS"),
     ],
 )
 def test_a_head_that_contradicts_the_detector_is_refused(head, message):

@@ -218,7 +218,10 @@ def test_values_in_padding_are_not_seen():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (dict(in_channels=[8, 16]), r"at least 3 backbone maps, .*got \[8, 16\]"),
+        (
+            dict(in_channels=[8, 16]),
+            r"in_channels must .*at least 3 map\(s\), got \[8, 16\]",
+        ),
         (dict(in_channels=[8, 16, 0]), r"positive widths .*got \[8, 16, 0\]"),
         (dict(embed_dim=60, num_heads=4), "embed_dim=60 .*num_groups=32"),
         (dict(embed_dim=64, num_heads=7), "embed_dim=64 .*num_heads=7"),

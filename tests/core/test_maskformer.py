@@ -229,7 +229,7 @@ def test_initial_weights_are_those_of_the_specification():
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        (dict(in_channels=[]), "positive widths of the backbone's maps"),
+        (dict(in_channels=[]), r"in_channels must .* at least 1 map\(s\), got \[\]"),
         (dict(in_channels=[8, 16], out_channels=30), "divisible by num_groups=32"),
         (dict(in_channels=[8, 16], mask_channels=0), "mask_channels must be positive"),
     ],

@@ -1,0 +1,101 @@
+"""Arguments of parts that cannot be right, refused by name and value."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor
+
+
+def check_positive(**values: float) -> None:
+    """Raise ValueError for a named value that is no positive number.
+
+    Raises:
+        ValueError: A value is zero, negative or no number.
+    """
+    for name, value in values.items():
+        if not isinstance(value, (int, float)) or not value > 0:
+            raise ValueError(f"{name} must be positive, got {value!r}.")
+
+
+def check_counts(**values: int) -> None:
+    """Raise ValueError for a named value that is no whole number from 1 up.
+
+    Raises:
+        ValueError: See above.
+    """
+    check_positive(**values)
+    for name, value in values.items():
+        if not isinstance(value, int):
+            raise ValueError(f"{name} must be a whole number, got {value!r}.")
+
+
+def check_not_negative(**values: float) -> None:
+    """Raise ValueError for a named value that is no number >= 0.
+
+    Raises:
+        ValueError: A value is negative or no number.
+    """
+    for name, value in values.items():
+        if not isinstance(value, (int, float)) or not value >= 0:
+            raise ValueError(f"{name} must be a number >= 0, got {value!r}.")
+
+
+def check_flags(**values: bool) -> None:
+    """Raise ValueError for a named value that is neither True nor False.
+
+    A command line gives words, and any word would count as True.
+
+    Raises:
+        ValueError: See above.
+    """
+    for name, value in values.items():
+        if not isinstance(value, bool):
+            raise ValueError(f"{name} must be True or False, got {value!r}.")
+
+
+def check_widths(name: str, widths: Sequence[int], least: int = 1) -> None:
+    """Raise ValueError if there are too few widths of maps, or one is impossible.
+
+    Args:
+        name: of the argument.
+        widths: channels of each map.
+        least: how many maps there must be.
+
+    Raises:
+        ValueError: See above.
+    """
+    listed = isinstance(widths, (list, tuple)) and len(widths) >= least
+    if not listed or not all(isinstance(x, int) and x > 0 for x in widths):
+        raise ValueError(
+            f"{name} must list the positive widths of at least {least} map(s), got "
+            f"{widths!r}; those of ResNet-50's four are [256, 512, 1024, 2048]."
+        )
+
+
+def check_maps(maps: Sequence[Tensor], widths: Sequence[int]) -> None:
+    """Compare the backbone's maps (B, C_i, h_i, w_i) with ``in_channels``.
+
+    Raises:
+        ValueError: They are not as many, or of other widths.
+    """
+    found = [x.shape[1] for x in maps]
+    if found != list(widths):
+        raise ValueError(
+            f"The backbone's maps have {found} channels, but in_channels is "
+            f"{list(widths)}: they must agree, fine to coarse."
+        )
+
+
+def check_attention(embed_dim: int, num_heads: int) -> None:
+    """Raise ValueError if the heads or the position encoding do not divide the width.
+
+    Raises:
+        ValueError: See above.
+    """
+    check_counts(embed_dim=embed_dim, num_heads=num_heads)
+    if embed_dim % num_heads or embed_dim % 4:
+        raise ValueError(
+            f"embed_dim={embed_dim} must be divisible by num_heads={num_heads} and "
+            "by 4 (sine position encoding)."
+        )
