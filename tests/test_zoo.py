@@ -142,6 +142,14 @@ def test_every_released_mask2former_has_a_config_and_an_entry():
         assert entry["Metadata"]["Batch Size"] == 16
 
 
+@pytest.mark.parametrize("entry", MASK2FORMER, ids=by_name)
+def test_scores_of_mask2former_stand_in_the_table_of_models(entry):
+    lines = (REPOSITORY / "docs/models.md").read_text(encoding="utf-8").splitlines()
+    (row,) = (x for x in lines if f"/{entry['Name']}.py)" in x and x.startswith("|"))
+    for value in entry["Results"][0]["Metrics"].values():
+        assert re.search(rf"(?<![\d.]){value}(?![\d.])", row), value
+
+
 @pytest.mark.parametrize("group", RELEASED)
 def test_every_released_file_has_its_folder_and_identity(group):
     folder, identities = RELEASED[group]

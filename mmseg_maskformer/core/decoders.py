@@ -1,4 +1,4 @@
-"""Queries attend to the memories: the decoders of MaskFormer and of Mask2Former."""
+"""The layer of both query decoders, and the decoder of MaskFormer."""
 
 from __future__ import annotations
 

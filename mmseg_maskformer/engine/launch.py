@@ -77,9 +77,16 @@ def require_checkpoint(path: str) -> None:
 
 
 def enable_amp(config: Config) -> None:
-    """Switch to mixed precision: float16 on an accelerator, bfloat16 on the CPU."""
+    """Switch to mixed precision: float16 on an accelerator, bfloat16 on the CPU.
+
+    A config that has one already keeps it, but for float16 on the CPU.
+    """
     wrapper = config.optim_wrapper
     kind = wrapper.get("type", "OptimWrapper")
+    if kind == "AmpOptimWrapper" and get_device() == "cpu":
+        for key in ("dtype", "loss_scale", "use_fsdp"):
+            wrapper.pop(key, None)
+        kind = "OptimWrapper"
     if kind.rpartition(".")[2] in ("AmpOptimWrapper", "BFloat16OptimWrapper"):
         return
     if kind != "OptimWrapper":
@@ -206,7 +213,8 @@ def build_runner(config: Config) -> Runner | FlexibleRunner:
 
     Raises:
         SystemExit: There is no such runner or strategy, or the runner does not read
-            ``strategy``, or the optimizer's wrapper or one process does not suit it.
+            ``strategy``, or the optimizer's wrapper or one process does not suit it, or
+            there is no GPU for float16.
     """
     kind, strategy = config.get("runner_type", "Runner"), config.get("strategy")
     if isinstance(kind, str) and RUNNERS.get(kind) is None:
@@ -224,6 +232,11 @@ def build_runner(config: Config) -> Runner | FlexibleRunner:
     if name == "FSDPStrategy":
         strategy["type"] = "mmseg_maskformer.FSDPStrategy"
     given = (config.get("optim_wrapper") or {}).get("type", "OptimWrapper")
+    if given == "AmpOptimWrapper" and get_device() == "cpu":
+        raise SystemExit(
+            f"{config.filename} trains in float16 (optim_wrapper.type={given!r}), "
+            "which needs a GPU; tools/train.py --amp trains it in bfloat16 on the CPU."
+        )
     if name == "DeepSpeedStrategy" and given != "DeepSpeedOptimWrapper":
         raise SystemExit(
             f"{config.filename} has optim_wrapper.type={given!r}, past which DeepSpeed "

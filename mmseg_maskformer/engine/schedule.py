@@ -7,13 +7,15 @@ from typing import Any
 from mmengine.config import Config
 
 _WARM_UPS = ("ConstantLR", "LinearLR")
+_DECAYS = ("PolyLR", "MultiStepLR")
 
 
 def scale_schedule(config: Config, iterations: int) -> list[str]:
     """Make a config train for ``iterations``, its learning rate decaying to the end.
 
-    A PolyLR ends as far before or after the last iteration as it did; a warm-up at the
-    start stays as long as it is. Evaluations come at least once.
+    A PolyLR or MultiStepLR ends as far before or after the last iteration as it did,
+    with its milestones at the same shares of the training; a warm-up at the start stays
+    as long as it is. Evaluations come at least once.
 
     Args:
         config: changed in place.
@@ -92,17 +94,21 @@ def _scale(scheduler: dict, old: int, new: int, name: str) -> list[str]:
     if kind in _WARM_UPS and begin == 0 and end < old:
         late = f"its warm-up of {end} iterations does not end within {new}"
         return [late] if end >= new else []
-    if kind != "PolyLR" or abs(end - old) > 1:
+    if kind not in _DECAYS or abs(end - old) > 1:
         raise SystemExit(
             f"{name}: --iterations knows warm-ups ({', '.join(_WARM_UPS)} from 0) and "
-            f"a PolyLR that ends with train_cfg.max_iters={old}, but param_scheduler "
-            f"has {dict(scheduler)}; give the schedule of {new} iterations in the "
-            "config and leave --iterations out."
+            f"a {' or '.join(_DECAYS)} that ends with train_cfg.max_iters={old}, but "
+            f"param_scheduler has {dict(scheduler)}; give the schedule of {new} "
+            "iterations in the config and leave --iterations out."
         )
     if begin >= new:
         raise SystemExit(
-            f"{name}: its PolyLR begins at iteration {begin}, after the {new} of "
+            f"{name}: its {kind} begins at iteration {begin}, after the {new} of "
             f"--iterations; ask for more than {begin}."
         )
     scheduler["end"] = new + (end - old)
+    if kind == "MultiStepLR":
+        scheduler["milestones"] = [
+            min(round(x * new / old), new - 1) for x in scheduler["milestones"]
+        ]
     return []

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 import torch
+from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
-from torch import nn
 
 from mmseg_maskformer.adapters.build import build_network
 from mmseg_maskformer.core.structures import PixelFeatures
+from tests.conftest import REPOSITORY
 from tests.weights import randomise
 
 CHANNELS = [8, 12, 16, 24]
@@ -26,11 +29,11 @@ def maps(strides, channels, size=64):
     ]
 
 
-def network(pixel_decoder, in_channels, **options):
+def network(pixel_decoder, in_channels, queries=QUERIES, **options):
     config = dict(
         type="MaskFormer",
         pixel_decoder=pixel_decoder,
-        transformer_decoder=QUERIES,
+        transformer_decoder=queries,
         **options,
     )
     torch.manual_seed(0)
@@ -76,26 +79,33 @@ def test_a_single_map_of_stride_16_is_enough():
     assert model.mask_stride == 16
 
 
-class FinestMap(nn.Module):
-    """The pixel decoder of docs/architecture.md."""
-
-    def __init__(self, in_channels, mask_channels=256):
-        super().__init__()
-        self.mask_channels = mask_channels
-        self.memory_channels = (in_channels[-1],)
-        self.conv = nn.Conv2d(in_channels[0], mask_channels, 3, padding=1)
-
-    def forward(self, features, valid=None):
-        return PixelFeatures(self.conv(features[0]), (features[-1],))
+@pytest.fixture(scope="module")
+def page():
+    """The blocks of code below "Parts of your own" in docs/architecture.md."""
+    text = (REPOSITORY / "docs/architecture.md").read_text(encoding="utf-8")
+    section = text.split("## Parts of your own")[1].split("\n## ")[0]
+    parts, config = re.findall(r"```python\n(.*?)```", section, re.S)
+    exec(parts, {"__name__": "my_parts"})  # registers them
+    return config
 
 
 @torch.no_grad()
-def test_a_part_that_another_package_registers_is_found_by_its_scope():
-    MODELS.register_module(module=FinestMap, force=True)
-    model = network(dict(type="mmengine.FinestMap", mask_channels=8), CHANNELS)
+def test_parts_of_the_page_are_found_by_the_scope_of_their_registry(page, tmp_path):
+    (tmp_path / "my_config.py").touch()
+    path = tmp_path / "mine.py"
+    path.write_text(page.replace("my_parts", "torch"))
+    config = Config.fromfile(path).model.decode_head.network
+    for part in config.values():
+        part.pop("_delete_", None)
+    model = network(config.pixel_decoder, CHANNELS, config.transformer_decoder)
     features = maps((4, 8, 16, 32), CHANNELS)
-    found = model(features).mask_features[0]
-    torch.testing.assert_close(found, model.pixel_decoder.conv(features[0]))
+    found = model(features)
+    torch.testing.assert_close(
+        found.mask_features[0], model.pixel_decoder.conv(features[0])
+    )
+    assert found.class_logits.shape == (3, 2, 50, 4)  # a prediction of every layer
+    last = found.class_logits[-1] - model.class_head.bias
+    assert last.std(dim=1).min() > 0.01  # queries differ
 
 
 def test_a_head_without_a_classifier_of_pixels_is_refused():

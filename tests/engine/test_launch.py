@@ -100,11 +100,26 @@ def test_amp_by_device(device, kind, scale, monkeypatch):
     assert config.optim_wrapper.get("loss_scale") == scale
 
 
-def test_amp_keeps_the_mixed_precision_of_the_config():
+def test_amp_keeps_the_mixed_precision_of_the_config(monkeypatch):
+    monkeypatch.setattr(launch, "get_device", lambda: "cuda")
     wrapper = {"type": "AmpOptimWrapper", "dtype": "bfloat16"}
     config = Config({"optim_wrapper": dict(wrapper)})
     launch.enable_amp(config)
     assert config.optim_wrapper == wrapper
+
+
+def test_a_recipe_in_float16_needs_a_gpu_or_bfloat16(monkeypatch):
+    monkeypatch.setattr(launch, "get_device", lambda: "cpu")
+    recipe = REPOSITORY / "configs/_base_/schedules/schedule_50e_mask2former.py"
+    config = Config.fromfile(recipe)
+    wanted = r"mask2former\.py trains in float16 .* needs a GPU; tools/train\.py --amp"
+    with pytest.raises(SystemExit, match=wanted):
+        launch.build_runner(config)
+    launch.enable_amp(config)
+    wrapper = config.optim_wrapper
+    assert wrapper.type == "mmseg_maskformer.BFloat16OptimWrapper"
+    assert wrapper.optimizer.lr == 1e-4
+    assert not {"dtype", "loss_scale"} & set(wrapper)
 
 
 def test_amp_of_another_wrapper_is_a_sentence():

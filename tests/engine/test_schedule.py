@@ -59,6 +59,16 @@ def test_rate_of_a_shorter_training_step_by_step(name, warm_up):
         assert found[step] == pytest.approx(expected, abs=1e-9), step
 
 
+def test_steps_stay_at_their_shares_of_the_training():
+    settings = Config.fromfile(SCHEDULES / "schedule_50e_mask2former.py")
+    assert scale_schedule(settings, 54) == []
+    found = rates(settings, 54)  # a tenth from 8/9 on, a hundredth from 26/27 on
+    wanted = [1.0] * 48 + [0.1] * 4 + [0.01] * 3
+    assert found == pytest.approx(wanted)
+    scale_schedule(settings, 1)  # no milestone at the end of the training
+    assert settings.param_scheduler[0]["milestones"] == [0, 0]
+
+
 def test_a_host_schedule_keeps_its_distance_to_the_end(config):
     settings = config()
     scale_schedule(settings, 100)
@@ -109,7 +119,7 @@ def test_one_scheduler_or_none_is_a_schedule_too(config, given):
         ),
         (
             dict(param_scheduler=dict(POLY, type="CosineAnnealingLR")),
-            r"knows warm-ups .* PolyLR that ends with train_cfg\.max_iters=40000",
+            r"knows warm-ups .* PolyLR or MultiStepLR that ends with .*max_iters=40000",
         ),
         (
             dict(param_scheduler=dict(POLY, end=20000)),

@@ -21,6 +21,8 @@ _METHODS = {
     "SegformerHead": "SegFormer",
     "UPerHead": "UperNet",
 }
+# Transforms after which images have one size, and the argument that says it.
+_FIXED = {"RandomCrop": "crop_size", "LargeScaleJitter": "size", "RandomWindow": "size"}
 # Papers' letters by width and blocks of the third stage.
 _SWIN = {(96, 6): "T", (96, 18): "S", (128, 18): "B", (192, 18): "L"}
 
@@ -60,6 +62,9 @@ def _method(model: dict) -> str:
     name = class_name(network) or "MaskFormer"
     if name == "PerPixelBaseline":
         return name + "+" * (network.get("transformer_decoder") is not None)
+    queries = class_name(network.get("transformer_decoder") or {})
+    if queries == "MaskedTransformerDecoder":
+        name = "Mask2Former"
     assigner = head.get("criterion", {}).get("assigner", {})
     return name + "-fixed" * (class_name(assigner) == "FixedAssigner")
 
@@ -95,8 +100,9 @@ def _fixed_size(config: Config) -> tuple[int, int] | None:
     dataset = config.train_dataloader.dataset
     while "dataset" in dataset:
         dataset = dataset.dataset
-    crops = [x for x in dataset.get("pipeline", ()) if class_name(x) == "RandomCrop"]
+    steps = {class_name(x): x for x in reversed(dataset.get("pipeline", ()))}
+    crops = [steps[kind][key] for kind, key in _FIXED.items() if kind in steps]
     preprocessor = config.model.get("data_preprocessor") or {}
-    size = crops[0]["crop_size"] if crops else dataset.get("scene", {}).get("size")
+    size = crops[0] if crops else dataset.get("scene", {}).get("size")
     size = size or preprocessor.get("size") or config.get("crop_size")
     return (size, size) if isinstance(size, int) else size and (size[0], size[1])

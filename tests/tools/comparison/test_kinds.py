@@ -59,6 +59,7 @@ def test_config_is_described(path, expected):
 
 OURS = "mmseg_maskformer.MaskFormerHead"
 PIXELS = dict(type="PerPixelBaseline")
+MASKED = "MaskedTransformerDecoder"
 
 
 @pytest.mark.parametrize(
@@ -76,6 +77,10 @@ PIXELS = dict(type="PerPixelBaseline")
         (
             dict(type=OURS, network=dict(PIXELS, transformer_decoder=None)),
             "PerPixelBaseline",
+        ),
+        (
+            dict(type=OURS, network=dict(transformer_decoder=dict(type=MASKED))),
+            "Mask2Former",
         ),
         (dict(type="UPerHead"), "UperNet"),
         (dict(type="SETRUPHead"), "SETRUP"),
@@ -107,6 +112,17 @@ def test_crop_of_an_overridden_scene_is_that_of_the_data_set():
     overrides = {"train_dataloader.dataset.scene.size": (64, 96)}
     config = settings.read_config(str(DEMO), overrides)
     assert crop_size(config) == (64, 96)
+
+
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [
+        ("8xb2-lsj-50e_coco-instance", (1024, 1024)),
+        ("8xb2-90k_cityscapes-instance-512x1024", (512, 1024)),
+    ],
+)
+def test_sizes_of_mask2formers_augmentations_are_known(name, size):
+    assert crop_size(read(f"mask2former/mask2former_r50_{name}")) == size
 
 
 def test_a_config_without_a_size_is_a_sentence():

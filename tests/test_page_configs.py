@@ -1,0 +1,43 @@
+"""The configs that pages print are read, and their models built."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+import torch
+from mmengine.config import Config
+
+from mmseg_maskformer.engine.launch import untrained_model
+from tests.conftest import REPOSITORY
+
+BLOCK = re.compile(r"```python\n(_base_ = .*?)```", re.S)
+# docs/images.md has a test of its own, which trains
+CONFIGS = {
+    f"{page}-{index}": code.replace('"configs/', f'"{REPOSITORY}/configs/')
+    for page in ("README.md", "docs/models.md", "docs/panoptic.md")
+    for index, code in enumerate(BLOCK.findall((REPOSITORY / page).read_text()))
+}
+
+
+def test_pages_print_four_configs():
+    assert len(CONFIGS) == 4
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.mmdet] if "things" in code else [])
+        for name, code in CONFIGS.items()
+    ],
+)
+def test_a_printed_config_builds_a_model_for_the_classes_of_its_data(name, tmp_path):
+    path = tmp_path / "my_config.py"
+    path.write_text(CONFIGS[name])
+    config = Config.fromfile(path)
+    with torch.device("meta"):
+        model = untrained_model(config)
+    classes = config.train_dataloader.dataset.metainfo.classes
+    outputs = model.decode_head.network.class_head.out_features
+    assert outputs == len(classes) + 1
+    assert str(config.val_dataloader.dataset.data_root) == "data/mine"
