@@ -127,3 +127,9 @@ def test_one_map_cannot_be_fused():
         BiFPNPixelDecoder([6], **SMALL)
     with pytest.raises(ValueError, match="out_channels=8 must be divisible"):
         BiFPNPixelDecoder(WIDTHS, **dict(SMALL, num_groups=3))
+
+
+@pytest.mark.parametrize("kind", REFERENCES)
+def test_other_maps_than_it_was_built_for(kind):
+    with pytest.raises(ValueError, match=r"have \[6, 4, 10\] channels, but in_channe"):
+        built(kind)(maps()[:3])
