@@ -14,6 +14,7 @@ CATALOG: dict[str, dict[str, tuple[str, ...]]] = {
         "adapters.semantic": ("MaskFormerHead",),
         "adapters.semantic_preprocessor": ("SegPreprocessor",),
         "adapters.tta": ("MaskFormerTTA",),
+        "core.bifpn": ("BiFPNPixelDecoder",),
         "core.box_losses": ("BoxL1Loss", "GIoULoss"),
         "core.classification": ("ClassificationLoss",),
         "core.criterion": ("SetCriterion",),
@@ -25,6 +26,7 @@ CATALOG: dict[str, dict[str, tuple[str, ...]]] = {
         "core.per_pixel": ("PerPixelBaseline",),
         "core.pixel_criterion": ("PixelCriterion",),
         "core.pixel_decoders": ("FPNPixelDecoder", "TransformerEncoder"),
+        "core.semantic_fpn": ("SemanticFPNPixelDecoder",),
     },
     "TASK_UTILS": {
         "core.assigners": ("HungarianAssigner",),

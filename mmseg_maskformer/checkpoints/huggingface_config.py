@@ -134,11 +134,7 @@ def _mask2former(network: Any) -> dict[str, Any]:
             "transformers has Mask2Former with MSDeformAttnPixelDecoder only; a model "
             f"with {type(pixels).__name__} cannot be written."
         )
-    if not decoder.masked_attention:
-        raise ValueError(
-            "transformers has Mask2Former with masked attention only; a model with "
-            "masked_attention=False cannot be written."
-        )
+    _check_decoder(decoder)
     samples = pixels.encoder.attention[0].attention.samples
     if samples != (attention.num_heads, 3, 4):
         raise ValueError(
@@ -159,6 +155,27 @@ def _mask2former(network: Any) -> dict[str, Any]:
         dropout=float(attention.dropout),
         num_queries=decoder.query_embed.num_embeddings,
     )
+
+
+def _check_decoder(decoder: Any) -> None:
+    """Refuse a decoder that reads the memories in another way than theirs.
+
+    Raises:
+        ValueError: It does.
+    """
+    usual = dict(
+        attention="masked",
+        levels=(0, 1, 2),
+        joined_levels=False,
+        content="supervised",
+        cross_first=True,
+    )
+    for key, value in usual.items():
+        if (found := getattr(decoder, key)) != value:
+            raise ValueError(
+                f"transformers has Mask2Former with {key}={value!r} only; a model with "
+                f"transformer_decoder.{key}={found!r} cannot be written."
+            )
 
 
 def backbone_config(backbone: Mapping[str, Any]) -> dict[str, Any]:

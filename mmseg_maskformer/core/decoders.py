@@ -28,6 +28,7 @@ class TransformerDecoderLayer(nn.Module):
         dropout: in every block.
         self_attention: without it queries know nothing of each other.
         cross_first: cross-attention before self-attention, as Mask2Former has it.
+        cross_attention: reads the memory in the place of an :class:`AttentionBlock`.
     """
 
     def __init__(
@@ -38,13 +39,16 @@ class TransformerDecoderLayer(nn.Module):
         dropout: float,
         self_attention: bool = True,
         cross_first: bool = False,
+        cross_attention: nn.Module | None = None,
     ) -> None:
         super().__init__()
         self.cross_first = cross_first
         self.self_attention = (
             AttentionBlock(embed_dim, num_heads, dropout) if self_attention else None
         )
-        self.cross_attention = AttentionBlock(embed_dim, num_heads, dropout)
+        self.cross_attention = cross_attention or AttentionBlock(
+            embed_dim, num_heads, dropout
+        )
         self.feed_forward = FeedForwardBlock(embed_dim, ffn_dim, dropout)
 
     def forward(
@@ -58,7 +62,7 @@ class TransformerDecoderLayer(nn.Module):
         """Update the query content (B, Q, C) from the memory (B, h * w, C).
 
         ``blocked`` is True where memory must not be seen, (B, h * w) by all queries
-        or (B, Q, h * w) by each.
+        or (B, Q, h * w) by each; numbers (B, heads, Q, h * w) are added to the logits.
         """
         memory_seen = (memory, memory_pos, blocked)
         if self.cross_first:

@@ -131,9 +131,10 @@ class AttentionBlock(nn.Module):
             memory: content attended to; ``x`` itself for self-attention.
             memory_pos: its positions.
             blocked: boolean, True where memory must not be seen: (B, m) for all
-                tokens alike, or (B, n, m) for each.
+                tokens alike, or (B, n, m) for each. Or numbers (B, heads, n, m) that
+                are added to the logits of the attention.
         """
-        if blocked is not None and blocked.dim() == 3:
+        if blocked is not None and blocked.dim() > 2:
             attended = self._masked(x + x_pos, memory, memory_pos, blocked)
         else:
             attended, _ = self.attention(
@@ -148,7 +149,7 @@ class AttentionBlock(nn.Module):
     def _masked(
         self, query: Tensor, memory: Tensor, memory_pos: Tensor, blocked: Tensor
     ) -> Tensor:
-        """The same attention where all heads of an image share one mask (B, n, m).
+        """The same attention with one mask (B, n, m) for all heads, or a bias for each.
 
         ``nn.MultiheadAttention`` wants a copy of the mask for each head.
         """
@@ -167,8 +168,9 @@ class AttentionBlock(nn.Module):
             )
         )
         dropout = module.dropout if self.training else 0.0
+        mask = blocked.to(q.dtype) if blocked.dim() == 4 else ~blocked[:, None]
         attended = F.scaled_dot_product_attention(
-            q, k, v, attn_mask=~blocked[:, None], dropout_p=dropout
+            q, k, v, attn_mask=mask, dropout_p=dropout
         )
         return module.out_proj(attended.transpose(1, 2).flatten(2))
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -12,17 +12,11 @@ from .argument_checks import check_attention, check_counts, check_flags, check_w
 from .decoders import TransformerDecoderLayer
 from .layers import conv_init, grid_position, xavier_init
 from .precision import at_least_float32, without_autocast
+from .query_attention import READERS, VIEWS, Level, joined
 from .resize import resize
 from .structures import PixelFeatures, map_size
 
-
-class _Level(NamedTuple):
-    """A memory as queries attend to it, h * w cells."""
-
-    tokens: Tensor  # (B, h * w, C) with the embedding of the level
-    position: Tensor  # (B or 1, h * w, C)
-    mask_features: Tensor  # (B, mask channels, h * w), float32, no gradient
-    padding: Tensor | None  # (B, h * w), True in padding
+CONTENTS = ("supervised", "learned", "zero")
 
 
 class MaskedTransformerDecoder(nn.Module):
@@ -44,8 +38,19 @@ class MaskedTransformerDecoder(nn.Module):
         num_heads: attention heads.
         ffn_dim: width of the feed-forward blocks.
         dropout: in every block.
-        masked_attention: without it queries see every cell of the memory, plain
-            cross-attention (paper Table 4a).
+        attention: what a query reads of a memory (paper Tables 4a and 4c): "masked",
+            "plain" for every cell, "gaussian" for cells near a predicted centre
+            (SMCA), or "pooling" for the mean of its mask without attention (K-Net).
+        levels: numbers of the memories that are read in turn, 0 is the coarsest; by
+            default all (Table 4d).
+        joined_levels: every layer reads the cells of all ``levels`` at once instead.
+        content: of the queries before the first layer (Tables 4b and X): learned and
+            "supervised"; "learned", which masks the first layer and has no loss; or
+            "zero", with which the first layer sees everything.
+        cross_first: cross-attention before self-attention.
+
+    Raises:
+        ValueError: There is no such attention, content or level.
 
     Source: Cheng et al., https://arxiv.org/abs/2112.01527.
     """
@@ -59,29 +64,42 @@ class MaskedTransformerDecoder(nn.Module):
         num_heads: int = 8,
         ffn_dim: int = 2048,
         dropout: float = 0.0,
-        masked_attention: bool = True,
+        attention: str = "masked",
+        levels: Sequence[int] | None = None,
+        joined_levels: bool = False,
+        content: str = "supervised",
+        cross_first: bool = True,
     ) -> None:
         super().__init__()
         check_counts(num_queries=num_queries, num_layers=num_layers, ffn_dim=ffn_dim)
         check_attention(embed_dim, num_heads)
         check_widths("memory_channels", memory_channels)
-        check_flags(masked_attention=masked_attention)
+        check_flags(joined_levels=joined_levels, cross_first=cross_first)
+        _check_choice("attention", attention, VIEWS)
+        _check_choice("content", content, CONTENTS)
         self.memory_channels = list(memory_channels)
+        self.levels = _checked_levels(levels, len(memory_channels))
         self.embed_dim = embed_dim
         self.num_queries = num_queries
-        self.masked_attention = masked_attention
-        self.query_content = nn.Embedding(num_queries, embed_dim)
-        self.query_embed = nn.Embedding(num_queries, embed_dim)
+        self.attention = attention
+        self.joined_levels = joined_levels
+        self.content = content
+        self.cross_first = cross_first
+        table = (num_queries, embed_dim)
+        self.query_content = None if content == "zero" else nn.Embedding(*table)
+        self.query_embed = nn.Embedding(*table)
         self.level_embed = nn.Embedding(len(memory_channels), embed_dim)
+        num_read = len(self.levels) if joined_levels else num_layers
+        read = self.levels[:num_read]  # the others are never read
         self.memory_projections = nn.ModuleList(
-            nn.Identity() if width == embed_dim else nn.Conv2d(width, embed_dim, 1)
-            for width in memory_channels[:num_layers]  # the others are never read
+            _projection(memory_channels[level], embed_dim) for level in read
         )
         self.layers = nn.ModuleList(
-            TransformerDecoderLayer(
-                embed_dim, num_heads, ffn_dim, dropout, cross_first=True
-            )
+            _layer(attention, cross_first, embed_dim, num_heads, ffn_dim, dropout)
             for _ in range(num_layers)
+        )
+        self.views = nn.ModuleList(
+            VIEWS[attention](embed_dim, num_heads) for _ in range(num_layers)
         )
         self.norm = nn.LayerNorm(embed_dim)
         self.reset_parameters()
@@ -109,7 +127,8 @@ class MaskedTransformerDecoder(nn.Module):
 
         Returns:
             (L + 1, B, Q, C) normed query content, before the first layer (learned,
-            and supervised like the others) and after each.
+            and supervised like the others) and after each; (L, B, Q, C) after each
+            where the first content is not supervised.
 
         Raises:
             ValueError: The memories are not those that it was built for.
@@ -117,31 +136,48 @@ class MaskedTransformerDecoder(nn.Module):
         pixels.check_memories(self.memory_channels)
         levels = self._levels(pixels, valid)
         position = self.query_embed.weight[None]  # (1, Q, C)
-        content = self.query_content.weight.expand(len(pixels.mask_features), -1, -1)
-        outputs = [self.norm(content)]
-        for index, layer in enumerate(self.layers):
+        content = self._first_content(len(pixels.mask_features))
+        outputs = [] if self.content == "zero" else [self.norm(content)]
+        parts = zip(self.layers, self.views, strict=True)
+        for index, (layer, view) in enumerate(parts):
             level = levels[index % len(levels)]
-            blocked = level.padding
-            if self.masked_attention:
-                # detached afterwards: under no_grad, autocast would keep halves of the
-                # weights of the mask head that pass no gradient on
-                mask_embed = mask_head(outputs[-1]).detach()
-                blocked = self.attention_mask(mask_embed, level.mask_features, blocked)
-            content = layer(content, position, level.tokens, level.position, blocked)
+            mask = partial(self._mask, mask_head, outputs[-1:], level)
+            hidden = view(content, position, level, mask)
+            content = layer(content, position, level.tokens, level.position, hidden)
             outputs.append(self.norm(content))
-        return torch.stack(outputs)
+        return torch.stack(outputs[self.content == "learned" :])
 
-    def _levels(self, pixels: PixelFeatures, valid: Tensor | None) -> list[_Level]:
-        """The memories that layers read, each as tokens beside its mask features."""
+    def _first_content(self, batch: int) -> Tensor:
+        """(B, Q, C)."""
+        if self.query_content is None:
+            return torch.zeros_like(self.query_embed.weight).expand(batch, -1, -1)
+        return self.query_content.weight.expand(batch, -1, -1)
+
+    def _levels(self, pixels: PixelFeatures, valid: Tensor | None) -> list[Level]:
+        """The memories that layers read in turn, as tokens beside mask features."""
         mask_features = at_least_float32(pixels.mask_features.detach())
         levels = []
-        for index, project in enumerate(self.memory_projections):
+        for index, project in zip(self.levels, self.memory_projections, strict=False):
             memory = project(pixels.memories[index])
             position, padding = grid_position(memory, valid, self.embed_dim)
             tokens = memory.flatten(2).transpose(1, 2) + self.level_embed.weight[index]
-            small = resize(mask_features, map_size(memory)).flatten(2)
-            levels.append(_Level(tokens, position, small, padding))
-        return levels
+            grid, small = map_size(memory), None
+            if VIEWS[self.attention].reads_masks:
+                small = resize(mask_features, grid).flatten(2)
+            levels.append(Level(tokens, position, small, padding, (grid,)))
+        return [joined(levels)] if self.joined_levels else levels
+
+    def _mask(
+        self, mask_head: Callable[[Tensor], Tensor], last: list[Tensor], level: Level
+    ) -> Tensor | None:
+        """What lies outside the masks of the last output, if there is one."""
+        if not last:
+            return level.padding
+        # detached afterwards: under no_grad, autocast would keep halves of the
+        # weights of the mask head that pass no gradient on
+        mask_embed = mask_head(last[0]).detach()
+        assert level.mask_features is not None  # resized for views that read masks
+        return self.attention_mask(mask_embed, level.mask_features, level.padding)
 
     def attention_mask(
         self, mask_embed: Tensor, mask_features: Tensor, padding: Tensor | None
@@ -166,3 +202,45 @@ class MaskedTransformerDecoder(nn.Module):
         padding = padding[:, None]
         blocked |= padding
         return (blocked & ~blocked.all(-1, keepdim=True)) | padding
+
+
+def _layer(
+    attention: str,
+    cross_first: bool,
+    embed_dim: int,
+    num_heads: int,
+    ffn_dim: int,
+    dropout: float,
+) -> TransformerDecoderLayer:
+    """A layer that reads memories by this attention."""
+    reader = READERS[attention](embed_dim, num_heads, dropout)
+    sizes = (embed_dim, num_heads, ffn_dim, dropout)
+    return TransformerDecoderLayer(
+        *sizes, cross_first=cross_first, cross_attention=reader
+    )
+
+
+def _projection(width: int, embed_dim: int) -> nn.Module:
+    """A memory of another width is projected."""
+    return nn.Identity() if width == embed_dim else nn.Conv2d(width, embed_dim, 1)
+
+
+def _check_choice(key: str, value: str, known: Iterable[str]) -> None:
+    if value not in list(known):
+        raise ValueError(f"{key}={value!r} is unknown; set it to one of {list(known)}.")
+
+
+def _checked_levels(levels: Sequence[int] | None, number: int) -> tuple[int, ...]:
+    """The numbers of the memories to read, all of them by default."""
+    known = list(range(number))
+    if levels is None:
+        return tuple(known)
+    listed = list(levels) if isinstance(levels, Sequence) else []
+    once = all(x in known and listed.count(x) == 1 for x in listed)
+    if not listed or not once:
+        raise ValueError(
+            f"levels={levels!r} must list memories of the pixel decoder, each once; it "
+            f"has {known}, coarse to fine. Set it to one or more of these, as in "
+            "levels=[0], or leave it out for all."
+        )
+    return tuple(listed)

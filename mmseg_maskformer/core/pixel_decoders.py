@@ -98,7 +98,7 @@ class FPNPixelDecoder(nn.Module):
         check_counts(num_groups=num_groups)
         check_widths("in_channels", in_channels)
         check_flags(multi_scale_memory=multi_scale_memory)
-        _check_groups(out_channels, num_groups)
+        check_groups(out_channels, num_groups)
         *fine_channels, coarse_channels = in_channels
         self.in_channels = list(in_channels)
         self.mask_channels = mask_channels
@@ -138,6 +138,23 @@ class FPNPixelDecoder(nn.Module):
         Returns:
             Mask features (B, mask_channels, h_0, w_0), and the memories.
         """
+        memory, pyramid = self.pyramid(features, valid)
+        memories = tuple(pyramid[:3]) if self.multi_scale_memory else (memory,)
+        return PixelFeatures(self.mask_conv(pyramid[-1]), memories)
+
+    def pyramid(
+        self, features: Sequence[Tensor], valid: Tensor | None = None
+    ) -> tuple[Tensor, list[Tensor]]:
+        """The pyramid alone, for pixel decoders that are built on it.
+
+        Args:
+            features: as above.
+            valid: as above.
+
+        Returns:
+            The coarsest map, encoded if there is an encoder, and the maps of the
+            pyramid (B, out_channels, h_i, w_i), coarse to fine.
+        """
         check_maps(features, self.in_channels)
         *fine, memory = features
         if self.encoder is not None:
@@ -149,11 +166,15 @@ class FPNPixelDecoder(nn.Module):
             x = lateral + F.interpolate(x, size=lateral.shape[-2:], mode="nearest")
             x = self.output_convs[level](x).relu_()
             pyramid.append(x)
-        memories = tuple(pyramid[:3]) if self.multi_scale_memory else (memory,)
-        return PixelFeatures(self.mask_conv(x), memories)
+        return memory, pyramid
 
 
-def _check_groups(out_channels: int, num_groups: int) -> None:
+def check_groups(out_channels: int, num_groups: int) -> None:
+    """Raise ValueError for groups that do not divide the width of a pyramid.
+
+    Raises:
+        ValueError: See above.
+    """
     if out_channels % num_groups:
         raise ValueError(
             f"out_channels={out_channels} must be divisible by num_groups={num_groups}."

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 import torch
 
@@ -150,10 +152,21 @@ def test_samples_that_transformers_cannot_take_are_named(setting):
         describe(untrained_model(config), config)
 
 
-def test_plain_cross_attention_cannot_be_written():
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("attention", "plain"),
+        ("levels", (0,)),
+        ("joined_levels", True),
+        ("content", "zero"),
+        ("cross_first", False),
+    ],
+)
+def test_variants_of_the_masked_decoder_cannot_be_written(key, value):
     config = small_masked(SWIN)
-    config.model.decode_head.network.transformer_decoder.masked_attention = False
-    with pytest.raises(ValueError, match="masked_attention=False cannot be written"):
+    config.model.decode_head.network.transformer_decoder[key] = value
+    wanted = re.escape(f"transformer_decoder.{key}={value!r} cannot be written")
+    with pytest.raises(ValueError, match=wanted):
         describe(untrained_model(config), config)
 
 

@@ -27,7 +27,7 @@ SPLITS = {  # segments of four images; rank 0 has the first two, rank 1 the othe
     "a rank without a segment": (3, 2, 0, 0),
     "no segment": (0, 0, 0, 0),
 }
-ATTENTION, MASKS = (True, False), (PointMasks, DenseMasks)
+ATTENTION, MASKS = ("masked", "plain"), (PointMasks, DenseMasks)
 RUNS = list(product(SPLITS, ATTENTION, MASKS))
 
 
@@ -42,7 +42,7 @@ class SamePoints(PointMasks):
 class Model(nn.Module):
     """A backbone of one convolution a level, and a whole Mask2Former, in float64."""
 
-    def __init__(self, masked_attention, masks):
+    def __init__(self, attention, masks):
         super().__init__()
         torch.manual_seed(0)
         widths = [3, 8, 16, 24, 32]
@@ -55,7 +55,7 @@ class Model(nn.Module):
         self.network = MaskFormer(
             MSDeformAttnPixelDecoder(widths[1:], ffn_dim=16, **pixels),
             MaskedTransformerDecoder(
-                3 * [32], ffn_dim=16, masked_attention=masked_attention, **queries
+                3 * [32], ffn_dim=16, attention=attention, **queries
             ),
             num_classes=7,
         )
@@ -114,7 +114,7 @@ def ranks(tmp_path_factory):
 
 
 @pytest.mark.parametrize("masks", MASKS, ids=lambda x: x.__name__)
-@pytest.mark.parametrize("attention", ATTENTION, ids=["masked", "plain"])
+@pytest.mark.parametrize("attention", ATTENTION)
 @pytest.mark.parametrize("split", SPLITS)
 def test_two_processes_equal_one(split, attention, masks, ranks):
     first, second = ranks[split, attention, masks]

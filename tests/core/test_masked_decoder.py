@@ -96,14 +96,14 @@ def test_a_logit_of_zero_is_seen_and_half_precision_does_not_move_it():
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("masked", [True, False])
-def test_plain_cross_attention_does_not_look_at_masks(masked):
-    model, given, head = decoder(masked_attention=masked).eval(), pixels(), mask_head()
+@pytest.mark.parametrize("attention", ["masked", "plain"])
+def test_plain_cross_attention_does_not_look_at_masks(attention):
+    model, given, head = decoder(attention=attention).eval(), pixels(), mask_head()
     before = model(given, head)
     after = model(given._replace(mask_features=-given.mask_features), head)
     change = (before - after).abs().amax((1, 2, 3))
     assert change[0] == 0  # nothing has been attended to yet
-    assert (change[1:] > 1e-3).all() if masked else (change == 0).all()
+    assert (change[1:] > 1e-3).all() if attention == "masked" else (change == 0).all()
 
 
 def test_masked_attention_equals_copies_of_the_mask_for_every_head():

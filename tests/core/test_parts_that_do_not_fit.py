@@ -35,8 +35,8 @@ def encoder(**options):
         (lambda: TransformerDecoder([]), "memory_channels must list the positive"),
         (lambda: masked(256), "memory_channels must .*, got 256; those of ResNet-50's"),
         (
-            lambda: masked(masked_attention="no"),
-            "masked_attention must be True or False, got 'no'",
+            lambda: masked(cross_first="no"),
+            "cross_first must be True or False, got 'no'",
         ),
         (
             lambda: FPNPixelDecoder([8], multi_scale_memory=1),

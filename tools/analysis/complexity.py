@@ -5,7 +5,8 @@ python tools/analysis/complexity.py configs/maskformer/*_coco-panoptic.py --imag
 
 One image of the config's crop, its height on both sides as in the paper, or of a
 rendered scene, unless --size says another. --images averages over validation images,
-resized and padded as in evaluation: the paper's count on COCO.
+resized and padded as in evaluation: the paper's count on COCO. --as-mask2former counts
+as in the ablations of Mask2Former (docs/mask2former.md).
 """
 
 from __future__ import annotations
@@ -39,6 +40,11 @@ def parse_args() -> argparse.Namespace:
     which.add_argument(
         "--images", type=int, help="average over so many validation images"
     )
+    parser.add_argument(
+        "--as-mask2former",
+        action="store_true",
+        help="masks between layers at the size of the mask features, no semantic part",
+    )
     add_cfg_options(parser)
     return parser.parse_args()
 
@@ -57,7 +63,7 @@ def measure(
     """What a config costs, and of which images."""
     if args.images is None:
         size = args.size or input_square(config, path)
-        found = measure_complexity(untrained_model(config), size)
+        found = measure_complexity(untrained_model(config), size, args.as_mask2former)
         return found, f"at {size[0]} x {size[1]}"
     if args.images < 1:
         raise SystemExit(f"--images {args.images}: give 1 or more.")
@@ -65,7 +71,8 @@ def measure(
     sizes = input_sizes(config, model, args.images)
     height, width = (sum(side) / len(sizes) for side in zip(*sizes, strict=True))
     mean = f"{height:.0f} x {width:.0f}"
-    return mean_complexity(model, sizes), f"over {len(sizes)} images, {mean} on average"
+    found = mean_complexity(model, sizes, args.as_mask2former)
+    return found, f"over {len(sizes)} images, {mean} on average"
 
 
 def main() -> None:

@@ -39,7 +39,9 @@ class Complexity:
         return sum(self.multiply_adds.values())
 
 
-def measure_complexity(model: nn.Module, size: tuple[int, int]) -> Complexity:
+def measure_complexity(
+    model: nn.Module, size: tuple[int, int], as_mask2former: bool = False
+) -> Complexity:
     """Count a model on one image; the model stays as it is.
 
     The last part of a model of ours is what the paper's count includes beside the
@@ -50,6 +52,7 @@ def measure_complexity(model: nn.Module, size: tuple[int, int]) -> Complexity:
     Args:
         model: a segmentor or detector of the host, with a head of ours or another.
         size: height and width of the input.
+        as_mask2former: of a network of ours, see :func:`count_network`.
     """
     parameters = sum(x.numel() for x in model.parameters() if x.requires_grad)
     model = copy.deepcopy(model).eval().requires_grad_(False)
@@ -64,7 +67,7 @@ def measure_complexity(model: nn.Module, size: tuple[int, int]) -> Complexity:
     image = torch.empty(1, channels, *size, device="meta")
     features = _count(parts, "backbone", model.extract_feat, image)
     if isinstance(head, PredictionHead):
-        _count_network(parts, head.network, features, size)
+        count_network(parts, head.network, features, size, as_mask2former)
     elif hasattr(model, "panoptic_head"):
         _count(parts, "panoptic head", head.predict, features, [_sample(size)])
     else:
@@ -73,15 +76,18 @@ def measure_complexity(model: nn.Module, size: tuple[int, int]) -> Complexity:
     return Complexity(parameters, parts)
 
 
-def mean_complexity(model: nn.Module, sizes: Sequence[tuple[int, int]]) -> Complexity:
+def mean_complexity(
+    model: nn.Module, sizes: Sequence[tuple[int, int]], as_mask2former: bool = False
+) -> Complexity:
     """The mean over images of these sizes, as the paper counts on COCO.
 
     Args:
         model: as in :func:`measure_complexity`.
         sizes: height and width of the input for each image, at least one.
+        as_mask2former: see there.
     """
     counted = [
-        (measure_complexity(model, size), number)
+        (measure_complexity(model, size, as_mask2former), number)
         for size, number in Counter(sizes).items()
     ]
     first = counted[0][0]
@@ -115,13 +121,25 @@ def _sample(size: tuple[int, int]) -> BaseDataElement:
     return BaseDataElement(metainfo=dict(shapes, scale_factor=(1.0, 1.0)))
 
 
-def _count_network(
+def count_network(
     parts: dict[str, int],
     network: nn.Module,
     features: Sequence[torch.Tensor],
     size: tuple[int, int],
+    as_mask2former: bool = False,
 ) -> None:
-    """Count our network part by part, and the semantic scores."""
+    """Count our network part by part, and the semantic scores.
+
+    Args:
+        parts: multiply-adds by part, to be added to.
+        network: on the device of the features.
+        features: the backbone's maps.
+        size: height and width of the input.
+        as_mask2former: count as Mask2Former's paper does in its ablations. The masks
+            between decoder layers have the size of the mask features there, and not
+            that of the memory, and there are no semantic scores.
+    """
+    made = _noted_masks(network) if as_mask2former else []
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         predictions = network(features)
     counts = counter.get_flop_counts()
@@ -133,10 +151,30 @@ def _count_network(
         twice = sum(parts[x] for x in parts if x != "backbone")
         parts["transformer decoder"] -= twice - counter.get_total_flops() // 2
     output = _count(parts, "masks", predictions.layer)
-    if output.class_logits is not None:
+    if as_mask2former:
+        parts["masks between layers"] = len(made) * parts["masks"] - sum(made)
+    elif output.class_logits is not None:
         classes = output.class_logits[..., :-1]
         masks = classes.new_empty(1, classes.shape[1], size[0] * size[1])
         _count(parts, "semantic inference", torch.matmul, classes.mT, masks)
+
+
+def _noted_masks(network: nn.Module) -> list[int]:
+    """Will hold the multiply-adds of each mask between layers."""
+    made: list[int] = []
+    decoder: Any = getattr(network, "transformer_decoder", None)
+    if not hasattr(decoder, "attention_mask"):
+        return made
+    method = decoder.attention_mask
+
+    def noted(
+        embed: torch.Tensor, features: torch.Tensor, padding: torch.Tensor | None
+    ) -> torch.Tensor:
+        made.append(embed.numel() * features.shape[-1])
+        return method(embed, features, padding)
+
+    decoder.attention_mask = noted
+    return made
 
 
 def _count(parts: dict[str, int], name: str, function: Callable, *inputs: Any) -> Any:
