@@ -13,20 +13,17 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import matplotlib.pyplot as plt
-import torch
-from mmengine.registry import DATASETS
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
 
-from mmseg_maskformer.adapters.head import PredictionHead  # noqa: E402
 from mmseg_maskformer.engine.arguments import add_cfg_options  # noqa: E402
-from mmseg_maskformer.engine.launch import read_config, trained_model  # noqa: E402
 from query_lib.analysis import (  # noqa: E402
     QueryError,
     QueryRecord,
+    check_queries,
     class_table,
     examples,
     most_used,
@@ -41,13 +38,7 @@ from query_lib.comparison import (  # noqa: E402
     semantic_labels,
 )
 from query_lib.drawing import comparison_tiles, query_tile, sheet  # noqa: E402
-
-
-class Trained(NamedTuple):
-    """A model and the images that it is evaluated on."""
-
-    model: torch.nn.Module
-    dataset: Any
+from query_lib.trained import Trained, load  # noqa: E402
 
 
 def parse_args() -> argparse.Namespace:
@@ -72,19 +63,6 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def load(config_file: str, checkpoint: str, overrides: dict) -> Trained:
-    """The trained model of a config of either host, and its validation set."""
-    config = read_config(config_file, overrides)
-    model = trained_model(config, checkpoint)
-    if not isinstance(getattr(model, "decode_head", None), PredictionHead):
-        raise SystemExit(
-            f"{type(model).__name__} of {config_file} has no head of this package, "
-            "whose queries could be looked at; give a config of MaskFormerSegmentor or "
-            "MaskFormerDetector."
-        )
-    return Trained(model, DATASETS.build(config.val_dataloader.dataset))
-
-
 def save_chart(rows: list[dict], path: Path) -> None:
     """Bars of the unique classes of each query, in descending order."""
     figure, axes = plt.subplots(figsize=(6, 2.5), layout="constrained")
@@ -97,10 +75,7 @@ def save_chart(rows: list[dict], path: Path) -> None:
 def save_overlays(trained: Trained, record: QueryRecord, args: Any) -> None:
     """A row of images for each chosen query, for each of its classes one first."""
     meta = trained.dataset.metainfo
-    count = record.labels.shape[1]
-    wrong = [query for query in args.queries or [] if not 0 <= query < count]
-    if wrong:
-        raise QueryError(f"--queries {wrong}: the model has queries 0 to {count - 1}.")
+    check_queries(args.queries or [], record.labels.shape[1])
     rows = []
     for query in args.queries or most_used(record.labels, args.num):
         chosen = examples(record.labels[:, query], args.num)

@@ -114,6 +114,13 @@ def query_classes(
     return labels.masked_fill(no_object | empty | (scores < min_score), NOTHING), scores
 
 
+def check_queries(queries: Iterable[int], number: int) -> None:
+    """Raise a QueryError where ``--queries`` names one that a model does not have."""
+    wrong = [query for query in queries if not 0 <= query < number]
+    if wrong:
+        raise QueryError(f"--queries {wrong}: the model has queries 0 to {number - 1}.")
+
+
 def _without_padding(
     masks: Tensor, inside: Sequence[int], size: Sequence[int]
 ) -> Tensor:

@@ -12,7 +12,7 @@ from mmseg_maskformer.visualization.fonts import readable, text_font
 from mmseg_maskformer.visualization.panoptic_drawing import Palette
 from mmseg_maskformer.visualization.prediction_sheet import GAP, LINE
 
-from .analysis import NOTHING, ImageQueries
+from .analysis import NOTHING, ImageQueries, check_queries
 from .comparison import ClassQueries, Comparison
 
 _STRENGTH = 0.65  # of a mask's colour
@@ -58,6 +58,48 @@ def query_tile(
     name = "no object" if label == NOTHING else readable(classes)[0][label]
     picture = masks_over(found.image, found.masks[query][None], [colour], width)
     return Tile(picture, f"query {query}: {name} {found.scores[query]:.2f}")
+
+
+def proposal_rows(
+    layers: Sequence[ImageQueries],
+    numbers: Sequence[int],
+    queries: Sequence[int] | None,
+    meta: dict,
+    width: int,
+) -> list[list[Tile]]:
+    """Masks of queries in one image: a row for each, with the image and every layer.
+
+    Args:
+        layers: what the queries say after each of them.
+        numbers: of decoder layers passed.
+        queries: to paint; by default the two with the surest class in the end, of
+            things where the data set has things.
+        meta: of the data set, with classes and palette.
+        width: of a tile, in pixels.
+
+    Raises:
+        QueryError: There is no such query.
+    """
+    last = layers[-1]
+    names = readable(meta["classes"])[0]
+    if queries is None:
+        things = len(meta.get("thing_classes", ())) or len(names)
+        wanted = (last.labels != NOTHING) & (last.labels < things)
+        order = np.argsort(-np.where(wanted, last.scores, -1.0), kind="stable")
+        queries = order[:2].tolist()
+    check_queries(queries, len(last.labels))
+    painting = (meta["classes"], meta["palette"], width)
+    rows = []
+    for query in queries:
+        label = int(last.labels[query])
+        name = "no object" if label == NOTHING else names[label]
+        row = [Tile(masks_over(last.image, (), (), width), f"query {query}: {name}")]
+        for found, number in zip(layers, numbers, strict=True):
+            tile = query_tile(found, query, *painting)
+            text = f"layers {number}: {found.scores[query]:.2f}"
+            row.append(tile._replace(text=text))
+        rows.append(row)
+    return rows
 
 
 def comparison_tiles(

@@ -1,0 +1,36 @@
+"""A trained model whose queries can be looked at, and the images to look at."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import torch
+from mmengine.registry import DATASETS
+
+from mmseg_maskformer.adapters.head import PredictionHead
+from mmseg_maskformer.engine.launch import read_config, trained_model
+
+
+class Trained(NamedTuple):
+    """A model and the images that it is evaluated on."""
+
+    model: torch.nn.Module
+    dataset: Any
+
+
+def load(config_file: str, checkpoint: str, overrides: dict) -> Trained:
+    """The trained model of a config of either host, and its validation set."""
+    config = read_config(config_file, overrides)
+    model = trained_model(config, checkpoint)
+    require_head(model, config_file)
+    return Trained(model, DATASETS.build(config.val_dataloader.dataset))
+
+
+def require_head(model: torch.nn.Module, config_file: str) -> None:
+    """Exit with a message where a model has no head of this package."""
+    if not isinstance(getattr(model, "decode_head", None), PredictionHead):
+        raise SystemExit(
+            f"{type(model).__name__} of {config_file} has no head of this package, "
+            "whose queries could be looked at; give a config of MaskFormerSegmentor or "
+            "MaskFormerDetector."
+        )
