@@ -13,6 +13,7 @@ from mmseg_maskformer.visualization.panoptic_drawing import Palette
 from mmseg_maskformer.visualization.prediction_sheet import GAP, LINE
 
 from .analysis import NOTHING, ImageQueries, check_queries
+from .attention import ImageAttention
 from .comparison import ClassQueries, Comparison
 
 _STRENGTH = 0.65  # of a mask's colour
@@ -100,6 +101,32 @@ def proposal_rows(
             row.append(tile._replace(text=text))
         rows.append(row)
     return rows
+
+
+def attention_row(
+    found: ImageAttention, place: int, meta: dict, width: int, last: int = 3
+) -> list[Tile]:
+    """A segment, and what its query looks at in the last layers, brightest cell red.
+
+    Args:
+        found: attention in one image.
+        place: of the query among those that are matched.
+        meta: of the data set, with classes and palette.
+        width: of a tile, in pixels.
+        last: how many layers; one that reads several memories has a tile for each.
+    """
+    label, query = int(found.labels[place]), found.queries[place]
+    name = readable(meta["classes"])[0][label]
+    segment = found.masks[place][None]
+    colours = [meta["palette"][label]]
+    row = [Tile(masks_over(found.image, segment, colours, width), f"{query}: {name}")]
+    for layer in list(range(len(found.layers)))[-last:]:
+        for maps in found.layers[layer]:
+            weights = maps[place][None] / max(maps[place].max(), 1e-12)
+            picture = masks_over(found.image, weights, COLOURS[:1], width)
+            text = f"layer {layer + 1}: {100 * found.shares[layer, place]:.0f} %"
+            row.append(Tile(picture, text))
+    return row
 
 
 def comparison_tiles(

@@ -1,0 +1,127 @@
+"""Share of the queries' attention that lies on their segments, and pictures of it.
+
+python tools/analysis/attention.py CONFIG CHECKPOINT --out attention
+
+runs the model over its validation set, matches queries to segments as training does,
+and writes attention.csv, for each decoder layer the mean share of the cross-attention
+that lies on the segment of the query, and attention.png (arXiv 2112.01527, Table I b
+and Figure I a). With --against CONFIG CHECKPOINT, say of plain attention, both have
+columns and rows of their own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
+
+from mmseg_maskformer.engine.arguments import add_cfg_options  # noqa: E402
+from query_lib.analysis import QueryError, write_csv  # noqa: E402
+from query_lib.attention import ImageAttention, matched_attention  # noqa: E402
+from query_lib.comparison import check_lengths  # noqa: E402
+from query_lib.drawing import Tile, attention_row, sheet  # noqa: E402
+from query_lib.trained import Trained, load  # noqa: E402
+
+
+class Shares(NamedTuple):
+    """What is counted of a model."""
+
+    layers: np.ndarray  # (L, N) of N matched queries
+    areas: np.ndarray  # (N,) of their segments
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("config", help="config file")
+    parser.add_argument("checkpoint", help="checkpoint file")
+    parser.add_argument("--out", type=Path, default=Path("attention"), help="folder")
+    parser.add_argument(
+        "--against",
+        nargs=2,
+        metavar=("CONFIG", "CHECKPOINT"),
+        help="model with other attention",
+    )
+    parser.add_argument("--images", type=int, help="so many of the set; all of them")
+    parser.add_argument("--num", type=int, default=3, help="images to paint")
+    parser.add_argument("--width", type=int, default=128, help="of a tile, in pixels")
+    add_cfg_options(parser)
+    return parser.parse_args()
+
+
+def analyse(trained: Trained, args: argparse.Namespace) -> tuple[Shares, list]:
+    """Shares over the images, and the attention in the first of them."""
+    number = min(args.images or len(trained.dataset), len(trained.dataset))
+    shares, areas, first = [], [], []
+    for found in matched_attention(*trained, range(number)):
+        shares.append(found.shares)
+        areas.append(found.areas)
+        if len(first) < args.num:
+            first.append(found)
+    if not shares:
+        raise QueryError(f"None of the {number} images has a segment.")
+    return Shares(np.concatenate(shares, axis=1), np.concatenate(areas)), first
+
+
+def table(models: dict[str, Shares]) -> list[dict]:
+    """A row for each layer, one for all layers, and one for the area of segments."""
+    means = {name: 100 * x.layers.mean(axis=1) for name, x in models.items()}
+    depth = max(map(len, means.values()))
+    rows: list[dict] = []
+    for layer in range(depth):
+        cells = {n: x[layer] if layer < len(x) else "" for n, x in means.items()}
+        rows.append({"layer": layer + 1, **cells})
+    rows.append({"layer": "all", **{n: x.mean() for n, x in means.items()}})
+    areas = {name: 100 * x.areas.mean() for name, x in models.items()}
+    rows.append({"layer": "area of the segment", **areas})
+    return [
+        {k: round(float(v), 2) if k != "layer" and v != "" else v for k, v in x.items()}
+        for x in rows
+    ]
+
+
+def painted(found: list[list[ImageAttention]], meta: dict, width: int) -> list:
+    """A row for each model, of the largest thing of an image, else its largest part."""
+    things = len(meta.get("thing_classes", ())) or len(meta["classes"])
+    rows: list[list[Tile]] = []
+    for images in zip(*found, strict=True):
+        first = images[0]
+        place = int(np.argmax(first.areas + (first.labels < things)))
+        for image in images:
+            same = (image.masks == first.masks[place]).all(axis=(1, 2))
+            if same.any():
+                rows.append(attention_row(image, int(same.argmax()), meta, width))
+    return rows
+
+
+def main() -> None:
+    """Run, count, paint."""
+    args = parse_args()
+    args.out.mkdir(parents=True, exist_ok=True)
+    names = ["share", "against"]
+    trained = [load(args.config, args.checkpoint, args.cfg_options)]
+    if args.against:
+        trained.append(load(*args.against, args.cfg_options))
+        check_lengths(trained[0].dataset, trained[1].dataset)
+    try:
+        results = [analyse(x, args) for x in trained]
+        counted = [shares for shares, _ in results]
+        rows = table(dict(zip(names, counted, strict=False)))
+        write_csv(args.out / "attention.csv", rows)
+        meta = trained[0].dataset.metainfo
+        tiles = painted([first for _, first in results], meta, args.width)
+        sheet(tiles).save(args.out / "attention.png", optimize=True)
+    except QueryError as error:
+        raise SystemExit(str(error)) from error
+    for row in rows:
+        print(" ".join(str(cell) for cell in row.values()))
+    print(f"Attention of {len(counted[0].areas)} matched queries: {args.out}")
+
+
+if __name__ == "__main__":
+    main()
