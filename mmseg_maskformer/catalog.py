@@ -75,6 +75,7 @@ CATALOG: dict[str, dict[str, tuple[str, ...]]] = {
     "METRICS": {
         "metrics.calibration": ("CalibrationError",),
         "metrics.coco_metric": ("CocoMetric",),
+        "metrics.thing_ap": ("ThingAP",),
         "metrics.panoptic_quality": ("PanopticQuality",),
         "metrics.uncertainty": ("UncertaintySummary",),
     },

@@ -18,7 +18,7 @@ from mmseg_maskformer.checkpoints.loading import require_fit
 
 from .arguments import add_cfg_options
 
-_NOT_SEMANTIC = ("CocoMetric", "CocoPanopticMetric", "PanopticQuality")
+_NOT_SEMANTIC = ("CocoMetric", "CocoPanopticMetric", "PanopticQuality", "ThingAP")
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from mmdet.datasets.api_wrappers import COCO
@@ -18,6 +19,8 @@ from mmseg_maskformer.datasets.coco.index import fill_index
 from mmseg_maskformer.datasets.coco.objects import choose_classes, prepare_objects
 from mmseg_maskformer.datasets.coco.values import identifier
 
+from .boundary import boundary_ap, require_library
+
 
 class CocoMetric(host.CocoMetric):
     """The host's AP, of the images that are evaluated and the classes of their data.
@@ -28,17 +31,23 @@ class CocoMetric(host.CocoMetric):
 
     Args:
         ann_file: annotation file of instances in COCO's format.
+        boundary: give boundary AP beside that of ``metric``; the library
+            faster-coco-eval computes it.
         kwargs: of the host's metric.
 
     Raises:
+        ImportError: There is no such library.
         OSError: The file is missing or no JSON.
         ValueError: The file is of another kind or contradicts itself; it lacks a thing
             class of the evaluated data set; an image that is evaluated is not in it or
             has another size there.
     """
 
-    def __init__(self, ann_file: str, **kwargs: Any) -> None:
+    def __init__(self, ann_file: str, boundary: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        self.boundary = boundary
+        if boundary:
+            require_library()
         self.ann_file = ann_file
         with get_local_path(ann_file, backend_args=self.backend_args) as path:
             self.file = CocoFile.read(path, name=ann_file)
@@ -105,9 +114,18 @@ class CocoMetric(host.CocoMetric):
             size = {key: seen[number][key] for key in ("height", "width")}
             self._coco_api.imgs[number].update(size)
         found = super().compute_metrics(results)
+        if self.boundary and not self.format_only:
+            found.update(self._boundary_ap([prediction for _, prediction in results]))
         if self.outfile_prefix is not None:
             self._restore_ids()
         return found
+
+    def _boundary_ap(self, predictions: list[dict]) -> dict[str, float]:
+        """Boundary AP of the host's results."""
+        with TemporaryDirectory() as folder:
+            files = self.results2json(predictions, f"{folder}/results")
+            detections = load(files["segm"])
+        return boundary_ap(self._coco_api.dataset, detections, self.img_ids)
 
     @property
     def _labelled(self) -> bool:

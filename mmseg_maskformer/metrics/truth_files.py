@@ -54,7 +54,8 @@ def check_truth(metric: Any, dataset: Any) -> None:
 
 def _check_masks(metric: Any, dataset: Any) -> None:
     """Refuse a metric of masks that is to take them from data without any."""
-    if "segm" not in getattr(metric, "metrics", ()):
+    from_segments = getattr(metric, "from_segments", False)
+    if "segm" not in getattr(metric, "metrics", ()) or from_segments:
         return
     for item in (item for leaf in leaf_datasets(dataset) for item in _entries(leaf)):
         if any("mask" not in x for x in item.get("instances", ())):
@@ -62,7 +63,7 @@ def _check_masks(metric: Any, dataset: Any) -> None:
                 f"{type(metric).__name__} without ann_file takes the objects of the "
                 "data set, and those of a panoptic data set have no masks. Give it the "
                 "file of instances: dict(type='mmseg_maskformer.CocoMetric', "
-                "ann_file='...', metric='segm')."
+                "ann_file='...', metric='segm'). Without one take ThingAP."
             )
 
 

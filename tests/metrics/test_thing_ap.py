@@ -1,0 +1,125 @@
+"""AP of things without a file, and boundary AP, in closed form."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import pytest
+import torch
+from mmengine.structures import InstanceData
+
+pytest.importorskip("mmdet")
+from mmseg_maskformer.metrics.boundary import boundary_ap
+from mmseg_maskformer.metrics.coco_metric import CocoMetric
+from mmseg_maskformer.metrics.thing_ap import ThingAP
+
+pytestmark = pytest.mark.mmdet
+META = dict(classes=("cell", "fibre", "ground"), thing_classes=("cell", "fibre"))
+
+
+def square(top, left, side, width=None):
+    """(100, 100) boolean, a square or a frame of that width."""
+    mask = torch.zeros(100, 100, dtype=torch.bool)
+    mask[top : top + side, left : left + side] = True
+    if width is not None:
+        mask[top + width : top + side - width, left + width : left + side - width] = 0
+    return mask
+
+
+FRAME = square(5, 5, 40, width=1)  # 156 pixels in a box of 1,600
+LARGE = square(50, 50, 40)
+
+
+def sample(*predicted):
+    """A frame, a square, a crowd and ground; the masks that are predicted for them."""
+    numbers = torch.full((100, 100), 4)
+    for number, mask in enumerate((FRAME, LARGE, square(0, 60, 30)), start=1):
+        numbers[mask] = number
+    masks = torch.stack(predicted)
+    found = InstanceData(
+        bboxes=torch.zeros(len(masks), 4),
+        scores=torch.linspace(0.9, 0.5, len(masks)),
+        labels=torch.arange(len(masks)) % 2,
+        masks=masks,
+    )
+    return dict(
+        img_id=7,
+        ori_shape=(100, 100),
+        gt_segment_map=dict(data=numbers[None]),
+        gt_segments=InstanceData(
+            ids=torch.tensor([1, 2, 3, 4, 5]),  # the last has no pixel
+            labels=torch.tensor([0, 1, 0, 2, 0]),
+            is_thing=torch.tensor([True, True, False, False, True]),
+        ),
+        pred_instances=found,
+    )
+
+
+def values(metric, *samples):
+    metric.dataset_meta = META
+    metric.process(None, samples)
+    return metric.evaluate(len(samples))
+
+
+def test_things_are_objects_by_size_of_their_masks():
+    """The frame is found; 36 of 40 rows of the square are an IoU of 0.9.
+
+    The crowd is ignored with what lies in it, stuff is no object.
+    """
+    shorter = LARGE.clone()
+    shorter[50:54] = False
+    inside_crowd = square(2, 62, 20)
+    found = values(ThingAP(), sample(FRAME, shorter, inside_crowd))
+    assert found["coco/segm_mAP"] == 0.95  # (1 + 9 / 10) / 2
+    assert found["coco/segm_mAP_s"] == 1.0
+    assert found["coco/segm_mAP_m"] == 0.9
+    assert found["coco/segm_mAP_l"] == -1
+
+
+def test_a_model_without_instances_is_told():
+    without = sample(FRAME)
+    del without["pred_instances"]
+    with pytest.raises(KeyError, match="test_cfg.instance_on=True"):
+        values(ThingAP(), without)
+
+
+def instances_file(path):
+    """The square alone, as a polygon."""
+    corners = [50, 50, 90, 50, 90, 90, 50, 90]
+    row = dict(id=1, image_id=7, category_id=3, segmentation=[corners], iscrowd=0)
+    content = dict(
+        images=[dict(id=7, file_name="a.png", height=100, width=100)],
+        categories=[dict(id=3, name="cell"), dict(id=4, name="fibre")],
+        annotations=[dict(row, area=1600, bbox=[50, 50, 40, 40])],
+    )
+    path.write_text(json.dumps(content))
+    return str(path)
+
+
+def test_boundary_ap_has_the_lesser_of_two_overlaps(tmp_path):
+    """Rings are 3 pixels wide, 0.02 of the diagonal: 40^2 - 34^2 and 38^2 - 32^2.
+
+    They share 38^2 - 34^2 = 288 of 576 pixels, an IoU of 0.5; that of the masks is
+    38^2 / 40^2 = 0.9025.
+    """
+    pytest.importorskip("faster_coco_eval")
+    file = instances_file(tmp_path / "instances.json")
+    metric = CocoMetric(file, metric="segm", boundary=True)
+    found = values(metric, sample(square(51, 51, 38)))
+    assert found["coco/segm_mAP"] == 0.9
+    assert found["coco/boundary_mAP"] == 0.1
+    assert found["coco/boundary_mAP_50"] == found["coco/boundary_mAP_m"] * 10 == 1
+    assert found["coco/boundary_mAP_75"] == 0
+
+
+def test_no_detection_is_no_boundary_ap(monkeypatch):
+    monkeypatch.setitem(sys.modules, "faster_coco_eval", object())
+    assert set(boundary_ap(dict(annotations=[]), [], [1]).values()) == {0.0}
+
+
+def test_boundary_ap_names_the_library_that_it_needs(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "faster_coco_eval", None)
+    file = instances_file(tmp_path / "instances.json")
+    with pytest.raises(ImportError, match="pip install faster-coco-eval"):
+        CocoMetric(file, metric="segm", boundary=True)
