@@ -18,6 +18,7 @@ from pycocotools.cocoeval import COCOeval
 from mmseg_maskformer.engine.hooks.check_metric_files_hook import CheckMetricFilesHook
 from mmseg_maskformer.metrics import truth_files
 from mmseg_maskformer.metrics.coco_metric import CocoMetric
+from mmseg_maskformer.metrics.thing_ap import ThingAP
 from mmseg_maskformer.metrics.truth_files import check_truth
 from tests.perfect import PICTURES, Box, Case, panoptic
 
@@ -261,6 +262,7 @@ def test_the_hosts_metric_without_a_file_needs_masks(tmp_path):
         ValueError, match=r"CocoMetric without ann_file takes .*Give it"
     ):
         check_truth(metric, case.data(tmp_path, "panoptic"))
+    check_truth(ThingAP(), case.data(tmp_path, "panoptic"))  # has masks of its own
 
 
 class PanopticMetric:

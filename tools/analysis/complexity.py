@@ -6,7 +6,8 @@ python tools/analysis/complexity.py configs/maskformer/*_coco-panoptic.py --imag
 One image of the config's crop, its height on both sides as in the paper, or of a
 rendered scene, unless --size says another. --images averages over validation images,
 resized and padded as in evaluation: the paper's count on COCO. --as-mask2former counts
-as in the ablations of Mask2Former (docs/mask2former.md).
+as in the ablations of Mask2Former (docs/mask2former.md). --plot draws the scores that
+the metafile.yml of each config's folder reports against FLOPs, a line for each folder.
 """
 
 from __future__ import annotations
@@ -25,7 +26,12 @@ from benchmark_lib.complexity import (  # noqa: E402
     mean_complexity,
     measure_complexity,
 )
-from mmseg_maskformer.engine.arguments import add_cfg_options, image_size  # noqa: E402
+from benchmark_lib.complexity_plot import plot_scores, reported_score  # noqa: E402
+from mmseg_maskformer.engine.arguments import (  # noqa: E402
+    add_cfg_options,
+    image_size,
+    output_file,
+)
 from mmseg_maskformer.engine.launch import read_config, untrained_model  # noqa: E402
 
 
@@ -45,6 +51,8 @@ def parse_args() -> argparse.Namespace:
         action="store_true",
         help="masks between layers at the size of the mask features, no semantic part",
     )
+    parser.add_argument("--plot", type=output_file, help="picture to write")
+    parser.add_argument("--metric", default="PQ", help="score to plot")
     add_cfg_options(parser)
     return parser.parse_args()
 
@@ -78,6 +86,8 @@ def measure(
 def main() -> None:
     """Print one row a config, and the parts below it."""
     args = parse_args()
+    scores = {x: reported_score(x, args.metric) for x in args.configs if args.plot}
+    points = {}
     for path in args.configs:
         config = read_config(path, args.cfg_options)
         found, images = measure(config, path, args)
@@ -87,6 +97,11 @@ def main() -> None:
         )
         for part, count in found.multiply_adds.items():
             print(f"    {part:20} {count / 1e9:8.2f} G")
+        if args.plot:
+            points[path] = (found.total, scores[path])
+    if args.plot:
+        plot_scores(points, args.metric, args.plot)
+        print(f"{args.metric} against FLOPs: {args.plot}")
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import pytest
 from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
 
+from benchmark_lib import complexity_plot
 from benchmark_lib.complexity import mean_complexity, measure_complexity
 from tests.conftest import REPOSITORY
 from tests.scripts import run_script
@@ -195,3 +196,34 @@ def test_a_config_without_a_size_is_a_sentence(monkeypatch, tmp_path):
     config.write_text("model = dict(backbone=dict())")
     with pytest.raises(SystemExit, match=r"bare\.py .* add --size HxW"):
         run_script(monkeypatch, "analysis/complexity.py", config)
+
+
+def test_scores_are_plotted_against_flops(monkeypatch, tmp_path, capsys):
+    pytest.importorskip("matplotlib").use("Agg")
+    out = tmp_path / "scores.png"
+    config = CONFIGS / "maskformer/maskformer_r50_8xb2-160k_ade20k-512x512.py"
+    drawn = []
+    monkeypatch.setattr(complexity_plot.plt.Axes, "plot", drawing(drawn))
+    command = ("analysis/complexity.py", config, "--plot", out, "--metric", "mIoU")
+    run_script(monkeypatch, *command)
+    assert f"mIoU against FLOPs: {out}" in capsys.readouterr().out
+    (flops, scores), legend = drawn
+    assert (flops, scores) == ((pytest.approx(52.7, abs=0.5),), (44.29,))
+    assert legend == ([], [])
+    assert out.stat().st_size > 1000
+
+
+def drawing(drawn):
+    def plot(axes, flops, scores, *style, **kwargs):
+        drawn.append((flops, scores))
+        return given(axes, flops, scores, *style, **kwargs)
+
+    given = complexity_plot.plt.Axes.plot
+    return plot
+
+
+def test_a_score_that_is_not_reported_is_named(monkeypatch, tmp_path):
+    name = "maskformer_swin-b-in1k_64xb1-554k_coco-panoptic"
+    command = ("analysis/complexity.py", CONFIGS / f"maskformer/{name}.py")
+    with pytest.raises(SystemExit, match=rf"metafile.yml reports no PQ of {name}.py;"):
+        run_script(monkeypatch, *command, "--plot", tmp_path / "scores.png")
