@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import sys
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -38,3 +40,26 @@ def test_shares_and_pictures_of_two_models(monkeypatch, tmp_path, capsys):
     assert " matched queries: " in capsys.readouterr().out
     with Image.open(tmp_path / "attention.png") as picture:
         assert picture.size == (4 * 68 - 4, 2 * (64 + 14 + 4) - 4)
+
+
+def test_table_of_two_models_that_differ_in_depth():
+    """Of two layers and three queries, the last of stuff, against one layer."""
+    folder = str(REPOSITORY / "tools/analysis")
+    sys.path.insert(0, folder)
+    try:
+        from attention import Shares, table
+    finally:
+        sys.path.remove(folder)
+    labels = np.array([0, 1, 2])
+    first = np.array([[0.1, 0.2, 0.6], [0.3, 0.4, 0.8]])
+    one = Shares(first, np.array([0.1, 0.1, 0.7]), labels)
+    other = Shares(first[:1], np.array([0.2, 0.2, 0.2]), labels)
+    assert table(dict(share=one, against=other), num_things=2) == [
+        dict(layer=1, share=30.0, against=30.0),
+        dict(layer=2, share=50.0, against=""),
+        dict(layer="all", share=40.0, against=30.0),
+        {"layer": "area of the segment", "share": 30.0, "against": 20.0},
+        {"layer": "all, of things", "share": 25.0, "against": 15.0},
+        {"layer": "area of the thing", "share": 10.0, "against": 20.0},
+    ]
+    assert len(table(dict(share=one), num_things=0)) == 4

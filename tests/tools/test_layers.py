@@ -40,14 +40,20 @@ def test_layers_score_what_each_scores_alone(tmp_path, leaf, test_cfg, size):
     config.merge_from_dict(FEW | {f"{LOADER}.{key}": x for key, x in few.items()})
     config.work_dir = str(tmp_path / "work")
     runner = evaluating_runner(config, str(weights))
+    passes = []
+    network = runner.model.decode_head.network
+    network.register_forward_hook(lambda *_: passes.append(1))
     rows = score_layers(runner)
+    for_all = len(passes)
     assert [row["decoder_layers"] for row in rows] == [0, 1, 2, 3]
     whole = test_cfg is ANYTHING  # windows have no proposals of an image
     assert all(("AR@100" in row) is whole for row in rows)
     scores = set()
     for layer, row in enumerate(rows):
         runner.model.test_cfg = dict(runner.model.test_cfg, layer=layer)
+        passes.clear()
         alone = runner.test()
+        assert len(passes) == for_all
         assert {key: row[key] for key in alone} == alone
         scores.add(tuple(alone.values()))
     assert len(scores) == 4  # layers differ

@@ -33,6 +33,7 @@ class Shares(NamedTuple):
 
     layers: np.ndarray  # (L, N) of N matched queries
     areas: np.ndarray  # (N,) of their segments
+    labels: np.ndarray  # (N,) of their segments
 
 
 def parse_args() -> argparse.Namespace:
@@ -57,32 +58,48 @@ def parse_args() -> argparse.Namespace:
 def analyse(trained: Trained, args: argparse.Namespace) -> tuple[Shares, list]:
     """Shares over the images, and the attention in the first of them."""
     number = min(args.images or len(trained.dataset), len(trained.dataset))
-    shares, areas, first = [], [], []
+    shares, areas, labels, first = [], [], [], []
     for found in matched_attention(*trained, range(number)):
         shares.append(found.shares)
         areas.append(found.areas)
+        labels.append(found.labels)
         if len(first) < args.num:
             first.append(found)
     if not shares:
         raise QueryError(f"None of the {number} images has a segment.")
-    return Shares(np.concatenate(shares, axis=1), np.concatenate(areas)), first
+    numbers = np.concatenate(areas), np.concatenate(labels)
+    return Shares(np.concatenate(shares, axis=1), *numbers), first
 
 
-def table(models: dict[str, Shares]) -> list[dict]:
-    """A row for each layer, one for all layers, and one for the area of segments."""
-    means = {name: 100 * x.layers.mean(axis=1) for name, x in models.items()}
-    depth = max(map(len, means.values()))
+def table(models: dict[str, Shares], num_things: int) -> list[dict]:
+    """Mean shares in percent: of each layer, of all, of things; and areas of segments.
+
+    Args:
+        models: what is counted, by the name of the column.
+        num_things: classes 0..num_things-1 are things; 0 for no rows of things.
+    """
     rows: list[dict] = []
+    depth = max(len(x.layers) for x in models.values())
     for layer in range(depth):
-        cells = {n: x[layer] if layer < len(x) else "" for n, x in means.items()}
-        rows.append({"layer": layer + 1, **cells})
-    rows.append({"layer": "all", **{n: x.mean() for n, x in means.items()}})
-    areas = {name: 100 * x.areas.mean() for name, x in models.items()}
-    rows.append({"layer": "area of the segment", **areas})
-    return [
-        {k: round(float(v), 2) if k != "layer" and v != "" else v for k, v in x.items()}
-        for x in rows
-    ]
+        values = {n: x.layers[layer : layer + 1] for n, x in models.items()}
+        rows.append(_row(layer + 1, values))
+    rows.append(_row("all", {n: x.layers for n, x in models.items()}))
+    rows.append(_row("area of the segment", {n: x.areas for n, x in models.items()}))
+    if num_things:
+        of = {n: x.labels < num_things for n, x in models.items()}
+        shares = {n: x.layers[:, of[n]] for n, x in models.items()}
+        rows.append(_row("all, of things", shares))
+        areas = {n: x.areas[of[n]] for n, x in models.items()}
+        rows.append(_row("area of the thing", areas))
+    return rows
+
+
+def _row(name: str | int, values: dict[str, np.ndarray]) -> dict:
+    """Means in percent, empty where there is nothing to average."""
+    means = {
+        n: round(100 * float(x.mean()), 2) if x.size else "" for n, x in values.items()
+    }
+    return {"layer": name, **means}
 
 
 def painted(found: list[list[ImageAttention]], meta: dict, width: int) -> list:
@@ -111,7 +128,8 @@ def main() -> None:
     try:
         results = [analyse(x, args) for x in trained]
         counted = [shares for shares, _ in results]
-        rows = table(dict(zip(names, counted, strict=False)))
+        things = len(trained[0].dataset.metainfo.get("thing_classes", ()))
+        rows = table(dict(zip(names, counted, strict=False)), things)
         write_csv(args.out / "attention.csv", rows)
         meta = trained[0].dataset.metainfo
         tiles = painted([first for _, first in results], meta, args.width)

@@ -1,1 +1,1 @@
-"""What the queries of a trained model do; tools/analysis/queries.py starts it."""
+"""What queries do: parts of queries.py, layers.py and attention.py of tools/analysis."""

@@ -184,7 +184,10 @@ def _image_attention(model: Any, item: dict) -> ImageAttention | None:
     head = model.decode_head
     with recorded(head.network.transformer_decoder) as layers:
         predictions = head(model.extract_feat(data["inputs"]), [sample.metainfo], size)
-    (match,) = head.criterion.assigner(predictions, [target], head.criterion.masks)
+    criterion = head.criterion
+    with torch.random.fork_rng():  # masks may be compared at random points
+        torch.manual_seed(0)
+        (match,) = criterion.assigner(predictions, [target], criterion.masks)
     queries, segments = match.queries[-1], match.segments[-1]
     masks = target.masks(segments)
     shares = attention_shares(layers, 0, queries, masks)
