@@ -120,9 +120,10 @@ def test_crop_of_an_overridden_scene_is_that_of_the_data_set():
     [
         ("8xb2-lsj-50e_coco-instance", (1024, 1024)),
         ("8xb2-90k_cityscapes-instance-512x1024", (512, 1024)),
+        ("8xb2-90k_cityscapes-panoptic-512x1024", (512, 1024)),  # MMDetection's crop
     ],
 )
-def test_sizes_of_mask2formers_augmentations_are_known(name, size):
+def test_heights_and_widths_of_mask2formers_augmentations_are_known(name, size):
     assert crop_size(read(f"mask2former/mask2former_r50_{name}")) == size
 
 
