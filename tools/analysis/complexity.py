@@ -93,8 +93,8 @@ def main() -> None:
             print(f"    {part:20} {count / 1e9:8.2f} G")
     if unknown:
         raise SystemExit(
-            "The configs do not say one size of all training images of "
-            f"{', '.join(unknown)}; add --size HxW, or --images N to average over "
+            f"Not counted: {', '.join(unknown)}. A fixed size of training images is "
+            "not in the config: add --size HxW, or --images N to average over "
             "validation images."
         )
 

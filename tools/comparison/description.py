@@ -99,7 +99,7 @@ def fixed_size(config: Config) -> tuple[int, int] | None:
     """Height and width of every training image; None where they vary."""
     dataset = (config.get("train_dataloader") or {}).get("dataset") or {}
     while "dataset" in dataset:
-        dataset = dataset.dataset
+        dataset = dataset["dataset"]
     scope = config.get("default_scope", "mmseg")
     crops = [_fixed_by(step, scope) for step in dataset.get("pipeline", ())]
     size = next((x for x in reversed(crops) if x), None)
