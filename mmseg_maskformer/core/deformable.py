@@ -7,6 +7,7 @@ are the memories. Finer maps are fused into the finest of them, for the mask fea
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -76,12 +77,9 @@ class MSDeformAttnPixelDecoder(nn.Module):
             ffn_dim=ffn_dim,
             dropout=dropout,
         )
-        self.lateral_convs = nn.ModuleList(
-            conv_norm(width, embed_dim, 1, num_groups) for width in fine
-        )
-        self.output_convs = nn.ModuleList(
-            conv_norm(embed_dim, embed_dim, 3, num_groups) for _ in fine
-        )
+        conv = partial(conv_norm, n_out=embed_dim, num_groups=num_groups)
+        self.lateral_convs = nn.ModuleList(conv(width, kernel=1) for width in fine)
+        self.output_convs = nn.ModuleList(conv(embed_dim, kernel=3) for _ in fine)
         self.mask_conv = nn.Conv2d(embed_dim, mask_channels, 1)
         self.reset_parameters()
 

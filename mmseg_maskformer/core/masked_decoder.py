@@ -75,8 +75,7 @@ class MaskedTransformerDecoder(nn.Module):
         check_attention(embed_dim, num_heads)
         check_widths("memory_channels", memory_channels)
         check_flags(joined_levels=joined_levels, cross_first=cross_first)
-        _check_choice("attention", attention, VIEWS)
-        _check_choice("content", content, CONTENTS)
+        _check_choices(attention, content)
         self.memory_channels = list(memory_channels)
         self.levels = _checked_levels(levels, len(memory_channels))
         self.embed_dim = embed_dim
@@ -89,18 +88,11 @@ class MaskedTransformerDecoder(nn.Module):
         self.query_content = None if content == "zero" else nn.Embedding(*table)
         self.query_embed = nn.Embedding(*table)
         self.level_embed = nn.Embedding(len(memory_channels), embed_dim)
-        num_read = len(self.levels) if joined_levels else num_layers
-        read = self.levels[:num_read]  # the others are never read
-        self.memory_projections = nn.ModuleList(
-            _projection(memory_channels[level], embed_dim) for level in read
-        )
-        self.layers = nn.ModuleList(
-            _layer(attention, cross_first, embed_dim, num_heads, ffn_dim, dropout)
-            for _ in range(num_layers)
-        )
-        self.views = nn.ModuleList(
-            VIEWS[attention](embed_dim, num_heads) for _ in range(num_layers)
-        )
+        read = self.levels if joined_levels else self.levels[:num_layers]
+        self.memory_projections = _projections(memory_channels, read, embed_dim)
+        sizes = (embed_dim, num_heads, ffn_dim, dropout)
+        self.layers = _layers(num_layers, attention, cross_first, *sizes)
+        self.views = _views(num_layers, attention, embed_dim, num_heads)
         self.norm = nn.LayerNorm(embed_dim)
         self.reset_parameters()
 
@@ -204,25 +196,50 @@ class MaskedTransformerDecoder(nn.Module):
         return (blocked & ~blocked.all(-1, keepdim=True)) | padding
 
 
-def _layer(
+def _projections(
+    memory_channels: Sequence[int], read: Sequence[int], embed_dim: int
+) -> nn.ModuleList:
+    """For each memory that is read; one of another width is projected."""
+    widths = [memory_channels[level] for level in read]
+    return nn.ModuleList(
+        nn.Identity() if width == embed_dim else nn.Conv2d(width, embed_dim, 1)
+        for width in widths
+    )
+
+
+def _layers(
+    number: int,
     attention: str,
     cross_first: bool,
     embed_dim: int,
     num_heads: int,
     ffn_dim: int,
     dropout: float,
-) -> TransformerDecoderLayer:
-    """A layer that reads memories by this attention."""
-    reader = READERS[attention](embed_dim, num_heads, dropout)
-    sizes = (embed_dim, num_heads, ffn_dim, dropout)
-    return TransformerDecoderLayer(
-        *sizes, cross_first=cross_first, cross_attention=reader
+) -> nn.ModuleList:
+    """Layers that read memories by this attention."""
+    return nn.ModuleList(
+        TransformerDecoderLayer(
+            embed_dim,
+            num_heads,
+            ffn_dim,
+            dropout,
+            cross_first=cross_first,
+            cross_attention=READERS[attention](embed_dim, num_heads, dropout),
+        )
+        for _ in range(number)
     )
 
 
-def _projection(width: int, embed_dim: int) -> nn.Module:
-    """A memory of another width is projected."""
-    return nn.Identity() if width == embed_dim else nn.Conv2d(width, embed_dim, 1)
+def _views(
+    number: int, attention: str, embed_dim: int, num_heads: int
+) -> nn.ModuleList:
+    """What the queries see of a memory in each layer."""
+    return nn.ModuleList(VIEWS[attention](embed_dim, num_heads) for _ in range(number))
+
+
+def _check_choices(attention: str, content: str) -> None:
+    _check_choice("attention", attention, VIEWS)
+    _check_choice("content", content, CONTENTS)
 
 
 def _check_choice(key: str, value: str, known: Iterable[str]) -> None:

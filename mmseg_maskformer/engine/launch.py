@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import torch
 from mmengine.config import Config
 from mmengine.device import get_device
-from mmengine.model import revert_sync_batchnorm
+from mmengine.model import BaseModel, revert_sync_batchnorm
 from mmengine.registry import MODELS, RUNNERS, STRATEGIES, init_default_scope
 from mmengine.runner import FlexibleRunner, Runner, load_checkpoint
 
@@ -101,7 +101,7 @@ def enable_amp(config: Config) -> None:
         wrapper.loss_scale = "dynamic"
 
 
-def untrained_model(config: Config) -> torch.nn.Module:
+def untrained_model(config: Config) -> BaseModel:
     """The model of a config of either host; nothing is downloaded."""
     init_default_scope(config.get("default_scope", "mmseg"))
     settings = copy.deepcopy(config.model)
@@ -110,7 +110,7 @@ def untrained_model(config: Config) -> torch.nn.Module:
     return revert_sync_batchnorm(MODELS.build(settings))
 
 
-def trained_model(config: Config, checkpoint: str) -> torch.nn.Module:
+def trained_model(config: Config, checkpoint: str) -> BaseModel:
     """The model of a config of either host with its weights, on the device at hand.
 
     Raises:

@@ -9,10 +9,14 @@ import torch
 
 from mmseg_maskformer.core.box_losses import BoxL1Loss, GIoULoss
 from mmseg_maskformer.core.criterion import SetCriterion
+from mmseg_maskformer.core.deformable import MSDeformAttnPixelDecoder
 from mmseg_maskformer.core.fixed_assigner import FixedAssigner
 from mmseg_maskformer.core.inference import semantic_labels, semantic_scores
 from mmseg_maskformer.core.instances import instances
-from mmseg_maskformer.core.losses import DiceLoss, FocalMaskLoss
+from mmseg_maskformer.core.losses import BCEMaskLoss, DiceLoss, FocalMaskLoss
+from mmseg_maskformer.core.mask_comparison import PointMasks
+from mmseg_maskformer.core.masked_decoder import MaskedTransformerDecoder
+from mmseg_maskformer.core.maskformer import MaskFormer
 from mmseg_maskformer.core.panoptic import detr_segments, panoptic_segments
 from mmseg_maskformer.core.pixel_criterion import PixelCriterion
 from mmseg_maskformer.core.structures import PixelPredictions, Predictions
@@ -108,8 +112,17 @@ def run_variant(criterion, predictions, targets, device):
     return {k: v.detach().cpu() for k, v in losses.items()}, [x.cpu() for x in grads]
 
 
+class SamePoints(PointMasks):
+    """The same points on every device and for every mask."""
+
+    def random_points(self, shape, like):
+        generator = torch.Generator().manual_seed(shape[-1])
+        points = torch.rand(shape[-1], 2, generator=generator)
+        return points.to(like).expand(*shape, 2).clone()
+
+
 def variants():
-    """Criteria, predictions and targets of boxes, of fixed matching and of pixels."""
+    """Criteria, predictions and targets: boxes, points, fixed matching and pixels."""
     predictions, targets = problem()
     generator = torch.Generator().manual_seed(1)
     boxes = torch.rand(2, 3, 25, 4, generator=generator).clamp(min=0.05)
@@ -127,6 +140,10 @@ def variants():
             SetCriterion(loss_bbox=BoxL1Loss(), loss_giou=GIoULoss()),
             *(predictions._replace(boxes=boxes), targets),
         ),
+        "points": (
+            SetCriterion(loss_mask=BCEMaskLoss(), masks=SamePoints(num_points=2000)),
+            *(predictions, targets),
+        ),
         "fixed": (SetCriterion(assigner=FixedAssigner()), per_class, classes),
         "pixels": (PixelCriterion(), pixels, classes),
         "class masks": (
@@ -137,7 +154,7 @@ def variants():
     }
 
 
-COPIES = {"boxes": 1, "fixed": 1, "pixels": 0, "class masks": 0}
+COPIES = {"boxes": 1, "points": 1, "fixed": 1, "pixels": 0, "class masks": 0}
 
 
 @pytest.mark.parametrize("name", COPIES)
@@ -155,6 +172,34 @@ def test_variants_equal_those_of_the_cpu_and_are_reproducible(name):
     assert_gradients_equal(grads, wanted_grads, tolerance=1e-3)
     _, again = run_variant(criterion, predictions, targets, "cuda")
     assert all(torch.equal(a, b) for a, b in zip(grads, again, strict=True))
+
+
+def test_mask2former_equals_that_of_the_cpu():
+    """In float64, where no mask bit turns by rounding: outputs and gradients."""
+    torch.manual_seed(0)
+    pixels = MSDeformAttnPixelDecoder(
+        [8, 16, 24, 32], 32, mask_channels=16, num_layers=2, num_heads=4, num_groups=8
+    )
+    queries = MaskedTransformerDecoder(
+        pixels.memory_channels, 7, num_layers=4, embed_dim=32, num_heads=4, ffn_dim=64
+    )
+    network = MaskFormer(pixels, queries, num_classes=5).double()
+    sizes = [(24, 40), (12, 20), (6, 10), (3, 5)]
+    features = [
+        torch.randn(2, width, *size, dtype=torch.float64)
+        for width, size in zip(pixels.in_channels, sizes, strict=True)
+    ]
+
+    def outputs_and_gradients(device):
+        parts = list(network.to(device).parameters())
+        found = network([x.to(device) for x in features])
+        outputs = [found.class_logits, *(found.mask_logits(i) for i in range(5))]
+        grads = torch.autograd.grad(sum(x.square().mean() for x in outputs), parts)
+        return [x.detach().cpu() for x in (*outputs, *grads)]
+
+    wanted = outputs_and_gradients("cpu")
+    for found, value in zip(outputs_and_gradients("cuda"), wanted, strict=True):
+        torch.testing.assert_close(found, value, rtol=1e-7, atol=1e-9)
 
 
 @pytest.mark.parametrize("tile", [1, 5000, 10**8])

@@ -174,3 +174,37 @@ def test_sides_that_a_mode_does_not_have_are_a_sentence(monkeypatch):
     command = ("benchmark.py", "panoptic-inference", "--sides", "mmseg")
     with pytest.raises(SystemExit, match="mmseg: panoptic-inference has ours, mmdet"):
         run_script(monkeypatch, *command)
+
+
+@pytest.mark.parametrize(
+    ("mode", "second", "message"),
+    [
+        ("criterion", lambda x, _: (x * float("nan")).sum(), "differ by at most nan"),
+        ("criterion", lambda x, y: (x + y).sum(), "differ by at most"),
+        ("semantic-inference", lambda x, _: x.detach() + 1, "3 of 3 labels differ"),
+    ],
+    ids=["nan", "gradient of one side", "labels"],
+)
+def test_sides_that_do_not_agree_are_an_error(mode, second, message, monkeypatch):
+    monkeypatch.syspath_prepend(str(REPOSITORY / "tools"))
+    import benchmark
+    from benchmark_lib.measure import Variant
+
+    x, y = torch.ones(3, requires_grad=True), torch.zeros(3, requires_grad=True)
+    first = x.detach() if mode.endswith("inference") else None
+    sides = [
+        Variant("ours", lambda: x.sum() if first is None else first, leaves=[x, y]),
+        Variant("peer", lambda: second(x, y), leaves=[x, y]),
+    ]
+    with pytest.raises(SystemExit, match=f"^The sides do not agree: .*{message}"):
+        benchmark.check(sides, mode)
+
+
+def test_a_leaf_that_no_side_reaches_agrees(monkeypatch):
+    monkeypatch.syspath_prepend(str(REPOSITORY / "tools"))
+    import benchmark
+    from benchmark_lib.measure import Variant
+
+    x, y = torch.ones(3, requires_grad=True), torch.zeros(3, requires_grad=True)
+    sides = [Variant(name, x.sum, leaves=[x, y]) for name in ("ours", "peer")]
+    assert "by at most 0.0e+00" in benchmark.check(sides, "criterion")

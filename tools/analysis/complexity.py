@@ -3,11 +3,12 @@
 python tools/analysis/complexity.py configs/maskformer/*_ade20k-*.py
 python tools/analysis/complexity.py configs/maskformer/*_coco-panoptic.py --images 100
 
-One image of the config's crop, its height on both sides as in the paper, or of a
-rendered scene, unless --size says another. --images averages over validation images,
-resized and padded as in evaluation: the paper's count on COCO. --as-mask2former counts
-as in the ablations of Mask2Former (docs/mask2former.md). --plot draws the scores that
-the metafile.yml of each config's folder reports against FLOPs, a line for each folder.
+One image as high as the config's training images, on both sides as in the paper, unless
+--size says another. Configs whose training images vary in size need --size or --images,
+which averages over validation images, resized and padded as in evaluation: the paper's
+count on COCO. --as-mask2former counts as in the ablations of Mask2Former
+(docs/mask2former.md). --plot draws the scores that the metafile.yml of each config's
+folder reports against FLOPs, a colour for each folder.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from benchmark_lib.complexity import (  # noqa: E402
     measure_complexity,
 )
 from benchmark_lib.complexity_plot import plot_scores, reported_score  # noqa: E402
+from comparison.description import fixed_size  # noqa: E402
 from mmseg_maskformer.engine.arguments import (  # noqa: E402
     add_cfg_options,
     image_size,
@@ -57,25 +59,20 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def input_square(config: Config, path: str) -> tuple[int, int]:
-    """Height of the crop, or of the rendered scene, on both sides."""
-    size = config.get("crop_size") or config.get("scene", {}).get("size")
-    if size is None:
-        raise SystemExit(f"{path} has no crop_size; add --size HxW.")
-    return size[0], size[0]
+def input_square(config: Config) -> tuple[int, int] | None:
+    """Height of the training images on both sides; None where it varies."""
+    size = fixed_size(config)
+    return size and (size[0], size[0])
 
 
 def measure(
-    config: Config, path: str, args: argparse.Namespace
+    config: Config, size: tuple[int, int] | None, args: argparse.Namespace
 ) -> tuple[Complexity, str]:
-    """What a config costs, and of which images."""
-    if args.images is None:
-        size = args.size or input_square(config, path)
-        found = measure_complexity(untrained_model(config), size, args.as_mask2former)
-        return found, f"at {size[0]} x {size[1]}"
-    if args.images < 1:
-        raise SystemExit(f"--images {args.images}: give 1 or more.")
+    """What a config costs, and of which images: one of the size, or --images."""
     model = untrained_model(config)
+    if size is not None:
+        found = measure_complexity(model, size, args.as_mask2former)
+        return found, f"at {size[0]} x {size[1]}"
     sizes = input_sizes(config, model, args.images)
     height, width = (sum(side) / len(sizes) for side in zip(*sizes, strict=True))
     mean = f"{height:.0f} x {width:.0f}"
@@ -86,22 +83,33 @@ def measure(
 def main() -> None:
     """Print one row a config, and the parts below it."""
     args = parse_args()
-    scores = {x: reported_score(x, args.metric) for x in args.configs if args.plot}
-    points = {}
-    for path in args.configs:
-        config = read_config(path, args.cfg_options)
-        found, images = measure(config, path, args)
+    if args.images is not None and args.images < 1:
+        raise SystemExit(f"--images {args.images}: give 1 or more.")
+    configs = {path: read_config(path, args.cfg_options) for path in args.configs}
+    scores = {x: reported_score(x, args.metric) for x in configs if args.plot}
+    unknown, points = [], {}
+    for path, config in configs.items():
+        size = args.size or (None if args.images else input_square(config))
+        if size is None and not args.images:
+            unknown.append(path)
+            continue
+        found, images = measure(config, size, args)
         print(
             f"{path}: {found.parameters:,} parameters, {found.total / 1e9:.1f} G "
             f"{images}"
         )
         for part, count in found.multiply_adds.items():
             print(f"    {part:20} {count / 1e9:8.2f} G")
-        if args.plot:
-            points[path] = (found.total, scores[path])
-    if args.plot:
+        points[path] = (found.total, scores.get(path, 0.0))
+    if args.plot and points:
         plot_scores(points, args.metric, args.plot)
         print(f"{args.metric} against FLOPs: {args.plot}")
+    if unknown:
+        raise SystemExit(
+            f"Not counted: {', '.join(unknown)}. A fixed size of training images is "
+            "not in the config: add --size HxW, or --images N to average over "
+            "validation images."
+        )
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 
 import torch
+from mmengine.model import BaseModel
 from mmseg.structures import SegDataSample
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
@@ -39,7 +40,7 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def build(args: argparse.Namespace) -> torch.nn.Module:
+def build(args: argparse.Namespace) -> BaseModel:
     """The model of the config without trained weights."""
     config = read_config(args.config, args.cfg_options)
     return untrained_model(config).eval()

@@ -32,6 +32,8 @@ from query_lib.analysis import (  # noqa: E402
     write_csv,
 )
 from query_lib.comparison import (  # noqa: E402
+    Case,
+    Comparison,
     check_lengths,
     compare,
     comparison_table,
@@ -91,12 +93,16 @@ def save_overlays(trained: Trained, record: QueryRecord, args: Any) -> None:
 
 def save_comparison(trained: Trained, args: Any) -> None:
     """The table and the sheet of two models."""
-    other = load(*args.against, args.cfg_options)
+    config, checkpoint = args.against
+    other = load(config, checkpoint, args.cfg_options)
     check_lengths(trained.dataset, other.dataset)
-    pairs = [query_predictions(*x, None, args.min_score) for x in (trained, other)]
+    ours, theirs = (
+        query_predictions(*x, None, args.min_score) for x in (trained, other)
+    )
     labels = semantic_labels(trained.dataset.metainfo, other.dataset.metainfo)
-    cases, shown = [], {}
-    for found in compare(*pairs, labels):
+    cases: list[Case] = []
+    shown: dict[int, Comparison] = {}
+    for found in compare(ours, theirs, labels):
         cases.append(found.case())
         if len(shown) < args.num:
             shown.setdefault(found.label, found)

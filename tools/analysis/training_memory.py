@@ -34,6 +34,7 @@ from benchmark_lib.environment import environment  # noqa: E402
 from benchmark_lib.inputs import Settings  # noqa: E402
 from mmseg_maskformer.engine.arguments import image_size, output_file  # noqa: E402
 
+VARIED = ("classes", "segments", "queries")
 Method = Callable[[Settings], measure.Variant]
 
 SEMANTIC: dict[str, Method] = {
@@ -62,7 +63,7 @@ PANOPTIC = {
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=["classes", "segments", "queries"])
+    parser.add_argument("what", choices=VARIED)
     parser.add_argument("numbers", type=int, nargs="+", help="how many of them")
     parser.add_argument(
         "--size", type=image_size, default="512", help="S or HxW of the inputs"
@@ -82,19 +83,17 @@ def parse_args() -> argparse.Namespace:
 
 def peak_mib(method: Method, number: int, args: argparse.Namespace) -> float:
     """Peak of one step in MiB, with ``number`` of what is varied."""
+    counts = {x: getattr(args, x) for x in VARIED} | {args.what: number}
     settings = Settings(
         size=args.size,
         batch=args.batch,
-        classes=args.classes,
-        segments=args.segments,
-        queries=args.queries,
         layers=6,
         device=torch.device(args.device),
         amp=None,
         seed=args.seed,
         kept=0,
+        **counts,
     )
-    settings = settings._replace(**{args.what: number})
     return measure.memory(method(settings), settings.device)["peak"] / 2**20
 
 

@@ -7,7 +7,8 @@ little memory and many launches; a GPU waits for the launches.
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from types import ModuleType
 from typing import Any
 
@@ -20,6 +21,9 @@ from . import measure, mmdet_side, mmseg_side, our_side
 from .inputs import Outputs, Settings
 
 HALF = torch.float16
+
+# Title, where the size of the pieces stands, and ours and the peer's variant.
+Case = tuple[str, ModuleType, str, list[measure.Variant]]
 
 
 def chunk_costs(
@@ -51,25 +55,35 @@ def chunk_costs(
             )
 
 
-def _cases(
-    device: torch.device, shrink: int
-) -> Iterator[tuple[str, ModuleType, str, list[measure.Variant]]]:
-    """Title, where the size of the pieces stands, and ours and the peer's variant."""
+def _cases(device: torch.device, shrink: int) -> Iterator[Case]:
+    made = partial(_settings, device, shrink)
+    yield from _training_cases(made)
+    yield from _inference_cases(made)
 
-    def settings(size: tuple[int, int], batch: int, classes: int, **rest: Any) -> Any:
-        height, width = (side // shrink for side in size)
-        rest = {**dict(segments=9, amp=None, kept=30), **rest}
-        return Settings(
-            size=(height, width),
-            batch=batch,
-            classes=classes,
-            queries=100,
-            layers=6,
-            device=device,
-            seed=0,
-            **rest,
-        )
 
+def _settings(
+    device: torch.device,
+    shrink: int,
+    size: tuple[int, int],
+    batch: int,
+    classes: int,
+    **rest: Any,
+) -> Settings:
+    height, width = (side // shrink for side in size)
+    rest = {**dict(segments=9, amp=None, kept=30), **rest}
+    return Settings(
+        size=(height, width),
+        batch=batch,
+        classes=classes,
+        queries=100,
+        layers=6,
+        device=device,
+        seed=0,
+        **rest,
+    )
+
+
+def _training_cases(settings: Callable[..., Settings]) -> Iterator[Case]:
     for title, chosen in {
         "criterion, 512 x 512": settings((512, 512), 2, 150),
         "criterion, 1024 x 1024": settings((1024, 1024), 2, 150, segments=20),
@@ -88,6 +102,9 @@ def _cases(
     }.items():
         sides = [side.train_step(chosen) for side in (our_side, mmseg_side)]
         yield title, losses, "_CHUNK", sides
+
+
+def _inference_cases(settings: Callable[..., Settings]) -> Iterator[Case]:
     for title, chosen in {
         "semantic, 1024 x 2048, 150 classes": settings((1024, 2048), 1, 150),
         "semantic, 512 x 683, 847 classes": settings((512, 683), 1, 847),

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
+from mmengine.model import BaseModel
 from mmengine.registry import DATASETS
 from mmengine.structures import BaseDataElement
 from torch import nn
@@ -40,7 +41,7 @@ class Complexity:
 
 
 def measure_complexity(
-    model: nn.Module, size: tuple[int, int], as_mask2former: bool = False
+    model: BaseModel, size: tuple[int, int], as_mask2former: bool = False
 ) -> Complexity:
     """Count a model on one image; the model stays as it is.
 
@@ -77,7 +78,7 @@ def measure_complexity(
 
 
 def mean_complexity(
-    model: nn.Module, sizes: Sequence[tuple[int, int]], as_mask2former: bool = False
+    model: BaseModel, sizes: Sequence[tuple[int, int]], as_mask2former: bool = False
 ) -> Complexity:
     """The mean over images of these sizes, as the paper counts on COCO.
 
@@ -98,7 +99,7 @@ def mean_complexity(
     return Complexity(first.parameters, parts)
 
 
-def input_sizes(config: Config, model: nn.Module, images: int) -> list[tuple[int, int]]:
+def input_sizes(config: Config, model: BaseModel, images: int) -> list[tuple[int, int]]:
     """Height and width of the network's input for the first validation images.
 
     Args:

@@ -110,8 +110,8 @@ def head_outputs(settings: Settings) -> tuple[Tensor, Tensor, Tensor]:
     class_logits = 2 * torch.randn(*shape, settings.classes + 1, generator=generator)
     embed = torch.randn(*shape, WIDTH, generator=generator) / WIDTH**0.5
     features = torch.randn(settings.batch, WIDTH, *settings.grid, generator=generator)
-    found = (class_logits, embed, 4 * features)
-    return tuple(x.to(settings.device) for x in found)
+    device = settings.device
+    return class_logits.to(device), embed.to(device), 4 * features.to(device)
 
 
 def panoptic_outputs(settings: Settings) -> tuple[Tensor, Tensor]:

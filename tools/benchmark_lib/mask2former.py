@@ -8,9 +8,9 @@ peer's deformable attention takes mmcv's own form in torch.
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from pathlib import Path
 
+import mmdet
 import mmdet.models  # noqa: F401  (fills the registry)
 import numpy as np
 import torch
@@ -23,6 +23,7 @@ from mmdet.registry import MODELS
 from mmdet.structures import DetDataSample
 from mmdet.structures.mask import BitmapMasks
 from mmengine.config import Config, ConfigDict
+from mmengine.model import BaseModel
 from mmengine.registry import init_default_scope
 from mmengine.structures import InstanceData, PixelData
 from torch import Tensor, nn
@@ -58,7 +59,7 @@ def our_model(settings: Settings) -> ConfigDict:
 
 def their_model(settings: Settings) -> ConfigDict:
     """The config of MMDetection's model."""
-    folder = Path(find_spec("mmdet").origin).parent / ".mim/configs/mask2former"
+    folder = Path(mmdet.__file__).parent / ".mim/configs/mask2former"
     config = Config.fromfile(folder / NAME).model
     config.panoptic_head.num_queries = settings.queries
     config.data_preprocessor.batch_augments = None
@@ -73,7 +74,7 @@ def _without_operator(
     return in_torch(value, sizes.cpu(), places, weights)
 
 
-def _built(config: ConfigDict, settings: Settings) -> nn.Module:
+def _built(config: ConfigDict, settings: Settings) -> BaseModel:
     init_default_scope("mmdet")
     config.backbone.init_cfg = None
     torch.manual_seed(settings.seed)
@@ -105,8 +106,11 @@ def inference(name: str, settings: Settings, config: ConfigDict) -> Variant:
     """
     config.test_cfg.update(instance_on=False, semantic_on=False, iou_thr=0.0)
     model = _built(config, settings).eval()
-    head = model.decode_head.network.class_head if name == "ours" else None
-    (head or model.panoptic_head.cls_embed).register_forward_hook(_Sure(settings))
+    ours = name == "ours"
+    head = (
+        model.decode_head.network.class_head if ours else model.panoptic_head.cls_embed
+    )
+    head.register_forward_hook(_Sure(settings))
     images = inputs.images(settings._replace(size=padded(settings.size)))
     samples = _samples(settings, as_map=True)
 

@@ -16,9 +16,9 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -39,8 +39,8 @@ class Variant:
 
     name: str
     forward: Callable[[], Tensor]
-    inputs: list[Tensor] = field(default_factory=list)
-    leaves: list[Tensor] = field(default_factory=list)
+    inputs: Sequence[Tensor] = ()
+    leaves: Sequence[Tensor] = ()
     note: str = ""
 
     def clear(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,6 +14,7 @@ from mmdet.models.losses.focal_loss import py_sigmoid_focal_loss
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmengine.structures import InstanceData, PixelData
+from mmseg.models.decode_heads import MaskFormerHead
 from mmseg.models.segmentors.base import BaseSegmentor
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
@@ -48,7 +50,7 @@ class _PyFocalLoss(FocalLoss):
         return self.loss_weight * py_sigmoid_focal_loss(pred, target, **options)
 
 
-def _free_of_compiled_ops(head: nn.Module, settings: Settings) -> str:
+def _free_of_compiled_ops(head: MaskFormerHead, settings: Settings) -> str:
     """Replace the one compiled operator that the head needs on CUDA."""
     if settings.device.type != "cuda":
         return ""
@@ -75,7 +77,10 @@ def criterion(settings: Settings, outputs: Outputs) -> Variant:
 
 
 def _variant(
-    forward: object, leaves: list[Tensor], note: str, instances: list[InstanceData]
+    forward: Callable[[], Tensor],
+    leaves: Sequence[Tensor],
+    note: str,
+    instances: list[InstanceData],
 ) -> Variant:
     given = [*leaves, *(x.masks for x in instances), *(x.labels for x in instances)]
     return Variant(NAME, forward, given, leaves, note)

@@ -7,10 +7,11 @@ from typing import Any
 
 import torch
 from mmengine.config import Config
+from mmengine.model import BaseModel
 from mmengine.structures import PixelData
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
-from torch import Tensor, nn
+from torch import Tensor
 
 from benchmark_lib import inputs
 from benchmark_lib.inputs import Outputs, Settings
@@ -49,7 +50,7 @@ def train_step(settings: Settings) -> Variant:
     return model_step(NAME, settings, segmentor(settings))
 
 
-def segmentor(settings: Settings, **head: Any) -> nn.Module:
+def segmentor(settings: Settings, **head: Any) -> BaseModel:
     """The R50 model; `head` replaces settings of its head."""
     config = Config.fromfile(BASE).model
     # the peer's configuration trains the batch norms' weights; the same here
@@ -68,7 +69,7 @@ def segmentor(settings: Settings, **head: Any) -> nn.Module:
     return model.train()
 
 
-def model_step(name: str, settings: Settings, model: nn.Module) -> Variant:
+def model_step(name: str, settings: Settings, model: BaseModel) -> Variant:
     """A training step of a model of MMSegmentation's."""
     images, samples = inputs.images(settings), _samples(settings)
 

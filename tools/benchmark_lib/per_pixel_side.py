@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
+from mmengine.model import BaseModel
 from torch import Tensor, nn
 
 from benchmark_lib import our_side
@@ -54,6 +55,6 @@ def dense_train_step(settings: Settings) -> Variant:
     return our_side.model_step(f"{NAME}, dense", settings, model)
 
 
-def _model(settings: Settings) -> nn.Module:
+def _model(settings: Settings) -> BaseModel:
     parts = dict(network=_NETWORK, criterion=_CRITERION)
     return our_side.segmentor(settings, **parts)

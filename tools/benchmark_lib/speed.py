@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import nn
+from mmengine.model import BaseModel
 
 WARM_UP = 5  # predictions that are not counted: libraries choose their algorithms
 
@@ -37,7 +37,7 @@ class Times:
 
 
 @contextmanager
-def timed_predictions(model: nn.Module, warm_up: int = WARM_UP) -> Iterator[Times]:
+def timed_predictions(model: BaseModel, warm_up: int = WARM_UP) -> Iterator[Times]:
     """Count the images and seconds of ``model.test_step`` inside.
 
     Args:

@@ -10,10 +10,11 @@ import torch
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.device import get_device
+from mmengine.model import BaseModel
 from mmengine.registry import DATASETS
 from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
-from torch import Tensor, nn
+from torch import Tensor
 
 from benchmark_lib import measure
 from benchmark_lib.complexity import (
@@ -85,7 +86,7 @@ def _detector_batches(config: Config) -> tuple[dict[str, list], dict[str, list]]
     return one, detector_batches.training_batch(config)
 
 
-def infer(model: nn.Module, batch: dict[str, list]) -> Tensor:
+def infer(model: BaseModel, batch: dict[str, list]) -> Tensor:
     """Predict the first image as an evaluation does; its label map, if it has one."""
     with torch.no_grad():
         (sample,) = model.eval().test_step(dict(batch))
@@ -94,7 +95,7 @@ def infer(model: nn.Module, batch: dict[str, list]) -> Tensor:
 
 
 def training_step(
-    model: nn.Module,
+    model: BaseModel,
     batch: dict[str, list],
     device: torch.device,
     precision: torch.dtype | None,

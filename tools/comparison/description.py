@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from mmengine.config import Config
 
@@ -21,8 +21,8 @@ _METHODS = {
     "SegformerHead": "SegFormer",
     "UPerHead": "UperNet",
 }
-# Transforms after which images have one size, and the argument that says it.
-_FIXED = {"RandomCrop": "crop_size", "LargeScaleJitter": "size", "RandomWindow": "size"}
+# Transforms of this package after which images have one size, which they call size.
+_FIXED = ("LargeScaleJitter", "RandomWindow")
 # Papers' letters by width and blocks of the third stage.
 _SWIN = {(96, 6): "T", (96, 18): "S", (128, 18): "B", (192, 18): "L"}
 
@@ -45,7 +45,7 @@ def describe(config: Config) -> Description:
         name=Path(config.filename).stem,
         method=_method(config.model),
         backbone=_backbone(config.model.backbone),
-        crop=crop_size(config) if kind is SEMANTIC else _fixed_size(config),
+        crop=crop_size(config) if kind is SEMANTIC else fixed_size(config),
         batch=config.train_dataloader.batch_size,
         iterations=(config.get("train_cfg") or {}).get("max_iters"),
     )
@@ -86,7 +86,7 @@ def crop_size(config: Config) -> tuple[int, int]:
     Raises:
         SystemExit: Neither pipeline, data set nor preprocessor says it.
     """
-    size = _fixed_size(config)
+    size = fixed_size(config)
     if size is None:
         raise SystemExit(
             f"{config.filename} does not say how large a training image is: neither by "
@@ -95,14 +95,27 @@ def crop_size(config: Config) -> tuple[int, int]:
     return size
 
 
-def _fixed_size(config: Config) -> tuple[int, int] | None:
+def fixed_size(config: Config) -> tuple[int, int] | None:
     """Height and width of every training image; None where they vary."""
-    dataset = config.train_dataloader.dataset
+    dataset = (config.get("train_dataloader") or {}).get("dataset") or {}
     while "dataset" in dataset:
-        dataset = dataset.dataset
-    steps = {class_name(x): x for x in reversed(dataset.get("pipeline", ()))}
-    crops = [steps[kind][key] for kind, key in _FIXED.items() if kind in steps]
-    preprocessor = config.model.get("data_preprocessor") or {}
-    size = crops[0] if crops else dataset.get("scene", {}).get("size")
-    size = size or preprocessor.get("size") or config.get("crop_size")
+        dataset = dataset["dataset"]
+    scope = config.get("default_scope", "mmseg")
+    crops = [_fixed_by(step, scope) for step in dataset.get("pipeline", ())]
+    size = next((x for x in reversed(crops) if x), None)
+    size = size or dataset.get("scene", {}).get("size")
+    size = size or (config.model.get("data_preprocessor") or {}).get("size")
+    size = size or config.get("crop_size")
     return (size, size) if isinstance(size, int) else size and (size[0], size[1])
+
+
+def _fixed_by(step: dict, scope: str) -> Any:
+    """The one size of images after this transform, if they have one."""
+    kind = class_name(step)
+    if kind in _FIXED:
+        return step.get("size")
+    if kind != "RandomCrop" or step.get("crop_type", "absolute") != "absolute":
+        return None
+    home = step["type"].rpartition(".")[0] or scope
+    size = step["crop_size"]  # MMDetection's is width and height
+    return size[::-1] if home == "mmdet" else size

@@ -134,7 +134,7 @@ def complete_evaluators(config: Config) -> list[dict]:
     given = evaluators_of(config)
     if kind_of(config) is not SEMANTIC:
         return given
-    (iou, *_) = [x for x in given if class_name(x) == "IoUMetric"] or [None]
+    iou = next((x for x in given if class_name(x) == "IoUMetric"), None)
     if iou is None:
         raise SystemExit(
             f"{config.filename} has no IoUMetric in val_evaluator ({given}), from "

@@ -268,10 +268,11 @@ def _distinct(colours: list[tuple[int, int, int]]) -> list[tuple[int, int, int]]
     taken = {(0, 0, 0)}
     chosen = []
     for colour in colours:
-        moved = tuple(colour)
+        moved = colour
         while moved in taken:
             shift = rng.integers(-30, 31, size=3)
-            moved = tuple(np.clip(np.add(colour, shift), 0, 255).tolist())
+            red, green, blue = np.clip(np.add(colour, shift), 0, 255).tolist()
+            moved = (red, green, blue)
         taken.add(moved)
         chosen.append(moved)
     return chosen

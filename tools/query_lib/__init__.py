@@ -1,1 +1,1 @@
-"""What queries do: parts of queries.py, layers.py and attention.py of tools/analysis."""
+"""What queries do; queries, layers and attention of tools/analysis start it."""

@@ -12,6 +12,7 @@ from tests.conftest import REPOSITORY
 from tests.scripts import run_script
 
 CONFIGS = REPOSITORY / "configs"
+DEMO = "demo/maskformer_tiny_scenes.py"
 
 
 def build(config, scope="mmseg"):
@@ -170,7 +171,7 @@ def test_counting_leaves_the_model_as_it_is():
 
 
 def test_tool_counts_the_demo_at_the_size_of_its_scenes(monkeypatch, capsys):
-    config = CONFIGS / "demo/maskformer_tiny_scenes.py"
+    config = CONFIGS / DEMO
     run_script(monkeypatch, "analysis/complexity.py", config)
     printed = capsys.readouterr().out
     assert "1,093,133 parameters, 0.3 G at 128 x 128" in printed
@@ -182,7 +183,7 @@ def test_tool_counts_the_demo_at_the_size_of_its_scenes(monkeypatch, capsys):
 
 
 def test_tool_averages_over_validation_images(monkeypatch, capsys):
-    config = CONFIGS / "demo/maskformer_tiny_scenes.py"
+    config = CONFIGS / DEMO
     size = "val_dataloader.dataset.scene.size=(64, 96)"
     command = ("analysis/complexity.py", config, "--images", 3, "--cfg-options", size)
     run_script(monkeypatch, *command)
@@ -191,11 +192,37 @@ def test_tool_averages_over_validation_images(monkeypatch, capsys):
         run_script(monkeypatch, "analysis/complexity.py", config, "--images", 0)
 
 
-def test_a_config_without_a_size_is_a_sentence(monkeypatch, tmp_path):
+@pytest.mark.parametrize("data", ["", "train_dataloader = dict(dataset=dict())"])
+def test_a_config_without_a_size_does_not_end_the_list(
+    monkeypatch, tmp_path, capsys, data
+):
     config = tmp_path / "bare.py"
-    config.write_text("model = dict(backbone=dict())")
-    with pytest.raises(SystemExit, match=r"bare\.py .* add --size HxW"):
-        run_script(monkeypatch, "analysis/complexity.py", config)
+    config.write_text(f"model = dict(backbone=dict())\n{data}\n")
+    command = ("analysis/complexity.py", config, CONFIGS / DEMO)
+    with pytest.raises(SystemExit, match=r"^Not counted: \S*bare\.py\. .* --size HxW"):
+        run_script(monkeypatch, *command)
+    assert "0.3 G at 128 x 128" in capsys.readouterr().out
+
+
+def test_a_config_that_is_not_there_is_named_before_anything_is_counted(
+    monkeypatch, capsys
+):
+    command = ("analysis/complexity.py", CONFIGS / DEMO, "none.py")
+    with pytest.raises(SystemExit, match="There is no config file none.py"):
+        run_script(monkeypatch, *command)
+    assert capsys.readouterr().out == ""
+
+
+def test_tool_counts_a_jitter_of_scales_at_its_height(monkeypatch, tmp_path, capsys):
+    config = tmp_path / "jitter.py"
+    jitter = dict(type="mmseg_maskformer.LargeScaleJitter", size=(64, 96))
+    data = dict(dataset=dict(pipeline=[jitter]))
+    config.write_text(
+        f"_base_ = {str(CONFIGS / DEMO)!r}\ntrain_dataloader = {data}\n"
+        "crop_size = (32, 32)\n"
+    )
+    run_script(monkeypatch, "analysis/complexity.py", config)
+    assert " G at 64 x 64\n" in capsys.readouterr().out
 
 
 def test_scores_are_plotted_against_flops(monkeypatch, tmp_path, capsys):

@@ -5,9 +5,10 @@ from __future__ import annotations
 import copy
 
 import pytest
+from mmengine.config import Config
 
 from comparison import config as settings
-from comparison.description import crop_size, describe
+from comparison.description import crop_size, describe, fixed_size
 from comparison.kinds import (
     INSTANCE,
     PANOPTIC,
@@ -120,10 +121,31 @@ def test_crop_of_an_overridden_scene_is_that_of_the_data_set():
     [
         ("8xb2-lsj-50e_coco-instance", (1024, 1024)),
         ("8xb2-90k_cityscapes-instance-512x1024", (512, 1024)),
+        ("8xb2-90k_cityscapes-panoptic-512x1024", (512, 1024)),  # MMDetection's crop
     ],
 )
-def test_sizes_of_mask2formers_augmentations_are_known(name, size):
+def test_heights_and_widths_of_mask2formers_augmentations_are_known(name, size):
     assert crop_size(read(f"mask2former/mask2former_r50_{name}")) == size
+
+
+@pytest.mark.parametrize(
+    ("scope", "step", "size"),
+    [
+        ("mmseg", dict(type="RandomCrop", crop_size=(64, 96)), (64, 96)),
+        ("mmseg", dict(type="RandomCrop", crop_size=64), (64, 64)),
+        ("mmdet", dict(type="RandomCrop", crop_size=(96, 64)), (64, 96)),
+        ("mmdet", dict(type="mmseg.RandomCrop", crop_size=(64, 96)), (64, 96)),
+        (
+            "mmdet",
+            dict(type="RandomCrop", crop_size=(64, 96), crop_type="absolute_range"),
+            None,
+        ),
+    ],
+)
+def test_the_order_of_a_crops_sides_is_that_of_its_host(scope, step, size):
+    data = dict(dataset=dict(pipeline=[step, dict(type="RandomFlip")]))
+    config = dict(default_scope=scope, train_dataloader=data, model=dict())
+    assert fixed_size(Config(config)) == size
 
 
 def test_a_config_without_a_size_is_a_sentence():
