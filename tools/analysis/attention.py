@@ -121,9 +121,9 @@ def main() -> None:
     args = parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     names = ["share", "against"]
-    trained = [load(args.config, args.checkpoint, args.cfg_options)]
+    trained = [load(args.config, args.checkpoint, args.cfg_options, masks=True)]
     if args.against:
-        trained.append(load(*args.against, args.cfg_options))
+        trained.append(load(*args.against, args.cfg_options, masks=True))
         check_lengths(trained[0].dataset, trained[1].dataset)
     try:
         results = [analyse(x, args) for x in trained]

@@ -27,7 +27,7 @@ from mmseg_maskformer.engine.launch import (  # noqa: E402
 from query_lib.analysis import QueryError, query_predictions, write_csv  # noqa: E402
 from query_lib.drawing import proposal_rows, sheet  # noqa: E402
 from query_lib.layers import score_layers  # noqa: E402
-from query_lib.trained import Trained, require_head  # noqa: E402
+from query_lib.trained import Trained, load_masks, require_head  # noqa: E402
 
 # What is printed and plotted, where the config's metrics have it.
 SCORES = {"PQ": "PQ", "segm_mAP": "AP", "mIoU": "mIoU", "AR@100": "AR@100"}
@@ -48,17 +48,10 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def load_masks(pipeline: list[dict]) -> None:
-    """Let a pipeline of instances load the masks of the objects too."""
-    for step in pipeline:
-        if step["type"].rpartition(".")[2] == "LoadAnnotations" and "with_bbox" in step:
-            step["with_mask"] = True
-
-
 def evaluate(args: argparse.Namespace) -> tuple[Trained, list[dict]]:
     """The model, and a row for each layer."""
     config = load_config(args)
-    load_masks(config.test_dataloader.dataset.get("pipeline", []))
+    load_masks(config.test_dataloader.dataset)
     runner = evaluating_runner(config, args.checkpoint)
     require_head(runner.model, args.config)
     rows = score_layers(runner)

@@ -18,9 +18,16 @@ class Trained(NamedTuple):
     dataset: Any
 
 
-def load(config_file: str, checkpoint: str, overrides: dict) -> Trained:
-    """The trained model of a config of either host, and its validation set."""
+def load(
+    config_file: str, checkpoint: str, overrides: dict, masks: bool = False
+) -> Trained:
+    """The trained model of a config of either host, and its validation set.
+
+    With ``masks`` samples of instances have the masks of their objects.
+    """
     config = read_config(config_file, overrides)
+    if masks:
+        load_masks(config.val_dataloader.dataset)
     model = trained_model(config, checkpoint)
     require_head(model, config_file)
     return Trained(model, DATASETS.build(config.val_dataloader.dataset))
@@ -34,3 +41,10 @@ def require_head(model: torch.nn.Module, config_file: str) -> None:
             "whose queries could be looked at; give a config of MaskFormerSegmentor or "
             "MaskFormerDetector."
         )
+
+
+def load_masks(dataset: dict) -> None:
+    """Let the pipeline of a data set of instances load their masks beside the boxes."""
+    for step in dataset.get("pipeline", ()):
+        if step["type"].rpartition(".")[2] == "LoadAnnotations" and "with_bbox" in step:
+            step["with_mask"] = True

@@ -11,6 +11,7 @@ from mmengine.structures import BaseDataElement
 
 from mmseg_maskformer.core.structures import Predictions
 from mmseg_maskformer.core.tiling import Placement
+from query_lib.analysis import QueryError
 from query_lib.recall import (
     ProposalRecall,
     found_objects,
@@ -18,6 +19,7 @@ from query_lib.recall import (
     placement,
     proposal_overlaps,
 )
+from query_lib.trained import load_masks
 
 WHOLE = Placement.whole((4, 4))
 
@@ -65,6 +67,11 @@ def test_objects_are_things_or_all_segments():
     assert things[0, :2, :2].all()
     assert len(object_masks(segments([0] * 4, [False] * 4), 1, 255)) == 0
     assert len(object_masks(segments([0] * 4, [False] * 4), 0, 255)) == 4
+    masks = torch.arange(8).view(2, 2, 2) % 3 == 0
+    instances = BaseDataElement(gt_instances=BaseDataElement(masks=masks))
+    assert torch.equal(object_masks(instances, 1, 255), masks)
+    with pytest.raises(QueryError, match="An image has no masks of its objects"):
+        object_masks(BaseDataElement(), 1, 255)
     labels = torch.tensor([[0, 255], [2, 2]])
     sample = BaseDataElement(gt_sem_seg=SimpleNamespace(data=labels[None]))
     assert object_masks(sample, 0, 255).tolist() == [
@@ -142,3 +149,14 @@ def reference(masks, objects):
 def test_placement_of_either_host():
     meta = dict(img_shape=(4, 6), ori_shape=(8, 12))
     assert placement(meta, (8, 8)) == Placement((8, 8), (0, 4, 0, 6), (8, 12))
+
+
+def test_pipelines_of_instances_load_masks():
+    boxes = dict(type="LoadAnnotations", with_bbox=True)
+    others = [
+        dict(type="mmseg_maskformer.LoadPanopticMap"),
+        dict(type="LoadAnnotations"),
+    ]
+    pipeline = [boxes, *map(dict, others)]
+    load_masks(dict(pipeline=pipeline))
+    assert pipeline == [dict(boxes, with_mask=True), *others]
