@@ -58,7 +58,8 @@ def parse_args() -> argparse.Namespace:
 def analyse(trained: Trained, args: argparse.Namespace) -> tuple[Shares, list]:
     """Shares over the images, and the attention in the first of them."""
     number = min(args.images or len(trained.dataset), len(trained.dataset))
-    shares, areas, labels, first = [], [], [], []
+    shares, areas, labels = [], [], []
+    first: list[ImageAttention] = []
     for found in matched_attention(*trained, range(number)):
         shares.append(found.shares)
         areas.append(found.areas)
@@ -123,7 +124,8 @@ def main() -> None:
     names = ["share", "against"]
     trained = [load(args.config, args.checkpoint, args.cfg_options, masks=True)]
     if args.against:
-        trained.append(load(*args.against, args.cfg_options, masks=True))
+        config, checkpoint = args.against
+        trained.append(load(config, checkpoint, args.cfg_options, masks=True))
         check_lengths(trained[0].dataset, trained[1].dataset)
     try:
         results = [analyse(x, args) for x in trained]

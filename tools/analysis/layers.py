@@ -86,7 +86,7 @@ def save_chart(rows: list[dict], path: Path) -> None:
     for axes, (key, name) in zip(figure.axes, names.items(), strict=True):
         axes.plot([x["decoder_layers"] for x in rows], [x[key] for x in rows], "o-")
         axes.set(xlabel="decoder layers", title=name)
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.locator_params(axis="x", integer=True)
         axes.grid(alpha=0.3)
     figure.savefig(path, dpi=100)
 

@@ -53,8 +53,8 @@ def plot_scores(
         flops, scores, names = zip(*sorted(found), strict=True)
         axes.plot(flops, scores, "o-", color=colours[family], markersize=4)
         for x, y, name in zip(flops, scores, names, strict=True):
-            place = dict(xytext=(3, -9), textcoords="offset points", fontsize=7)
-            axes.annotate(name, (x, y), **place)
+            offset = (3, -9)
+            axes.annotate(name, (x, y), offset, textcoords="offset points", fontsize=7)
     for family, colour in colours.items():
         axes.plot([], [], "o-", color=colour, markersize=4, label=family)
     axes.set(xlabel="FLOPs (G)", ylabel=metric)

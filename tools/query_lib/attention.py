@@ -77,7 +77,7 @@ def attention_weights(
 
 
 @contextmanager
-def recorded(decoder: nn.Module) -> Iterator[list[LayerAttention]]:
+def recorded(decoder: Any) -> Iterator[list[LayerAttention]]:
     """Fill a list with the attention of every layer while a decoder runs.
 
     Raises:
@@ -109,7 +109,7 @@ def recorded(decoder: nn.Module) -> Iterator[list[LayerAttention]]:
             hook.remove()
 
 
-def read_grids(decoder: nn.Module, pixels: PixelFeatures) -> list[Grids]:
+def read_grids(decoder: Any, pixels: PixelFeatures) -> list[Grids]:
     """Sizes of the memories that layers read in turn."""
     levels = getattr(decoder, "levels", (0,))  # MaskFormer reads the coarsest alone
     sizes = [map_size(pixels.memories[level]) for level in levels]

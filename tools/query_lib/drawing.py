@@ -94,7 +94,12 @@ def proposal_rows(
     for query in queries:
         label = int(last.labels[query])
         name = "no object" if label == NOTHING else names[label]
-        row = [Tile(masks_over(last.image, (), (), width), f"query {query}: {name}")]
+        row = [
+            Tile(
+                masks_over(last.image, last.masks[:0], [], width),
+                f"query {query}: {name}",
+            )
+        ]
         for found, number in zip(layers, numbers, strict=True):
             tile = query_tile(found, query, *painting)
             text = f"layers {number}: {found.scores[query]:.2f}"

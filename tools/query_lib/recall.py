@@ -55,7 +55,9 @@ class ProposalRecall:
                 if not len(masks):
                     continue
                 place = placement(sample.metainfo, size)
-                overlaps = proposal_overlaps(*output, masks, place)
+                classes, logits = output
+                assert classes is not None  # it is no per-pixel model
+                overlaps = proposal_overlaps(classes, logits, masks, place)
                 self.found[layer] += found_objects(overlaps)
 
     def average(self) -> list[float]:

@@ -14,7 +14,7 @@ from mmseg_maskformer.engine.launch import read_config, trained_model
 class Trained(NamedTuple):
     """A model and the images that it is evaluated on."""
 
-    model: torch.nn.Module
+    model: Any
     dataset: Any
 
 
