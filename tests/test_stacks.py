@@ -10,6 +10,8 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import mmseg
@@ -230,11 +232,19 @@ def assert_equal_parameters(folder, other):
 
 
 @pytest.fixture(scope="module")
-def of_one_process(config, tmp_path_factory) -> Path:
-    """The work directory of a training that two processes are to repeat."""
-    work_dir = tmp_path_factory.mktemp("one")
-    tool(TOOLS / "train.py", config, "--work-dir", work_dir, *SMALL)
-    return work_dir
+def of_one_process(config, tmp_path_factory) -> Callable[..., Path]:
+    """Gives the work directory of a training that two processes are to repeat.
+
+    The runners of upstream mmengine draw the first weights in different orders.
+    """
+
+    @cache
+    def train(*runner: str) -> Path:
+        work_dir = tmp_path_factory.mktemp("one")
+        tool(TOOLS / "train.py", config, "--work-dir", work_dir, *SMALL, *runner)
+        return work_dir
+
+    return train
 
 
 @pytest.mark.parametrize("options", [(), (FLEXIBLE,), (FLEXIBLE, FSDP)])
@@ -245,12 +255,13 @@ def test_two_processes_train_like_one(config, of_one_process, tmp_path, options)
     then goes on from the middle and ends alike. Every step's gradient is clipped.
     """
     whole, resumed = tmp_path / "whole", tmp_path / "resumed"
+    wanted = of_one_process(*options[:1])
     in_two_processes(config, "--work-dir", whole, *SMALL, *options)
-    assert_equal_parameters(of_one_process, whole)
+    assert_equal_parameters(wanted, whole)
     if FSDP in options:
         given = ("--work-dir", resumed, "--resume", whole / "iter_2.pth")
         in_two_processes(config, *given, *SMALL, *options)
-        assert_equal_parameters(of_one_process, resumed)
+        assert_equal_parameters(wanted, resumed)
 
 
 def parameters(path: Path) -> dict[str, torch.Tensor]:
