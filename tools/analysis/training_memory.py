@@ -6,8 +6,9 @@
 
 R50 models on the same images and labels. Against classes: PerPixelBaseline+ as this
 package trains it and with the usual dense loss, MMSegmentation's MaskFormer and ours.
-Against the others: MMDetection's Mask2Former and ours. Peak is what PyTorch's allocator
-held at most in one step, forward and backward, on top of weights and inputs.
+Against the others: MMDetection's Mask2Former and ours, or ours alone with the
+``--cfg-options`` of a training. Peak is what PyTorch's allocator held at most in one
+step, forward and backward, on top of weights and inputs.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # the profiler announces itself
 
@@ -32,7 +34,11 @@ import mmseg_maskformer  # noqa: E402, F401  (hosts without compiled operators)
 from benchmark_lib import measure, mmseg_side, our_side, per_pixel_side  # noqa: E402
 from benchmark_lib.environment import environment  # noqa: E402
 from benchmark_lib.inputs import Settings  # noqa: E402
-from mmseg_maskformer.engine.arguments import image_size, output_file  # noqa: E402
+from mmseg_maskformer.engine.arguments import (  # noqa: E402
+    add_cfg_options,
+    image_size,
+    output_file,
+)
 
 VARIED = ("classes", "segments", "queries")
 Method = Callable[[Settings], measure.Variant]
@@ -45,19 +51,24 @@ SEMANTIC: dict[str, Method] = {
 }
 
 
-def _mask2former(side: str) -> Method:
-    def step(settings: Settings) -> measure.Variant:
-        from benchmark_lib import mask2former  # needs MMDetection
+def panoptic(options: dict[str, Any]) -> dict[str, Method]:
+    """Mask2Former of both sides, or ours alone with ``options``."""
+    from benchmark_lib import mask2former  # needs MMDetection
 
-        return mask2former.variants("mask2former-step", settings, [side])[0]
+    def ours(settings: Settings) -> measure.Variant:
+        config = mask2former.our_model(settings, options)
+        return mask2former.step("ours", settings, config)
 
-    return step
+    def theirs(settings: Settings) -> measure.Variant:
+        return mask2former.step("mmdet", settings, mask2former.their_model(settings))
 
-
-PANOPTIC = {
-    "Mask2Former of mmdet": _mask2former("mmdet"),
-    "Mask2Former, ours": _mask2former("ours"),
-}
+    methods: dict[str, Method] = {
+        "Mask2Former of mmdet": theirs,
+        "Mask2Former, ours": ours,
+    }
+    if options:
+        del methods["Mask2Former of mmdet"]
+    return methods
 
 
 def parse_args() -> argparse.Namespace:
@@ -78,7 +89,11 @@ def parse_args() -> argparse.Namespace:
         "--json", type=output_file, help="write everything to this file"
     )
     parser.add_argument("--plot", type=output_file, help="paint this picture")
-    return parser.parse_args()
+    add_cfg_options(parser)
+    args = parser.parse_args()
+    if args.cfg_options and args.what == "classes":
+        parser.error("--cfg-options are of Mask2Former: vary segments or queries.")
+    return args
 
 
 def peak_mib(method: Method, number: int, args: argparse.Namespace) -> float:
@@ -124,7 +139,8 @@ def main() -> None:
     args = parse_args()
     MMLogger.get_instance("memory").setLevel("ERROR")  # hosts report every init
     peaks: dict[str, dict[int, float]] = {}
-    for name, method in (SEMANTIC if args.what == "classes" else PANOPTIC).items():
+    methods = SEMANTIC if args.what == "classes" else panoptic(args.cfg_options)
+    for name, method in methods.items():
         for number in args.numbers:
             value = peak_mib(method, number, args)
             peaks.setdefault(name, {})[number] = value

@@ -9,6 +9,7 @@ peer's deformable attention takes mmcv's own form in torch.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import mmdet
 import mmdet.models  # noqa: F401  (fills the registry)
@@ -50,9 +51,11 @@ def variants(mode: str, settings: Settings, wanted: list[str] | None) -> list[Va
     ]
 
 
-def our_model(settings: Settings) -> ConfigDict:
-    """The config of the model of this package."""
-    config = Config.fromfile(OURS).model
+def our_model(settings: Settings, options: dict[str, Any] | None = None) -> ConfigDict:
+    """The config of the model of this package; ``options`` override its keys."""
+    file = Config.fromfile(OURS)
+    file.merge_from_dict(options or {})
+    config = file.model
     config.decode_head.network.transformer_decoder.num_queries = settings.queries
     return config
 
