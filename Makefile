@@ -23,7 +23,7 @@ WHEELS := onedl-mmengine onedl-mmcv onedl-mmsegmentation onedl-mmdetection addic
 help:
 	@echo "make demo              train and evaluate on made-up scenes, about 5 minutes"
 	@echo "make demo-panoptic     the same with panoptic segmentation, about 5 minutes"
-	@echo "make demo-mask2former  Mask2Former on the panoptic demo's scenes, about 6 minutes"
+	@echo "make demo-mask2former  Mask2Former on the panoptic demo's scenes, about 7 minutes"
 	@echo "make test              run all tests"
 	@echo "make test-fast         run the tests of core and adapters that are not slow"
 	@echo "make test-without-mmdet   run semantic tests where mmdet cannot be imported"
