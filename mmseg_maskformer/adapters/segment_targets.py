@@ -57,7 +57,7 @@ def _target(
     name = sample.metainfo.get("img_path", "unnamed image")
     if "gt_segment_map" in sample:
         segments = sample.gt_segments
-        segments = segments[~_crowds(segments, num_things)]
+        segments = segments[~crowds(segments, num_things)]
         segment_map = _padded(sample.gt_segment_map.data[0], sample, size)
         ids = segments.ids.to(segment_map.dtype)
         return SegmentTargets(segments.labels, segment_map, ids, name=name)
@@ -69,7 +69,7 @@ def _target(
     return SegmentTargets.from_masks(labels, masks, name=name)
 
 
-def _crowds(segments: Any, num_things: int) -> Tensor:
+def crowds(segments: Any, num_things: int) -> Tensor:
     """Which segments of a map are crowds: of a thing's class, and no things."""
     return ~segments.is_thing & (segments.labels < num_things)
 
@@ -85,8 +85,8 @@ def _background(sample: Any, size: tuple[int, int], num_things: int) -> Tensor:
     """(H, W) boolean: pixels of the image that belong to no crowd."""
     if "gt_segment_map" in sample:
         numbers, segments = sample.gt_segment_map.data[0], sample.gt_segments
-        crowds = segments.ids[_crowds(segments, num_things)].to(numbers.dtype)
-        ignored = torch.isin(numbers, crowds)
+        ids = segments.ids[crowds(segments, num_things)].to(numbers.dtype)
+        ignored = torch.isin(numbers, ids)
     else:
         masks = _as_tensor(sample.gt_instances)
         ignored = masks.new_zeros(masks.shape[1:])

@@ -73,6 +73,19 @@ def check_widths(name: str, widths: Sequence[int], least: int = 1) -> None:
         )
 
 
+def check_groups(num_groups: int, **width: int) -> None:
+    """Raise ValueError for groups that do not divide a named width.
+
+    Raises:
+        ValueError: See above.
+    """
+    for name, value in width.items():
+        if value % num_groups:
+            raise ValueError(
+                f"{name}={value} must be divisible by num_groups={num_groups}."
+            )
+
+
 def check_maps(maps: Sequence[Tensor], widths: Sequence[int]) -> None:
     """Compare the backbone's maps (B, C_i, h_i, w_i) with ``in_channels``.
 

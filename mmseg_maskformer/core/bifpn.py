@@ -8,9 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .argument_checks import check_counts, check_maps, check_widths
-from .layers import conv_init, conv_norm
-from .pixel_decoders import check_groups
+from .argument_checks import check_counts, check_groups, check_maps, check_widths
+from .layers import conv_norm, init_convs
 from .structures import PixelFeatures, map_size
 
 
@@ -120,7 +119,7 @@ class BiFPNPixelDecoder(nn.Module):
             num_rounds=num_rounds,
         )
         check_widths("in_channels", in_channels)
-        check_groups(out_channels, num_groups)
+        check_groups(num_groups, out_channels=out_channels)
         num_levels = len(in_channels)
         if num_levels < 2:
             raise ValueError(
@@ -141,9 +140,7 @@ class BiFPNPixelDecoder(nn.Module):
 
     def reset_parameters(self) -> None:
         """Initialise the convolutions; fusion starts with equal weights."""
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                conv_init(module)
+        init_convs(self)
 
     def forward(
         self, features: Sequence[Tensor], valid: Tensor | None = None

@@ -12,9 +12,15 @@ from functools import partial
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .argument_checks import check_attention, check_counts, check_maps, check_widths
+from .argument_checks import (
+    check_attention,
+    check_counts,
+    check_groups,
+    check_maps,
+    check_widths,
+)
 from .deformable_encoder import DeformableEncoder
-from .layers import conv_init, conv_norm
+from .layers import conv_norm, init_convs
 from .precision import without_autocast
 from .structures import PixelFeatures
 
@@ -59,7 +65,7 @@ class MSDeformAttnPixelDecoder(nn.Module):
         check_counts(mask_channels=mask_channels, num_groups=num_groups)
         check_attention(embed_dim, num_heads)
         check_widths("in_channels", in_channels, NUM_LEVELS)
-        _check_groups(embed_dim, num_groups)
+        check_groups(num_groups, embed_dim=embed_dim)
         self.in_channels = list(in_channels)
         self.mask_channels = mask_channels
         self.memory_channels = (embed_dim,) * NUM_LEVELS
@@ -85,9 +91,7 @@ class MSDeformAttnPixelDecoder(nn.Module):
 
     def reset_parameters(self) -> None:
         """Initialise the convolutions; the encoder has initialised itself."""
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                conv_init(module)
+        init_convs(self)
         for project in self.input_convs:
             conv: nn.Conv2d = project.get_submodule("0")  # type: ignore[assignment]
             nn.init.xavier_uniform_(conv.weight)
@@ -124,10 +128,3 @@ class MSDeformAttnPixelDecoder(nn.Module):
                 x = lateral + F.interpolate(x, lateral.shape[-2:], mode="bilinear")
                 x = self.output_convs[level](x).relu_()
             return PixelFeatures(self.mask_conv(x), memories)
-
-
-def _check_groups(embed_dim: int, num_groups: int) -> None:
-    if embed_dim % num_groups:
-        raise ValueError(
-            f"embed_dim={embed_dim} must be divisible by num_groups={num_groups}."
-        )

@@ -72,14 +72,15 @@ class MSDeformAttention(nn.Module):
     ) -> Tensor:
         """Let the tokens of all levels (B, T, C) attend to each other.
 
-        Returns what the heads have seen, (B, T, C), for ``output_proj``.
-
         Args:
             x: the tokens, level by level.
             position: (B or 1, T, C), part of the queries and not of the values.
             reference: (T, 2), x and y of each token as shares of width and height.
             shapes: (h, w) of each level.
             blocked: (B, T) boolean, True where the value of a token counts as zero.
+
+        Returns:
+            (B, T, C) what the heads have seen, before ``output_proj``.
         """
         heads, levels, points = self.samples
         offsets, weights = recomputed(self._of_query, x, position)

@@ -238,6 +238,13 @@ def conv_init(conv: nn.Conv2d) -> None:
         nn.init.zeros_(conv.bias)
 
 
+def init_convs(module: nn.Module) -> None:
+    """:func:`conv_init` of every convolution of a module."""
+    for part in module.modules():
+        if isinstance(part, nn.Conv2d):
+            conv_init(part)
+
+
 def conv_norm(
     n_in: int, n_out: int, kernel: int, num_groups: int, bias: bool = False
 ) -> nn.Sequential:

@@ -15,6 +15,7 @@ from .argument_checks import (
     check_attention,
     check_counts,
     check_flags,
+    check_groups,
     check_maps,
     check_widths,
 )
@@ -98,7 +99,7 @@ class FPNPixelDecoder(nn.Module):
         check_counts(num_groups=num_groups)
         check_widths("in_channels", in_channels)
         check_flags(multi_scale_memory=multi_scale_memory)
-        check_groups(out_channels, num_groups)
+        check_groups(num_groups, out_channels=out_channels)
         *fine_channels, coarse_channels = in_channels
         self.in_channels = list(in_channels)
         self.mask_channels = mask_channels
@@ -167,15 +168,3 @@ class FPNPixelDecoder(nn.Module):
             x = self.output_convs[level](x).relu_()
             pyramid.append(x)
         return memory, pyramid
-
-
-def check_groups(out_channels: int, num_groups: int) -> None:
-    """Raise ValueError for groups that do not divide the width of a pyramid.
-
-    Raises:
-        ValueError: See above.
-    """
-    if out_channels % num_groups:
-        raise ValueError(
-            f"out_channels={out_channels} must be divisible by num_groups={num_groups}."
-        )

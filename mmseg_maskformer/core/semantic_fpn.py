@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .layers import conv_init, conv_norm
+from .layers import conv_norm, init_convs
 from .pixel_decoders import FPNPixelDecoder, TransformerEncoder
 from .structures import PixelFeatures, map_size
 
@@ -26,13 +26,7 @@ class UpsamplingBranch(nn.Module):
         self.convs = nn.ModuleList(
             conv_norm(channels, channels, 3, num_groups) for _ in range(num_convs)
         )
-        self.reset_parameters()
-
-    def reset_parameters(self) -> None:
-        """Initialise the convolutions."""
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                conv_init(module)
+        init_convs(self)
 
     def forward(self, x: Tensor, sizes: Sequence[tuple[int, int]]) -> Tensor:
         """A map (B, C, h, w) at the last of the finer sizes, or at its own."""

@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from mmengine.dataset import pseudo_collate
 from torch import Tensor, nn
 
+from mmseg_maskformer.adapters.segment_targets import crowds
 from mmseg_maskformer.core.layers import AttentionBlock
 from mmseg_maskformer.core.structures import PixelFeatures, map_size
 from mmseg_maskformer.core.targets import SegmentTargets, semantic_targets
@@ -238,8 +239,7 @@ def _given_target(model: Any, sample: Any) -> SegmentTargets:
     """The segments of a sample at the size of the original image."""
     if "gt_segments" in sample:
         segments = sample.gt_segments
-        crowd = ~segments.is_thing & (segments.labels < model.num_things_classes)
-        segments = segments[~crowd]
+        segments = segments[~crowds(segments, model.num_things_classes)]
         return SegmentTargets(
             segments.labels, sample.gt_segment_map.data[0], segments.ids
         )
