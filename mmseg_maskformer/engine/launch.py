@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from mmengine.config import Config
@@ -83,7 +83,7 @@ def enable_amp(config: Config) -> None:
     """
     wrapper = config.optim_wrapper
     kind = wrapper.get("type", "OptimWrapper")
-    if kind == "AmpOptimWrapper" and get_device() == "cpu":
+    if _half_without_gpu(kind):
         for key in ("dtype", "loss_scale", "use_fsdp"):
             wrapper.pop(key, None)
         kind = "OptimWrapper"
@@ -99,6 +99,12 @@ def enable_amp(config: Config) -> None:
     else:
         wrapper.type = "AmpOptimWrapper"
         wrapper.loss_scale = "dynamic"
+
+
+def _half_without_gpu(wrapper: Any) -> bool:
+    """Whether an optimizer's wrapper of that type wants a GPU that is not there."""
+    name = str(wrapper).rpartition(".")[2]  # without the scope of a registry
+    return name == "AmpOptimWrapper" and get_device() == "cpu"
 
 
 def untrained_model(config: Config) -> BaseModel:
@@ -232,7 +238,7 @@ def build_runner(config: Config) -> Runner | FlexibleRunner:
     if name == "FSDPStrategy":
         strategy["type"] = "mmseg_maskformer.FSDPStrategy"
     given = (config.get("optim_wrapper") or {}).get("type", "OptimWrapper")
-    if given == "AmpOptimWrapper" and get_device() == "cpu":
+    if _half_without_gpu(given):
         raise SystemExit(
             f"{config.filename} trains in float16 (optim_wrapper.type={given!r}), "
             "which needs a GPU; tools/train.py --amp trains it in bfloat16 on the CPU."

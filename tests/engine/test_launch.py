@@ -108,10 +108,12 @@ def test_amp_keeps_the_mixed_precision_of_the_config(monkeypatch):
     assert config.optim_wrapper == wrapper
 
 
-def test_a_recipe_in_float16_needs_a_gpu_or_bfloat16(monkeypatch):
+@pytest.mark.parametrize("scope", ["", "mmengine."])
+def test_a_recipe_in_float16_needs_a_gpu_or_bfloat16(monkeypatch, scope):
     monkeypatch.setattr(launch, "get_device", lambda: "cpu")
     recipe = REPOSITORY / "configs/_base_/schedules/schedule_50e_mask2former.py"
     config = Config.fromfile(recipe)
+    config.optim_wrapper.type = f"{scope}AmpOptimWrapper"
     wanted = r"mask2former\.py trains in float16 .* needs a GPU; tools/train\.py --amp"
     with pytest.raises(SystemExit, match=wanted):
         launch.build_runner(config)
