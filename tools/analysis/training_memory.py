@@ -41,6 +41,7 @@ from mmseg_maskformer.engine.arguments import (  # noqa: E402
 )
 
 VARIED = ("classes", "segments", "queries")
+CLASSES = 133  # of the Mask2Formers
 Method = Callable[[Settings], measure.Variant]
 
 SEMANTIC: dict[str, Method] = {
@@ -80,7 +81,6 @@ def parse_args() -> argparse.Namespace:
         "--size", type=image_size, default="512", help="S or HxW of the inputs"
     )
     parser.add_argument("--batch", type=int, default=2, help="images")
-    parser.add_argument("--classes", type=int, default=133)
     parser.add_argument("--segments", type=int, default=9, help="of an image")
     parser.add_argument("--queries", type=int, default=100)
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
@@ -98,7 +98,8 @@ def parse_args() -> argparse.Namespace:
 
 def peak_mib(method: Method, number: int, args: argparse.Namespace) -> float:
     """Peak of one step in MiB, with ``number`` of what is varied."""
-    counts = {x: getattr(args, x) for x in VARIED} | {args.what: number}
+    counts = dict(classes=CLASSES, segments=args.segments, queries=args.queries)
+    counts[args.what] = number
     settings = Settings(
         size=args.size,
         batch=args.batch,
