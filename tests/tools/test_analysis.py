@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -73,6 +74,20 @@ def test_memory_of_a_prediction():
     # not less than the float image, 48 MiB, and its labels, 32 MiB; scores of 100
     # classes at every pixel would be 1,600 MiB
     assert 80 <= int(found.replace(",", "")) < 800
+
+
+@pytest.mark.mmdet
+def test_memory_of_a_training_step(monkeypatch, tmp_path, capsys):
+    """Of a small image little more than gradients of R50's 43,983,878 parameters."""
+    report = tmp_path / "memory.json"
+    options = "model.decode_head.criterion.masks.num_points=50"
+    given = ("segments", 3, "--size", 64, "--batch", 1, "--json", report)
+    tool = "analysis/training_memory.py"
+    run_script(monkeypatch, tool, *given, "--cfg-options", options)
+    ((name, peaks),) = json.loads(report.read_text())["peak_mib"].items()
+    gradients = 43_983_878 * 4 / 2**20  # MiB
+    assert gradients <= peaks["3"] < 1.1 * gradients
+    assert f"| {name} | {peaks['3']:,.0f} |" in capsys.readouterr().out
 
 
 HEADER = "method,seeds,miou,miou_std,pq_st,pq_st_std"
