@@ -19,8 +19,8 @@ def at_least_float32(x: Tensor) -> Tensor:
 
 
 def without_autocast(device: torch.device) -> AbstractContextManager:
-    """No autocast on a device; nothing to switch off where there is none (meta)."""
-    if not torch.amp.is_autocast_available(device.type):
+    """No autocast on a device; nothing to switch off on meta, which has none."""
+    if device.type == "meta":  # torch's own question breaks the graph of its compiler
         return nullcontext()
     return torch.autocast(device.type, enabled=False)
 
