@@ -13,6 +13,8 @@ from mmseg_maskformer.core.deformable_encoder import (
     DeformableEncoder,
     MSDeformAttention,
 )
+from mmseg_maskformer.core.masked_decoder import MaskedTransformerDecoder
+from mmseg_maskformer.core.maskformer import MaskFormer
 from tests.weights import randomise
 
 WIDTHS = [16, 24, 32, 48]
@@ -236,3 +238,19 @@ def test_settings_that_do_not_fit_are_named(options, message):
 def test_other_maps_than_in_channels_says_are_named():
     with pytest.raises(ValueError, match=r"\[24, 32, 48\] channels, but in_channels"):
         decoder()(maps()[1:])
+
+
+@pytest.mark.parametrize("autocast", [False, True])
+def test_the_network_is_one_graph_for_the_compiler(autocast):
+    """A break is an error under `fullgraph`; what is traced is what runs."""
+    pixels = decoder()
+    queries = MaskedTransformerDecoder(
+        pixels.memory_channels, 5, num_layers=3, embed_dim=64, num_heads=4, ffn_dim=48
+    )
+    network = MaskFormer(pixels, queries, num_classes=3)
+    torch._dynamo.reset()
+    compiled = torch.compile(network, backend="eager", fullgraph=True)
+    with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+        found, wanted = compiled(maps()), network(maps())
+    torch.testing.assert_close(found.class_logits, wanted.class_logits)
+    torch.testing.assert_close(found.mask_logits(-1), wanted.mask_logits(-1))
