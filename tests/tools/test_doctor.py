@@ -1,0 +1,215 @@
+"""The doctor names the fault of a broken folder, and nothing in a sound one."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.conftest import REPOSITORY
+from tests.scripts import run_script
+
+CAMVID = REPOSITORY / "configs/maskformer/maskformer_r18_1xb4-4k_camvid-256x256.py"
+NUCLEI = "maskformer/maskformer_r18-6enc_1xb4-5k_dsb2018-instance.py"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Six photos of noise in training and two in validation, with classes 0, 1, 255."""
+    rng = np.random.default_rng(0)
+    for split, count in (("train", 6), ("val", 2)):
+        images, labels = (tmp_path / f"{x}/{split}" for x in ("images", "annotations"))
+        images.mkdir(parents=True)
+        labels.mkdir(parents=True)
+        for index in range(count):
+            pixels = rng.integers(0, 256, (24, 32, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(images / f"{index}.png")
+            classes = np.zeros((24, 32), dtype=np.uint8)
+            classes[6:18] = 1
+            classes[:, :8] = 255
+            Image.fromarray(classes).save(labels / f"{index}.png")
+    return tmp_path
+
+
+def examine(monkeypatch, capsys, source, *options):
+    """Exit status, the lines of findings, and the report."""
+    out = source.parent / "doctor" if source.suffix else source.with_name("doctor")
+    out = options[0] if options else out
+    arguments = [source, "--out", out, "--workers", "1", *options[1:]]
+    with pytest.raises(SystemExit) as ended:
+        run_script(monkeypatch, "doctor.py", *arguments)
+    lines = capsys.readouterr().out.splitlines()
+    found = [x for x in lines if x.startswith(("error", "warning"))]
+    return int(ended.value.code), found, (out / "report.md").read_text()
+
+
+def test_a_sound_folder_gets_no_finding_and_its_numbers(folder, monkeypatch, capsys):
+    status, found, report = examine(monkeypatch, capsys, folder, folder / "out")
+    assert (status, found) == (0, [])
+    assert "6 train, 2 val. Nothing to report." in report
+    assert "Values 0-1, 255; 255 on 25.0 % of pixels. num_classes=2" in report
+    # 12 of 24 rows of the three quarters that are not void
+    assert "| 1 | 6 | 2 | 50.000 % |" in report
+
+
+def truncated(folder):
+    path = folder / "images/train/0.png"
+    path.write_bytes(path.read_bytes()[:300])
+
+
+def empty(folder):
+    (folder / "annotations/train/1.png").write_bytes(b"")
+
+
+def lost(folder):
+    (folder / "annotations/train/2.png").unlink()
+
+
+def turned(folder):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    path = folder / "images/train/3.png"
+    Image.open(path).save(path, exif=exif)
+
+
+def coloured(folder):
+    path = folder / "annotations/train/4.png"
+    Image.open(path).convert("RGB").save(path)
+
+
+def black_and_white(folder):
+    for path in (folder / "annotations").rglob("*.png"):
+        labels = np.array(Image.open(path))
+        Image.fromarray(np.where(labels == 1, 255, 0).astype(np.uint8)).save(path)
+
+
+def copied(folder):
+    for kind in ("images", "annotations"):
+        shutil.copy(folder / kind / "train/5.png", folder / kind / "val/new.png")
+
+
+def deep(folder):
+    path = folder / "images/train/0.png"
+    grey = np.array(Image.open(path).convert("L")).astype(np.uint16) * 256
+    Image.fromarray(grey).save(path)
+
+
+@pytest.mark.parametrize(
+    ("damage", "said", "name"),
+    [
+        (truncated, ["error: 1 file(s) cannot be read"], "train/0.png"),
+        (empty, ["error: 1 file(s) cannot be read"], "1.png: the file is empty"),
+        (lost, ["error: 1 file(s) have no partner"], "images/train/2.png"),
+        (
+            turned,
+            [
+                "error: 1 label map(s) have another size than their image",
+                "warning: 1 image(s) have an EXIF orientation",
+            ],
+            "3.png 32x24",
+        ),
+        (coloured, ["error: 1 label map(s) are uint8 x 3"], "annotations/train/4.png"),
+        (black_and_white, ["error: Label maps hold 0 and 255 only"], "Write 1 for 255"),
+        (copied, ["error: 1 validation image(s) are in training too"], "train/5.png"),
+        (deep, ["warning: 1 image(s) have 16 bits"], "images/train/0.png"),
+    ],
+    ids=lambda x: getattr(x, "__name__", None),
+)
+def test_a_fault_is_named_alone(damage, said, name, folder, monkeypatch, capsys):
+    damage(folder)
+    status, found, report = examine(monkeypatch, capsys, folder, folder / "out")
+    assert [x[: len(y)] for x, y in zip(found, said, strict=True)] == said
+    assert status == any(x.startswith("error") for x in said)
+    assert name in report
+
+
+def test_a_reencoded_copy_is_alike(folder, monkeypatch, capsys):
+    pixels = np.array(Image.open(folder / "images/train/5.png"))
+    smooth = np.kron(pixels[:3, :4, :1], np.ones((8, 8, 3), np.uint8))
+    Image.fromarray(smooth).save(folder / "images/train/5.png")
+    Image.fromarray(smooth).save(folder / "images/val/1.jpg", quality=10)
+    (folder / "images/val/1.png").unlink()
+    _, found, report = examine(monkeypatch, capsys, folder, folder / "out")
+    assert len(found) == 1
+    assert "1 validation image(s) look like one in training" in found[0]
+    assert "val/1.jpg ~ " in report
+
+
+def camvid_of(folder):
+    """Options with which the CamVid config reads the folder, as two classes."""
+    parts = [f"data_root={folder}", "img_suffix=.png", "metainfo.classes=(a,b)"]
+    parts.append("type=mmseg_maskformer.LabelMapDataset")
+    loaders = ("train_dataloader", "val_dataloader")
+    return [f"{loader}.dataset.{part}" for loader in loaders for part in parts]
+
+
+def test_a_config_names_values_that_are_no_class(folder, monkeypatch, capsys):
+    path = folder / "annotations/val/0.png"
+    labels = np.array(Image.open(path))
+    labels[0, 10:12] = 7
+    Image.fromarray(labels).save(path)
+    options = ["--pictures", "0", "--cfg-options", *camvid_of(folder)]
+    status, found, report = examine(
+        monkeypatch, capsys, CAMVID, folder / "out", *options
+    )
+    assert status == 1
+    assert "values that are none of the 2 classes: 7." in found[0]
+    assert "val/0.png: 7" in report
+    # the values of another class are no class of training either
+    assert len(found) == 2
+
+
+def test_what_a_data_set_refuses_or_warns_of_is_told(folder, monkeypatch, capsys):
+    (folder / "images/train/0.png").rename(folder / "images/train/0.PNG")
+    shutil.rmtree(folder / "images/val")
+    options = ["--pictures", "0", "--cfg-options", *camvid_of(folder)]
+    status, found, _ = examine(monkeypatch, capsys, CAMVID, folder / "out", *options)
+    assert status == 1
+    assert "5 images *.png are taken, 1 *.PNG are not" in found[0]
+    assert "val" in found[1] and "images/val" in found[1]
+
+
+@pytest.mark.mmdet
+def test_crowds_small_objects_and_queries(folder, monkeypatch, capsys):
+    """Three squares of 3 pixels an image, all painted as crowds in training."""
+    squares = [(2, 2), (10, 2), (20, 2)]
+    for split, crowd in (("train", 1), ("val", 0)):
+        names = sorted(x.name for x in (folder / "images" / split).iterdir())
+        images = [
+            dict(id=i, file_name=name, height=24, width=32)
+            for i, name in enumerate(names, start=1)
+        ]
+        rows = [
+            dict(
+                id=3 * i + k + 1,
+                image_id=i,
+                category_id=1,
+                iscrowd=crowd,
+                area=9,
+                bbox=[x, y, 3, 3],
+                segmentation=[[x, y, x + 3, y, x + 3, y + 3, x, y + 3]],
+            )
+            for i in range(1, len(names) + 1)
+            for k, (x, y) in enumerate(squares)
+        ]
+        content = dict(
+            images=images, annotations=rows, categories=[dict(id=1, name="nucleus")]
+        )
+        (folder / f"instances_{split}.json").write_text(json.dumps(content))
+    options = ["--pictures", "0", "--cfg-options", "val_evaluator=None"]
+    for split in ("train", "val"):
+        options.append(f"{split}_dataloader.dataset.data_root={folder}/")
+    options.append("model.decode_head.network.transformer_decoder.num_queries=2")
+    status, found, report = examine(
+        monkeypatch, capsys, REPOSITORY / "configs" / NUCLEI, folder / "out", *options
+    )
+    assert status == 1
+    text = "\n".join(found)
+    assert "18 of 24 objects are marked as crowds" in text
+    assert "8 image(s) hold more segments than the model has queries (2): 3" in text
+    # 9 pixels of each box against 16 of a cell; crowds are not counted
+    assert "6 of 6 objects (100.0 %) are smaller than a cell" in text
+    assert "| square root of the area of a box, pixels | 3 | 3 | 3 | 3 | 3 |" in report

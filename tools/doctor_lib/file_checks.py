@@ -1,0 +1,170 @@
+"""Files: what cannot be read, paired or told apart, and how images are stored."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+
+from .finding import Finding, Found
+from .scan import Facts
+from .sources import Source
+
+_ALIKE = 0.999  # correlation of small pictures of the same photo
+
+
+def not_built(source: Source, facts: Sequence[Facts]) -> Found:
+    """Data sets that refuse their files, and what they warn of."""
+    for text in source.problems:
+        yield Finding("error", text)
+
+
+def unreadable(source: Source, facts: Sequence[Facts]) -> Found:
+    """Files that are broken or empty."""
+    texts = [text for x in facts for text in x.problems]
+    if texts:
+        yield Finding(
+            "error",
+            f"{len(texts)} file(s) cannot be read.",
+            "Fetch or export them again, or leave them out.",
+            tuple(texts),
+        )
+
+
+def without_partner(source: Source, facts: Sequence[Facts]) -> Found:
+    """Images without label map in a folder, and the other way round."""
+    if source.unpaired:
+        yield Finding(
+            "error",
+            f"{len(source.unpaired)} file(s) have no partner of the same name: images "
+            "without label map, or the other way round.",
+            "Name image and label map alike but for the suffix, or remove the rest.",
+            tuple(source.unpaired),
+        )
+
+
+def sizes_differ(source: Source, facts: Sequence[Facts]) -> Found:
+    """Label maps that do not cover their image."""
+    differ = [x for x in facts if x.size and x.label_size and x.size != x.label_size]
+    if differ:
+        files = tuple(
+            f"{x.item.image} {_size(x.size)}, {x.item.labels} {_size(x.label_size)}"
+            for x in differ
+        )
+        yield Finding(
+            "error",
+            f"{len(differ)} label map(s) have another size than their image (height x "
+            "width).",
+            "Check that the two belong together. Where only height and width are "
+            "exchanged, the labels were drawn on the pixels as stored: load images "
+            "with color_type='color_ignore_orientation'.",
+            files,
+        )
+
+
+def _size(size: tuple[int, int] | None) -> str:
+    return "x".join(map(str, size or ()))
+
+
+def orientations(source: Source, facts: Sequence[Facts]) -> Found:
+    """Images that are turned when they are loaded."""
+    tagged = [x for x in facts if x.orientation != 1]
+    if tagged:
+        yield Finding(
+            "warning",
+            f"{len(tagged)} image(s) have an EXIF orientation: they are turned when "
+            "they are loaded.",
+            "If the labels were drawn on the pixels as stored, load images with "
+            "color_type='color_ignore_orientation'.",
+            tuple(f"{x.item.image}: {x.orientation}" for x in tagged),
+        )
+
+
+def images_differ(source: Source, facts: Sequence[Facts]) -> Found:
+    """Channels and bits that loading changes or refuses."""
+    readable = [x for x in facts if x.size]
+    kinds = Counter((x.channels, x.type) for x in readable)
+    usual = max(kinds, key=kinds.__getitem__, default=(0, ""))
+    for (channels, kind), count in kinds.items():
+        odd = [
+            x.item.image for x in readable if (x.channels, x.type) == (channels, kind)
+        ]
+        files = tuple(odd)
+        if kind not in ("uint8", "uint16"):
+            yield Finding(
+                "error",
+                f"{count} image(s) hold numbers of type {kind}.",
+                "Scale them to 8 or 16 bits without sign.",
+                files,
+            )
+        elif kind == "uint16":
+            yield Finding(
+                "warning",
+                f"{count} image(s) have 16 bits; the upper 8 are used.",
+                "Load them with to_float32=True to lose nothing (docs/images.md).",
+                files,
+            )
+        elif channels == 2 or channels > 4:
+            yield Finding(
+                "error",
+                f"{count} image(s) have {channels} channels.",
+                "Load them with color_type='unchanged' (docs/images.md).",
+                files,
+            )
+        elif (channels, kind) != usual:
+            yield Finding(
+                "warning",
+                f"{count} image(s) have {channels} channel(s), most have {usual[0]}.",
+                "Grey images become three equal channels and alpha is dropped; make "
+                "sure that they belong here.",
+                files,
+            )
+    several = [x.item.image for x in readable if x.pages > 1]
+    if several:
+        yield Finding(
+            "warning",
+            f"{len(several)} file(s) hold several images; the first is used.",
+            "Split them if the others matter.",
+            tuple(several),
+        )
+
+
+def copies(source: Source, facts: Sequence[Facts]) -> Found:
+    """Pictures of validation that are in training too, re-encoded or not."""
+    train = [x for x in facts if x.item.split == "train" and x.digest]
+    val = [x for x in facts if x.item.split == "val" and x.digest]
+    names = {x.digest: x.item.image for x in train}
+    same = [(x.item.image, names[x.digest]) for x in val if x.digest in names]
+    if same:
+        yield Finding(
+            "error",
+            f"{len(same)} validation image(s) are in training too.",
+            "Remove them from one of the two; scores on them say nothing.",
+            tuple(f"{a} = {b}" for a, b in same),
+        )
+    alike = _alike(
+        [x for x in train if x.small is not None],
+        [x for x in val if x.small is not None and x.digest not in names],
+    )
+    if alike:
+        yield Finding(
+            "warning",
+            f"{len(alike)} validation image(s) look like one in training: the same "
+            "photo in another encoding or size, or the next frame of a film.",
+            "If so, split by scene rather than by image.",
+            tuple(f"{a} ~ {b}" for a, b in alike),
+        )
+
+
+def _alike(train: list[Facts], val: list[Facts]) -> list[tuple[str, str]]:
+    if not train or not val:
+        return []
+    known = np.stack([x.small.ravel() for x in train])  # type: ignore[union-attr]
+    found = []
+    for x in val:
+        close = known @ x.small.ravel()  # type: ignore[union-attr]
+        best = int(close.argmax())
+        if close[best] > _ALIKE:
+            found.append((x.item.image, train[best].item.image))
+    return found

@@ -1,0 +1,148 @@
+"""Label maps: their types, their values, and classes that are rare."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+
+from mmseg_maskformer.core.conventions import VOID
+
+from .class_counts import class_pixels, labels, occurrences
+from .finding import Finding, Found
+from .scan import Facts
+from .sources import Source
+
+_RARE = 0.01  # share of images
+_MOSTLY = 0.5
+
+
+def types(source: Source, facts: Sequence[Facts]) -> Found:
+    """Colours, floats and JPEG where numbers of classes belong."""
+    if source.kind != "semantic":
+        return
+    wrong: dict[str, list[str]] = defaultdict(list)
+    for x in facts:
+        if x.label_type and x.label_type not in ("uint8", "uint16", "bool"):
+            wrong[x.label_type].append(x.item.labels)
+        if x.item.labels.lower().endswith((".jpg", ".jpeg")):
+            wrong["JPEG"].append(x.item.labels)
+    for kind, files in wrong.items():
+        remedy = (
+            "Write a PNG of one channel whose values are the numbers of the classes; "
+            "colours are no labels, and JPEG changes them."
+        )
+        yield Finding(
+            "error", f"{len(files)} label map(s) are {kind}.", remedy, tuple(files)
+        )
+
+
+def values(source: Source, facts: Sequence[Facts]) -> Found:
+    """Values that are no class, which the model would meet as an index."""
+    if source.kind != "semantic" or not source.classes:
+        return
+    count = len(source.classes)
+    wrong = [(x, [v for v in labels(x, source) if not 0 <= v < count]) for x in facts]
+    wrong = [(x, values) for x, values in wrong if values]
+    if wrong:
+        every = sorted({v for _, values in wrong for v in values})
+        yield Finding(
+            "error",
+            f"{len(wrong)} label map(s) have values that are none of the {count} "
+            f"classes: {_few(every)}.",
+            f"Write {VOID} where a pixel is void; otherwise name all classes, or set "
+            "reduce_zero_label if 0 means unlabelled.",
+            tuple(f"{x.item.labels}: {_few(values)}" for x, values in wrong),
+        )
+
+
+def _few(values: Iterable[object]) -> str:
+    values = list(values)
+    return ", ".join(map(str, values[:8])) + (", ..." if len(values) > 8 else "")
+
+
+def binary(source: Source, facts: Sequence[Facts]) -> Found:
+    """Masks that are drawn in black and white."""
+    if source.kind != "semantic":
+        return
+    every = Counter[int]()
+    for x in facts:
+        every.update(x.values)
+    if set(every) == {0, VOID}:
+        yield Finding(
+            "error",
+            f"Label maps hold 0 and {VOID} only, and {VOID} is void: nothing but class "
+            "0 is left to learn.",
+            f"Write 1 for {VOID} if it is the class of the objects.",
+        )
+
+
+def mostly_void(source: Source, facts: Sequence[Facts]) -> Found:
+    """Pixels and images that nothing is learned from."""
+    if source.kind == "instances":
+        return
+    void, total, empty = 0, 0, []
+    for x in facts:
+        if not x.values:
+            continue
+        known = sum(class_pixels(x, source).values())
+        pixels = sum(x.values.values())
+        void, total = void + pixels - known, total + pixels
+        if not known:
+            empty.append(x.item.labels)
+    if total and void / total > _MOSTLY:
+        yield Finding(
+            "warning",
+            f"{100 * void / total:.1f} % of all pixels are void: no loss, no score.",
+            "Check ignore_index and reduce_zero_label; a class of its own for what is "
+            "no object is often meant.",
+        )
+    if empty:
+        yield Finding(
+            "warning",
+            f"{len(empty)} image(s) are void altogether.",
+            "They teach nothing; leave them out or label them.",
+            tuple(empty),
+        )
+
+
+def never_seen(source: Source, facts: Sequence[Facts]) -> Found:
+    """Classes without, and with few, training images."""
+    images = sum(x.item.split == "train" for x in facts)
+    if not images:
+        return
+    seen = occurrences(source, facts, "train")
+    names = dict(enumerate(source.classes)) or {
+        v: str(v) for v in range(max(seen, default=-1) + 1)
+    }
+    never = [names[label] for label in names if not seen[label]]
+    if never:
+        yield Finding(
+            "warning",
+            f"{len(never)} of {len(names)} classes never occur in training: "
+            f"{_few(never)}.",
+            "They cannot be learned; their IoU counts as 0 or is left out.",
+        )
+    rare = [names[k] for k in names if 0 < seen[k] < _RARE * images]
+    if rare:
+        yield Finding(
+            "warning",
+            f"{len(rare)} of {len(names)} classes occur in fewer than 1 % of the "
+            f"{images} training images: {_few(rare)}.",
+            "Scores of these classes rest on few pictures; average over seeds.",
+        )
+
+
+def only_in_validation(source: Source, facts: Sequence[Facts]) -> Found:
+    """Classes that are scored and not trained."""
+    train, val = (occurrences(source, facts, x) for x in ("train", "val"))
+    if not train or not val:
+        return
+    only = sorted(set(val) - set(train))
+    if only:
+        names = [source.classes[k] if k < len(source.classes) else k for k in only]
+        yield Finding(
+            "warning",
+            f"{len(only)} class(es) occur in validation and not in training: "
+            f"{_few(names)}.",
+            "Split anew, so that training has every class.",
+        )

@@ -1,0 +1,185 @@
+"""The report: findings first, then tables of files, classes and objects."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from mmseg_maskformer.core.conventions import VOID
+
+from .class_counts import class_pixels, occurrences, thing_areas
+from .finding import Finding
+from .scan import Facts
+from .sources import Source
+
+_SHOWN = 10  # files of a finding
+
+
+def report(
+    source: Source, facts: Sequence[Facts], found: Sequence[Finding], pictures: str = ""
+) -> str:
+    """Markdown.
+
+    Args:
+        source: what was looked at.
+        facts: of its items.
+        found: what is to be said.
+        pictures: name of the sheet that lies beside the report, if there is one.
+    """
+    parts = [
+        f"# {source.name}",
+        _counts(source, facts, found),
+        *map(_finding, found),
+        "## Images",
+        _images(facts),
+        *_labels(source, facts),
+        *_objects(source, facts),
+        *_classes(source, facts),
+    ]
+    if pictures:
+        parts += ["## What training sees", f"![Images after the pipeline]({pictures})"]
+    return "\n\n".join(parts) + "\n"
+
+
+def _counts(source: Source, facts: Sequence[Facts], found: Sequence[Finding]) -> str:
+    splits = Counter(x.item.split for x in facts)
+    images = ", ".join(f"{splits[x]} {x}" for x in _splits(facts)) or "no images"
+    levels = Counter(x.level for x in found)
+    said = ", ".join(f"{n} {level}(s)" for level, n in levels.items())
+    return f"{source.kind.capitalize()} data: {images}. {said or 'Nothing to report'}."
+
+
+def _splits(facts: Sequence[Facts]) -> list[str]:
+    """Training first, then validation, then others."""
+    order = {"train": 0, "val": 1}
+    names = dict.fromkeys(x.item.split for x in facts)
+    return sorted(names, key=lambda name: order.get(name, 2))
+
+
+def _finding(x: Finding) -> str:
+    files = "".join(f"\n- `{name}`" for name in x.files[:_SHOWN])
+    left = len(x.files) - _SHOWN
+    more = f"- and {left} more" if left > 0 else ""
+    said = f"**{x.level.capitalize()}**: {x.text} {x.remedy}".rstrip()
+    return "\n".join([said, files, more]) if files else said
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """A table of Markdown, its first column to the left."""
+    lines = [header, ["---", *["--:"] * (len(header) - 1)], *rows]
+    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
+
+
+def _images(facts: Sequence[Facts]) -> str:
+    readable = [x for x in facts if x.size]
+    suffixes = Counter("." + x.item.image.rpartition(".")[2] for x in facts)
+    kinds = Counter(f"{x.channels} x {x.type}" for x in readable)
+    orientations = Counter(x.orientation for x in readable)
+    rows = [
+        ("files", _listed(suffixes)),
+        ("channels and type", _listed(kinds)),
+        ("EXIF orientation", _listed(orientations)),
+    ]
+    if readable:
+        sides = np.array([x.size for x in readable])
+        low, mid, high = (f(sides, axis=0) for f in (np.min, np.median, np.max))
+        spans = (f"{int(x[0])} x {int(x[1])}" for x in (low, mid, high))
+        rows.append(("height x width: least, median, most", "; ".join(spans)))
+    return table(("", "number of images"), rows)
+
+
+def _listed(counts: Counter) -> str:
+    return ", ".join(f"{key}: {n}" for key, n in counts.most_common())
+
+
+def _labels(source: Source, facts: Sequence[Facts]) -> list[str]:
+    """Values of label maps and, without a config, which settings they call for."""
+    if source.kind != "semantic" or not any(x.values for x in facts):
+        return []
+    pixels: Counter[int] = Counter()
+    for x in facts:
+        pixels.update(x.values)
+    total = sum(pixels.values())
+    share = f"{100 * pixels[VOID] / total:.1f} % of pixels"
+    text = f"Values {_ranges(sorted(pixels))}; {VOID} on {share}."
+    if not source.classes:
+        text += " " + _advice(set(pixels) - {VOID}, VOID in pixels)
+    return ["## Label maps", text]
+
+
+def _ranges(values: Sequence[int]) -> str:
+    """As "0-10, 255"."""
+    parts: list[list[int]] = []
+    for value in values:
+        if parts and value == parts[-1][-1] + 1:
+            parts[-1][1:] = [value]
+        else:
+            parts.append([value])
+    return ", ".join("-".join(map(str, part)) for part in parts)
+
+
+def _advice(values: set[int], has_void: bool) -> str:
+    if not values:
+        return "No pixel has a class."
+    high = max(values)
+    void = f"{VOID} is void already (ignore_index)" if has_void else "nothing is void"
+    if 0 not in values:
+        return (
+            f"0 never occurs: num_classes={high} with reduce_zero_label=True; {void}."
+        )
+    return (
+        f"num_classes={high + 1}, or {high} with reduce_zero_label=True if 0 means "
+        f"unlabelled; {void}."
+    )
+
+
+def _objects(source: Source, facts: Sequence[Facts]) -> list[str]:
+    if source.kind == "semantic":
+        return []
+    counts = [len(x.item.objects or ()) for x in facts]
+    areas = [area for x in facts for area in thing_areas(x, source)]
+    rows = [("segments an image", *_quartiles(counts))]
+    rows.append(
+        ("square root of the area of a thing, pixels", *_quartiles(np.sqrt(areas)))
+    )
+    if source.kind == "instances":
+        rows[1] = ("square root of the area of a box, pixels", *rows[1][1:])
+    header = ("", "least", "a quarter below", "half", "three quarters", "most")
+    return ["## Objects", table(header, rows)]
+
+
+def _quartiles(values: Sequence[float] | np.ndarray) -> list[str]:
+    if not len(values):
+        return ["-"] * 5
+    return [f"{x:.0f}" for x in np.percentile(values, [0, 25, 50, 75, 100])]
+
+
+def _classes(source: Source, facts: Sequence[Facts]) -> list[str]:
+    """Images, and pixels or objects, of each class by split, frequent ones first."""
+    splits = _splits(facts)
+    images = {split: occurrences(source, facts, split) for split in splits}
+    amounts: Counter[int] = Counter()
+    per_image: list[int] = []
+    for x in facts:
+        found = class_pixels(x, source)
+        amounts.update(found)
+        if x.values or x.item.objects is not None:
+            per_image.append(len(found))
+    if not amounts:
+        return []
+    labels = range(len(source.classes)) if source.classes else sorted(amounts)
+    unit = "objects" if source.kind == "instances" else "pixels"
+    total = sum(amounts.values())
+    header = ("class", *(f"{split} images" for split in splits), f"share of {unit}")
+    rows = [
+        (
+            source.classes[k] if k < len(source.classes) else k,
+            *(images[split][k] for split in splits),
+            f"{100 * amounts[k] / total:.3f} %",
+        )
+        for k in sorted(labels, key=lambda k: (-images[splits[0]][k], k))
+    ]
+    text = f"{np.mean(per_image):.1f} classes in the mean image."
+    return ["## Classes", text, table(header, rows)]

@@ -1,0 +1,137 @@
+"""Facts of single files, read by several processes."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from mmseg_maskformer.datasets.coco.segments import segment_ids
+from mmseg_maskformer.datasets.transforms.image_files import read_picture, turned
+
+from .sources import Item
+
+_SIDE = 32  # of the small picture that near copies are found by
+
+
+@dataclass
+class Facts:
+    """What the files of an item hold.
+
+    Args:
+        item: the item.
+        problems: why a file cannot be read.
+        size: height and width of the image as a viewer shows it.
+        channels: of the image, alpha among them.
+        type: of its numbers, as "uint8".
+        orientation: as EXIF numbers it, 1 for upright.
+        pages: images in the file.
+        digest: of the decoded pixels.
+        small: (32, 32) grey picture, of mean 0 and length 1; None where it has no
+            structure.
+        label_size: height and width of the label map.
+        label_type: of its numbers and their channels, as "uint8" or "uint8 x 3".
+        values: pixels of each value of a label map, or of each id of a panoptic map.
+    """
+
+    item: Item
+    problems: list[str] = field(default_factory=list)
+    size: tuple[int, int] | None = None
+    channels: int = 0
+    type: str = ""
+    orientation: int = 1
+    pages: int = 1
+    digest: str = ""
+    small: np.ndarray | None = None
+    label_size: tuple[int, int] | None = None
+    label_type: str = ""
+    values: dict[int, int] = field(default_factory=dict)
+
+
+def look(item: Item) -> Facts:
+    """Read the files of an item."""
+    facts = Facts(item)
+    try:
+        _look_at_image(facts)
+    except Exception as error:  # whatever the decoders raise
+        facts.problems.append(f"image {item.image}: {_reason(error)}")
+    try:
+        if item.labels:
+            _look_at_labels(facts)
+    except Exception as error:
+        facts.problems.append(f"label map {item.labels}: {_reason(error)}")
+    return facts
+
+
+def _reason(error: Exception) -> str:
+    return " ".join(str(error).split())[:200] or type(error).__name__
+
+
+def _content(path: str) -> bytes:
+    content = Path(path).read_bytes()
+    if not content:
+        raise ValueError("the file is empty")
+    return content
+
+
+def _look_at_image(facts: Facts) -> None:
+    picture = read_picture(_content(facts.item.image))
+    pixels = turned(picture.pixels, picture.orientation)
+    facts.size, facts.channels = pixels.shape[:2], pixels.shape[2]
+    facts.type = str(pixels.dtype)
+    facts.orientation, facts.pages = picture.orientation, picture.pages
+    facts.digest = hashlib.sha1(pixels.tobytes()).hexdigest()
+    grey = pixels.astype(np.float32).mean(axis=2)
+    small = cv2.resize(grey, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)
+    small -= small.mean()
+    length = float(np.linalg.norm(small))
+    if length > _SIDE:  # a standard deviation of one grey level
+        facts.small = (small / length).astype(np.float32)
+
+
+def _look_at_labels(facts: Facts) -> None:
+    picture = read_picture(_content(facts.item.labels))
+    pixels = _indices(facts.item.labels, picture.pixels)
+    facts.label_size = pixels.shape[:2]
+    many = f" x {pixels.shape[2]}" if pixels.shape[2] > 1 else ""
+    facts.label_type = f"{pixels.dtype}{many}"
+    if facts.item.objects is not None and pixels.shape[2] == 3:
+        pixels = segment_ids(pixels)[..., None]
+    if pixels.shape[2] == 1:
+        values, counts = np.unique(pixels, return_counts=True)
+        facts.values = dict(zip(values.tolist(), counts.tolist(), strict=True))
+
+
+def _indices(path: str, pixels: np.ndarray) -> np.ndarray:
+    """The numbers of a palette image, which loading takes for labels."""
+    from PIL import Image
+
+    with Image.open(path) as image:
+        return np.asarray(image)[..., None] if image.mode == "P" else pixels
+
+
+def look_at_all(items: Sequence[Item], workers: int | None = None) -> list[Facts]:
+    """Facts of all items in their order; progress goes to the standard error.
+
+    Args:
+        items: what to read.
+        workers: processes, by default one for each core.
+    """
+    workers = workers or os.cpu_count() or 1
+    if workers == 1 or len(items) < 64:
+        return [look(item) for item in items]
+    found = []
+    with ProcessPoolExecutor(workers) as pool:
+        for facts in pool.map(look, items, chunksize=16):
+            found.append(facts)
+            if len(found) % 64 == 0 or len(found) == len(items):
+                print(f"\r{len(found)} of {len(items)}", end="", file=sys.stderr)
+    print(file=sys.stderr)
+    return found

@@ -1,0 +1,188 @@
+"""The files of a data set: those of a config's splits, or those of a folder."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from mmengine.config import Config
+from mmengine.logging import MMLogger
+from mmengine.registry import DATASETS, init_default_scope
+
+from mmseg_maskformer.datasets.wrappers import leaf_datasets
+from mmseg_maskformer.engine.launch import read_config
+from mmseg_maskformer.engine.progress import quiet_host
+
+IMAGES = {".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
+_IMAGE_FOLDERS = ("images", "img_dir", "imgs", "image")
+_LABEL_FOLDERS = ("annotations", "ann_dir", "labels", "masks", "label", "mask")
+
+
+class Item(NamedTuple):
+    """An image with what it is labelled by.
+
+    Attributes:
+        split: "train", "val", ...
+        image: its file.
+        labels: file of its label map or panoptic map, "" where there is none.
+        objects: of a panoptic map (id, class, is a thing, is a crowd); of instances
+            (area of the box, class, True, is a crowd). None in semantic data.
+    """
+
+    split: str
+    image: str
+    labels: str
+    objects: tuple[tuple[float, int, bool, bool], ...] | None = None
+
+
+@dataclass
+class Source:
+    """What is to be looked at.
+
+    Args:
+        name: of the config or folder.
+        kind: "semantic", "panoptic" or "instances".
+        items: of all splits.
+        classes: names, empty where they are not known.
+        zero_is_void: ``reduce_zero_label`` of the data set.
+        queries: of the model, None without a config.
+        stride: of the model's masks in pixels.
+        problems: why a split could not be read.
+        datasets: of a config, by split, for pictures of what the pipeline makes.
+        unpaired: files of a folder without a partner.
+    """
+
+    name: str
+    kind: str = "semantic"
+    items: list[Item] = field(default_factory=list)
+    classes: tuple[str, ...] = ()
+    zero_is_void: bool = False
+    queries: int | None = None
+    stride: int = 4
+    problems: list[str] = field(default_factory=list)
+    datasets: dict[str, Any] = field(default_factory=dict)
+    unpaired: list[str] = field(default_factory=list)
+
+
+def of_config(path: Path, overrides: dict) -> Source:
+    """Training and validation data of a config, as its data sets list them."""
+    config = read_config(str(path), overrides)
+    init_default_scope(config.get("default_scope", "mmseg"))
+    source = Source(str(path), queries=_find(config.get("model"), "num_queries"))
+    for split in ("train", "val"):
+        loader = config.get(f"{split}_dataloader")
+        if loader is None:
+            continue
+        warned = _Warnings()
+        try:
+            with quiet_host(), warned:
+                dataset = DATASETS.build(loader.dataset)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            source.problems.append(f"{split}: {error}")
+            continue
+        source.problems += [f"{split}: {text}" for text in warned.texts]
+        source.datasets[split] = dataset
+        for leaf in leaf_datasets(dataset):
+            _add(source, split, leaf)
+    return source
+
+
+class _Warnings(logging.Handler):
+    """Warnings that data sets log while they are built."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.texts: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.texts.append(record.getMessage())
+
+    def __enter__(self) -> _Warnings:
+        MMLogger.get_current_instance().addHandler(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        MMLogger.get_current_instance().removeHandler(self)
+
+
+def _add(source: Source, split: str, dataset: Any) -> None:
+    """The images of a data set that wraps no other."""
+    meta = dataset.metainfo
+    source.classes = tuple(meta["classes"])
+    source.zero_is_void = bool(getattr(dataset, "reduce_zero_label", False))
+    things = meta.get("thing_classes")
+    for index in range(len(dataset)):
+        info = dataset.get_data_info(index)
+        image, labels = info["img_path"], info.get("seg_map_path") or ""
+        objects = None
+        if "segments_info" in info:
+            source.kind = "panoptic"
+            objects = tuple(_segment(row, things) for row in info["segments_info"])
+        elif "instances" in info:
+            source.kind, labels = "instances", ""
+            objects = tuple(_instance(row) for row in info["instances"])
+        source.items.append(Item(split, image, labels, objects))
+
+
+def _segment(row: dict, things: Any) -> tuple[float, int, bool, bool]:
+    is_thing = row["is_thing"] if things is None else row["category"] < len(things)
+    return row["id"], row["category"], bool(is_thing), bool(row.get("iscrowd", 0))
+
+
+def _instance(row: dict) -> tuple[float, int, bool, bool]:
+    left, upper, right, lower = row["bbox"]
+    area = max(0.0, right - left) * max(0.0, lower - upper)
+    return area, row["bbox_label"], True, bool(row.get("ignore_flag", 0))
+
+
+def _find(config: Any, key: str) -> Any:
+    """The value of a key anywhere in nested settings; None where there is none."""
+    if not isinstance(config, Config | dict):
+        return None
+    if key in config:
+        return config[key]
+    found = (_find(value, key) for value in dict(config).values())
+    return next((x for x in found if x is not None), None)
+
+
+def of_folder(folder: Path) -> Source:
+    """Images and label maps below a folder, paired by name.
+
+    Raises:
+        SystemExit: There are no images.
+    """
+    source = Source(str(folder))
+    images = next((folder / x for x in _IMAGE_FOLDERS if (folder / x).is_dir()), folder)
+    labels = next((folder / x for x in _LABEL_FOLDERS if (folder / x).is_dir()), None)
+    pictures = list(_files(images))
+    if labels is not None and images == folder:
+        pictures = [x for x in pictures if labels not in x.parents]
+    if not pictures:
+        raise SystemExit(
+            f"There are no images ({', '.join(sorted(IMAGES))}) below {images}."
+        )
+    maps = {} if labels is None else {_key(x, labels): x for x in _files(labels)}
+    for path in pictures:
+        key = _key(path, images)
+        partner = maps.pop(key, None)
+        if partner is None and labels is not None:
+            source.unpaired.append(str(path))
+        parts = Path(key).parts
+        split = parts[0] if len(parts) > 1 else "all"
+        source.items.append(Item(split, str(path), str(partner or "")))
+    source.unpaired += [str(path) for path in maps.values()]
+    return source
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    for path in sorted(folder.rglob("*")):
+        if path.suffix.lower() in IMAGES and path.is_file():
+            yield path
+
+
+def _key(path: Path, folder: Path) -> str:
+    """The name that an image and its label map share."""
+    return path.relative_to(folder).with_suffix("").as_posix()
