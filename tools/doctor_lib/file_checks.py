@@ -82,52 +82,47 @@ def orientations(source: Source, facts: Sequence[Facts]) -> Found:
 
 
 def images_differ(source: Source, facts: Sequence[Facts]) -> Found:
-    """Channels and bits that loading changes or refuses."""
+    """Channels and bits that loading changes or refuses, and further pages."""
     readable = [x for x in facts if x.size]
-    kinds = Counter((x.channels, x.type) for x in readable)
-    usual = max(kinds, key=kinds.__getitem__, default=(0, ""))
-    for (channels, kind), count in kinds.items():
-        odd = [
-            x.item.image for x in readable if (x.channels, x.type) == (channels, kind)
-        ]
-        files = tuple(odd)
-        if kind not in ("uint8", "uint16"):
-            yield Finding(
-                "error",
-                f"{count} image(s) hold numbers of type {kind}.",
-                "Scale them to 8 or 16 bits without sign.",
-                files,
-            )
-        elif kind == "uint16":
-            yield Finding(
-                "warning",
-                f"{count} image(s) have 16 bits; the upper 8 are used.",
-                "Load them with to_float32=True to lose nothing (docs/images.md).",
-                files,
-            )
-        elif channels == 2 or channels > 4:
-            yield Finding(
-                "error",
-                f"{count} image(s) have {channels} channels.",
-                "Load them with color_type='unchanged' (docs/images.md).",
-                files,
-            )
-        elif (channels, kind) != usual:
-            yield Finding(
-                "warning",
-                f"{count} image(s) have {channels} channel(s), most have {usual[0]}.",
-                "Grey images become three equal channels and alpha is dropped; make "
-                "sure that they belong here.",
-                files,
-            )
-    several = [x.item.image for x in readable if x.pages > 1]
+    kinds = Counter(map(_storage, readable))
+    usual = max(kinds, key=kinds.__getitem__, default=None)
+    for kind in kinds:
+        level, text, remedy = _judged(*kind, is_usual=kind == usual)
+        files = tuple(x.item.image for x in readable if _storage(x) == kind)
+        if text:
+            yield Finding(level, f"{len(files)} image(s) {text}.", remedy, files)
+    several = tuple(x.item.image for x in readable if x.pages > 1)
     if several:
         yield Finding(
             "warning",
             f"{len(several)} file(s) hold several images; the first is used.",
             "Split them if the others matter.",
-            tuple(several),
+            several,
         )
+
+
+def _storage(x: Facts) -> tuple[str, int, bool]:
+    return x.type, x.channels, x.has_alpha
+
+
+def _judged(
+    kind: str, channels: int, has_alpha: bool, is_usual: bool
+) -> tuple[str, str, str]:
+    """Level, text and remedy of how images are stored; no text if it is as wanted."""
+    page = "(docs/images.md)"
+    if kind not in ("uint8", "uint16"):
+        remedy = "Scale them to 8 or 16 bits without sign."
+        return "error", f"hold numbers of type {kind}", remedy
+    if channels - has_alpha not in (1, 3):
+        remedy = f"Load them with color_type='unchanged' {page}."
+        return "error", f"have {channels} channels", remedy
+    if kind == "uint16":
+        remedy = f"Load them with to_float32=True to lose nothing {page}."
+        return "warning", "have 16 bits, of which the upper 8 are used", remedy
+    if is_usual:
+        return "", "", ""
+    remedy = "Grey becomes three equal channels, alpha is dropped; do they belong here?"
+    return "warning", f"have {channels} channel(s), other than most", remedy
 
 
 def copies(source: Source, facts: Sequence[Facts]) -> Found:

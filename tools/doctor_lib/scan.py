@@ -30,6 +30,7 @@ class Facts:
         problems: why a file cannot be read.
         size: height and width of the image as a viewer shows it.
         channels: of the image, alpha among them.
+        has_alpha: whether the last of them is alpha.
         type: of its numbers, as "uint8".
         orientation: as EXIF numbers it, 1 for upright.
         pages: images in the file.
@@ -45,6 +46,7 @@ class Facts:
     problems: list[str] = field(default_factory=list)
     size: tuple[int, int] | None = None
     channels: int = 0
+    has_alpha: bool = False
     type: str = ""
     orientation: int = 1
     pages: int = 1
@@ -85,7 +87,7 @@ def _look_at_image(facts: Facts) -> None:
     picture = read_picture(_content(facts.item.image))
     pixels = turned(picture.pixels, picture.orientation)
     facts.size, facts.channels = pixels.shape[:2], pixels.shape[2]
-    facts.type = str(pixels.dtype)
+    facts.type, facts.has_alpha = str(pixels.dtype), picture.has_alpha
     facts.orientation, facts.pages = picture.orientation, picture.pages
     facts.digest = hashlib.sha1(pixels.tobytes()).hexdigest()
     grey = pixels.astype(np.float32).mean(axis=2)
