@@ -77,6 +77,7 @@ CATALOG: dict[str, dict[str, tuple[str, ...]]] = {
         "metrics.coco_metric": ("CocoMetric",),
         "metrics.thing_ap": ("ThingAP",),
         "metrics.panoptic_quality": ("PanopticQuality",),
+        "metrics.panoptic_errors": ("PanopticErrors",),
         "metrics.uncertainty": ("UncertaintySummary",),
     },
     "HOOKS": {

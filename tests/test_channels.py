@@ -115,7 +115,7 @@ def test_a_model_trains_evaluates_predicts_and_paints(
     shown = inferencer(pixels, return_vis=True)["visualization"]
     assert shown.shape == (64, 64, 3)
 
-    rows = predict_rows(model, dataset, count=2)
+    rows = predict_rows(model, dataset, indices=[0, 1])
     with Image.open(path.parents[1] / "annotations/0.png") as truth:
         assert np.array_equal(rows[0].truth, np.asarray(truth))
     assert np.array_equal(rows[0].image[..., 0], pixels[..., 0])

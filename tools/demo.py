@@ -19,6 +19,7 @@ from mmseg_maskformer.visualization.prediction_sheet import (
     PanopticRow,
     predict_rows,
     prediction_sheet,
+    spread,
 )
 
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -62,7 +63,7 @@ def train(config: object, progress: ProgressHook, table: LastTable) -> Runner:
 def save_sheet(runner: Runner, num: int) -> Path:
     """Paint predictions of held-out scenes into the work directory."""
     dataset = runner.val_dataloader.dataset
-    rows = predict_rows(runner.model, dataset, num)
+    rows = predict_rows(runner.model, dataset, spread(num, len(dataset)))
     meta = dataset.metainfo
     path = Path(runner.work_dir) / "predictions.png"
     width = 384 if isinstance(rows[0], PanopticRow) else 192  # names need room

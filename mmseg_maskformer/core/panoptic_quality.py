@@ -100,17 +100,25 @@ class MeanQuality(NamedTuple):
     num_categories: int
 
 
-def count_segments(predicted: PanopticMap, true: PanopticMap) -> Counts:
-    """Match the segments of one image and count per category.
+class Matching(NamedTuple):
+    """How the segments of two maps meet."""
+
+    common: np.ndarray  # (G_true, G_predicted) int64, pixels of both
+    union: np.ndarray  # the same, without predicted pixels on void
+    iou: np.ndarray  # the same, float64, 0 where not matched
+    matched: np.ndarray  # the same, boolean: at most one pair in a row and a column
+    missed: np.ndarray  # (G_true,) boolean, false negatives
+    wrong: np.ndarray  # (G_predicted,) boolean, false positives
+
+
+def match_segments(predicted: PanopticMap, true: PanopticMap) -> Matching:
+    """Match the segments of one image.
 
     Two segments match when their categories are equal and their IoU is above 1/2;
     predicted pixels on void truth are left out of the union. Crowds match nothing and
     are not missed, and a predicted segment is not wrong when more than half of it lies
     on void and on the crowd of its category. Where a category has several crowds, the
     last listed one is that crowd, as in the official evaluator.
-
-    Returns:
-        Counts of the categories that either map lists, ascending.
 
     Raises:
         ValueError: The maps differ in size, or a map and its list of segments
@@ -127,14 +135,34 @@ def count_segments(predicted: PanopticMap, true: PanopticMap) -> Counts:
     matched = same & ~crowd[:, None] & (2 * common > union)
     last = _last_of_each_category(true.categories, crowd)
     excused = void + (common[last] * same[last]).sum(axis=0)
-    return _tally(
-        true,
-        predicted,
-        matched=matched,
+    return Matching(
+        common,
+        union,
         iou=np.divide(common, union, out=np.zeros(common.shape), where=matched),
+        matched=matched,
         missed=~matched.any(axis=1) & ~crowd,
         wrong=~matched.any(axis=0) & (2 * excused <= predicted_area),
     )
+
+
+def count_segments(predicted: PanopticMap, true: PanopticMap) -> Counts:
+    """Match the segments of one image (:func:`match_segments`), count per category.
+
+    Returns:
+        Counts of the categories that either map lists, ascending.
+
+    Raises:
+        ValueError: As of :func:`match_segments`.
+    """
+    found = match_segments(predicted, true)
+    seen = _rows(
+        true.categories,
+        iou=found.iou.sum(axis=1),  # of one pair at most
+        true_positives=found.matched.sum(axis=1),
+        false_negatives=found.missed.astype(np.int64),
+    )
+    guessed = _rows(predicted.categories, false_positives=found.wrong.astype(np.int64))
+    return add_counts([seen, guessed])
 
 
 def add_counts(counts: Iterable[Counts]) -> Counts:
@@ -237,25 +265,6 @@ def _crowds(true: PanopticMap) -> np.ndarray:
 def _last_of_each_category(categories: np.ndarray, crowd: np.ndarray) -> list[int]:
     """Indices of the crowds that no crowd of the same category follows."""
     return list({int(categories[i]): int(i) for i in crowd.nonzero()[0]}.values())
-
-
-def _tally(
-    true: PanopticMap,
-    predicted: PanopticMap,
-    matched: np.ndarray,
-    iou: np.ndarray,
-    missed: np.ndarray,
-    wrong: np.ndarray,
-) -> Counts:
-    """Counts per category from flags per segment and pair (G_true, G_predicted)."""
-    seen = _rows(
-        true.categories,
-        iou=iou.sum(axis=1),  # of one pair at most
-        true_positives=matched.sum(axis=1),
-        false_negatives=missed.astype(np.int64),
-    )
-    guessed = _rows(predicted.categories, false_positives=wrong.astype(np.int64))
-    return add_counts([seen, guessed])
 
 
 def _rows(categories: np.ndarray, **columns: np.ndarray) -> Counts:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -49,7 +49,9 @@ class PanopticQuality(BaseMetric):
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         """Count the segments of each sample: one small result per image."""
-        self.results += [count_segments(*self._maps(x)) for x in data_samples]
+        for sample in data_samples:
+            maps = maps_of_sample(sample, self.dataset_meta, self.ignore_index)
+            self.results.append(count_segments(*maps))
 
     def compute_metrics(self, results: list[tuple]) -> dict[str, float]:
         """Qualities of the summed counts; the classes go into the log.
@@ -66,12 +68,6 @@ class PanopticQuality(BaseMetric):
             for key, mean in means.items()
             for name in ("PQ", "SQ", "RQ")
         }
-
-    def _maps(self, sample: dict) -> tuple[PanopticMap, PanopticMap]:
-        """The predicted and the true map of a sample; things need panoptic ones."""
-        if "pred_panoptic_seg" in sample or self._num_things:
-            return panoptic_maps(sample, len(self._classes), self._num_things)
-        return semantic_maps(sample, len(self._classes), self.ignore_index)
 
     def _groups(self) -> dict[str, range]:
         """Classes of the things and of the stuff, where the data set has things."""
@@ -96,6 +92,22 @@ class PanopticQuality(BaseMetric):
             values = rows.get(label, (np.nan,) * 3)
             table.add_row([name, *map(_percent, values)])
         return table
+
+
+def maps_of_sample(
+    sample: dict, meta: Mapping[str, Any], ignore_index: int = VOID
+) -> tuple[PanopticMap, PanopticMap]:
+    """The predicted and the true map of a sample; things need panoptic ones.
+
+    Args:
+        sample: of a semantic or panoptic model.
+        meta: of the data set.
+        ignore_index: label of void pixels in semantic maps.
+    """
+    num_classes, num_things = len(meta["classes"]), len(meta.get("thing_classes", ()))
+    if "pred_panoptic_seg" in sample or num_things:
+        return panoptic_maps(sample, num_classes, num_things)
+    return semantic_maps(sample, num_classes, ignore_index)
 
 
 def semantic_maps(

@@ -73,20 +73,24 @@ class PanopticRow(Row):
         return np.unique(super().labels() % INSTANCE_OFFSET)
 
 
+def spread(count: int, length: int) -> list[int]:
+    """``count`` places, or as many as there are, from the first to the last."""
+    return np.linspace(0, length - 1, min(count, length)).astype(int).tolist()
+
+
 @torch.no_grad()
-def predict_rows(model: Any, dataset: Any, count: int) -> list[Row]:
-    """Predict ``count`` samples spread over a data set of the host.
+def predict_rows(model: Any, dataset: Any, indices: Sequence[int]) -> list[Row]:
+    """Predict samples of a data set of the host.
 
     Args:
         model: a segmentor or panoptic detector of the host.
         dataset: its pipeline packs as the model needs it, as loaded.
-        count: number of rows, cut to the length of the data set.
+        indices: of the samples.
     """
     model.eval()
-    count = min(count, len(dataset))
     rows = []
-    for index in np.linspace(0, len(dataset) - 1, count).astype(int):
-        batch = pseudo_collate([dataset[int(index)]])
+    for index in indices:
+        batch = pseudo_collate([dataset[index]])
         image = picture_of_input(batch["inputs"][0])
         sample = model.test_step(batch)[0]
         rows.append(_row(image, sample, len(dataset.metainfo["classes"])))

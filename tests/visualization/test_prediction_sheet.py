@@ -13,6 +13,7 @@ from mmseg_maskformer.visualization.prediction_sheet import (
     Row,
     predict_rows,
     prediction_sheet,
+    spread,
 )
 
 PALETTE = [[200, 10, 10], [10, 200, 10], [10, 10, 200]]
@@ -74,11 +75,11 @@ class Model(torch.nn.Module):
 
 def test_rows_are_spread_over_the_data_set_and_rgb():
     """Ten samples, three rows: the first, one in the middle, the last."""
-    rows = predict_rows(Model(), Samples(range(10)), count=3)
+    rows = predict_rows(Model(), Samples(range(10)), spread(3, 10))
     assert [int(r.truth[0, 0]) for r in rows] == [0, 4, 9]
     assert [int(r.prediction[0, 0]) for r in rows] == [1, 5, 10]
     assert rows[0].image[0, 0].tolist() == [3, 2, 1]
-    assert len(predict_rows(Model(), Samples(range(10)), count=30)) == 10
+    assert spread(30, 10) == list(range(10))
 
 
 def test_samples_without_truth_are_a_sentence():
@@ -89,7 +90,7 @@ def test_samples_without_truth_are_a_sentence():
             return [sample]
 
     with pytest.raises(ValueError, match=r"the samples have no gt_sem_seg: it needs"):
-        predict_rows(Unlabelled(), Samples(range(1)), count=1)
+        predict_rows(Unlabelled(), Samples(range(1)), indices=[0])
 
 
 def test_panoptic_rows_hold_encoded_maps():
@@ -108,7 +109,7 @@ def test_panoptic_rows_hold_encoded_maps():
             sample.pred_panoptic_seg = PixelData(sem_seg=predicted)
             return [sample]
 
-    (row,) = predict_rows(Panoptic(), Samples(range(1)), count=1)
+    (row,) = predict_rows(Panoptic(), Samples(range(1)), indices=[0])
     assert row.truth.tolist() == [[1001, 2, 3]]
     assert row.prediction.tolist() == [[2, 3, 1001]]
     assert row.labels().tolist() == [1, 2, 3]

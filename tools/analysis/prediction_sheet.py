@@ -16,6 +16,7 @@ from mmseg_maskformer.engine.launch import read_config, trained_model
 from mmseg_maskformer.visualization.prediction_sheet import (
     predict_rows,
     prediction_sheet,
+    spread,
 )
 
 
@@ -40,7 +41,7 @@ def main() -> None:
     config = read_config(args.config, args.cfg_options)
     model = trained_model(config, args.checkpoint)
     dataset = DATASETS.build(config[f"{args.split}_dataloader"].dataset)
-    rows = predict_rows(model, dataset, args.num)
+    rows = predict_rows(model, dataset, spread(args.num, len(dataset)))
     meta = dataset.metainfo
     sheet = prediction_sheet(rows, meta["classes"], meta["palette"], args.width)
     sheet.save(args.out, optimize=True)

@@ -12,6 +12,7 @@ from mmseg_maskformer.core.conventions import INSTANCE_OFFSET
 from mmseg_maskformer.datasets.metainfo import metainfo_of
 from mmseg_maskformer.visualization.images import picture_of_input
 from mmseg_maskformer.visualization.panoptic_drawing import encoded_truth, overlay
+from mmseg_maskformer.visualization.prediction_sheet import spread
 
 from .sources import Source
 
@@ -28,11 +29,10 @@ def write_sheet(source: Source, path: Path, count: int) -> str:
     dataset = source.datasets.get("train")
     if dataset is None or not len(dataset) or not count:
         return ""
-    count = min(count, len(dataset))
     tiles = []
-    for index in np.linspace(0, len(dataset) - 1, count).astype(int):
+    for index in spread(count, len(dataset)):
         try:
-            packed = dataset[int(index)]
+            packed = dataset[index]
         except Exception as error:  # of any transform
             source.problems.append(f"train, image {index}: {error}")
             continue

@@ -1,0 +1,41 @@
+"""The tool that shows what a model gets wrong, on weights as they are drawn."""
+
+from __future__ import annotations
+
+import csv
+
+import pytest
+from PIL import Image
+
+from tests.conftest import REPOSITORY
+from tests.scripts import run_script
+from tests.tools.test_queries import few_scenes
+
+CONFIG = REPOSITORY / "configs/mask2former/mask2former_tiny_scenes.py"
+
+
+@pytest.mark.slow
+def test_tables_and_pictures(monkeypatch, tmp_path, capsys):
+    pytest.importorskip("matplotlib").use("Agg")
+    command = few_scenes(CONFIG, tmp_path)
+    out = tmp_path / "out"
+    loader = "test_dataloader"
+    options = [f"{loader}.dataset.num_images=3", f"{loader}.batch_size=1"]
+    options += [f"{loader}.num_workers=0", f"{loader}.persistent_workers=False"]
+    rest = ("--out", out, "--num", 2, "--width", 64, "--work-dir", tmp_path / "work")
+    run_script(
+        monkeypatch, "analysis/errors.py", *command, *rest, "--cfg-options", *options
+    )
+    with (out / "images.csv").open() as file:
+        images = list(csv.DictReader(file))
+    assert sorted(int(x["place"]) for x in images) == [0, 1, 2]
+    with (out / "errors.csv").open() as file:
+        errors = list(csv.DictReader(file))
+    found = sum(int(row["true"]) + int(row["predicted"]) for row in errors)
+    assert found == sum(int(x["errors"]) for x in images) > 0
+    printed = capsys.readouterr().out
+    missed = sum(int(row["true"]) for row in errors if row["kind"] == "missed")
+    (line,) = (x for x in printed.splitlines() if x.startswith("| missed |"))
+    assert sum(int(x) for x in line.split()[3::4] if x.isdigit()) == missed
+    # three tiles of 64 pixels with gaps of 4, and two rows
+    assert Image.open(out / "worst.png").width == 3 * 64 + 2 * 4

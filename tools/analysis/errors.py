@@ -1,0 +1,119 @@
+"""What a model gets wrong: kinds of errors, confused classes, the worst images.
+
+python tools/analysis/errors.py CONFIG CHECKPOINT --out errors
+
+evaluates a semantic or panoptic model once and writes errors.csv (missed, invented,
+split, merged, inaccurate and wrongly classified segments by class and size),
+confusion.csv (pixels of each true and predicted class, void among them), images.csv
+(images by their errors), errors.png with both as a chart, and worst.png with the images
+that have most errors, their truth and prediction.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+from collections import Counter
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from mmseg_maskformer.core.segment_errors import KINDS
+from mmseg_maskformer.engine.launch import (
+    add_common_arguments,
+    evaluating_runner,
+    load_config,
+)
+from mmseg_maskformer.visualization.prediction_sheet import (
+    predict_rows,
+    prediction_sheet,
+)
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("config", help="config file")
+    parser.add_argument("checkpoint", help="checkpoint file")
+    parser.add_argument("--out", type=Path, default=Path("errors"), help="folder")
+    parser.add_argument("--num", type=int, default=4, help="worst images to paint")
+    parser.add_argument("--width", type=int, default=256, help="of a tile, in pixels")
+    add_common_arguments(parser)
+    return parser.parse_args()
+
+
+def read(path: Path) -> list[dict[str, str]]:
+    """Rows of a table."""
+    with path.open(encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def print_kinds(rows: list[dict[str, str]]) -> None:
+    """A table in Markdown: how many segments of each kind and size."""
+    sums = Counter[tuple[str, str, str]]()
+    for row in rows:
+        for side in ("true", "predicted"):
+            sums[row["kind"], row["size"], side] += int(row[side])
+    sizes = ("small", "medium", "large")
+    print("| true / predicted segments |", " | ".join(sizes), "|")
+    print("|---|" + "--:|" * len(sizes))
+    for kind in KINDS:
+        cells = (
+            f"{sums[kind, s, 'true']} / {sums[kind, s, 'predicted']}" for s in sizes
+        )
+        print(f"| {kind} |", " | ".join(cells), "|")
+
+
+def save_chart(out: Path, classes: list[str]) -> None:
+    """Errors of each class by kind, and the share of each class that is confused."""
+    sums = Counter[tuple[str, str]]()
+    for row in read(out / "errors.csv"):
+        sums[row["class"], row["kind"]] += int(row["true"]) + int(row["predicted"])
+    shown = sorted(classes, key=lambda name: -sum(sums[name, k] for k in KINDS))[:30]
+    side = 2 + 0.22 * max(len(shown), 6)
+    figure, (bars, matrix) = plt.subplots(
+        1, 2, figsize=(2 * side + 1, side), layout="constrained"
+    )
+    left = np.zeros(len(shown))
+    for kind in KINDS:
+        width = np.array([sums[name, kind] for name in shown])
+        bars.barh(shown, width, left=left, label=kind)
+        left += width
+    bars.invert_yaxis()
+    bars.set(title="segments in error, true and predicted")
+    bars.legend(fontsize="small")
+    rows = {row["true \\ predicted"]: row for row in read(out / "confusion.csv")}
+    names = [*shown, "void"]
+    pixels = np.array([[float(rows[a][b]) for b in names] for a in names])
+    share = pixels / np.maximum(pixels.sum(axis=1, keepdims=True), 1)
+    matrix.imshow(share, cmap="Blues", vmin=0, vmax=1)
+    matrix.set_xticks(range(len(names)), names, rotation=90)
+    matrix.set_yticks(range(len(names)), names)
+    matrix.set(title="share of a true class (row)", xlabel="predicted")
+    figure.savefig(out / "errors.png", dpi=100)
+
+
+def main() -> None:
+    """Evaluate, write, paint."""
+    args = parse_args()
+    config = load_config(args)
+    metric = dict(type="mmseg_maskformer.PanopticErrors", out=str(args.out))
+    config.test_evaluator = [metric]
+    runner = evaluating_runner(config, args.checkpoint)
+    runner.test()
+    print_kinds(read(args.out / "errors.csv"))
+    dataset = runner.test_dataloader.dataset
+    meta = dataset.metainfo
+    save_chart(args.out, list(meta["classes"]))
+    worst = [int(row["place"]) for row in read(args.out / "images.csv")[: args.num]]
+    rows = predict_rows(runner.model, dataset, worst)
+    sheet = prediction_sheet(rows, meta["classes"], meta["palette"], args.width)
+    sheet.save(args.out / "worst.png", optimize=True)
+    print(f"Tables and pictures: {args.out}")
+
+
+if __name__ == "__main__":
+    main()
