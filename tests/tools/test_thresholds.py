@@ -1,0 +1,69 @@
+"""Thresholds are scored on halves as an evaluation of each half alone scores them."""
+
+from __future__ import annotations
+
+import csv
+
+import pytest
+from mmengine.config import Config
+from mmengine.evaluator import BaseMetric
+from mmengine.registry import METRICS
+
+from mmseg_maskformer.engine.launch import evaluating_runner
+from tests.conftest import REPOSITORY
+from tests.scripts import run_script
+from tests.tools.test_queries import few_scenes
+
+CONFIG = REPOSITORY / "configs/mask2former/mask2former_tiny_scenes-panoptic.py"
+LOADER = "test_dataloader"
+FEW = {f"{LOADER}.num_workers": 0, f"{LOADER}.persistent_workers": False}
+
+
+@METRICS.register_module()
+class PixelsWithSegment(BaseMetric):
+    """A score that weights as they are drawn have: pixels that are not void."""
+
+    def process(self, data_batch, data_samples):
+        void = len(self.dataset_meta["classes"])
+        maps = [x["pred_panoptic_seg"]["sem_seg"] for x in data_samples]
+        self.results += [int((x % 1000 != void).sum()) for x in maps]
+
+    def compute_metrics(self, results):
+        return dict(pixels=sum(results))
+
+
+@pytest.mark.slow
+@pytest.mark.mmdet
+def test_each_half_is_scored_alone_with_each_pair(monkeypatch, tmp_path, capsys):
+    """Of two images each is a half; thresholds of 0 keep what 0.9 throws away."""
+    pytest.importorskip("matplotlib").use("Agg")
+    file, weights = few_scenes(CONFIG, tmp_path, test_cfg=dict(object_mask_thr=0.9))
+    with open(file, "a") as opened:
+        opened.write("\ntest_evaluator = [dict(type='PixelsWithSegment')]\n")
+    options = [f"{key}={value}" for key, value in FEW.items()]
+    options.append(f"{LOADER}.dataset.num_images=2")
+    out = tmp_path / "out"
+    rest = ("--out", out, "--work-dir", tmp_path / "work", "--cfg-options", *options)
+    pairs = ("--object-mask-thr", "0.0", "0.1", "--iou-thr", "0.0")
+    rest = ("--metric", "pixels", *rest)
+    run_script(monkeypatch, "analysis/thresholds.py", file, weights, *pairs, *rest)
+    with (out / "thresholds.csv").open() as opened:
+        rows = list(csv.DictReader(opened))
+    keys = ("object_mask_thr", "iou_thr")
+    assert [tuple(float(row[key]) for key in keys) for row in rows] == [
+        (0.9, 0.8),  # the config's own
+        (0.0, 0.0),
+        (0.1, 0.0),
+    ]
+    config = Config.fromfile(file)
+    config.merge_from_dict(FEW | {f"{LOADER}.dataset.num_images": 1})
+    config.work_dir = str(tmp_path / "alone")
+    runner = evaluating_runner(config, str(weights))
+    for row in rows:
+        found = {key: float(row[key]) for key in keys}
+        runner.model.test_cfg = dict(runner.model.test_cfg, **found)
+        assert runner.test()["pixels"] == float(row["half 0"])
+    assert float(rows[1]["half 0"]) > float(rows[0]["half 0"]) == 0.0
+    best = dict(Config.fromfile(out / "test_cfg.py").model.test_cfg)
+    high = max(rows, key=lambda row: float(row["half 0"]))
+    assert best == {key: float(high[key]) for key in keys}

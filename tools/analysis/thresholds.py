@@ -1,0 +1,137 @@
+"""Choose the thresholds of the panoptic rule on one half of the validation images.
+
+python tools/analysis/thresholds.py CONFIG CHECKPOINT --out thresholds
+
+runs the model once and scores every pair of object_mask_thr and iou_thr on both halves
+(images are dealt out by turns). The best pair of one half is reported with its score on
+the other, beside that of the config's own pair: a choice flatters the images that it
+was made on. Writes thresholds.csv, thresholds.png and test_cfg.py, which a config takes
+into its _base_.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import sys
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+from mmengine.runner import Runner
+
+sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
+
+from mmseg_maskformer.adapters.panoptic_options import PanopticOptions  # noqa: E402
+from mmseg_maskformer.engine.launch import (  # noqa: E402
+    add_common_arguments,
+    evaluating_runner,
+    load_config,
+)
+from query_lib.analysis import write_csv  # noqa: E402
+from query_lib.settings import score_settings  # noqa: E402
+from query_lib.trained import require_head  # noqa: E402
+
+KEYS = ("object_mask_thr", "iou_thr")
+Pair = tuple[float, float]
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("config", help="config file of a panoptic model")
+    parser.add_argument("checkpoint", help="checkpoint file")
+    parser.add_argument("--out", type=Path, default=Path("thresholds"), help="folder")
+    steps = [0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9]
+    for key in KEYS:
+        option = f"--{key.replace('_', '-')}"
+        parser.add_argument(option, type=float, nargs="+", default=steps)
+    parser.add_argument("--metric", default="PQ", help="what is to be high")
+    add_common_arguments(parser)
+    return parser.parse_args()
+
+
+def scores_of_pairs(
+    runner: Runner, pairs: list[Pair], metric: str
+) -> dict[Pair, list[float]]:
+    """The metric of every pair on the two halves.
+
+    Raises:
+        SystemExit: There is no such metric.
+    """
+    first, *others = ({k: x for k, x in zip(KEYS, p, strict=True)} for p in pairs)
+    found = score_settings(runner, first, lambda _: others, parts=2)
+    if metric not in found[0][0]:
+        raise SystemExit(f"--metric {metric}: the config has {', '.join(found[0][0])}.")
+    return {
+        pair: [half[metric] for half in halves]
+        for pair, halves in zip(pairs, found, strict=True)
+    }
+
+
+def chosen(scores: dict[Pair, list[float]], half: int) -> Pair:
+    """The best pair of a half; of equal ones the first."""
+    return max(scores, key=lambda pair: scores[pair][half])
+
+
+def print_choices(scores: dict[Pair, list[float]], own: Pair, metric: str) -> None:
+    """A table in Markdown: what a choice on one half is worth on the other."""
+    print(f"| | {KEYS[0]} | {KEYS[1]} | {metric} of half 0 | {metric} of half 1 |")
+    print("|---|" + 4 * "--:|")
+    best = {f"best of half {half}": chosen(scores, half) for half in (0, 1)}
+    for name, pair in {**best, "the config's": own}.items():
+        halves = " | ".join(f"{x:.2f}" for x in scores[pair])
+        print(f"| {name} | {pair[0]} | {pair[1]} | {halves} |")
+
+
+def save_chart(scores: dict[Pair, list[float]], path: Path, metric: str) -> None:
+    """Both halves as pictures."""
+    rows, columns = (sorted(set(x)) for x in zip(*scores, strict=True))
+    figure, panels = plt.subplots(1, 2, figsize=(8, 3.6), layout="constrained")
+    for half, axes in enumerate(panels):
+        values = np.array([[scores[r, c][half] for c in columns] for r in rows])
+        axes.imshow(values, cmap="Blues", origin="lower")
+        axes.set_xticks(range(len(columns)), columns)
+        axes.set_yticks(range(len(rows)), rows)
+        axes.set(xlabel=KEYS[1], ylabel=KEYS[0], title=f"{metric}, half {half}")
+        for (row, column), value in np.ndenumerate(values):
+            shade = "white" if value > (values.min() + values.max()) / 2 else "black"
+            text = dict(ha="center", va="center", fontsize="x-small", color=shade)
+            axes.text(column, row, f"{value:.1f}", **text)
+    figure.savefig(path, dpi=100)
+
+
+def main() -> None:
+    """Evaluate, choose, write."""
+    args = parse_args()
+    config = load_config(args)
+    runner = evaluating_runner(config, args.checkpoint)
+    require_head(runner.model, args.config)
+    if not hasattr(runner.model, "num_things_classes"):
+        raise SystemExit(f"{args.config} is no panoptic model; it has no thresholds.")
+    options = PanopticOptions.read(runner.model.test_cfg)
+    own = (options.object_mask_thr, options.iou_thr)
+    pairs = list(itertools.product(args.object_mask_thr, args.iou_thr))
+    pairs = [own, *(pair for pair in pairs if pair != own)]
+    scores = scores_of_pairs(runner, pairs, args.metric)
+    args.out.mkdir(parents=True, exist_ok=True)
+    rows = [
+        dict(zip((*KEYS, "half 0", "half 1"), (*pair, *halves), strict=True))
+        for pair, halves in scores.items()
+    ]
+    write_csv(args.out / "thresholds.csv", rows)
+    print_choices(scores, own, args.metric)
+    best = chosen(scores, 0)
+    lines = [f"{key}={value}" for key, value in zip(KEYS, best, strict=True)]
+    text = f"model = dict(test_cfg=dict({', '.join(lines)}))\n"
+    (args.out / "test_cfg.py").write_text(text)
+    grid = itertools.product(args.object_mask_thr, args.iou_thr)
+    pairs_of_chart = {pair: scores[pair] for pair in grid}
+    save_chart(pairs_of_chart, args.out / "thresholds.png", args.metric)
+    print(f"Table, picture and test_cfg.py (chosen on half 0): {args.out}")
+
+
+if __name__ == "__main__":
+    main()

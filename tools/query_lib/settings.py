@@ -1,0 +1,154 @@
+"""Results of several ``test_cfg`` from one forward pass."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from mmengine.evaluator import Evaluator
+from torch import Tensor
+
+from mmseg_maskformer.core.structures import Predictions, map_size
+
+Look = Callable[[Predictions, list, tuple[int, int]], None]
+Settings = Callable[[Predictions], list[dict]]
+
+
+class _Tape:
+    """A function whose results are kept, and given again after :meth:`rewind`."""
+
+    def __init__(self, function: Callable) -> None:
+        self.function = function
+        self.kept: list[Any] = []
+        self.place = 0
+
+    def rewind(self) -> None:
+        self.place = 0
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if self.place == len(self.kept):
+            self.kept.append(self.function(*args, **kwargs))
+        self.place += 1
+        return self.kept[self.place - 1]
+
+
+class EverySetting:
+    """Makes ``model.predict`` give the results of several settings.
+
+    Each sample that it returns is that of the first setting and has in ``settings``
+    those of all of them. Backbone and network run once for all.
+
+    Args:
+        model: a segmentor or detector of this package.
+        first: what the first setting changes in ``test_cfg``.
+        others: what further ones change, from the predictions of a batch.
+        look: called for every batch with predictions of all layers, data samples, and
+            height and width of the input; None where windows are predicted.
+    """
+
+    def __init__(
+        self, model: Any, first: dict, others: Settings, look: Look | None = None
+    ) -> None:
+        self.model = model
+        self.first = first
+        self.others = others
+        self.look = look
+        self._given = model.predict
+        model.predict = self.predict
+
+    def predict(self, inputs: Tensor, data_samples: list) -> list:
+        """Results of a batch (B, C, H, W)."""
+        model, head, test_cfg = self.model, self.model.decode_head, self.model.test_cfg
+        tapes = _Tape(model.extract_feat), _Tape(head.forward)
+        model.extract_feat, head.forward = tapes
+        results = [self._predict(inputs, data_samples, self.first)]
+        predictions = tapes[1].kept[0]
+        for changes in self.others(predictions):
+            for tape in tapes:
+                tape.rewind()
+            model.test_cfg = test_cfg
+            results.append(self._predict(inputs, data_samples, changes))
+        model.extract_feat, head.forward = (tape.function for tape in tapes)
+        model.test_cfg = test_cfg
+        if self.look is not None:
+            self.look(predictions, data_samples, map_size(inputs))
+        first = results[0]
+        for sample, *settings in zip(first, *results, strict=True):
+            sample.settings = [settings[0].new(), *settings[1:]]
+        return first
+
+    def leave(self) -> None:
+        """Let the model predict as before."""
+        self.model.predict = self._given
+
+    def _predict(self, inputs: Tensor, data_samples: list, changes: dict) -> list:
+        self.model.test_cfg = dict(self.model.test_cfg or {}, **changes)
+        return self._given(inputs, [sample.new() for sample in data_samples])
+
+
+class SettingEvaluator(Evaluator):
+    """Metrics of each setting of the samples of :class:`EverySetting`.
+
+    One evaluator serves all: its metrics get the results of each in turn.
+
+    Args:
+        metrics: of the host.
+        parts: into which images are dealt out one by one; each is scored alone.
+
+    Attributes:
+        scores: values of each setting and part, once evaluated.
+    """
+
+    def __init__(self, metrics: Sequence[Any], parts: int = 1) -> None:
+        super().__init__(metrics)
+        self.parts = parts
+        self.scores: list[list[dict[str, float]]] = []
+        self._images = 0
+        self._results: list[list[list[list]]] = []  # by setting, part and metric
+
+    def process(self, data_samples: Sequence[Any], data_batch: Any = None) -> None:
+        """Take the results of a batch."""
+        for sample in data_samples:
+            part = self._images % self.parts
+            self._images += 1
+            while len(self._results) < len(sample.settings):
+                empty: list = [[[] for _ in self.metrics] for _ in range(self.parts)]
+                self._results.append(empty)
+            for setting, result in enumerate(sample.settings):
+                self._choose(setting, part)
+                super().process([result], data_batch)
+
+    def evaluate(self, size: int) -> dict[str, float]:
+        """Score all settings and parts; what is returned, for the log, is the first."""
+        self.scores = []
+        for setting in range(len(self._results)):
+            self.scores.append([])
+            for part in range(self.parts):
+                self._choose(setting, part)
+                count = len(range(part, self._images, self.parts))
+                self.scores[setting].append(super().evaluate(count))
+        return self.scores[0][0]
+
+    def _choose(self, setting: int, part: int) -> None:
+        results = self._results[setting][part]
+        for metric, own in zip(self.metrics, results, strict=True):
+            metric.results = own
+
+
+def score_settings(
+    runner: Any, first: dict, others: Settings, look: Look | None = None, parts: int = 1
+) -> list[list[dict[str, float]]]:
+    """Test a runner's model with several settings; arguments as of both classes above.
+
+    Returns:
+        The values of the runner's metrics for every setting and part of the images.
+    """
+    given = runner.test_evaluator
+    every = EverySetting(runner.model, first, others, look)
+    evaluator = SettingEvaluator(given.metrics, parts)
+    evaluator.dataset_meta = given.dataset_meta
+    runner.test_loop.evaluator = evaluator
+    runner.test()
+    runner.test_loop.evaluator = given
+    every.leave()
+    return evaluator.scores
