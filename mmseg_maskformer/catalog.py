@@ -45,6 +45,7 @@ CATALOG: dict[str, dict[str, tuple[str, ...]]] = {
         "datasets.ade20k_full": ("ADE20KFullDataset",),
         "datasets.camvid": ("CamVidDataset",),
         "datasets.coco_panoptic": ("CocoInstanceDataset", "CocoPanopticDataset"),
+        "datasets.coco_semantic": ("COCOSemanticDataset",),
         "datasets.instance_sets": (
             "ADE20KInstanceDataset",
             "CityscapesInstanceDataset",
