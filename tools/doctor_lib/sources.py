@@ -69,6 +69,7 @@ class Source:
 
 def of_config(path: Path, overrides: dict) -> Source:
     """Training and validation data of a config, as its data sets list them."""
+    MMLogger.get_current_instance()  # made here, it writes to the screen later, too
     config = read_config(str(path), overrides)
     init_default_scope(config.get("default_scope", "mmseg"))
     source = Source(str(path), queries=_find(config.get("model"), "num_queries"))

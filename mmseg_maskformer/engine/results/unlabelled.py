@@ -24,7 +24,7 @@ def evaluate_nothing(config: Config) -> None:
     """
     config.test_evaluator = []
     loader = config.test_dataloader
-    loader.dataset = _without_labels(loader.dataset.to_dict())
+    loader.dataset = without_labels(loader.dataset.to_dict())
 
 
 def require_labels(dataset: Any, name: str) -> None:
@@ -55,18 +55,19 @@ def _labelled(leaf: Any) -> bool:
     return not kinds or any(info.get(kind) for info in infos for kind in kinds)
 
 
-def _without_labels(part: Any) -> Any:
+def without_labels(part: Any) -> Any:
     """A part of a config without the steps that load labels.
 
     The alternatives of a step of TestTimeAug are a list, which leaves with its step.
     """
     if isinstance(part, dict):
-        return {key: _without_labels(value) for key, value in part.items()}
+        return {key: without_labels(value) for key, value in part.items()}
     if not isinstance(part, list | tuple):
         return part
-    pairs = [(x, _without_labels(x)) for x in part if not _loads_labels(x)]
+    pairs = [(x, without_labels(x)) for x in part if not _loads_labels(x)]
     emptied = [old and isinstance(old, list) and not new for old, new in pairs]
-    return [new for (_, new), gone in zip(pairs, emptied, strict=True) if not gone]
+    kept = [new for (_, new), gone in zip(pairs, emptied, strict=True) if not gone]
+    return tuple(kept) if isinstance(part, tuple) else kept  # sizes are tuples
 
 
 def _loads_labels(part: Any) -> bool:
