@@ -1,4 +1,4 @@
-r"""Mask2Former with a pretrained EfficientNet-Lite0 on CCP, 55 classes, beside MaskFormer.
+r"""Mask2Former with a pretrained EfficientNet-Lite0 on CCP, 55 classes.
 
 Backbone, data and schedule are those of MaskFormer (docs/evidence.md).
 

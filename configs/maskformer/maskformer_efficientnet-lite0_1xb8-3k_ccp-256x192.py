@@ -1,4 +1,6 @@
-r"""MaskFormer with a pretrained EfficientNet-Lite0 on CCP, 55 classes (docs/evidence.md).
+r"""MaskFormer with a pretrained EfficientNet-Lite0 on CCP, 55 classes.
+
+The first side of the comparison in docs/evidence.md.
 
 MASKFORMER_DATA=/path/to/data python tools/train.py --amp \
         configs/maskformer/maskformer_efficientnet-lite0_1xb8-3k_ccp-256x192.py
