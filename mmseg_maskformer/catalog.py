@@ -44,6 +44,7 @@ CATALOG: dict[str, dict[str, tuple[str, ...]]] = {
     "DATASETS": {
         "datasets.ade20k_full": ("ADE20KFullDataset",),
         "datasets.camvid": ("CamVidDataset",),
+        "datasets.ccp": ("CCPDataset",),
         "datasets.coco_panoptic": ("CocoInstanceDataset", "CocoPanopticDataset"),
         "datasets.coco_semantic": ("COCOSemanticDataset",),
         "datasets.instance_sets": (
@@ -75,6 +76,7 @@ CATALOG: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "METRICS": {
         "metrics.calibration": ("CalibrationError",),
+        "metrics.class_iou": ("IoUMetric",),
         "metrics.coco_metric": ("CocoMetric",),
         "metrics.thing_ap": ("ThingAP",),
         "metrics.panoptic_quality": ("PanopticQuality",),
@@ -94,6 +96,7 @@ CATALOG: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "STRATEGIES": {"engine.sharding": ("FSDPStrategy",)},
     "OPTIM_WRAPPERS": {"engine.amp": ("BFloat16OptimWrapper",)},
+    "WEIGHT_INITIALIZERS": {"checkpoints.timm_weights": ("TimmWeights",)},
     "VISUALIZERS": {
         "visualization.panoptic_visualizer": ("PanopticVisualizer",),
         "visualization.semantic_visualizer": ("SemanticVisualizer",),

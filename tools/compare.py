@@ -45,6 +45,9 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument("--amp", action="store_true", help="train in mixed precision")
     parser.add_argument(
+        "--jobs", type=int, default=1, help="side by side, in one thread each"
+    )
+    parser.add_argument(
         "--device", choices=["cpu", "cuda"], help="default: a GPU if any"
     )
     add_cfg_options(parser)
@@ -79,9 +82,10 @@ def main() -> None:
         return
     args = parse_args()
     choose_device(args.device)
-    from comparison.compare import Options, compare
+    from comparison.compare import compare
+    from comparison.plan import Options
 
-    # a stopped comparison stops its job, too
+    # a stopped comparison stops its jobs, too
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("Stopped."))
     options = Options(
         configs=tuple(args.configs),
@@ -94,6 +98,7 @@ def main() -> None:
         multi_scale=args.multi_scale,
         amp=args.amp,
         overrides=args.cfg_options,
+        jobs=args.jobs,
     )
     try:
         good = compare(options)

@@ -11,8 +11,9 @@ import sys
 
 import pytest
 
-from comparison.compare import Options, compare
+from comparison.compare import compare
 from comparison.config import prepare, read_config
+from comparison.plan import Options
 from tests.conftest import REPOSITORY
 
 SCRIPT = REPOSITORY / "tools/compare.py"
@@ -183,7 +184,7 @@ def test_a_call_that_stops_early_leaves_the_scores_of_earlier_ones(
     def stop(*args):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("comparison.compare.carry_out", stop)
+    monkeypatch.setattr("comparison.work.start", stop)
     with pytest.raises(KeyboardInterrupt):
         compare(dataclasses.replace(asked, seeds=(0, 1)))
     assert (tmp_path / "comparison.csv").read_text() == before

@@ -1,7 +1,8 @@
 """Jobs of a comparison: a folder each, carried out by a process of its own.
 
 A folder holds ``job.json`` (what is to be done), ``config.py`` (the prepared config),
-``log.txt`` (what went wrong) and, once there is something, ``result.json``.
+``log.txt`` (what went wrong) and, once there is something, ``result.json``. Of jobs
+side by side it holds what they print, too, as ``progress.txt``.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import json
 import shutil
 import subprocess
 import sys
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -103,19 +105,34 @@ def set_aside(folder: Path) -> Path | None:
     return folder.rename(kept)
 
 
-def carry_out(folder: Path, job: Job, config: Config, script: Path) -> str | None:
-    """Do a job in another process, whose standard output is that of this one.
+def start(
+    folder: Path, job: Job, config: Config, script: Path, quiet: bool = False
+) -> subprocess.Popen:
+    """Begin a job in another process.
 
-    Returns:
-        What went wrong, None if nothing did.
+    Args:
+        folder: of the job; made if it is absent.
+        job: what is to be done.
+        config: of the job.
+        script: started as ``script --job FOLDER``.
+        quiet: what it prints goes into ``progress.txt`` of the folder instead of to
+            the standard output of this process.
     """
     folder.mkdir(parents=True, exist_ok=True)
     config.dump(folder / "config.py")
     write_json(folder / "job.json", asdict(job))
+    command = [sys.executable, str(script), "--job", str(folder)]
+    with ExitStack() as stack:
+        errors = stack.enter_context((folder / "log.txt").open("w"))
+        output = None
+        if quiet:
+            output = stack.enter_context((folder / "progress.txt").open("a"))
+        return subprocess.Popen(command, stdout=output, stderr=errors)
+
+
+def outcome(folder: Path, code: int) -> str | None:
+    """What went wrong in a job whose process has ended, None if nothing did."""
     log = folder / "log.txt"
-    with log.open("w") as errors:
-        command = [sys.executable, str(script), "--job", str(folder)]
-        code = subprocess.run(command, stderr=errors, check=False).returncode
     if code == 0:
         return None
     if code < 0:

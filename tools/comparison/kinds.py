@@ -34,12 +34,14 @@ class Kind:
         scores: names and headings of the table's columns, the most important first.
         results: which score a value of an evaluator is; all are percent.
         bars: scores of the picture.
+        rare: scores that few data sets have; a table without them has no such column.
     """
 
     name: str
     scores: Mapping[str, str]
     results: Mapping[str, str]
     bars: tuple[str, ...]
+    rare: tuple[str, ...] = ()
 
     @property
     def main(self) -> str:
@@ -59,6 +61,7 @@ class Kind:
         return scores
 
 
+_GROUPS = ("frequent", "common", "rare")  # of classes, by their training images
 SEMANTIC = Kind(
     "semantic",
     scores=dict(
@@ -67,9 +70,11 @@ SEMANTIC = Kind(
         pq_st="PQ-St",
         sq_st="SQ-St",
         rq_st="RQ-St",
+        **{f"miou_{group}": f"mIoU, {group}" for group in _GROUPS},
     ),
     results=dict(
         mIoU="miou",
+        **{f"mIoU_{group}": f"miou_{group}" for group in _GROUPS},
         aAcc="pixel_accuracy",
         mAcc="class_accuracy",
         PQ="pq_st",
@@ -77,6 +82,7 @@ SEMANTIC = Kind(
         RQ="rq_st",
     ),
     bars=("pq_st", "sq_st", "rq_st"),
+    rare=tuple(f"miou_{group}" for group in _GROUPS),
 )
 _APS = {f"ap_{size}": f"AP-{letter}" for size, letter in _SIZES.items()}
 PANOPTIC = Kind(

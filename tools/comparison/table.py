@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from statistics import median, pstdev
 from typing import Any, NamedTuple
@@ -118,9 +118,19 @@ _AFTER: dict[str, Callable[[Row], str]] = {
 }
 
 
-def _columns(kind: Kind) -> dict[str, Callable[[Row], str]]:
+def _scores(rows: list[Row]) -> dict[str, str]:
+    """Names and headings of the scores that the rows may have."""
+    kind = rows[0].kind
+    return {
+        name: heading
+        for name, heading in kind.scores.items()
+        if name not in kind.rare or any(row.score(name) for row in rows)
+    }
+
+
+def _columns(rows: list[Row]) -> dict[str, Callable[[Row], str]]:
     """Heading and cell of every column."""
-    scores = {heading: _scores_of(name) for name, heading in kind.scores.items()}
+    scores = {heading: _scores_of(name) for name, heading in _scores(rows).items()}
     return {**_BEFORE, **scores, **_AFTER}
 
 
@@ -132,7 +142,7 @@ def markdown(rows: list[Row], title: str, preface: Sequence[str] = ()) -> str:
         title: headline.
         preface: paragraphs above the table.
     """
-    columns = _columns(rows[0].kind)
+    columns = _columns(rows)
     lines = [list(columns), ["---"] * _LEFT + ["--:"] * (len(columns) - _LEFT)]
     lines += [[cell(row) for cell in columns.values()] for row in rows]
     table = "\n".join("| " + " | ".join(line) + " |" for line in lines)
@@ -144,19 +154,20 @@ def markdown(rows: list[Row], title: str, preface: Sequence[str] = ()) -> str:
 def table_csv(rows: list[Row]) -> str:
     """Plain numbers: percent, seconds, bytes; empty where not known."""
     stream = io.StringIO()
-    records = [_record(row) for row in rows]
+    scores = _scores(rows)
+    records = [_record(row, scores) for row in rows]
     writer = csv.DictWriter(stream, list(records[0]), lineterminator="\n")
     writer.writeheader()
     writer.writerows(records)
     return stream.getvalue()
 
 
-def _record(row: Row) -> dict[str, Any]:
+def _record(row: Row, scores: Iterable[str]) -> dict[str, Any]:
     about = row.about
     crop = about.crop and _size(about.crop)
     record: dict[str, Any] = dict(about._asdict(), crop=crop)
     record["seeds"] = len(row.single)
-    for name in row.kind.scores:
+    for name in scores:
         value = row.score(name)
         record[name] = value and round(value.median, 4)
         record[f"{name}_std"] = value and round(value.deviation, 4)

@@ -92,9 +92,13 @@ def test_a_folder_without_weights_and_scores_is_deleted(folder):
     assert list(folder.parent.iterdir()) == []
 
 
+def carried_out(folder, job, config, script):
+    return jobs.outcome(folder, jobs.start(folder, job, config, script).wait())
+
+
 def test_a_job_gets_its_config_and_leaves_its_result(folder, script):
     config = Config(dict(crop_size=(8, 9)))
-    assert jobs.carry_out(folder, JOB, config, script) is None
+    assert carried_out(folder, JOB, config, script) is None
     assert jobs.read_job(folder) == JOB
     assert Config.fromfile(folder / "config.py").crop_size == (8, 9)
     assert jobs.valid_parts(folder, JOB) == dict(single=dict(miou=40.0))
@@ -102,15 +106,15 @@ def test_a_job_gets_its_config_and_leaves_its_result(folder, script):
 
 def test_a_failure_is_its_last_line_and_the_log(folder, script):
     broken = dataclasses.replace(JOB, identity="broken")
-    found = jobs.carry_out(folder, broken, Config(), script)
+    found = carried_out(folder, broken, Config(), script)
     assert found == f"ValueError: 3 is not 4. (see {folder / 'log.txt'})"
     assert jobs.decide(folder, broken) == "resume"
     silent = folder.parent / "silent.py"
     silent.write_text("raise SystemExit(3)")
-    found = jobs.carry_out(folder, broken, Config(), silent)
+    found = carried_out(folder, broken, Config(), silent)
     assert found.startswith("it ended with status 3 ")
     silent.write_text("import os; os.kill(os.getpid(), 9)")
-    found = jobs.carry_out(folder, broken, Config(), silent)
+    found = carried_out(folder, broken, Config(), silent)
     assert found.startswith("stopped by signal 9; ")
 
 

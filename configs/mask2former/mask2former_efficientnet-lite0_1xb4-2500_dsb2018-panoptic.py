@@ -1,0 +1,14 @@
+r"""Small Mask2Former with a pretrained EfficientNet-Lite0 on nuclei panoptic.
+
+Backbone, data and schedule are those of MaskFormer.
+
+MASKFORMER_DATA=/path/to/data python tools/train.py --amp \
+        configs/mask2former/mask2former_efficientnet-lite0_1xb4-2500_dsb2018-panoptic.py
+"""
+
+_base_ = [
+    "../maskformer/maskformer_efficientnet-lite0-6enc_1xb4-2500_dsb2018-panoptic.py",
+    "../_base_/models/mask2former_small.py",
+]
+
+model = dict(_base_.mask2former, test_cfg=dict(panoptic_rule="mask2former"))

@@ -1,0 +1,14 @@
+r"""Mask2Former with a pretrained EfficientNet-Lite0 on CCP, 55 classes.
+
+Backbone, data and schedule are those of MaskFormer (docs/evidence.md).
+
+MASKFORMER_DATA=/path/to/data python tools/train.py --amp \
+        configs/mask2former/mask2former_efficientnet-lite0_1xb8-3k_ccp-256x192.py
+"""
+
+_base_ = [
+    "../maskformer/maskformer_efficientnet-lite0_1xb8-3k_ccp-256x192.py",
+    "../_base_/models/mask2former_small.py",
+]
+
+model = _base_.mask2former

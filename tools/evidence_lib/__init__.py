@@ -1,0 +1,1 @@
+"""What docs/evidence.md is made of; tools/evidence.py starts it."""
