@@ -208,7 +208,7 @@ def test_small_models_have_the_backbone_and_data_of_maskformer(name):
     decoder = built(name).decode_head.network.transformer_decoder
     assert decoder.num_queries == (20 if "tiny" in name else 100)
     folder = "demo" if "tiny" in name else "maskformer"
-    twin = name.replace("r18_1xb4-5k_dsb", "r18-6enc_1xb4-5k_dsb")
+    twin = re.sub(r"(_1xb4-\w+_dsb)", r"-6enc\1", name)
     path = REPOSITORY / f"configs/{folder}/maskformer_{twin}.py"
     ours, theirs = read(name), Config.fromfile(path)
     for key in ("train_dataloader", "val_dataloader", "param_scheduler", "train_cfg"):
