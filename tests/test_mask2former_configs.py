@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from functools import cache, partial
 from typing import NamedTuple
@@ -41,7 +42,7 @@ def built(name):
     if config.default_scope == "mmdet":
         pytest.importorskip("mmdet")
     init_default_scope(config.default_scope)
-    settings = Config(dict(model=config.model)).model
+    settings = copy.deepcopy(config.model)
     settings.backbone.init_cfg = None
     on_cpu = partial(torch.linspace, device="cpu")  # Swin asks for its values
     with patch.object(torch, "linspace", on_cpu), torch.device("meta"):
