@@ -96,7 +96,7 @@ CATALOG: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "STRATEGIES": {"engine.sharding": ("FSDPStrategy",)},
     "OPTIM_WRAPPERS": {"engine.amp": ("BFloat16OptimWrapper",)},
-    "WEIGHT_INITIALIZERS": {"checkpoints.timm_weights": ("TimmWeights",)},
+    "WEIGHT_INITIALIZERS": {"adapters.timm_weights": ("TimmWeights",)},
     "VISUALIZERS": {
         "visualization.panoptic_visualizer": ("PanopticVisualizer",),
         "visualization.semantic_visualizer": ("SemanticVisualizer",),

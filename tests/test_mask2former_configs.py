@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from functools import cache, partial
 from typing import NamedTuple
@@ -41,7 +42,7 @@ def built(name):
     if config.default_scope == "mmdet":
         pytest.importorskip("mmdet")
     init_default_scope(config.default_scope)
-    settings = Config(dict(model=config.model)).model
+    settings = copy.deepcopy(config.model)
     settings.backbone.init_cfg = None
     on_cpu = partial(torch.linspace, device="cpu")  # Swin asks for its values
     with patch.object(torch, "linspace", on_cpu), torch.device("meta"):
@@ -208,7 +209,7 @@ def test_small_models_have_the_backbone_and_data_of_maskformer(name):
     decoder = built(name).decode_head.network.transformer_decoder
     assert decoder.num_queries == (20 if "tiny" in name else 100)
     folder = "demo" if "tiny" in name else "maskformer"
-    twin = name.replace("r18_1xb4-5k_dsb", "r18-6enc_1xb4-5k_dsb")
+    twin = re.sub(r"(_1xb4-\w+_dsb)", r"-6enc\1", name)
     path = REPOSITORY / f"configs/{folder}/maskformer_{twin}.py"
     ours, theirs = read(name), Config.fromfile(path)
     for key in ("train_dataloader", "val_dataloader", "param_scheduler", "train_cfg"):

@@ -26,6 +26,10 @@ def num_parameters(config):
     ("family", "name"),
     [
         ("maskformer", "maskformer_r18-6enc_1xb4-5k_dsb2018-panoptic"),
+        (
+            "maskformer",
+            "maskformer_efficientnet-lite0-6enc_1xb4-2500_dsb2018-panoptic",
+        ),
         ("mask2former", "mask2former_tiny_scenes-panoptic"),
     ],
 )

@@ -56,6 +56,8 @@ EXPECTED = {
     "maskformer_tiny_scenes-150": maskformer(150, 100),
     "maskformer_tiny_scenes-847": maskformer(847, 100),
     "maskformer_r50-fixed_8xb2-160k_ade20k-512x512": fixed(150),
+    "maskformer_efficientnet-lite0-fixed_1xb4-2k_camvid-256x256": fixed(11),
+    "maskformer_efficientnet-lite0-fixed_1xb8-3k_ccp-256x192": fixed(55),
     "per_pixel_baseline_plus_r50-masks_8xb2-160k_ade20k-512x512": per_pixel(
         150, 150, masks=True
     ),

@@ -28,6 +28,8 @@ class IoUMetric(host.IoUMetric):
             are no groups.
     """
 
+    dataset_meta: Any
+
     def __init__(
         self, *args: Any, frequency_bounds: Sequence[int] = (30, 200), **kwargs: Any
     ) -> None:

@@ -9,9 +9,8 @@ import timm
 from mmengine.logging import print_log
 from torch import Tensor, nn
 
+from mmseg_maskformer.checkpoints.files import read_checkpoint
 from mmseg_maskformer.core.conventions import shown
-
-from .files import read_checkpoint
 
 HUB = "timm"
 
@@ -54,7 +53,7 @@ class TimmWeights:
             logger="current",
         )
 
-    def _weights(self, model: nn.Module) -> dict[str, Tensor]:
+    def _weights(self, model: Any) -> dict[str, Tensor]:
         if self.source != HUB:
             return read_checkpoint(self.source)
         settings = model.pretrained_cfg
