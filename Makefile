@@ -16,7 +16,7 @@ WHEELS := onedl-mmengine onedl-mmcv onedl-mmsegmentation onedl-mmdetection addic
     platformdirs termcolor terminaltables prettytable wcwidth ftfy pycocotools shapely \
     imaug imagecorruptions-imaug
 
-.PHONY: help demo demo-panoptic demo-mask2former lint gpu wheels
+.PHONY: help demo demo-panoptic demo-mask2former lint gpu evidence wheels
 .PHONY: test test-fast test-openmmlab test-without-mmdet
 .DEFAULT_GOAL := help
 
@@ -30,6 +30,7 @@ help:
 	@echo "make test-openmmlab    run the tests of the host seams on upstream OpenMMLab"
 	@echo "make lint              ruff and mypy"
 	@echo "make gpu               tests, benchmarks and a training on a GPU, about 8 minutes"
+	@echo "make evidence          trainings on real images, days on a CPU; goes on if stopped"
 	@echo "make wheels            the hosts as wheels, for a GPU machine without network"
 	@echo ""
 	@echo "The first one creates $(VENV) (Python >= 3.10, several GB with torch)."
@@ -68,6 +69,9 @@ lint: $(VENV)/ready
 
 gpu: $(VENV)/ready
 	$(VENV)/bin/python tools/gpu.py --out work_dirs/gpu
+
+evidence: $(VENV)/ready
+	$(VENV)/bin/python tools/evidence.py
 
 wheels: $(VENV)/ready
 	$(VENV)/bin/python -m pip wheel --no-deps --wheel-dir wheels $(WHEELS)

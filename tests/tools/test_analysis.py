@@ -122,6 +122,18 @@ def test_scores_by_classes(monkeypatch, tmp_path, capsys):
         assert opened.size == (1080, 408)
 
 
+def test_gains_over_the_first_method(monkeypatch):
+    monkeypatch.syspath_prepend(str(REPOSITORY / "tools/analysis"))
+    from scores_by_classes import gains
+
+    from comparison.table import Spread
+
+    few = {"Baseline": Spread(60.0, 3.0, 2), "Masks": Spread(61.5, 4.0, 2)}
+    many = {"Masks": Spread(20.0, 0.0, 1), "Other": Spread(19.0, 0.0, 1)}
+    expected = {"Masks": Spread(1.5, 5.0, 2)}  # sqrt(3 ** 2 + 4 ** 2)
+    assert gains({3: few, 55: many}) == {3: expected, 55: {}}
+
+
 @pytest.mark.parametrize(
     ("rows", "times", "message"),
     [

@@ -3,8 +3,8 @@ r"""Scores of the same methods against the number of classes, from several compa
     python tools/analysis/scores_by_classes.py 20=work_dirs/scenes-20/comparison.csv \
         150=work_dirs/scenes-150/comparison.csv --plot scores.png
 
-Prints a Markdown table: mIoU and PQ-St of every method and number of classes, with the
-spread over seeds, and each method's distance to the first one.
+Prints a Markdown table: scores of every method and number of classes, with the spread
+over seeds, and each method's distance to the first one.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import csv
 import sys
+from math import hypot
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -21,7 +22,7 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
 from comparison.table import Spread  # noqa: E402
 from mmseg_maskformer.engine.arguments import output_file  # noqa: E402
 
-METRICS = {"miou": "mIoU", "pq_st": "PQ-St"}
+METRICS = {"miou": "mIoU", "pq_st": "PQ-St", "sq_st": "SQ-St", "rq_st": "RQ-St"}
 
 
 Scores = dict[int, dict[str, Spread]]  # by number of classes, then by method
@@ -36,7 +37,19 @@ def parse_args() -> argparse.Namespace:
         metavar="CLASSES=comparison.csv",
         help="of tools/compare.py",
     )
-    parser.add_argument("--plot", type=output_file, help="paint this picture")
+    parser.add_argument(
+        "--metrics",
+        nargs="+",
+        choices=METRICS,
+        default=["miou", "pq_st"],
+        help="columns of the table; default: miou pq_st",
+    )
+    parser.add_argument(
+        "--plot", type=output_file, help="paint this picture of the first two"
+    )
+    parser.add_argument(
+        "--gain", action="store_true", help="paint the distances to the first method"
+    )
     return parser.parse_args()
 
 
@@ -87,7 +100,7 @@ def markdown(scores: dict[str, Scores]) -> str:
         ["", *(f"{METRICS[metric]}, K = {k}" for metric, k in columns)],
         ["---", *("--:" for _ in columns)],
     ]
-    first, *others = methods(scores["miou"])
+    first, *others = methods(next(iter(scores.values())))
     for name in (first, *others):
         cells = [scores[metric][k].get(name, "-") for metric, k in columns]
         lines.append([name, *map(str, cells)])
@@ -103,20 +116,29 @@ def _gain(scores: dict[str, Spread], name: str, first: str) -> str:
     return f"{scores[name].median - scores[first].median:+.2f}"
 
 
-def plot(scores: dict[str, Scores], path: Path) -> None:
-    """A panel for each metric, a line with error bars for each method."""
+def plot(scores: dict[str, Scores], path: Path, gain: bool = False) -> None:
+    """A panel for each metric, a line with error bars for each method.
+
+    Args:
+        scores: of every metric that gets a panel.
+        path: of the picture.
+        gain: paint what a method is better than the first by, where both have scores;
+            the error bars are then of the difference of independent runs.
+    """
     figure, panels = plt.subplots(
         1, len(scores), figsize=(9, 3.4), layout="constrained", squeeze=False
     )
     for axes, (metric, tables) in zip(panels[0], scores.items(), strict=True):
-        for name in methods(tables):
-            held = {k: row[name] for k, row in tables.items() if name in row}
+        shown = gains(tables) if gain else tables
+        for name in methods(shown):
+            held = {k: row[name] for k, row in shown.items() if name in row}
             means = [score.median for score in held.values()]
             spread = [score.deviation for score in held.values()]
             axes.errorbar(
                 list(held), means, spread, fmt="o-", label=name, markersize=4, capsize=3
             )
-        axes.set(xscale="log", xlabel="classes", ylabel=METRICS[metric])
+        label = METRICS[metric] + f" - that of {methods(tables)[0]}" * gain
+        axes.set(xscale="log", xlabel="classes", ylabel=label)
         axes.set_xticks(list(tables), labels=list(map(str, tables)), minor=False)
         axes.minorticks_off()
         axes.grid(alpha=0.3)
@@ -124,13 +146,30 @@ def plot(scores: dict[str, Scores], path: Path) -> None:
     figure.savefig(path, dpi=120)
 
 
+def gains(tables: Scores) -> Scores:
+    """What every other method is better than the first by."""
+    first, *others = methods(tables)
+    return {
+        k: {
+            name: Spread(
+                row[name].median - row[first].median,
+                hypot(row[name].deviation, row[first].deviation),
+                min(row[name].seeds, row[first].seeds),
+            )
+            for name in others
+            if {name, first} <= set(row)
+        }
+        for k, row in tables.items()
+    }
+
+
 def main() -> None:
     """Read, print, paint."""
     args = parse_args()
-    scores = {metric: read_tables(args.tables, metric) for metric in METRICS}
+    scores = {metric: read_tables(args.tables, metric) for metric in args.metrics}
     print(markdown(scores))
     if args.plot:
-        plot(scores, args.plot)
+        plot({x: scores[x] for x in args.metrics[:2]}, args.plot, args.gain)
 
 
 if __name__ == "__main__":

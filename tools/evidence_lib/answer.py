@@ -16,6 +16,7 @@ from comparison.config import read_config
 from comparison.plan import Comparison, Options
 from comparison.work import work
 
+from .curves import write_curves
 from .initial import write_initial_weights
 from .questions import QUESTIONS, Part, path_of
 
@@ -60,6 +61,7 @@ def answer(question: str, given: Answer) -> bool:
     pairs.sort(key=lambda pair: pair[1].config.randomness.seed)  # keeps the order else
     good = work(pairs, given.jobs)
     for comparison in comparisons:
+        write_curves(comparison)
         print(finish(comparison))
     if any(part.folder.startswith("vocabulary/") for part in parts):
         _plot_vocabulary(given.out / "vocabulary")
@@ -104,12 +106,15 @@ def _plot_vocabulary(folder: Path) -> None:
     """The scores of all comparisons against the number of classes."""
     tables = {path.parent.name: path for path in folder.glob("*/comparison.csv")}
     named = [f"{count}={path}" for count, path in tables.items()]
-    command = [sys.executable, str(_ANALYSIS / "scores_by_classes.py"), *named]
-    done = subprocess.run(
-        [*command, "--plot", str(folder / "vocabulary.png")],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    metrics = ["--metrics", "miou", "pq_st", "sq_st", "rq_st"]
+    for name, given in (("scores.png", []), ("gain.png", ["--gain"])):
+        plotted = ["--plot", str(folder / name), *given]
+        command = [str(_ANALYSIS / "scores_by_classes.py"), *named, *metrics, *plotted]
+        done = subprocess.run(
+            [sys.executable, *command], capture_output=True, text=True, check=False
+        )
+    if done.returncode:  # no scores yet
+        print(done.stderr.strip().splitlines()[-1])
+        return
     (folder / "vocabulary.md").write_text(done.stdout)
-    print(done.stdout or done.stderr.strip().splitlines()[-1])
+    print(f"Written: vocabulary.md, scores.png, gain.png in {folder}")

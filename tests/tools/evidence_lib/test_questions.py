@@ -1,0 +1,92 @@
+"""The questions of docs/evidence.md: their data, order and first weights."""
+
+from __future__ import annotations
+
+from itertools import islice
+
+import pytest
+import torch
+from mmengine.registry import MODELS, init_default_scope
+from mmengine.runner import Runner, load_checkpoint
+
+from comparison.config import read_config
+from evidence_lib import answer as module
+from evidence_lib.initial import write_initial_weights
+from evidence_lib.questions import OURS, PEER, QUESTIONS, path_of
+from mmseg_maskformer.datasets.ccp import merged
+
+SCRATCH = {"model.backbone.init_cfg": None}  # nothing is downloaded
+
+
+def planned(monkeypatch, tmp_path, question, **settings):
+    """What would be done, in its order; nothing is."""
+    pairs = []
+    monkeypatch.setattr(module, "work", lambda given, jobs: pairs.extend(given) or True)
+    monkeypatch.setattr(module, "_plot_vocabulary", lambda folder: None)
+    given = module.Answer(tmp_path, tmp_path / "script.py", **settings)
+    assert module.answer(question, given)
+    return [
+        (x.options.out.name, task.row.about.method, task.config.randomness.seed)
+        for x, task in pairs
+    ]
+
+
+def test_the_first_seed_of_every_vocabulary_comes_first(monkeypatch, tmp_path):
+    found = planned(monkeypatch, tmp_path, "vocabulary")
+    methods = ("PerPixelBaseline+", "MaskFormer-fixed", "MaskFormer")
+    first = [(k, method, 0) for k in ("55", "3", "22", "9") for method in methods]
+    second = [(k, method, 1) for k in ("55", "3") for method in methods]
+    assert found == first + second
+
+
+def test_mask2former_is_trained_once_beside_the_others(monkeypatch, tmp_path):
+    found = planned(monkeypatch, tmp_path, "mask2former")
+    assert len(found) == 7
+    assert found.count(("55", "Mask2Former", 0)) == 1
+    folders = {x.folder for x in QUESTIONS["mask2former"]}
+    assert folders == {QUESTIONS["vocabulary"][0].folder}  # one table
+
+
+@pytest.mark.parametrize("part", QUESTIONS["vocabulary"], ids=lambda part: part.name)
+def test_models_have_the_classes_of_their_data(part):
+    for path in part.paths:
+        config = read_config(path, dict(part.overrides))
+        count = config.model.decode_head.num_classes
+        assert str(count) == part.name and len(merged(count)[0]) == count
+        for split in ("train", "val", "test"):
+            assert config[f"{split}_dataloader"].dataset.num_classes == count
+
+
+@pytest.mark.mmdet
+def test_a_pair_begins_with_the_same_weights(tmp_path):
+    """Every tensor; both from a file that the peer wrote."""
+    pytest.importorskip("mmdet")
+    path = tmp_path / "initial" / "seed1.pth"
+    write_initial_weights(read_config(path_of(PEER), SCRATCH), 1, path)
+    sums = []
+    for name in (OURS, PEER):
+        config = read_config(path_of(name), SCRATCH)
+        init_default_scope("mmdet")
+        model = MODELS.build(config.model)
+        load_checkpoint(model, str(path), strict=name == PEER)
+        assert getattr(model, "weights_misfit", None) is None
+        values = torch.cat([x.detach().flatten() for x in model.parameters()])
+        sums.append(values.double().sort().values)
+    assert torch.equal(*sums)
+
+
+@pytest.mark.mmdet
+def test_a_pair_gets_the_same_batches(shared_data):
+    pytest.importorskip("mmdet")
+    batches = []
+    for name in (OURS, PEER):
+        init_default_scope("mmdet")
+        loader = read_config(path_of(name)).train_dataloader
+        batches.append(islice(Runner.build_dataloader(loader, seed=1), 2))
+    for ours, theirs in zip(*batches, strict=True):
+        assert all(map(torch.equal, ours["inputs"], theirs["inputs"]))
+        for one, other in zip(
+            *(x["data_samples"] for x in (ours, theirs)), strict=True
+        ):
+            assert one.img_path == other.img_path
+            assert torch.equal(one.gt_segment_map.data, other.gt_segment_map.data)
