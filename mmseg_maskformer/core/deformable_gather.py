@@ -7,6 +7,7 @@ their number, whatever the sizes of the maps.
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from .deformable_sums import Shapes
@@ -17,7 +18,7 @@ def gather_attention(
 ) -> Tensor:
     """What :func:`deformable_attention` returns, in the dtype of the arguments.
 
-    Memory is that of all samples of a level at a time, (B * heads * Q * points, D).
+    Memory is that of one corner of all samples, (B, Q, heads, levels * points, D).
 
     Args:
         value: (B, T, heads, D), the cells of all levels, row-major in a level.
@@ -28,45 +29,45 @@ def gather_attention(
     Returns:
         (B, Q, heads * D).
     """
-    levels = value.split([h * w for h, w in shapes], dim=1)
-    places, shares = locations.unbind(3), weights.unbind(3)
-    output, *others = map(_level_sums, levels, shapes, places, shares)
-    for sums in others:
-        output = output + sums
-    return output.flatten(2)
-
-
-def _level_sums(
-    value: Tensor, shape: tuple[int, int], locations: Tensor, weights: Tensor
-) -> Tensor:
-    """Weighted sums (B, Q, heads, D) of samples (B, Q, heads, points) of a level.
-
-    Cells of all heads are rows (B * h * w * heads, D) of one table.
-    """
-    height, width = shape
-    batch, cells, heads, _ = value.shape
+    height, width, start = _levels(shapes, value.device)
     left, x = _axis(locations[..., 0], width)
     upper, y = _axis(locations[..., 1], height)
-    image = value.new_ones(batch).cumsum(0).long().sub(1)[:, None, None, None]
-    head = value.new_ones(heads).cumsum(0).long().sub(1)[:, None]
-    table = value.flatten(0, 2)
-    total = None
+    table = value.flatten(0, 2)  # (B * T * heads, D)
+    batch, tokens, heads, _ = value.shape
+    image = torch.arange(batch, device=value.device)[:, None, None, None, None]
+    head = torch.arange(heads, device=value.device)[:, None, None]
+    start = image * tokens + start
+    total = torch.zeros((), dtype=value.dtype, device=value.device)
     for row, down in ((upper, 1 - y), (upper + 1, y)):
         for column, across in ((left, 1 - x), (left + 1, x)):
             inside = (row >= 0) & (row < height) & (column >= 0) & (column < width)
-            share = weights * down * across * inside.to(weights.dtype)
-            cell = row.clamp(0, height - 1).long() * width
-            cell = cell + column.clamp(0, width - 1).long()
-            number = (image * cells + cell) * heads + head
+            share = (weights * down * across * inside.to(weights.dtype)).flatten(3)
+            cell = torch.minimum(row.clamp(min=0), height - 1) * width
+            cell = start + cell + torch.minimum(column.clamp(min=0), width - 1)
+            number = (cell * heads + head).flatten(3)
             rows = table.index_select(0, number.flatten()).unflatten(0, number.shape)
-            part = (rows * share[..., None]).sum(dim=3)
-            total = part if total is None else total + part
-    assert total is not None
-    return total
+            total = total + (rows * share[..., None]).sum(dim=3)
+    return total.flatten(2)
 
 
-def _axis(location: Tensor, size: int) -> tuple[Tensor, Tensor]:
-    """Cell left of a sample as a whole float, from -1 to ``size``, and the distance."""
-    position = (location * size - 0.5).clamp(-1, size)
+def _levels(shapes: Shapes, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+    """Height, width and number of the first cell of each level, (levels, 1) int64.
+
+    Each number is a tensor of its own first: one made of a list would be a constant.
+    """
+    numbers = [
+        torch.full((), number, dtype=torch.int64, device=device)
+        for shape in shapes
+        for number in shape
+    ]
+    height, width = torch.stack(numbers).unflatten(0, (-1, 2)).unbind(1)
+    cells = height * width
+    return height[:, None], width[:, None], (cells.cumsum(0) - cells)[:, None]
+
+
+def _axis(location: Tensor, size: Tensor) -> tuple[Tensor, Tensor]:
+    """Cell left of a sample, -1 to ``size``, and the distance from it, 0 to 1."""
+    size = size.to(location.dtype)
+    position = torch.minimum((location * size - 0.5).clamp(min=-1), size)
     cell = position.floor()
-    return cell, position - cell
+    return cell.long(), position - cell
