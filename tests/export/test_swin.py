@@ -23,7 +23,8 @@ def swin():
     for name, parameter in model.named_parameters():
         if name.endswith("bias_table"):
             torch.nn.init.normal_(parameter)
-    return randomise(model).double()
+    randomise(model)
+    return model.double()
 
 
 # maps in one window, in whole windows at every level, with rests in both directions

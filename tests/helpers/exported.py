@@ -65,15 +65,37 @@ def settings(task, masked):
     return config
 
 
+def spread(model, image, classes=2.0, masks=1.0):
+    """Move and scale the heads so that labels differ.
+
+    Of an image, the logits of a class have mean 0 over the queries and deviation
+    ``classes``, those of masks mean 0 and deviation ``masks``.
+    """
+    network = model.decode_head.network
+    predict = torch.no_grad()(lambda: model.decode_head(model.extract_feat(image)))
+    embed = predict().mask_embed[-1, 0]
+    _shift(network.mask_head[-1], embed.mean(0), 1.0)
+    _shift(network.mask_head[-1], 0, masks / predict().mask_logits().std())
+    logits = predict().class_logits[-1, 0]
+    _shift(network.class_head, logits.mean(0), classes / logits.std(0).mean())
+
+
+def _shift(linear, mean, factor):
+    with torch.no_grad():
+        linear.bias.sub_(mean).mul_(factor)
+        linear.weight.mul_(factor)
+
+
 def make(task, masked, folder):
     """Write config, weights and images of noise in blocks of eight pixels."""
     config = settings(task, masked)
     torch.manual_seed(0)
     model = randomise(untrained_model(config))
-    head = model.decode_head.network
-    with torch.no_grad():  # so that queries differ, and masks within the image
-        head.class_head.weight.mul_(4)
-        head.mask_head[-1].weight.mul_(4)
+    with torch.no_grad():  # attention that is not the mean of all cells
+        for parameter in model.decode_head.network.transformer_decoder.parameters():
+            if parameter.dim() > 1:
+                parameter.mul_(3)
+    spread(model, torch.randn(1, 3, 96, 128))
     config.dump(folder / "config.py")
     torch.save(dict(state_dict=model.state_dict()), folder / "weights.pth")
     (folder / "images").mkdir()
