@@ -64,7 +64,7 @@ def write_onnx(
             verbose=False,
         )
     assert program is not None
-    sides = list(program.model.graph.inputs[0].shape)[2:]
+    sides = list(program.model.graph.inputs[0].shape or ())[2:]
     if size is None and any(isinstance(side, int) for side in sides):
         raise RuntimeError(
             f"torch {torch.__version__} kept {sides} as the only size of images; some "

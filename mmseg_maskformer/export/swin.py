@@ -22,7 +22,10 @@ _BLOCKED = -100.0  # what the hosts add to the logits of cells of other parts
 @contextmanager
 def size_free(model: nn.Module) -> Iterator[None]:
     """Let the parts of a Swin that look at sizes compute the same for all of them."""
-    forms = {"ShiftWindowMSA": _window_attention, "AdaptivePadding": _corner_padding}
+    forms: dict[str, Any] = {
+        "ShiftWindowMSA": _window_attention,
+        "AdaptivePadding": _corner_padding,
+    }
     changed = [
         (module, forms[type(module).__name__])
         for module in model.modules()

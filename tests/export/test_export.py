@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 import torch
 
-for package in ("onnx", "onnxscript", "onnxruntime"):
-    pytest.importorskip(package)
+pytest.importorskip("onnx")
+pytest.importorskip("onnxscript")
+pytest.importorskip("onnxruntime")
 
 import onnx
 

@@ -53,7 +53,7 @@ class ImageComparison:
         kinds: by result, how many labels PyTorch's has.
         differences: by output, the largest difference of a logit.
         largest: by output, the largest logit.
-        seconds: of PyTorch and of the runtime.
+        seconds: of all threads, of PyTorch and of the runtime.
     """
 
     name: str
@@ -120,59 +120,41 @@ def compare(
     """
     inputs = [read_image(path, description) for path in paths]
     largest = max((image for image, _ in inputs), key=np.size)
-
-    def in_torch(image: np.ndarray) -> Outputs:
-        with torch.no_grad():
-            found = network(torch.from_numpy(image))
-        found = found if isinstance(found, tuple) else (found,)
-        return dict(zip(network.output_names, found, strict=True))
-
     with resident_peak() as runtime_peak:
         run = open_runtime()
         run(largest)
     with resident_peak() as torch_peak:
-        in_torch(largest)
+        _in_torch(network, largest)
     weights = sum(x.nbytes for x in network.state_dict().values())
-    images = []
-    for path, (image, size) in zip(paths, inputs, strict=True):
-        run(image), in_torch(image)
-        wanted, torch_seconds = _timed(in_torch, image)
-        outputs, seconds = _timed(run, image)
-        found = {name: torch.from_numpy(x) for name, x in outputs.items()}
-        place = _placement(network, map_size(image), size)
-        maps = [label_maps(network, x, place) for x in (wanted, found)]
-        images.append(
-            _image(path.name, map_size(image), wanted, found, maps)(
-                (torch_seconds, seconds)
-            )
-        )
+    images = [
+        _compare_image(network, run, path.name, image, size)
+        for path, (image, size) in zip(paths, inputs, strict=True)
+    ]
     return Comparison(images, (weights + torch_peak[0], runtime_peak[0]))
 
 
-def map_size(image: np.ndarray) -> tuple[int, int]:
-    """Height and width of an image (1, C, H, W)."""
-    return image.shape[2], image.shape[3]
-
-
-def _timed(function: Callable[[np.ndarray], Any], image: np.ndarray) -> Any:
-    start = time.perf_counter()
-    result = function(image)
-    return result, time.perf_counter() - start
-
-
-def _image(
+def _compare_image(
+    network: ExportableNetwork,
+    run: Run,
     name: str,
+    image: np.ndarray,
     size: tuple[int, int],
-    wanted: Outputs,
-    found: Outputs,
-    maps: Sequence[Outputs],
-) -> Callable[[tuple[float, float]], ImageComparison]:
-    """The comparison of one image but for its times."""
+) -> ImageComparison:
+    """One image (1, C, H, W), whose file has this size."""
+    run(image), _in_torch(network, image)
+    start = time.process_time()
+    wanted = _in_torch(network, image)
+    middle = time.process_time()
+    outputs = run(image)
+    end = time.process_time()
+    found = {key: torch.from_numpy(x) for key, x in outputs.items()}
+    inside = (image.shape[2], image.shape[3])
+    placement = _placement(network.divisor, inside, size)
+    expected, given = (label_maps(network, x, placement) for x in (wanted, found))
     logits = [key for key in wanted if key != "labels"]
-    expected, given = maps
-    return lambda seconds: ImageComparison(
+    return ImageComparison(
         name=name,
-        size=size,
+        size=inside,
         equal={key: int((x == given[key]).sum()) for key, x in expected.items()},
         pixels=next(iter(expected.values())).numel(),
         kinds={key: len(x.unique()) for key, x in expected.items()},
@@ -180,16 +162,23 @@ def _image(
             key: float((wanted[key] - found[key]).abs().max()) for key in logits
         },
         largest={key: float(wanted[key].abs().max()) for key in logits},
-        seconds=seconds,
+        seconds=(middle - start, end - middle),
     )
 
 
+def _in_torch(network: ExportableNetwork, image: np.ndarray) -> Outputs:
+    """Outputs by name."""
+    with torch.no_grad():
+        found = network(torch.from_numpy(image))
+    found = found if isinstance(found, tuple) else (found,)
+    return dict(zip(network.output_names, found, strict=True))
+
+
 def _placement(
-    network: ExportableNetwork, inside: tuple[int, int], size: tuple[int, int]
+    divisor: int, inside: tuple[int, int], size: tuple[int, int]
 ) -> Placement:
     """Where the image lies in the padded input, and the size of the file's image."""
     height, width = inside
-    divisor = network.divisor
     padded = (-(-height // divisor) * divisor, -(-width // divisor) * divisor)
     return Placement(padded, (0, height, 0, width), size)
 
@@ -205,35 +194,47 @@ def label_maps(
     """
     if network.labels:
         return dict(semantic=outputs["labels"][0])
-    image = (outputs["class_logits"][0], outputs["mask_logits"][0], placement)
+    image: dict[str, Any] = dict(
+        class_logits=outputs["class_logits"][0],
+        mask_logits=outputs["mask_logits"][0],
+        placement=placement,
+    )
     things = getattr(network.model, "num_things_classes", None)
     if things is None:
-        return dict(semantic=semantic_labels(*image))
+        return dict(semantic=semantic_labels(**image))
     options, maps = network.model.prediction_options(), {}
     if options.semantic_on:
-        maps["semantic"] = semantic_labels(*image, resize_logits=True)
+        maps["semantic"] = semantic_labels(**image, resize_logits=True)
     if options.panoptic_on:
-        maps["panoptic"] = _panoptic_map(image, things, options)
+        maps["panoptic"] = _panoptic_map(dict(image, num_things=things), options)
     if options.instance_on:
-        maps["instance"] = _instance_map(image, things, options)
+        maps["instance"] = _instance_map(dict(image, num_things=things), options)
     return maps
 
 
-def _panoptic_map(image: Any, things: int, options: Any) -> Tensor:
+def _panoptic_map(image: dict[str, Any], options: Any) -> Tensor:
+    score = options.object_mask_thr
     if options.panoptic_rule == "detr":
-        found = detr_segments(*image, things, options.object_mask_thr)
+        found = detr_segments(**image, score_threshold=score)
     else:
-        inside = options.panoptic_rule == "mask2former"
-        thresholds = (options.object_mask_thr, options.iou_thr)
-        found = panoptic_segments(*image, things, *thresholds, inside_masks=inside)
+        found = panoptic_segments(
+            **image,
+            score_threshold=score,
+            overlap_threshold=options.iou_thr,
+            inside_masks=options.panoptic_rule == "mask2former",
+        )
     codes = found.labels + 1000 * torch.arange(1, len(found.labels) + 1)
     return torch.cat([torch.tensor([-1]), codes])[found.segment_map.long()]
 
 
-def _instance_map(image: Any, things: int, options: Any) -> Tensor:
-    limits = (options.max_per_image, options.score_thr, options.one_per_query)
-    found = instances(*image, things, *limits)
-    painted = torch.full(image[2].out_size, -1)
+def _instance_map(image: dict[str, Any], options: Any) -> Tensor:
+    found = instances(
+        **image,
+        max_per_image=options.max_per_image,
+        score_thr=options.score_thr,
+        one_per_query=options.one_per_query,
+    )
+    painted = torch.full(image["placement"].out_size, -1)
     for mask, label in zip(found.masks.flip(0), found.labels.flip(0), strict=True):
         painted[mask] = label
     return painted

@@ -12,7 +12,14 @@ import torch
 
 from .comparison import Comparison, ImageComparison, Limits
 
-HEAD = ["image", "input", "equal labels", "largest difference", "PyTorch", "runtime"]
+HEAD = [
+    "image",
+    "input",
+    "equal labels",
+    "largest difference",
+    "PyTorch, CPU",
+    "runtime, CPU",
+]
 
 
 def write_report(
@@ -59,6 +66,7 @@ def _markdown(
         *(f"- {fault}" for fault in faults),
         "",
         f"Asked for: {limits.labels:.1%} of labels equal{logits}.",
+        "Times are CPU seconds of all threads.",
         f"Memory of the largest image with weights: PyTorch {before}, runtime {after}.",
         "",
         *(f"- {name}: {value}" for name, value in facts.items()),
