@@ -62,8 +62,7 @@ def export_to_huggingface(
 
 def describe(model: nn.Module, config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """What the folder says beside the weights, by file; see the function above."""
-    dataset = _innermost(config.get("val_dataloader", {}).get("dataset", {}))
-    kind = _dataset_class(dataset, config.get("default_scope"))
+    dataset, kind = _dataset(config)
     written = model_config(
         model, config["model"]["backbone"], _class_names(dataset, kind)
     )
@@ -73,6 +72,21 @@ def describe(model: nn.Module, config: Mapping[str, Any]) -> dict[str, dict[str,
     name = written["model_type"].replace("former", "Former").replace("mask", "Mask")
     images["image_processor_type"] = f"{name}ImageProcessor"
     return {"config.json": written, "preprocessor_config.json": images}
+
+
+def class_names(config: Mapping[str, Any]) -> Sequence[str] | None:
+    """Names of the classes of the data that a config validates on, where known.
+
+    Raises:
+        ValueError: Nobody knows the data set.
+    """
+    return _class_names(*_dataset(config))
+
+
+def _dataset(config: Mapping[str, Any]) -> tuple[Mapping[str, Any], type | None]:
+    """The data set of ``val_dataloader``, as its config and its class."""
+    dataset = _innermost(config.get("val_dataloader", {}).get("dataset", {}))
+    return dataset, _dataset_class(dataset, config.get("default_scope"))
 
 
 def _constants(config: Mapping[str, Any]) -> dict[str, Tensor]:

@@ -13,12 +13,14 @@ kept for backward.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from .deformable_gather import gather_attention
 from .deformable_sums import (
     Grid,
     Samples,
@@ -34,6 +36,18 @@ from .deformable_sums import (
 Kernel = Callable[[Tensor, Shapes, Tensor, Tensor], Tensor]
 
 _kernel: Kernel | None = None
+_gathers = False
+
+
+@contextmanager
+def plain_gathers() -> Iterator[None]:
+    """Let operators that every runtime has do the work, for a graph to be exported."""
+    global _gathers
+    before, _gathers = _gathers, True
+    try:
+        yield
+    finally:
+        _gathers = before
 
 
 def set_kernel(kernel: Kernel | None) -> None:
@@ -70,6 +84,8 @@ def deformable_attention(
         ValueError: The shapes do not fit each other.
     """
     _check(value, shapes, locations, weights)
+    if _gathers:
+        return gather_attention(value, shapes, locations, weights)
     tensors = (value, locations, weights)
     if _kernel is not None and _suits_kernel(tensors):
         return _kernel(value, shapes, locations, weights)

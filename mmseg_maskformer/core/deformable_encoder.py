@@ -87,7 +87,7 @@ class MSDeformAttention(nn.Module):
         value = self.value_proj(x)
         if blocked is not None:
             value = value.masked_fill(blocked[..., None], 0)
-        size = reference.new_tensor([[w, h] for h, w in shapes])  # (levels, 2)
+        size = _widths_and_heights(reference, shapes)  # (levels, 2)
         # rows as long as the layer's output, because short ones are slow to broadcast
         size = size[:, None].expand(heads, -1, points, -1).flatten()
         centre = reference.repeat(1, math.prod(self.samples))
@@ -222,6 +222,12 @@ class DeformableEncoder(nn.Module):
         return tuple(
             part.unflatten(2, shape) for part, shape in zip(tokens, shapes, strict=True)
         )
+
+
+def _widths_and_heights(like: Tensor, shapes: Shapes) -> Tensor:
+    """(levels, 2) in the dtype of a tensor; a graph for any size keeps them free."""
+    numbers = [like.new_full((), number) for h, w in shapes for number in (w, h)]
+    return torch.stack(numbers).unflatten(0, (-1, 2))
 
 
 def cell_centres(x: Tensor) -> Tensor:

@@ -43,7 +43,7 @@ def sine_position_encoding(
     for dim in (1, 2):
         # counted in integers: a sum of floats is not deterministic on CUDA
         position = (~padding_mask).cumsum(dim, dtype=torch.int32).float()
-        last = position.narrow(dim, position.shape[dim] - 1, 1)
+        last = position.select(dim, -1).unsqueeze(dim)
         angle = 2 * math.pi * position / (last + 1e-6)
         halves.append(_sines(angle, channels // 2, temperature))
     return torch.cat(halves, dim=-1).flatten(1, 2)

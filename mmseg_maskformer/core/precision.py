@@ -19,8 +19,13 @@ def at_least_float32(x: Tensor) -> Tensor:
 
 
 def without_autocast(device: torch.device) -> AbstractContextManager:
-    """No autocast on a device; nothing to switch off on meta, which has none."""
-    if device.type == "meta":  # torch's own question breaks the graph of its compiler
+    """No autocast on a device; nothing to switch off on meta, which has none.
+
+    Nor where it is not on: a context in an exported graph is one more graph, whose
+    sizes torch's exporter does not follow.
+    """
+    # torch's own question about meta breaks the graph of its compiler
+    if device.type == "meta" or not torch.is_autocast_enabled(device.type):
         return nullcontext()
     return torch.autocast(device.type, enabled=False)
 

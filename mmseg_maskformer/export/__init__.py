@@ -1,0 +1,1 @@
+"""Models as files of other runtimes, and the proof that they say the same."""

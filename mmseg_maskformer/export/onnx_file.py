@@ -1,0 +1,108 @@
+"""A network as an ONNX file: the one door to torch's exporter and to `onnx`."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+
+import torch
+
+from mmseg_maskformer.core.deformable_attention import plain_gathers
+
+from .network import EXAMPLE_SIZE, ExportableNetwork
+from .swin import size_free
+
+OPSET = 18  # the first whose reductions take axes as an input; OpenVINO reads it
+REMEDY = 'pip install "mmsegmentation-maskformer[export]"'
+INPUT = "image"
+
+
+def require(*packages: str) -> None:
+    """Check that packages are installed, without importing them.
+
+    Raises:
+        ModuleNotFoundError: One is not; the message says how to get it.
+    """
+    for name in packages:
+        if find_spec(name) is None:
+            raise ModuleNotFoundError(
+                f"Export needs the package {name}: {REMEDY}.", name=name
+            )
+
+
+def write_onnx(
+    network: ExportableNetwork, path: Path, size: tuple[int, int] | None = None
+) -> None:
+    """Write a network in float32; its input is ``image``, one image (1, C, H, W).
+
+    Args:
+        network: on the CPU.
+        path: of the file.
+        size: H and W of every image; None for images of any size.
+
+    Raises:
+        ModuleNotFoundError: A package is missing.
+        RuntimeError: Sizes were to be free, and the graph has fixed ones.
+    """
+    require("onnx", "onnxscript")
+    network.eval()
+    image = torch.zeros(1, network.channels, *(size or EXAMPLE_SIZE))
+    any_length = torch.export.Dim.DYNAMIC
+    free = None if size else ({2: any_length, 3: any_length},)
+    with torch.no_grad(), plain_gathers(), size_free(network.model), _quiet():
+        program = torch.onnx.export(
+            network,
+            (image,),
+            dynamo=True,
+            dynamic_shapes=free,
+            input_names=[INPUT],
+            output_names=list(network.output_names),
+            opset_version=OPSET,
+            verbose=False,
+        )
+    assert program is not None
+    sides = list(program.model.graph.inputs[0].shape or ())[2:]
+    if size is None and any(isinstance(side, int) for side in sides):
+        raise RuntimeError(
+            f"torch {torch.__version__} kept {sides} as the only size of images; some "
+            "part of the model depends on it. Export with --size HxW."
+        )
+    program.save(path)
+
+
+def write_half(source: Path, path: Path) -> None:
+    """Write an ONNX file again with numbers of half precision inside.
+
+    Inputs and outputs stay float32. So does what half precision is too coarse or too
+    small for: positions of samples and cells, and sums over many cells.
+
+    Raises:
+        ModuleNotFoundError: A package is missing.
+    """
+    require("onnx", "onnxruntime")
+    import onnx
+    from onnxruntime.transformers.float16 import convert_float_to_float16
+
+    model = onnx.load(source)
+    kept = ["Sin", "Cos", "Floor", "CumSum", "Range", "ArgMax", "Einsum", "Resize"]
+    converted = convert_float_to_float16(
+        model, keep_io_types=True, op_block_list=kept, disable_shape_infer=True
+    )
+    onnx.save(converted, path)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Leave out what the exporter says of its own passes."""
+    loggers = [logging.getLogger(name) for name in ("onnxscript", "onnx_ir")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

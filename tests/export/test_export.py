@@ -1,0 +1,131 @@
+"""`tools/export.py` with ONNX Runtime, and the script that runs its file."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+pytest.importorskip("onnx")
+pytest.importorskip("onnxscript")
+pytest.importorskip("onnxruntime")
+
+import onnx
+
+import run_exported
+from mmseg_maskformer.export.network import ExportableNetwork
+from mmseg_maskformer.export.runtimes import open_model
+from tests.helpers import exported
+from tests.test_package import roots
+
+CASES = {
+    "maskformer-semantic": ("semantic", False),
+    "mask2former-panoptic": ("panoptic", True),
+}
+
+
+@pytest.fixture(scope="module", params=CASES)
+def case(request, tmp_path_factory):
+    task, masked = CASES[request.param]
+    if task == "panoptic":
+        pytest.importorskip("mmdet")
+    made = exported.make(task, masked, tmp_path_factory.mktemp(request.param))
+    made.export()
+    return made
+
+
+def test_labels_and_logits_of_three_images_are_equal(case):
+    report = json.loads((case.folder / "out/report.json").read_text())
+    sizes = [tuple(image["size"]) for image in report["images"]]
+    assert sizes == [(96, 137), (48, 160), (144, 96)]
+    assert report["passed"]
+    assert min(report["equal_labels"].values()) >= 0.999
+    assert max(report["largest_difference"].values()) < 1e-3
+    most = {
+        name: max(image["kinds"][name] for image in report["images"])
+        for name in report["equal_labels"]
+    }
+    assert min(most.values()) >= 2  # or equality would say little
+
+
+@pytest.mark.parametrize("size", [(33, 47), (64, 96), (131, 97)])
+def test_any_size_is_taken(case, size):
+    image = 255 * torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(1))
+    run = open_model("onnx", case.folder / "out/model.onnx", threads=1)
+    found = run(image.numpy())
+    with torch.no_grad():
+        wanted = ExportableNetwork(case.model)(image)
+    for x, y in zip(found.values(), wanted, strict=True):
+        assert abs(torch.from_numpy(x) - y).max() < 1e-3
+
+
+def test_no_operator_samples(case):
+    """Runtimes fuse it wrongly."""
+    graph = onnx.load(case.folder / "out/model.onnx").graph
+    assert "GridSample" not in {node.op_type for node in graph.node}
+
+
+def host_results(case, path):
+    """What the host's inference gives for a file, by the names of the script."""
+    if "semantic" in str(case.folder):
+        from mmseg.apis import inference_model
+
+        found = inference_model(case.model, str(path))
+        return dict(semantic=found.pred_sem_seg.data[0])
+    from mmdet.apis import inference_detector
+
+    found = inference_detector(case.model, str(path))
+    objects = found.pred_instances
+    return dict(
+        semantic=found.pred_sem_seg.sem_seg[0],
+        panoptic=found.pred_panoptic_seg.sem_seg[0],
+        masks=objects.masks,
+        labels=objects.labels,
+        scores=objects.scores,
+    )
+
+
+def test_the_script_without_torch_gives_the_hosts_results(case, monkeypatch):
+    arguments = [str(case.folder / "out"), *map(str, case.images)]
+    out = case.folder / "results"
+    monkeypatch.setattr("sys.argv", ["x", *arguments, "--out", str(out)])
+    run_exported.main()
+    for path in case.images:
+        found, wanted = np.load(out / f"{path.stem}.npz"), host_results(case, path)
+        assert set(found) == set(wanted)
+        for name, x in wanted.items():
+            assert found[name].shape == tuple(x.shape)
+            if name == "scores":
+                assert abs(found[name] - x.numpy()).max() < 1e-4
+            else:
+                assert (found[name] == x.numpy()).mean() >= 0.999
+
+
+def test_the_script_imports_no_torch():
+    packages = roots(Path(run_exported.__file__))
+    assert packages == {"numpy", "PIL", "cv2", "onnxruntime"}
+
+
+def test_a_broken_export_is_refused(case, monkeypatch):
+    """One weight of the class head is off by 0.01, which no label may show."""
+
+    def broken(network, path, size=None):
+        model = onnx.load(case.folder / "out/model.onnx")
+        (bias,) = (x for x in model.graph.initializer if "class_head.bias" in x.name)
+        values = onnx.numpy_helper.to_array(bias).copy()
+        values[0] += 0.01
+        bias.CopyFrom(onnx.numpy_helper.from_array(values, bias.name))
+        onnx.save(model, path)
+
+    monkeypatch.setattr("mmseg_maskformer.export.onnx_file.write_onnx", broken)
+    kept = case.folder / "kept"
+    shutil.copytree(case.folder / "out", kept, dirs_exist_ok=True)
+    with pytest.raises(SystemExit, match=r"class_logits differ by 1\.00e-02, above 1e"):
+        case.export()
+    report = json.loads((case.folder / "out/report.json").read_text())
+    assert not report["passed"]
+    shutil.copytree(kept, case.folder / "out", dirs_exist_ok=True)

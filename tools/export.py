@@ -1,0 +1,145 @@
+"""Export a model for ONNX Runtime or OpenVINO, and compare it with PyTorch's.
+
+python tools/export.py CONFIG CHECKPOINT --backend onnx --out exported --images photos
+
+The folder gets the model, model.json, report.md and report.json. The exit status is 1
+where labels or logits differ by more than the report allows.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+import sys
+from pathlib import Path
+
+import torch
+
+from export_lib.comparison import FLOAT32, HALF, compare
+from export_lib.report import write_report
+from mmseg_maskformer.engine.arguments import add_cfg_options, image_size
+from mmseg_maskformer.engine.launch import read_config, trained_model
+from mmseg_maskformer.export.description import describe
+from mmseg_maskformer.export.network import ExportableNetwork
+from mmseg_maskformer.export.onnx_file import write_half, write_onnx
+from mmseg_maskformer.export.runtimes import (
+    SUFFIXES,
+    open_model,
+    runtime_version,
+    write_openvino,
+)
+
+IMAGES = {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"}
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("config", help="config file")
+    parser.add_argument("checkpoint", help="checkpoint file")
+    parser.add_argument("--backend", choices=list(SUFFIXES), default="onnx")
+    parser.add_argument("--out", type=Path, required=True, help="folder to write")
+    parser.add_argument(
+        "--images",
+        type=Path,
+        nargs="+",
+        required=True,
+        help="files and folders to compare on",
+    )
+    parser.add_argument(
+        "--size", type=image_size, metavar="HxW", help="of every image; default: any"
+    )
+    parser.add_argument(
+        "--labels", action="store_true", help="semantic labels inside, not logits"
+    )
+    parser.add_argument(
+        "--half", action="store_true", help="half precision (docs/export.md)"
+    )
+    parser.add_argument("--threads", type=int, default=1, help="of both, in comparing")
+    add_cfg_options(parser)
+    return parser.parse_args()
+
+
+def image_files(paths: list[Path]) -> list[Path]:
+    """Files, and the images of folders by their suffix.
+
+    Raises:
+        FileNotFoundError: A path is missing, or there is no image at all.
+    """
+    missing = [str(path) for path in paths if not path.exists()]
+    found = [
+        file
+        for path in paths
+        for file in (sorted(path.iterdir()) if path.is_dir() else [path])
+        if not path.is_dir() or file.suffix.lower() in IMAGES
+    ]
+    if missing or not found:
+        raise FileNotFoundError(
+            f"--images: {', '.join(missing) or 'no image in the folders'}; name files "
+            f"or folders with {', '.join(sorted(IMAGES))}."
+        )
+    return found
+
+
+def write_model(network: ExportableNetwork, args: argparse.Namespace) -> Path:
+    """Write the model; the path of what the runtime opens."""
+    args.out.mkdir(parents=True, exist_ok=True)
+    path = args.out / f"model{SUFFIXES[args.backend]}"
+    if args.backend == "onnx" and not args.half:
+        write_onnx(network, path, args.size)
+        return path
+    full = args.out / "float32.onnx"
+    write_onnx(network, full, args.size)
+    if args.backend == "onnx":
+        write_half(full, path)
+    else:
+        write_openvino(full, path, half=args.half)
+    full.unlink()
+    return path
+
+
+def main() -> None:
+    """Export, compare, report."""
+    args = parse_args()
+    torch.set_num_threads(args.threads)
+    try:
+        images = image_files(args.images)
+        config = read_config(args.config, args.cfg_options)
+        model = trained_model(config, args.checkpoint).cpu().eval()
+        network = ExportableNetwork(model, labels=args.labels).eval()
+        description = describe(network, config, args.size)
+        path = write_model(network, args)
+    except (ModuleNotFoundError, OSError, RuntimeError, ValueError) as error:
+        raise SystemExit(str(error)) from error
+    (args.out / "model.json").write_text(f"{json.dumps(description, indent=2)}\n")
+
+    found = compare(
+        network,
+        lambda: open_model(args.backend, path, args.threads),
+        images,
+        description,
+    )
+    limits = HALF if args.half else FLOAT32
+    facts = dict(
+        command=shlex.join(["python", "tools/export.py", *sys.argv[1:]]),
+        runtime=runtime_version(args.backend),
+        threads=args.threads,
+        precision="half" if args.half else "float32",
+        file=f"{path.name}, {_megabytes(args.out):.1f} MB",
+    )
+    print(write_report(args.out, found, limits, facts))
+    faults = found.faults(limits)
+    if faults:
+        raise SystemExit(f"{path} is refused: {'; '.join(faults)}.")
+
+
+def _megabytes(folder: Path) -> float:
+    files = [file for file in folder.glob("model*") if file.suffix != ".json"]
+    return sum(file.stat().st_size for file in files) / 1e6
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,240 @@
+"""An exported model beside PyTorch's, image by image: labels, logits, time, memory."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from benchmark_lib.measure import resident_peak
+from mmseg_maskformer.core.inference import semantic_labels
+from mmseg_maskformer.core.instances import instances
+from mmseg_maskformer.core.panoptic import detr_segments, panoptic_segments
+from mmseg_maskformer.core.tiling import Placement
+from mmseg_maskformer.export.network import ExportableNetwork
+from mmseg_maskformer.export.runtimes import Run
+from run_exported import read_image
+
+Outputs = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What an exported model must reach.
+
+    Attributes:
+        labels: least share of equal labels in every result of all images together.
+        logits: largest difference of any logit; None where it is only reported.
+    """
+
+    labels: float
+    logits: float | None
+
+
+FLOAT32 = Limits(labels=0.999, logits=1e-3)
+HALF = Limits(labels=0.99, logits=None)
+
+
+@dataclass(frozen=True)
+class ImageComparison:
+    """One image in both.
+
+    Attributes:
+        name: of the file.
+        size: height and width of the network's input.
+        equal: by result, number of pixels with equal labels.
+        pixels: of the result.
+        kinds: by result, how many labels PyTorch's has.
+        differences: by output, the largest difference of a logit.
+        largest: by output, the largest logit.
+        seconds: of all threads, of PyTorch and of the runtime.
+    """
+
+    name: str
+    size: tuple[int, int]
+    equal: dict[str, int]
+    pixels: int
+    kinds: dict[str, int]
+    differences: dict[str, float]
+    largest: dict[str, float]
+    seconds: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """All images, and the memory of the largest of them.
+
+    Attributes:
+        images: in their order.
+        memory: bytes of PyTorch and of the runtime, weights included; -1 unknown.
+    """
+
+    images: Sequence[ImageComparison]
+    memory: tuple[int, int]
+
+    def equal_labels(self) -> dict[str, float]:
+        """By result, the share of equal labels in all images together."""
+        pixels = sum(image.pixels for image in self.images)
+        names = self.images[0].equal
+        return {n: sum(image.equal[n] for image in self.images) / pixels for n in names}
+
+    def largest_difference(self) -> dict[str, float]:
+        """By output, over all images."""
+        names = self.images[0].differences
+        return {n: max(image.differences[n] for image in self.images) for n in names}
+
+    def faults(self, limits: Limits) -> list[str]:
+        """What exceeds the limits, with numbers; no number at all does, too."""
+        shares = self.equal_labels()
+        found = [
+            f"{name}: {share:.4%} of labels are equal, below {limits.labels:.1%}"
+            for name, share in shares.items()
+            if not share >= limits.labels
+        ]
+        return found + [
+            f"{name} differ by {value:.2e}, above {limits.logits:.0e}"
+            for name, value in self.largest_difference().items()
+            if limits.logits is not None and not value <= limits.logits
+        ]
+
+
+def compare(
+    network: ExportableNetwork,
+    open_runtime: Callable[[], Run],
+    paths: Sequence[Path],
+    description: dict[str, Any],
+) -> Comparison:
+    """Run both on images; each has seen an image of the size before it is timed.
+
+    Args:
+        network: in PyTorch.
+        open_runtime: loads the exported file.
+        paths: of the images.
+        description: as ``describe`` gives it.
+    """
+    inputs = [read_image(path, description) for path in paths]
+    largest = max((image for image, _ in inputs), key=np.size)
+    with resident_peak() as runtime_peak:
+        run = open_runtime()
+        run(largest)
+    with resident_peak() as torch_peak:
+        _in_torch(network, largest)
+    weights = sum(x.nbytes for x in network.state_dict().values())
+    images = [
+        _compare_image(network, run, path.name, image, size)
+        for path, (image, size) in zip(paths, inputs, strict=True)
+    ]
+    return Comparison(images, (weights + torch_peak[0], runtime_peak[0]))
+
+
+def _compare_image(
+    network: ExportableNetwork,
+    run: Run,
+    name: str,
+    image: np.ndarray,
+    size: tuple[int, int],
+) -> ImageComparison:
+    """One image (1, C, H, W), whose file has this size."""
+    run(image), _in_torch(network, image)
+    start = time.process_time()
+    wanted = _in_torch(network, image)
+    middle = time.process_time()
+    outputs = run(image)
+    end = time.process_time()
+    found = {key: torch.from_numpy(x) for key, x in outputs.items()}
+    inside = (image.shape[2], image.shape[3])
+    placement = _placement(network.divisor, inside, size)
+    expected, given = (label_maps(network, x, placement) for x in (wanted, found))
+    logits = [key for key in wanted if key != "labels"]
+    return ImageComparison(
+        name=name,
+        size=inside,
+        equal={key: int((x == given[key]).sum()) for key, x in expected.items()},
+        pixels=next(iter(expected.values())).numel(),
+        kinds={key: len(x.unique()) for key, x in expected.items()},
+        differences={
+            key: float((wanted[key] - found[key]).abs().max()) for key in logits
+        },
+        largest={key: float(wanted[key].abs().max()) for key in logits},
+        seconds=(middle - start, end - middle),
+    )
+
+
+def _in_torch(network: ExportableNetwork, image: np.ndarray) -> Outputs:
+    """Outputs by name."""
+    with torch.no_grad():
+        found = network(torch.from_numpy(image))
+    found = found if isinstance(found, tuple) else (found,)
+    return dict(zip(network.output_names, found, strict=True))
+
+
+def _placement(
+    divisor: int, inside: tuple[int, int], size: tuple[int, int]
+) -> Placement:
+    """Where the image lies in the padded input, and the size of the file's image."""
+    height, width = inside
+    padded = (-(-height // divisor) * divisor, -(-width // divisor) * divisor)
+    return Placement(padded, (0, height, 0, width), size)
+
+
+def label_maps(
+    network: ExportableNetwork, outputs: Outputs, placement: Placement
+) -> Outputs:
+    """The results of ``test_cfg`` as maps (H, W) of whole numbers.
+
+    ``semantic``: classes. ``panoptic``: class + 1000 * number of the segment, -1 where
+    void. ``instance``: the class of the object with the highest score at a pixel, -1
+    where there is none.
+    """
+    if network.labels:
+        return dict(semantic=outputs["labels"][0])
+    image: dict[str, Any] = dict(
+        class_logits=outputs["class_logits"][0],
+        mask_logits=outputs["mask_logits"][0],
+        placement=placement,
+    )
+    things = getattr(network.model, "num_things_classes", None)
+    if things is None:
+        return dict(semantic=semantic_labels(**image))
+    options, maps = network.model.prediction_options(), {}
+    if options.semantic_on:
+        maps["semantic"] = semantic_labels(**image, resize_logits=True)
+    if options.panoptic_on:
+        maps["panoptic"] = _panoptic_map(dict(image, num_things=things), options)
+    if options.instance_on:
+        maps["instance"] = _instance_map(dict(image, num_things=things), options)
+    return maps
+
+
+def _panoptic_map(image: dict[str, Any], options: Any) -> Tensor:
+    score = options.object_mask_thr
+    if options.panoptic_rule == "detr":
+        found = detr_segments(**image, score_threshold=score)
+    else:
+        found = panoptic_segments(
+            **image,
+            score_threshold=score,
+            overlap_threshold=options.iou_thr,
+            inside_masks=options.panoptic_rule == "mask2former",
+        )
+    codes = found.labels + 1000 * torch.arange(1, len(found.labels) + 1)
+    return torch.cat([torch.tensor([-1]), codes])[found.segment_map.long()]
+
+
+def _instance_map(image: dict[str, Any], options: Any) -> Tensor:
+    found = instances(
+        **image,
+        max_per_image=options.max_per_image,
+        score_thr=options.score_thr,
+        one_per_query=options.one_per_query,
+    )
+    painted = torch.full(image["placement"].out_size, -1)
+    for mask, label in zip(found.masks.flip(0), found.labels.flip(0), strict=True):
+        painted[mask] = label
+    return painted
