@@ -184,6 +184,9 @@ def test_picture_shows_rows_with_scores(tmp_path):
     assert plot([scored(), uncosted, row("untrained", "UperNet")], path) is None
     with Image.open(path) as picture:
         assert picture.size == (1000, 400)
+    assert plot([uncosted], path) is None  # without the panel of speeds
+    with Image.open(path) as picture:
+        assert picture.size == (500, 400)
 
 
 def test_without_matplotlib_there_is_a_sentence(tmp_path, monkeypatch):
