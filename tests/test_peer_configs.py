@@ -31,6 +31,10 @@ def num_parameters(config):
             "maskformer_efficientnet-lite0-6enc_1xb4-2500_dsb2018-panoptic",
         ),
         ("mask2former", "mask2former_tiny_scenes-panoptic"),
+        (
+            "mask2former",
+            "mask2former_efficientnet-lite0_1xb4-2500_dsb2018-panoptic",
+        ),
     ],
 )
 def test_the_model_has_our_size_and_our_weights_of_losses(family, name):

@@ -21,11 +21,13 @@ def plot(rows: list[Row], path: Path) -> str | None:
         from matplotlib.figure import Figure
     except ImportError:
         return "No picture: it needs matplotlib (pip install matplotlib)."
-    figure = Figure(figsize=(10, 4), layout="constrained")
-    left, right = figure.subplots(1, 2)
-    names = labels(scored)
-    _quality_and_speed(left, scored, names)
-    _segments(right, scored, names)
+    panels = [_quality_and_speed, _bars]
+    if not any(row.costs for row in scored):  # nobody measured the speed
+        panels = [_bars]
+    figure = Figure(figsize=(5 * len(panels), 4), layout="constrained")
+    axes = figure.subplots(1, len(panels), squeeze=False)[0]
+    for draw, place in zip(panels, axes, strict=True):
+        draw(place, scored, labels(scored))
     figure.savefig(path, dpi=100)
     return None
 
@@ -60,9 +62,10 @@ def _quality_and_speed(axes: Any, rows: list[Row], names: list[str]) -> None:
     axes.grid(alpha=0.3)
 
 
-def _segments(axes: Any, rows: list[Row], names: list[str]) -> None:
-    """Bars of the kind's other scores."""
-    bars = {name: rows[0].kind.scores[name] for name in rows[0].kind.bars}
+def _bars(axes: Any, rows: list[Row], names: list[str]) -> None:
+    """The main score, and the others of the kind that are drawn as bars."""
+    kind = rows[0].kind
+    bars = {name: kind.scores[name] for name in dict.fromkeys((kind.main, *kind.bars))}
     width = 0.8 / len(rows)
     for index, (row, name) in enumerate(zip(rows, names, strict=True)):
         found = [row.score(key) or Spread(0.0, 0.0, 0) for key in bars]

@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0 with ImageNet weights, 4.7 million parameters, for both hosts.
+"""EfficientNet-Lite0 with ImageNet weights, 3.0 million parameters, for both hosts.
 
 timm fetches the weights from its hub, or they are read from the file, in timm's names,
 that the environment variable MASKFORMER_BACKBONE names. A config names this file beside

@@ -63,6 +63,20 @@ def test_scores_of_a_row():
     assert found.evaluation_speed == 5.0
 
 
+def test_scores_by_frequency_have_columns_where_there_are_any():
+    by_frequency = [dict(miou=40.0, miou_frequent=60.0, miou_rare=5.0)]
+    rows = [row(single=by_frequency), row("other", single=[dict(miou=30.0)])]
+    table = [cells(x) for x in markdown(rows, "").splitlines() if x.startswith("|")]
+    first, _, ours, other = table
+    assert {"mIoU, frequent", "mIoU, rare"} < set(first)
+    assert "mIoU, common" not in first
+    place = first.index("mIoU, rare")
+    assert (ours[place], other[place]) == ("5.00", "-")
+    one, _ = csv.DictReader(io.StringIO(table_csv(rows)))
+    assert (one["miou_rare"], one["miou_rare_std"]) == ("5.0", "0.0")
+    assert "rare" not in markdown(rows[1:], "")
+
+
 def test_markdown_states_every_figure():
     text = markdown([scored(notes=["late"]), row("other")], "Title", ["Above."])
     lines = text.splitlines()
@@ -170,6 +184,9 @@ def test_picture_shows_rows_with_scores(tmp_path):
     assert plot([scored(), uncosted, row("untrained", "UperNet")], path) is None
     with Image.open(path) as picture:
         assert picture.size == (1000, 400)
+    assert plot([uncosted], path) is None  # without the panel of speeds
+    with Image.open(path) as picture:
+        assert picture.size == (500, 400)
 
 
 def test_without_matplotlib_there_is_a_sentence(tmp_path, monkeypatch):
