@@ -16,7 +16,7 @@ from pathlib import Path
 
 import torch
 
-from export_lib.comparison import FLOAT32, HALF, compare
+from export_lib.comparison import FLOAT32, HALF, compare, own_rounding
 from export_lib.report import write_report
 from mmseg_maskformer.engine.arguments import add_cfg_options, image_size
 from mmseg_maskformer.engine.launch import read_config, trained_model
@@ -130,8 +130,13 @@ def main() -> None:
         precision="half" if args.half else "float32",
         file=f"{path.name}, {_megabytes(args.out):.1f} MB",
     )
-    print(write_report(args.out, found, limits, facts))
     faults = found.faults(limits)
+    if faults and not (args.half or args.labels):
+        rounding = own_rounding(network, images, description)
+        facts["PyTorch's float32 from its float64"] = ", ".join(
+            f"{name} {value:.2e}" for name, value in rounding.items()
+        )
+    print(write_report(args.out, found, limits, facts))
     if faults:
         raise SystemExit(f"{path} is refused: {'; '.join(faults)}.")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -18,10 +19,13 @@ import onnx
 
 import run_exported
 from mmseg_maskformer.export.network import ExportableNetwork
-from mmseg_maskformer.export.runtimes import open_model
+from mmseg_maskformer.export.onnx_file import write_half
+from mmseg_maskformer.export.runtimes import open_model, write_openvino
 from tests.helpers import exported
 from tests.test_package import roots
 
+pytestmark = pytest.mark.slow
+SIZES = [(33, 47), (64, 96), (131, 97)]
 CASES = {
     "maskformer-semantic": ("semantic", False),
     "mask2former-panoptic": ("panoptic", True),
@@ -52,15 +56,50 @@ def test_labels_and_logits_of_three_images_are_equal(case):
     assert min(most.values()) >= 2  # or equality would say little
 
 
-@pytest.mark.parametrize("size", [(33, 47), (64, 96), (131, 97)])
-def test_any_size_is_taken(case, size):
+def largest_difference(case, run, size):
+    """Of all logits of an image of noise, from PyTorch's."""
     image = 255 * torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(1))
-    run = open_model("onnx", case.folder / "out/model.onnx", threads=1)
     found = run(image.numpy())
     with torch.no_grad():
         wanted = ExportableNetwork(case.model)(image)
-    for x, y in zip(found.values(), wanted, strict=True):
-        assert abs(torch.from_numpy(x) - y).max() < 1e-3
+    pairs = zip(found.values(), wanted, strict=True)
+    return max(abs(torch.from_numpy(x) - y).max() for x, y in pairs)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_any_size_is_taken(case, size):
+    run = open_model("onnx", case.folder / "out/model.onnx", threads=1)
+    assert largest_difference(case, run, size) < 1e-3
+
+
+def test_half_precision_keeps_its_inputs_and_labels(case):
+    path = case.folder / "half.onnx"
+    write_half(case.folder / "out/model.onnx", path)
+    full = (case.folder / "out/model.onnx").stat().st_size
+    assert path.stat().st_size < 0.85 * full  # most of it is the graph
+    image = 255 * np.random.default_rng(0).random((1, 3, 75, 107), np.float32)
+    wanted = open_model("onnx", case.folder / "out/model.onnx", threads=1)(image)
+    found = open_model("onnx", path, threads=1)(image)
+    assert all(np.isfinite(x).all() for x in found.values())
+    if "mask2former" in str(case.folder):
+        return  # a bit of a mask that turns is another prediction
+    for name, x in wanted.items():  # float16 has steps of 1/1024
+        assert abs(found[name] - x).max() < 0.05 * abs(x).max()
+
+
+def test_openvino_gives_the_same(case):
+    pytest.importorskip("openvino")
+    path = case.folder / "model.xml"
+    write_openvino(case.folder / "out/model.onnx", path, half=False)
+    run = open_model("openvino", path, threads=1)
+    for size in ((33, 47), (75, 107), (64, 96)):
+        image = 255 * torch.rand(
+            1, 3, *size, generator=torch.Generator().manual_seed(1)
+        )
+        with torch.no_grad():
+            wanted = ExportableNetwork(case.model)(image)
+        for x, y in zip(run(image.numpy()).values(), wanted, strict=True):
+            assert abs(torch.from_numpy(x) - y).max() < 1e-3
 
 
 def test_no_operator_samples(case):
@@ -110,6 +149,15 @@ def test_the_script_imports_no_torch():
     assert packages == {"numpy", "PIL", "cv2", "onnxruntime"}
 
 
+def test_labels_of_one_size(tmp_path):
+    made = exported.make("semantic", False, tmp_path)
+    report = made.export("--labels", "--size", "64x96") / "report.json"
+    images = json.loads(report.read_text())["images"]
+    assert [image["size"] for image in images] == [[64, 96]] * 3
+    assert sum(image["equal"]["semantic"] for image in images) >= 0.999 * 3 * 64 * 96
+    assert max(image["kinds"]["semantic"] for image in images) >= 2
+
+
 def test_a_broken_export_is_refused(case, monkeypatch):
     """One weight of the class head is off by 0.01, which no label may show."""
 
@@ -128,4 +176,6 @@ def test_a_broken_export_is_refused(case, monkeypatch):
         case.export()
     report = json.loads((case.folder / "out/report.json").read_text())
     assert not report["passed"]
+    rounding = report["facts"]["PyTorch's float32 from its float64"]
+    assert re.fullmatch(r"class_logits \S+e-0[4-6], mask_logits \S+e-0[4-6]", rounding)
     shutil.copytree(kept, case.folder / "out", dirs_exist_ok=True)
