@@ -8,11 +8,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from mmengine.config import Config
+from mmengine.logging import MMLogger
+
 from comparison.compare import finish
+from comparison.config import read_config
 from comparison.plan import Comparison, Options
 from comparison.work import work
 
-from .questions import QUESTIONS, Part
+from .initial import write_initial_weights
+from .questions import QUESTIONS, Part, path_of
 
 _ANALYSIS = Path(__file__).resolve().parents[1] / "analysis"
 
@@ -45,8 +50,12 @@ def answer(question: str, given: Answer) -> bool:
 
     The first seed of every comparison comes before the second one of any.
     """
+    MMLogger.get_current_instance().setLevel("ERROR")  # jobs have logs of their own
     parts = [x for x in QUESTIONS[question] if x.name in (given.parts or [x.name])]
     comparisons = [Comparison(_options(part, given)) for part in parts]
+    for part in parts:
+        if part.initial and given.train:
+            _write_initial(part, given)
     pairs = [(x, task) for x in comparisons for task in x.tasks]
     pairs.sort(key=lambda pair: pair[1].config.randomness.seed)  # keeps the order else
     good = work(pairs, given.jobs)
@@ -57,7 +66,24 @@ def answer(question: str, given: Answer) -> bool:
     return good
 
 
+def _initial(part: Part, given: Answer, seed: int) -> Path:
+    """Where the weights are that all trainings of a seed begin with."""
+    return given.out / part.folder / f"initial-seed{seed}.pth"
+
+
+def _write_initial(part: Part, given: Answer) -> None:
+    """Write these weights where they are not there."""
+    for seed in part.seeds:
+        path = _initial(part, given, seed)
+        if not path.exists():
+            config = read_config(path_of(part.initial), given.overrides)
+            write_initial_weights(config, seed, path)
+
+
 def _options(part: Part, given: Answer) -> Options:
+    def begin(config: Config, seed: int) -> None:
+        config.load_from = str(_initial(part, given, seed))
+
     return Options(
         configs=part.paths,
         out=given.out / part.folder,
@@ -69,6 +95,7 @@ def _options(part: Part, given: Answer) -> Options:
         multi_scale=part.multi_scale,
         amp=True,
         overrides={**part.overrides, **given.overrides},
+        adjust=begin if part.initial else None,
         costs=False,  # times mean something on an idle machine only
     )
 

@@ -8,6 +8,9 @@ from pathlib import Path
 from typing import Any
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
+CAMVID = "efficientnet-lite0_1xb4-2k_camvid-256x256"
+NUCLEI = "efficientnet-lite0-6enc_1xb4-2500_dsb2018-panoptic"
+NUCLEI_MASK2FORMER = "mask2former/mask2former_efficientnet-lite0_1xb4-2500_dsb2018"
 CCP = "efficientnet-lite0_1xb8-3k_ccp-256x192"
 CCP_FIXED = "efficientnet-lite0-fixed_1xb8-3k_ccp-256x192"
 
@@ -23,6 +26,8 @@ class Part:
         once: of these configs the first seed only.
         overrides: of every config.
         multi_scale: evaluate with scales and flips too.
+        initial: the config, one of these, whose first weights all trainings of a seed
+            begin with; default: each with its own.
     """
 
     folder: str
@@ -31,6 +36,7 @@ class Part:
     once: tuple[str, ...] = ()
     overrides: Mapping[str, Any] = field(default_factory=dict)
     multi_scale: bool = False
+    initial: str = ""
 
     @property
     def name(self) -> str:
@@ -40,7 +46,12 @@ class Part:
     @property
     def paths(self) -> tuple[str, ...]:
         """Files of the configs."""
-        return tuple(str(CONFIGS / f"{name}.py") for name in self.configs)
+        return tuple(map(path_of, self.configs))
+
+
+def path_of(name: str) -> str:
+    """The file of a config."""
+    return str(CONFIGS / f"{name}.py")
 
 
 def merged_classes(count: int) -> dict[str, int]:
@@ -71,6 +82,17 @@ def _vocabulary(count: int, *others: str, seeds: tuple[int, ...] = (0,)) -> Part
     )
 
 
+OURS, PEER = f"maskformer/maskformer_{NUCLEI}", f"peers/mmdet-maskformer_{NUCLEI}"
+SEEDS = (0, 1, 2)
+CAMVID_PAIR = (
+    f"per_pixel_baseline/per_pixel_baseline_plus_{CAMVID}",
+    f"maskformer/maskformer_{CAMVID}",
+)
+CAMVID_MASK2FORMER = f"mask2former/mask2former_{CAMVID}"
+FROM_SCRATCH = {
+    "model.backbone.init_cfg": None,
+    "optim_wrapper.paramwise_cfg.backbone_lr_mult": 1.0,
+}
 QUESTIONS: dict[str, tuple[Part, ...]] = {
     "vocabulary": (
         _vocabulary(55, seeds=(0, 1)),
@@ -78,5 +100,28 @@ QUESTIONS: dict[str, tuple[Part, ...]] = {
         _vocabulary(22),
         _vocabulary(9),
     ),
+    "nuclei": (
+        Part("nuclei/pairs", (OURS, PEER), SEEDS, initial=PEER),
+        Part("nuclei/own", (OURS,), SEEDS),
+        Part("nuclei/panoptic", (f"{NUCLEI_MASK2FORMER}-panoptic",)),
+        Part("nuclei/instance", (f"{NUCLEI_MASK2FORMER}-instance",)),
+    ),
+    "camvid": (
+        Part(
+            "camvid/pretrained",
+            (
+                *CAMVID_PAIR,
+                *(
+                    f"peers/mmseg-{name}_{CAMVID}"
+                    for name in ("deeplabv3plus", "upernet", "maskformer")
+                ),
+                CAMVID_MASK2FORMER,
+            ),
+            SEEDS,
+            once=(Path(CAMVID_MASK2FORMER).name,),
+            multi_scale=True,
+        ),
+    ),
+    "scratch": (Part("camvid/scratch", CAMVID_PAIR, overrides=FROM_SCRATCH),),
     "mask2former": (_vocabulary(55, MASK2FORMER, seeds=(0, 1)),),
 }

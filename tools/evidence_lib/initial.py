@@ -1,0 +1,30 @@
+"""Weights that several trainings begin with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from mmengine.config import Config
+from mmengine.registry import MODELS, init_default_scope
+from mmengine.runner import set_random_seed
+
+
+def write_initial_weights(config: Config, seed: int, path: Path) -> None:
+    """Draw the weights of a config's model and write them, in the model's own names.
+
+    The models of this package read those of the hosts' MaskFormer, too.
+
+    Args:
+        config: of either host; its pretrained backbone is read.
+        seed: of the drawing.
+        path: of the new file; its folder is made.
+    """
+    init_default_scope(config.get("default_scope", "mmseg"))
+    set_random_seed(seed)
+    model = MODELS.build(config.model)
+    model.init_weights()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_suffix(".new")
+    torch.save(dict(meta={}, state_dict=model.state_dict()), draft)
+    draft.replace(path)
