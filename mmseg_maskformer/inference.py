@@ -19,9 +19,11 @@ import torch
 from mmengine.config import Config
 from mmengine.dataset import Compose, pseudo_collate
 from mmengine.registry import DATASETS, init_default_scope
+from mmengine.structures import InstanceData, PixelData
 
+from mmseg_maskformer.adapters.images import checked_image, image_channels
 from mmseg_maskformer.core.conventions import INSTANCE_OFFSET
-from mmseg_maskformer.datasets.wrappers import leaf_datasets
+from mmseg_maskformer.datasets.scenes.classes import class_palette
 from mmseg_maskformer.engine.launch import read_config, trained_model
 from mmseg_maskformer.engine.results.unlabelled import without_labels
 from mmseg_maskformer.visualization.images import picture_of
@@ -32,9 +34,28 @@ from mmseg_maskformer.visualization.panoptic_drawing import (
 )
 
 Image = str | Path | np.ndarray
+TASKS = dict(
+    panoptic="pred_panoptic_seg", instance="pred_instances", semantic="pred_sem_seg"
+)
+_OURS = "mmseg_maskformer."
 _LOADS = ("LoadImage", "LoadImageFromFile")
 _LEAST_SIDE = 384  # of pictures, for the text
-_SURE = 0.5  # least score of an instance that is painted
+
+
+class MissingResultError(ValueError):
+    """A model does not make what it was asked for."""
+
+
+class Loaded(NamedTuple):
+    """An image that is ready for the model.
+
+    Attributes:
+        pixels: (H, W, C) as it was loaded; three channels are blue, green, red.
+        packed: what the pipeline makes of it.
+    """
+
+    pixels: np.ndarray
+    packed: dict[str, Any]
 
 
 class Found(NamedTuple):
@@ -50,27 +71,62 @@ class Found(NamedTuple):
     image: np.ndarray
     meta: Mapping[str, Any]
 
-    def picture(self) -> np.ndarray:
-        """(h, w, 3) uint8, red first: the result painted over the image, with names.
+    def result(self, task: str) -> PixelData | InstanceData:
+        """The host's result of "panoptic", "instance" or "semantic" segmentation.
 
-        The panoptic result if there is one, else instances with a score of 1/2 and
-        more, else the semantic map. Small images are enlarged by a whole factor.
+        Raises:
+            MissingResultError: The model makes none of this task.
         """
-        swapped = self.image[..., ::-1] if self.image.shape[2] == 3 else self.image
-        classes, palette = self.meta["classes"], self.meta["palette"]
-        encoded = self._encoded(void=len(classes))
-        image, encoded = enlarged(picture_of(swapped), encoded, _LEAST_SIDE)
-        return overlay(image, encoded, classes, palette)
+        if TASKS[task] not in self.sample:
+            made = [name for name, key in TASKS.items() if key in self.sample]
+            raise MissingResultError(
+                f"The model makes no {task} result; it makes {made}. Ask for one of "
+                f"these, set model.test_cfg.{task}_on=True (of a MaskFormerDetector), "
+                "or take a config of this task."
+            )
+        return self.sample.get(TASKS[task])
 
-    def _encoded(self, void: int) -> np.ndarray:
+    def confidence(self) -> np.ndarray:
+        """(H, W) probability of the labels, where ``test_cfg.uncertainty`` is on.
+
+        Raises:
+            MissingResultError: It is off, or the model is of another package.
+        """
+        if "pred_confidence" not in self.sample:
+            raise MissingResultError(
+                "The model makes no map of confidence; MaskFormerSegmentor and "
+                "MaskFormerDetector do with model.test_cfg.uncertainty=True."
+            )
+        return as_array(self.sample.pred_confidence.data)[0]
+
+    def picture(self, task: str | None = None, score_thr: float = 0.5) -> np.ndarray:
+        """(h, w, 3) uint8, red first: a result painted over the image, with names.
+
+        Small images are enlarged by a whole factor.
+
+        Args:
+            task: by default the first of panoptic, instance and semantic that there is.
+            score_thr: least score of an instance that is painted.
+
+        Raises:
+            MissingResultError: The model makes none of this task.
+        """
+        there = (name for name, key in TASKS.items() if key in self.sample)
+        encoded = self._encoded(task or next(there, "semantic"), score_thr)
+        swapped = self.image[..., ::-1] if self.image.shape[2] == 3 else self.image
+        image, encoded = enlarged(picture_of(swapped), encoded, _LEAST_SIDE)
+        return overlay(image, encoded, self.meta["classes"], self.meta["palette"])
+
+    def _encoded(self, task: str, score_thr: float) -> np.ndarray:
         """(H, W) class + 1000 * object."""
-        if "pred_panoptic_seg" in self.sample:
-            return as_array(self.sample.pred_panoptic_seg.sem_seg)[0].astype(np.int64)
-        if "pred_instances" not in self.sample:
-            labels = as_array(self.sample.pred_sem_seg.data)[0].astype(np.int64)
-            return np.where(labels < void, labels, void)
-        objects = self.sample.pred_instances
-        objects = objects[objects.scores >= _SURE]
+        result, void = self.result(task), len(self.meta["classes"])
+        if isinstance(result, PixelData):
+            maps = result.get("sem_seg", result.get("data"))
+            labels = as_array(maps)[0].astype(np.int64)
+            if task == "panoptic":
+                return labels
+            return np.where((labels >= 0) & (labels < void), labels, void)
+        objects = result[result.scores >= score_thr]
         encoded = np.full(self.image.shape[:2], void)
         rows = zip(as_array(objects.masks), as_array(objects.labels), strict=True)
         for number, (mask, label) in reversed(list(enumerate(rows, start=1))):
@@ -88,9 +144,15 @@ class Predictor:
         device: "cpu", "cuda", ...; by default a GPU if there is one.
         overrides: settings of the config, as ``{"model.test_cfg.iou_thr": 0.5}``.
 
+    Attributes:
+        model: in evaluation mode.
+        dataset: the config's data set of the test, whose files have not been read.
+        meta: ``classes`` and ``palette``.
+
     Raises:
-        SystemExit: There is no such file.
-        ValueError: The weights do not fit the model.
+        FileNotFoundError: There is no such file.
+        ValueError: The weights do not fit the model, or the config has no test images
+            to be loaded like.
     """
 
     def __init__(
@@ -100,18 +162,23 @@ class Predictor:
         device: str | None = None,
         overrides: dict[str, Any] | None = None,
     ) -> None:
-        settings = read_config(str(config), overrides or {})
-        init_default_scope(settings.get("default_scope", "mmseg"))
-        self.model = trained_model(settings, str(checkpoint)).eval()
-        if device is not None:
-            self.model.to(device)
-        dataset = settings.test_dataloader.dataset
-        self.meta = _metainfo(dataset)
-        loads, steps = _pipeline(dataset, settings.filename)
-        self._from_file = Compose([dict(loads, type=f"{_OURS}LoadImage")])
-        array = dict(loads, type=f"{_OURS}LoadImageFromNDArray")
+        try:
+            settings = read_config(str(config), overrides or {})
+            init_default_scope(settings.get("default_scope", "mmseg"))
+            self.model = trained_model(settings, str(checkpoint), device).eval()
+        except SystemExit as error:  # of command lines
+            raise FileNotFoundError(str(error)) from None
+        backbone = hasattr(self.model, "backbone")
+        self._channels = image_channels(self.model) if backbone else None
+        leaf = _leaf(settings)
+        # without its files, which whoever has only images lacks
+        self.dataset = DATASETS.build(dict(leaf, pipeline=[], lazy_init=True))
+        self.meta = _classes(self.dataset, settings.filename)
+        load, *steps = _pipeline(leaf, settings.filename)
+        self._from_file, self._steps = Compose([load]), Compose(steps)
+        options = {k: v for k, v in load.items() if k not in ("type", "_scope_")}
+        array = dict(options, type=f"{_OURS}LoadImageFromNDArray")
         self._from_array = Compose([array])
-        self._steps = Compose(steps)
 
     def __call__(
         self, images: Image | Iterable[Image], batch_size: int = 1
@@ -126,66 +193,97 @@ class Predictor:
         Raises:
             OSError, ValueError: An image cannot be read; the message names it.
         """
-        several = [images] if isinstance(images, Image) else images
-        remaining = iter(several)
+        if batch_size < 1:
+            raise ValueError(f"batch_size={batch_size} is no number of images from 1.")
+        remaining = iter([images] if isinstance(images, Image) else images)
         while batch := list(islice(remaining, batch_size)):
             yield from self.predict([self.load(image) for image in batch])
 
-    def load(self, image: Image) -> dict[str, Any]:
-        """An image as the pipeline's first step leaves it.
+    def load(self, image: Image) -> Loaded:
+        """Load an image as the test does.
 
         Raises:
-            OSError, ValueError: It cannot be read.
+            OSError, ValueError: It cannot be read, or is none that the model takes.
         """
         if isinstance(image, np.ndarray):
-            return self._from_array(dict(img=image, img_id=0))
-        return self._from_file(dict(img_path=str(image), img_id=0))
+            results = self._from_array(dict(img=image, img_id=0))
+        else:
+            results = self._from_disk(str(image))
+        pixels = results["img"]
+        packed = self._steps(dict(results))
+        checked_image(packed["inputs"], packed["data_samples"], self._channels)
+        return Loaded(pixels, packed)
+
+    def _from_disk(self, path: str) -> dict[str, Any]:
+        """What the first step of the pipeline makes of a file."""
+        try:
+            results = self._from_file(dict(img_path=path, img_id=0))
+        except Exception as error:  # the hosts' steps do not name the file
+            if isinstance(error, OSError | ValueError) and path in str(error):
+                raise
+            raise OSError(f"The image {path} cannot be read ({error}).") from error
+        if results is None:  # ignore_empty
+            raise OSError(f"The image {path} cannot be read.")
+        return results
 
     @torch.no_grad()
-    def predict(self, loaded: Sequence[dict[str, Any]]) -> list[Found]:
+    def predict(self, loaded: Sequence[Loaded]) -> list[Found]:
         """Results of a batch of images that :meth:`load` has read."""
-        pixels = [results["img"] for results in loaded]
-        batch = pseudo_collate([self._steps(dict(results)) for results in loaded])
-        samples = self.model.test_step(batch)
-        pairs = zip(samples, pixels, strict=True)
-        return [Found(sample, image, self.meta) for sample, image in pairs]
+        samples = self.model.test_step(pseudo_collate([x.packed for x in loaded]))
+        pairs = zip(samples, loaded, strict=True)
+        return [Found(sample, image.pixels, self.meta) for sample, image in pairs]
 
 
-_OURS = "mmseg_maskformer."
-
-
-def _pipeline(dataset: Config, name: str) -> tuple[dict, list[dict]]:
-    """Arguments of the loading of images, and the steps after it without labels.
+def _pipeline(leaf: dict[str, Any], name: str) -> list[dict]:
+    """Steps without labels; the first one loads an image.
 
     Raises:
         ValueError: Images are loaded in a way of their own.
     """
-    steps = without_labels(_leaf(dataset)["pipeline"])
-    kinds = [step["type"].rpartition(".")[2] for step in steps]
+    steps = without_labels(leaf["pipeline"])
+    types = [getattr(x["type"], "__name__", x["type"]) for x in steps]
+    kinds = [name.rpartition(".")[2] for name in types]
     if kinds and kinds[0] in _LOADS:
-        first, *steps = steps
-        return {k: v for k, v in first.items() if k not in ("type", "_scope_")}, steps
+        return steps
     strange = [kind for kind in kinds if kind.startswith("Load")]
     if strange:
         raise ValueError(
             f"The pipeline of test_dataloader in {name} has {strange[0]}, and images "
             f"are given as files or arrays; let it begin with {' or '.join(_LOADS)}."
         )
-    return {}, steps  # of images that the data set draws
+    return [dict(type=f"{_OURS}LoadImage"), *steps]  # the data set draws its images
 
 
-def _metainfo(dataset: Config) -> dict[str, Any]:
-    """Classes and colours, without asking for the files where the class knows them."""
-    leaf = _leaf(dataset)
-    known = getattr(DATASETS.get(leaf["type"]), "METAINFO", {})
-    found = {**known, **leaf.get("metainfo", {})}
-    if {"classes", "palette"} <= found.keys():
-        return found
-    return leaf_datasets(DATASETS.build(dict(leaf, pipeline=[])))[0].metainfo
+def _classes(dataset: Any, name: str) -> dict[str, Any]:
+    """What a data set says of its classes, with a colour for each.
+
+    Raises:
+        ValueError: It does not name them.
+    """
+    meta = dict(dataset.metainfo)
+    if not meta.get("classes"):
+        raise ValueError(
+            f"test_dataloader.dataset of {name} does not name its classes; write "
+            "metainfo=dict(classes=(...)) in it."
+        )
+    palette, number = meta.get("palette"), len(meta["classes"])
+    if not isinstance(palette, list | tuple) or len(palette) < number:
+        meta["palette"] = class_palette(number)
+    return meta
 
 
-def _leaf(dataset: Any) -> dict[str, Any]:
-    """Settings of the first data set that wraps no other."""
+def _leaf(settings: Config) -> dict[str, Any]:
+    """Settings of the first data set of the test that wraps no other.
+
+    Raises:
+        ValueError: The config has no test.
+    """
+    if not settings.get("test_dataloader"):
+        raise ValueError(
+            f"{settings.filename} has no test_dataloader, whose pipeline images go "
+            "through; write test_dataloader = val_dataloader in it."
+        )
+    dataset = settings.test_dataloader.dataset
     while "dataset" in dataset or "datasets" in dataset:
         dataset = dataset.get("dataset") or dataset["datasets"][0]
     return dict(dataset)

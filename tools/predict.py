@@ -4,33 +4,31 @@ r"""Predict images of one's own with a trained model.
 
 Inputs are images, folders of images, patterns and videos. --out gets pictures with the
 results painted over the images, and the files that tools/test.py --out writes: label
-maps, panoptic.json with its PNGs, instances.json; with --uncertainty also maps of
-confidence. Of a video it gets the painted video.
+maps, panoptic.json with its PNGs, instances.json (images.json lists the images that it
+speaks of); with --uncertainty also maps of confidence. Of a video it gets the painted
+video.
 
-The exit status is 1 where an image could not be read; the others are predicted.
+The exit status is 1 where an image or a video could not be read to its end; the others
+are predicted.
 """
 
 from __future__ import annotations
 
 import argparse
-import glob
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import cv2
 import numpy as np
-from mmengine.dataset import BaseDataset
 from PIL import Image
 
 import mmseg_maskformer  # noqa: F401  (hosts without compiled operators)
-from mmseg_maskformer.engine.arguments import add_cfg_options
+from mmseg_maskformer.engine.arguments import add_cfg_options, at_least_one
+from mmseg_maskformer.engine.progress import show_line
 from mmseg_maskformer.engine.results.files import ResultFiles
-from mmseg_maskformer.inference import Found, Predictor
-
-IMAGES = {".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
-VIDEOS = {".avi", ".m4v", ".mkv", ".mov", ".mp4", ".webm"}
+from mmseg_maskformer.engine.results.images import listed_files
+from mmseg_maskformer.inference import TASKS, Found, MissingResultError, Predictor
+from predict_lib.inputs import files_of, is_video
+from predict_lib.video import Video, VideoWriter
 
 
 def parse_args() -> argparse.Namespace:
@@ -42,8 +40,18 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("checkpoint", help="checkpoint file")
     parser.add_argument("inputs", nargs="+", help="images, folders, patterns, videos")
     parser.add_argument("--out", type=Path, default=Path("predictions"), help="folder")
-    parser.add_argument("--batch-size", type=int, default=1, help="images at a time")
+    parser.add_argument(
+        "--batch-size", type=at_least_one, default=1, help="images at a time"
+    )
     parser.add_argument("--device", help="default: a GPU if there is one")
+    parser.add_argument(
+        "--task",
+        choices=list(TASKS),
+        help="what pictures show; default: the first of these that the model makes",
+    )
+    parser.add_argument(
+        "--score-thr", type=float, default=0.5, help="of instances in pictures"
+    )
     parser.add_argument(
         "--no-pictures", action="store_true", help="write results alone"
     )
@@ -54,83 +62,37 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def files_of(inputs: list[str]) -> list[Path]:
-    """Images and videos that the inputs name, each once.
-
-    Raises:
-        SystemExit: An input names nothing.
-    """
-    found: dict[Path, None] = {}
-    for text in inputs:
-        if Path(text).is_dir():
-            paths = sorted(Path(text).rglob("*"))
-            kept = [x for x in paths if x.suffix.lower() in IMAGES | VIDEOS]
-        elif Path(text).is_file():
-            kept = [Path(text)]
-        else:
-            kept = [Path(x) for x in sorted(glob.glob(text, recursive=True))]
-        if not kept:
-            raise SystemExit(f"{text}: there is no image or video of this name.")
-        found.update(dict.fromkeys(kept))
-    return list(found)
-
-
-class Listed(BaseDataset):
-    """Images that are to be predicted, for the names of their results."""
-
-    def __init__(self, paths: list[Path], meta: dict[str, Any]) -> None:
-        self.paths = paths
-        super().__init__(metainfo=dict(meta), test_mode=True)
-
-    def load_data_list(self) -> list[dict]:
-        """An entry for every image."""
-        return [dict(img_path=str(path)) for path in self.paths]
-
-
-def readable(predictor: Predictor, paths: list[Path]) -> Iterator[dict[str, Any]]:
-    """Loaded images; those that cannot be read are named on the standard error."""
-    for path in paths:
-        try:
-            yield predictor.load(path)
-        except (OSError, ValueError) as error:
-            print(f"Left out: {error}", file=sys.stderr)
-
-
 def predict_images(
     predictor: Predictor, paths: list[Path], args: argparse.Namespace
 ) -> int:
     """Predict images and write everything; how many could not be read."""
-    files = ResultFiles(args.out, Listed(paths, predictor.meta))
-    waiting: list[dict[str, Any]] = []
-    done = 0
-    for loaded in readable(predictor, paths):
-        waiting.append(loaded)
-        if len(waiting) == args.batch_size:
-            done += write(predictor.predict(waiting), files, args, done, len(paths))
+    names = [str(path) for path in paths]
+    files = ResultFiles(args.out, predictor.dataset, paths=names)
+    waiting, left_out = [], 0
+    for number, name in enumerate(names, start=1):
+        try:
+            waiting.append(predictor.load(name))
+        except (OSError, ValueError) as error:
+            left_out += 1
+            complain(f"Left out: {error}")
+        if len(waiting) == args.batch_size or number == len(names):
+            for found in predictor.predict(waiting) if waiting else ():
+                write(found, files, args)
             waiting = []
-    if waiting:
-        done += write(predictor.predict(waiting), files, args, done, len(paths))
+            tell(number, len(names), args.batch_size, "images")
     files.compute_metrics(files.results)
-    return len(paths) - done
+    return left_out
 
 
-def write(
-    batch: list[Found], files: ResultFiles, args: Any, done: int, total: int
-) -> int:
-    """Write results of a batch; how many there are."""
-    for found in batch:
-        files.process(None, [found.sample.to_dict()])
-        name = files.images[found.sample.img_path].map
-        if not args.no_pictures:
-            save(args.out / "pictures" / name, found.picture())
-        if args.uncertainty:
-            confidence = found.sample.pred_confidence.data[0].cpu().numpy()
-            save(
-                args.out / "confidence" / name,
-                (255 * confidence + 0.5).astype(np.uint8),
-            )
-    print(f"{done + len(batch)} of {total} images", flush=True)
-    return len(batch)
+def write(found: Found, files: ResultFiles, args: argparse.Namespace) -> None:
+    """Write the results of an image."""
+    files.process(None, [found.sample.to_dict()])
+    name = files.images[found.sample.img_path].map
+    if not args.no_pictures:
+        save(args.out / "pictures" / name, found.picture(args.task, args.score_thr))
+    if args.uncertainty:
+        confidence = (255 * found.confidence() + 0.5).astype(np.uint8)
+        save(args.out / "confidence" / name, confidence)
 
 
 def save(path: Path, pixels: np.ndarray) -> None:
@@ -139,55 +101,60 @@ def save(path: Path, pixels: np.ndarray) -> None:
     Image.fromarray(pixels).save(path)
 
 
-def frames(path: Path) -> Iterator[np.ndarray]:
-    """Frames of a video, blue first."""
-    video = cv2.VideoCapture(str(path))
-    while True:
-        there, frame = video.read()
-        if not there:
-            break
-        yield frame
-    video.release()
+def predict_video(
+    predictor: Predictor, path: Path, target: Path, args: argparse.Namespace
+) -> bool:
+    """Paint the frames of a video; whether all of them could be read."""
+    video, number = Video(path), 0
+    with VideoWriter(target, video.rate) as writer:
+        for number, found in enumerate(predictor(video, args.batch_size), start=1):
+            writer.write(found.picture(args.task, args.score_thr))
+            tell(number, max(number, video.length), 1, f"frames of {path}")
+    if number and number >= video.length - 1:  # what files say may be off by one
+        return True
+    complain(f"Left out: of {path} {number} of {video.length} frames could be read.")
+    return False
 
 
-def predict_video(predictor: Predictor, path: Path, args: argparse.Namespace) -> bool:
-    """Paint the frames of a video; whether it could be read."""
-    video = cv2.VideoCapture(str(path))
-    rate = video.get(cv2.CAP_PROP_FPS) or 25.0
-    video.release()
-    target = args.out / f"{path.stem}.mp4"
-    args.out.mkdir(parents=True, exist_ok=True)
-    writer, number = None, 0
-    for found in predictor(frames(path), args.batch_size):
-        picture = np.ascontiguousarray(found.picture()[..., ::-1])
-        if writer is None:
-            size = (picture.shape[1], picture.shape[0])
-            code = cv2.VideoWriter.fourcc(*"mp4v")
-            writer = cv2.VideoWriter(str(target), code, rate, size)
-        writer.write(picture)
-        number += 1
-    if writer is None:
-        print(f"Left out: the video {path} has no readable frame.", file=sys.stderr)
-        return False
-    writer.release()
-    print(f"{number} frames: {target}")
-    return True
+def tell(done: int, total: int, step: int, what: str) -> None:
+    """Show how far it has come: on a terminal always, else at every twentieth part."""
+    last = done == total
+    milestone = last or 20 * done // total > 20 * (done - step) // total
+    show_line(sys.stdout, f"{done} of {total} {what}", milestone, last)
+
+
+def complain(text: str) -> None:
+    """Say what went wrong, on a line of its own."""
+    clear = "\r\033[K" if sys.stderr.isatty() else ""
+    print(clear + text, file=sys.stderr, flush=True)
+
+
+def predict(predictor: Predictor, paths: list[Path], args: argparse.Namespace) -> int:
+    """Predict everything; how many files could not be read to their end."""
+    images = [path for path in paths if not is_video(path)]
+    left_out = predict_images(predictor, images, args) if images else 0
+    videos = listed_files([str(path) for path in paths if is_video(path)])
+    for name, file in videos.items():
+        target = (args.out / "pictures" / file.map).with_suffix(".mp4")
+        left_out += not predict_video(predictor, Path(name), target, args)
+    return left_out
 
 
 def main() -> None:
     """Load the model, predict, write."""
     args = parse_args()
-    paths = files_of(args.inputs)
+    paths = files_of(args.inputs, args.out)
     overrides = dict(args.cfg_options)
     if args.uncertainty:
         overrides["model.test_cfg.uncertainty"] = True
-    predictor = Predictor(args.config, args.checkpoint, args.device, overrides)
-    videos = [path for path in paths if path.suffix.lower() in VIDEOS]
-    images = [path for path in paths if path not in videos]
-    left_out = predict_images(predictor, images, args) if images else 0
-    left_out += sum(not predict_video(predictor, path, args) for path in videos)
+    try:
+        predictor = Predictor(args.config, args.checkpoint, args.device, overrides)
+        left_out = predict(predictor, paths, args)
+    except (FileNotFoundError, MissingResultError) as error:
+        raise SystemExit(str(error)) from None
     print(f"Results: {args.out}")
-    sys.exit(left_out > 0)
+    if left_out:
+        raise SystemExit(f"{left_out} of {len(paths)} files were left out.")
 
 
 if __name__ == "__main__":

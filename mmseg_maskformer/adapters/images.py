@@ -100,14 +100,23 @@ def _check_batch(_: nn.Module, inputs: tuple, channels: int | None) -> tuple:
         return inputs
     samples = data.get("data_samples") or [None] * len(images)
     checked = [
-        _checked(image, sample, channels)
+        checked_image(image, sample, channels)
         for image, sample in zip(images, samples, strict=True)
     ]
     return dict(data, inputs=checked), *others
 
 
-def _checked(image: Tensor, sample: Any, channels: int | None) -> Tensor:
-    """An image (C, H, W) that the model can take."""
+def checked_image(image: Tensor, sample: Any, channels: int | None) -> Tensor:
+    """An image (C, H, W) that the model can take.
+
+    Args:
+        image: what a pipeline packs.
+        sample: its data sample, if there is one.
+        channels: of the images that the model takes, if it tells.
+
+    Raises:
+        ValueError: Its numbers or channels are of another kind.
+    """
     path = "" if sample is None else sample.metainfo.get("img_path", "")
     name = f"The image {path}" if path else "The array given as image"
     if image.dtype == torch.uint16:

@@ -37,6 +37,17 @@ def image_size(text: str) -> tuple[int, int]:
     return int(height), int(width or height)
 
 
+def at_least_one(text: str) -> int:
+    """A number of things.
+
+    Raises:
+        argparse.ArgumentTypeError: The text is no whole number from 1.
+    """
+    if not re.fullmatch(r"0*[1-9]\d*", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1.")
+    return int(text)
+
+
 def output_file(text: str) -> Path:
     """A file to be written; its folder is made now, before the work.
 

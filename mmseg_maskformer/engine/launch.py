@@ -116,8 +116,15 @@ def untrained_model(config: Config) -> BaseModel:
     return revert_sync_batchnorm(MODELS.build(settings))
 
 
-def trained_model(config: Config, checkpoint: str) -> BaseModel:
-    """The model of a config of either host with its weights, on the device at hand.
+def trained_model(
+    config: Config, checkpoint: str, device: str | None = None
+) -> BaseModel:
+    """The model of a config of either host with its weights.
+
+    Args:
+        config: of the model.
+        checkpoint: a file, an address, or a name as ``mask2former://NAME``.
+        device: "cpu", "cuda", ...; by default a GPU if there is one.
 
     Raises:
         ValueError: The weights do not fit it.
@@ -126,7 +133,7 @@ def trained_model(config: Config, checkpoint: str) -> BaseModel:
     model = untrained_model(config)
     require_fit(model, checkpoint, config.filename)
     load_checkpoint(model, checkpoint, map_location="cpu")
-    return model.to(get_device())
+    return model.to(device or get_device())
 
 
 def evaluating_runner(config: Config, checkpoint: str) -> Runner:

@@ -85,11 +85,23 @@ class ProgressHook(Hook):
         self._show(f"after {runner.iter} iterations: {figures}", True, last=True)
 
     def _show(self, text: str, milestone: bool, last: bool) -> None:
-        if self.stream.isatty():
-            self.stream.write(f"\r\033[K{text}" + ("\n" if last else ""))
-        elif milestone:
-            self.stream.write(text + "\n")
-        self.stream.flush()
+        show_line(self.stream, text, milestone, last)
+
+
+def show_line(stream: TextIO, text: str, milestone: bool, last: bool) -> None:
+    """Renew a line of a terminal; elsewhere write it if it is a milestone.
+
+    Args:
+        stream: where to write.
+        text: without an end of line.
+        milestone: whether it is worth a line of its own.
+        last: whether no other one follows.
+    """
+    if stream.isatty():
+        stream.write(f"\r\033[K{text}" + ("\n" if last else ""))
+    elif milestone:
+        stream.write(text + "\n")
+    stream.flush()
 
 
 class LastTable(logging.Handler):

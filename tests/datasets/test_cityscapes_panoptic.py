@@ -7,8 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from mmengine.config import Config
+from mmengine.evaluator import Evaluator
 from mmengine.registry import DATASETS, DefaultScope
+from mmengine.structures import InstanceData, PixelData
 from PIL import Image
 
 pytest.importorskip("mmdet")
@@ -71,14 +74,19 @@ def root(tmp_path):
     return tmp_path
 
 
-def test_frames_become_samples_with_things_first(root):
+def built(root):
+    """The data set of the one frame, and its sample."""
     config = Config.fromfile(CONFIG).val_dataloader.dataset
     config.data_root = str(root)
     config.pipeline[1].scale = (4, 2)
     with DefaultScope.overwrite_default_scope("mmdet"):
         dataset = DATASETS.build(config)
         (packed,) = dataset
-    sample = packed["data_samples"]
+    return dataset, packed["data_samples"]
+
+
+def test_frames_become_samples_with_things_first(root):
+    dataset, sample = built(root)
     assert sample.img_path.endswith(f"val/aachen/{FRAME}_leftImg8bit.png")
     # road is class 8, the first stuff; a car is thing 2; persons in a group are thing 0
     assert sample.gt_segments.labels.tolist() == [8, 2, 2, 0]
@@ -88,3 +96,32 @@ def test_frames_become_samples_with_things_first(root):
     assert names["classes"] == (*THINGS.values(), *STUFF.values())
     assert names["thing_classes"] == tuple(THINGS.values())
     assert names["palette"][8] == (128, 64, 128)
+
+
+def test_one_evaluation_gives_pq_ap_and_miou(root):
+    """The first car is found, the second is called road; persons are a crowd, ignored.
+
+    AP of cars, at any IoU: one of two, of 101 points of recall 51 at a precision of 1.
+    PQ of road is 3 / 4, that of cars 1 / (1 + 1 / 2). Classes of the pixels: road has
+    an IoU of 3 / 4, cars of 1 / 2, and persons, who are a crowd, of 1.
+    """
+    dataset, sample = built(root)
+    labels = torch.tensor([[8, 8, 2, 8], [8, 0, 0, 0]])
+    sample.pred_sem_seg = PixelData(sem_seg=labels[None])
+    encoded = torch.tensor([[8, 8, 1002, 8], [8, 1000, 1000, 19]])
+    sample.pred_panoptic_seg = PixelData(sem_seg=encoded[None])
+    car = encoded == 1002
+    sample.pred_instances = InstanceData(
+        bboxes=torch.zeros(1, 4),
+        labels=torch.tensor([2]),
+        scores=torch.tensor([0.9]),
+        masks=car[None],
+    )
+    with DefaultScope.overwrite_default_scope("mmdet"):
+        evaluator = Evaluator(list(Config.fromfile(CONFIG).test_evaluator))
+    evaluator.dataset_meta = dataset.metainfo
+    evaluator.process([sample])
+    found = evaluator.evaluate(1)
+    assert found["coco/segm_mAP"] == pytest.approx(51 / 101, abs=1e-3)
+    assert found["PQ"] == pytest.approx(100 * (3 / 4 + 2 / 3) / 2, abs=0.01)
+    assert found["mIoU"] == pytest.approx(100 * (3 / 4 + 1 / 2 + 1) / 3, abs=0.01)

@@ -7,6 +7,7 @@ import shutil
 
 import numpy as np
 import pytest
+import torch
 from mmengine.config import Config
 from mmengine.registry import DATASETS, init_default_scope
 from PIL import Image
@@ -14,8 +15,10 @@ from PIL import Image
 from dataset_converters.coco_semantic import prepare_coco_semantic
 from mmseg_maskformer.datasets.coco_semantic import COCOSemanticDataset
 from tests.conftest import REPOSITORY
+from tests.helpers.configs import build, trainable
 
 LEAF = "configs/studies/mask2former/mask2former_r50_8xb2-lsj-50e_coco-semantic.py"
+PANOPTIC = "configs/mask2former/mask2former_r50_8xb2-lsj-50e_coco-panoptic.py"
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +69,23 @@ def test_training_pads_both_to_the_fixed_size(coco):
     padding = (packed["inputs"] == 128).all(dim=0)
     assert (labels[padding] == 255).float().mean() > 0.99
     assert (labels != 255).any()
+
+
+def test_the_recipe_is_that_of_the_panoptic_model():
+    """Table 7 compares models, so all but the task is the same; 43,983,878 weights."""
+    config, other = (Config.fromfile(REPOSITORY / x) for x in (LEAF, PANOPTIC))
+    for key in ("optim_wrapper", "param_scheduler", "train_cfg", "auto_scale_lr"):
+        assert config[key] == other[key]
+    assert config.model.backbone == other.model.backbone
+    for key in ("network", "criterion"):
+        assert config.model.decode_head[key] == other.model.decode_head[key]
+    for pipeline, kind in (("train", "LargeScaleJitter"), ("test", "Resize")):
+        steps = (x[f"{pipeline}_pipeline"] for x in (config, other))
+        ours, theirs = (next(x for x in y if kind in x.type) for y in steps)
+        assert {**ours, "type": ""} == {**theirs, "type": ""}
+    assert config.train_dataloader.batch_size == other.train_dataloader.batch_size
+    with torch.device("meta"):
+        assert trainable(build(config)) == 43_983_878
 
 
 @pytest.mark.mmdet

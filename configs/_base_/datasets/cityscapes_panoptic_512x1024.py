@@ -3,7 +3,8 @@
 The folder is found at MASKFORMER_DATA/cityscapes, by default under data, with
 leftImg8bit, and in gtFine what createPanopticImgs of the Cityscapes scripts writes.
 Scales, crops and colours are those of the semantic models. No crop is smaller than
-512 x 1024, so nothing is padded.
+512 x 1024, so nothing is padded. AP is COCO's, of the things of the panoptic maps; that
+of the paper is by the scripts of Cityscapes.
 """
 
 _base_ = "ade20k_panoptic_640x640.py"
@@ -43,3 +44,9 @@ val_dataloader = dict(
     ),
 )
 test_dataloader = val_dataloader
+val_evaluator = [
+    _base_.panoptic_quality,
+    dict(type="mmseg_maskformer.ThingAP"),
+    _base_.mean_iou,
+]
+test_evaluator = val_evaluator

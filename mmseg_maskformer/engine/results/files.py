@@ -22,7 +22,7 @@ from .coco import (
     segments_info,
     write_panoptic_map,
 )
-from .images import ImageFile, image_files
+from .images import ImageFile, image_files, listed_files
 from .label_maps import LabelValues, write_label_map
 
 _KINDS = ("pred_sem_seg", "pred_panoptic_seg", "pred_instances")
@@ -36,7 +36,9 @@ class ResultFiles(BaseMetric):
       ``semantic`` where there are other results too.
     * ``pred_panoptic_seg``: ``panoptic.json`` and the folder ``panoptic``, in COCO's
       panoptic format with images and categories, so that data sets can read it.
-    * ``pred_instances``: ``instances.json``, in COCO's format of results.
+    * ``pred_instances``: ``instances.json``, in COCO's format of results. With
+      ``paths`` also ``images.json``, which lists images and categories in COCO's
+      format of annotations.
 
     Images in sub-folders keep these. It is a metric without a result: put it first into
     the ``metrics`` of an evaluator, since some metrics of the hosts change predictions.
@@ -45,6 +47,8 @@ class ResultFiles(BaseMetric):
         folder: to write into; files of the same names are replaced.
         dataset: whose predictions they are, of either host.
         collect_device: where the results of several processes meet, "cpu" or "gpu".
+        paths: of images that are predicted instead of the data set's, whose files are
+            not read then; their places are their ids, from 1.
 
     Raises:
         ValueError: The folder is a file, two images have the same id, or parts of the
@@ -54,7 +58,11 @@ class ResultFiles(BaseMetric):
     default_prefix = "results"
 
     def __init__(
-        self, folder: str | Path, dataset: Any, collect_device: str = "cpu"
+        self,
+        folder: str | Path,
+        dataset: Any,
+        collect_device: str = "cpu",
+        paths: Sequence[str] | None = None,
     ) -> None:
         super().__init__(collect_device)
         self.folder = Path(folder)
@@ -63,7 +71,8 @@ class ResultFiles(BaseMetric):
                 f"--out {folder} is a file; name a folder, which results go into."
             )
         leaves = leaf_datasets(dataset)
-        self.images = image_files(leaves)
+        self.is_listed = paths is not None
+        self.images = image_files(leaves) if paths is None else listed_files(paths)
         self.values = LabelValues.of(leaves[0])
         self.category_ids = category_ids(leaves[0])
         self.categories = categories(leaves[0])
@@ -84,17 +93,22 @@ class ResultFiles(BaseMetric):
         self.folder.mkdir(parents=True, exist_ok=True)
         if any("panoptic" in image for image in results):
             annotations = [image["panoptic"] for image in results]
-            content = dict(
-                images=[image["image"] for image in results],
-                annotations=annotations,
-                categories=self.categories,
-            )
-            self._dump("panoptic.json", content)
+            self._dump("panoptic.json", self._content(results, annotations))
         if any("instances" in image for image in results):
             found = [row for image in results for row in image["instances"]]
             self._dump("instances.json", found)
+            if self.is_listed:
+                self._dump("images.json", self._content(results, []))
         print_log(f"Results of {len(results)} images: {self.folder}", logger="current")
         return {}
+
+    def _content(self, results: list[dict], annotations: list[dict]) -> dict:
+        """COCO's format of annotations."""
+        return dict(
+            images=[image["image"] for image in results],
+            annotations=annotations,
+            categories=self.categories,
+        )
 
     def _write(self, sample: dict) -> dict:
         """Write the maps of a sample.
@@ -124,17 +138,17 @@ class ResultFiles(BaseMetric):
             entry["instances"] = instance_results(
                 sample["pred_instances"], file.image_id, self.category_ids
             )
+            if self.is_listed:
+                entry["image"] = _row(file, sample["ori_shape"])
         return entry
 
     def _write_panoptic(self, sample: dict, file: ImageFile) -> dict:
         """Write the panoptic map of a sample; what the file of all says of it."""
         found = predicted_map(sample, len(self.category_ids))
         write_panoptic_map(self.folder / "panoptic" / file.map, found.segment_map)
-        height, width = found.segment_map.shape
-        size = dict(height=height, width=width)
         segments = segments_info(found, self.category_ids)
         return dict(
-            image=dict(id=file.image_id, file_name=file.image, **size),
+            image=_row(file, found.segment_map.shape),
             panoptic=dict(
                 image_id=file.image_id, file_name=file.map, segments_info=segments
             ),
@@ -166,3 +180,9 @@ class ResultFiles(BaseMetric):
     def _dump(self, name: str, content: Any) -> None:
         text = json.dumps(content)
         (self.folder / name).write_text(f"{text}\n", encoding="utf-8")
+
+
+def _row(file: ImageFile, shape: Sequence[int]) -> dict:
+    """An image as COCO lists it."""
+    height, width = map(int, shape[:2])
+    return dict(id=file.image_id, file_name=file.image, height=height, width=width)

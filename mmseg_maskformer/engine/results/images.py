@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from os import path as osp
 from typing import NamedTuple
 
@@ -29,14 +29,28 @@ def image_files(leaves: list[BaseDataset]) -> dict[str, ImageFile]:
         ValueError: Two images have the same ``img_id``.
     """
     infos = {info["img_path"]: info for leaf in leaves for info in _infos(leaf)}
-    paths = [osp.abspath(path) for path in infos]  # without "..", which leads out
-    root = _root(leaves, paths)
-    below = [osp.relpath(path, root).replace(osp.sep, "/") for path in paths]
-    ids = [x.get("img_id", place) for place, x in enumerate(infos.values(), start=1)]
-    rows = zip(infos, ids, below, _map_names(below), strict=True)
-    files = {path: ImageFile(*row) for path, *row in rows}
+    rows = enumerate(infos.items(), start=1)
+    ids = {path: info.get("img_id", place) for place, (path, info) in rows}
+    files = _named(ids, _folder(leaves))
     _check_ids(files)
     return files
+
+
+def listed_files(paths: Sequence[str]) -> dict[str, ImageFile]:
+    """The same of images that no data set has; ids are their places, from 1."""
+    return _named({path: place for place, path in enumerate(paths, start=1)})
+
+
+def _named(ids: Mapping[str, int | str], folder: str = "") -> dict[str, ImageFile]:
+    """Names of images, by their paths, below a folder that all of them lie in."""
+    if not ids:
+        return {}
+    paths = [osp.abspath(path) for path in ids]  # without "..", which leads out
+    if not folder or not all(x.startswith(osp.join(folder, "")) for x in paths):
+        folder = osp.commonpath([osp.dirname(path) for path in paths])
+    below = [osp.relpath(path, folder).replace(osp.sep, "/") for path in paths]
+    rows = zip(ids.items(), below, _map_names(below), strict=True)
+    return {path: ImageFile(number, *names) for (path, number), *names in rows}
 
 
 def _infos(leaf: BaseDataset) -> Iterator[dict]:
@@ -46,15 +60,11 @@ def _infos(leaf: BaseDataset) -> Iterator[dict]:
         yield BaseDataset.get_data_info(leaf, index)
 
 
-def _root(leaves: list[BaseDataset], paths: list[str]) -> str:
-    """The folder that the names of results start from."""
-    if len(leaves) == 1:
-        prefix = getattr(leaves[0], "data_prefix", None) or {}
-        folder = prefix.get("img_path") or prefix.get("img")
-        folder = folder and osp.abspath(folder)
-        if folder and all(x.startswith(osp.join(folder, "")) for x in paths):
-            return folder
-    return osp.commonpath([osp.dirname(path) for path in paths])
+def _folder(leaves: list[BaseDataset]) -> str:
+    """The image folder of a data set; empty where there is none, or several."""
+    prefix = getattr(leaves[0], "data_prefix", None) or {}
+    folder = prefix.get("img_path") or prefix.get("img")
+    return osp.abspath(folder) if folder and len(leaves) == 1 else ""
 
 
 def _map_names(images: list[str]) -> list[str]:

@@ -1,0 +1,209 @@
+"""tools/predict.py writes what tools/test.py writes, of any images, and videos."""
+
+from __future__ import annotations
+
+import json
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from mmseg_maskformer.inference import Predictor
+from predict_lib.inputs import files_of
+from tests.conftest import REPOSITORY
+from tests.helpers.inference import SCENES, noise, write_images, write_weights
+from tests.scripts import run_script
+
+NUCLEI = REPOSITORY / "configs/mask2former/mask2former_r18_1xb4-5k_dsb2018-panoptic.py"
+IN_PROCESS = ["test_dataloader.num_workers=0", "test_dataloader.persistent_workers=0"]
+DECODER = "model.decode_head.network.transformer_decoder"
+SMALL = {  # and everything is kept, of weights as they are drawn
+    "model.test_cfg.object_mask_thr": 0.0,
+    "model.test_cfg.iou_thr": 0.0,
+    f"{DECODER}.num_layers": 3,
+    f"{DECODER}.num_queries": 20,
+}
+
+
+@pytest.fixture
+def images(tmp_path):
+    return write_images(tmp_path / "images")
+
+
+@pytest.fixture
+def scenes(tmp_path):
+    """The semantic model of scenes, and its weights."""
+    return SCENES, write_weights(tmp_path)
+
+
+def files_below(folder):
+    return {str(x.relative_to(folder)) for x in folder.rglob("*") if x.is_file()}
+
+
+def test_inputs(images, tmp_path, monkeypatch):
+    """Folders, patterns and names, each file once; results are no inputs."""
+    a0, a1, b0 = images
+    (tmp_path / "images/notes.txt").touch()
+    (tmp_path / "images/c").mkdir()
+    monkeypatch.chdir(tmp_path)
+    out = tmp_path / "images/predictions"
+    folder = files_of(["images"], out)
+    assert [x.resolve() for x in folder] == images
+    mixed = files_of(
+        ["images/b/0.png", "images/*", str(a1), "images/a/../b/0.png"], out
+    )
+    assert [x.resolve() for x in mixed] == [b0, a0, a1]
+    (out / "pictures").mkdir(parents=True)
+    (out / "0.png").touch()
+    assert files_of(["images", "images/**/*.png"], out) == folder
+    for inside in ("images", "images/a", "images/a/0.png"):
+        with pytest.raises(SystemExit, match="results could replace it"):
+            files_of([inside], tmp_path / "images")
+    for nothing in ("nowhere.png", "nowhere/*.png", "images/c", "images/*.txt"):
+        with pytest.raises(SystemExit, match="there is no image or video"):
+            files_of([nothing], out)
+
+
+def test_what_cannot_be_read_is_named_and_the_rest_is_predicted(
+    images, scenes, tmp_path, monkeypatch, capsys
+):
+    """An empty file, and one of numbers that no image has."""
+    images[1].write_bytes(b"")
+    cv2.imwrite(str(tmp_path / "images/b/1.tif"), np.zeros((8, 8), np.float32))
+    out, inputs = tmp_path / "out", tmp_path / "images"
+    with pytest.raises(SystemExit, match=r"2 of 4 files were left out\."):
+        run_script(monkeypatch, "predict.py", *scenes, inputs, "--out", out)
+    told = capsys.readouterr().err
+    assert f"Left out: The image {images[1]}" in told
+    assert "b/1.tif has numbers of type float32" in told
+    names = {"a/0.png", "b/0.png"}
+    assert files_below(out) == names | {f"pictures/{x}" for x in names}
+    (found,) = Predictor(*scenes)(images[2])
+    predicted = found.result("semantic").data[0]
+    np.testing.assert_array_equal(Image.open(out / "b/0.png"), predicted)
+
+
+def test_confidence_of_every_pixel(images, scenes, tmp_path, monkeypatch):
+    """Twelve classes: none can be sure below 255 / 12 = 21.25."""
+    out = tmp_path / "out"
+    options = ["--out", out, "--uncertainty", "--no-pictures"]
+    run_script(monkeypatch, "predict.py", *scenes, images[1], *options)
+    assert files_below(out) == {"1.png", "confidence/1.png"}
+    found = np.array(Image.open(out / "confidence/1.png"))
+    overrides = {"model.test_cfg.uncertainty": True}
+    (wanted,) = Predictor(*scenes, overrides=overrides)(images[1])
+    np.testing.assert_allclose(found, 255 * wanted.confidence(), atol=0.501)
+    assert found.min() >= 21
+
+
+def test_a_task_that_the_model_lacks_ends_it(images, scenes, tmp_path, monkeypatch):
+    rest = ["--out", tmp_path / "out", "--task", "instance"]
+    with pytest.raises(SystemExit, match=r"no instance result; it makes \['semantic'"):
+        run_script(monkeypatch, "predict.py", *scenes, images[0], *rest)
+
+
+@pytest.mark.parametrize("reduce_zero_label", [False, True])
+def test_label_maps_equal_those_of_the_test(
+    images, scenes, tmp_path, monkeypatch, reduce_zero_label
+):
+    """Values are those of the data set's label maps: from 1 where 0 is void."""
+    dataset = dict(
+        _delete_=True,
+        type="BaseSegDataset",
+        metainfo=dict(classes=[f"class {k}" for k in range(12)]),
+        reduce_zero_label=reduce_zero_label,
+        img_suffix=".png",
+        data_root=str(tmp_path),
+        data_prefix=dict(img_path="images"),
+        pipeline=[dict(type="mmseg_maskformer.LoadImage"), dict(type="PackSegInputs")],
+    )
+    config = tmp_path / "folder.py"
+    test = f"test_dataloader = dict(dataset={dataset})"
+    config.write_text(f"_base_ = {str(SCENES)!r}\n{test}\n")
+    work = tmp_path / "work"
+    rest = ["--format-only", "--work-dir", work, "--cfg-options", *IN_PROCESS]
+    rest.append(f"visualizer.name=of_{reduce_zero_label}")  # one a process
+    wanted, found = tmp_path / "wanted", tmp_path / "found"
+    run_script(monkeypatch, "test.py", config, scenes[1], "--out", wanted, *rest)
+    rest = ["--no-pictures", "--out", found]
+    inputs = tmp_path / "images"
+    run_script(monkeypatch, "predict.py", config, scenes[1], inputs, *rest)
+    names = {"a/0.png", "a/1.png", "b/0.png"}
+    assert files_below(found) == files_below(wanted) == names
+    for name in names:
+        values = np.array(Image.open(found / name))
+        np.testing.assert_array_equal(values, Image.open(wanted / name))
+        assert len(np.unique(values)) > 1
+
+
+@pytest.mark.mmdet
+def test_panoptic_and_instance_files_equal_those_of_the_test(
+    shared_data, tmp_path, monkeypatch
+):
+    """Two nuclei images; ids of images differ, since no annotation file is read."""
+    from pycocotools.coco import COCO
+
+    data = shared_data / "dsb2018"
+    content = json.loads((data / "panoptic_val.json").read_text())
+    content["images"] = sorted(content["images"], key=lambda x: x["file_name"])[:2]
+    ids = {x["id"]: x["file_name"] for x in content["images"]}
+    content["annotations"] = [x for x in content["annotations"] if x["image_id"] in ids]
+    (tmp_path / "two.json").write_text(json.dumps(content))
+    path = write_weights(tmp_path, NUCLEI, SMALL)
+    options = [f"{key}={value}" for key, value in SMALL.items()]
+    rest = ["--work-dir", tmp_path / "work", "--format-only", "--cfg-options", *options]
+    rest.append(f"test_dataloader.dataset.ann_file={tmp_path / 'two.json'}")
+    rest.append(f"test_dataloader.dataset.data_root={data}")
+    rest += IN_PROCESS
+    wanted, found = tmp_path / "wanted", tmp_path / "found"
+    run_script(monkeypatch, "test.py", NUCLEI, path, "--out", wanted, *rest)
+    inputs = [data / "images/val" / name for name in ids.values()]
+    rest = ["--out", found, "--no-pictures", "--cfg-options", *options]
+    run_script(monkeypatch, "predict.py", NUCLEI, path, *inputs, *rest)
+    for kind in ("panoptic", "semantic"):
+        for name in ids.values():
+            file = f"{kind}/{name.replace('.jpg', '.png')}"
+            values = np.array(Image.open(found / file))
+            np.testing.assert_array_equal(values, Image.open(wanted / file))
+            assert len(np.unique(values)) > 1
+    rows = json.loads((wanted / "instances.json").read_text())
+    places = {number: place for place, number in enumerate(ids, start=1)}
+    for row in rows:
+        row["image_id"] = places[row["image_id"]]
+        row["category_id"] = 0  # without a file a category is its class
+    assert json.loads((found / "instances.json").read_text()) == rows
+    listed = COCO(found / "images.json")
+    assert len(listed.loadRes(str(found / "instances.json")).anns) == len(rows) > 0
+    assert [x["file_name"] for x in listed.dataset["images"]] == list(ids.values())
+    assert [x["name"] for x in listed.dataset["categories"]][:1] == ["nucleus"]
+
+
+def write_video(path, frames):
+    code = cv2.VideoWriter.fourcc(*"mp4v")
+    video = cv2.VideoWriter(str(path), code, 5.0, (64, 64))
+    for frame in frames:
+        video.write(frame)
+    video.release()
+
+
+def test_videos_are_painted_frame_by_frame(scenes, tmp_path, monkeypatch, capsys):
+    """Of the same name in two folders; a third is none."""
+    first, second = noise(64, 64), noise(64, 64, seed=2)
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        write_video(tmp_path / folder / "film.mp4", [first, second, first])
+    (tmp_path / "b/empty.mp4").write_bytes(b"no video")
+    out, inputs = tmp_path / "out", [tmp_path / "a", tmp_path / "b"]
+    with pytest.raises(SystemExit, match="1 of 3 files were left out"):
+        run_script(monkeypatch, "predict.py", *scenes, *inputs, "--out", out)
+    assert "b/empty.mp4 0 of" in capsys.readouterr().err
+    assert files_below(out) == {"pictures/a/film.mp4", "pictures/b/film.mp4"}
+    painted = cv2.VideoCapture(str(out / "pictures/a/film.mp4"))
+    frames = []
+    while (read := painted.read())[0]:
+        frames.append(read[1].astype(int))
+    assert [frame.shape for frame in frames] == [(384, 384, 3)] * 3
+    # the first and the third show the same, the second another
+    near, far = (np.abs(frames[0] - frames[k]).mean() for k in (2, 1))
+    assert near < far / 2
