@@ -165,7 +165,7 @@ class Predictor:
         try:
             settings = read_config(str(config), overrides or {})
             init_default_scope(settings.get("default_scope", "mmseg"))
-            self.model = trained_model(settings, str(checkpoint), device).eval()
+            self.model = trained_model(settings, str(checkpoint), device or "").eval()
         except SystemExit as error:  # of command lines
             raise FileNotFoundError(str(error)) from None
         backbone = hasattr(self.model, "backbone")

@@ -116,15 +116,8 @@ def untrained_model(config: Config) -> BaseModel:
     return revert_sync_batchnorm(MODELS.build(settings))
 
 
-def trained_model(
-    config: Config, checkpoint: str, device: str | None = None
-) -> BaseModel:
-    """The model of a config of either host with its weights.
-
-    Args:
-        config: of the model.
-        checkpoint: a file, an address, or a name as ``mask2former://NAME``.
-        device: "cpu", "cuda", ...; by default a GPU if there is one.
+def trained_model(config: Config, checkpoint: str, device: str = "") -> BaseModel:
+    """The model of a config of either host with its weights; on a GPU if there is one.
 
     Raises:
         ValueError: The weights do not fit it.
