@@ -8,6 +8,7 @@ from PIL import Image
 
 from mmseg_maskformer.engine.launch import read_config, untrained_model
 from tests.conftest import REPOSITORY
+from tests.helpers.exported import spread
 
 SCENES = REPOSITORY / "configs/demo/maskformer_tiny_scenes.py"
 
@@ -28,20 +29,10 @@ def write_images(folder):
 
 
 def write_weights(folder, config=SCENES, overrides=None):
-    """Random ones, moved and scaled so that queries differ in class and mask."""
+    """Random ones, with heads that tell queries apart."""
     torch.manual_seed(0)
     model = untrained_model(read_config(str(config), overrides or {})).eval()
-    network = model.decode_head.network
     image = torch.from_numpy(noise(64, 96)).permute(2, 0, 1)[None] / 58 - 2
-    with torch.no_grad():
-        found = network(model.extract_feat(image))
-        network.pixel_decoder.mask_conv.bias -= found.mask_features.mean((0, 1, 3, 4))
-        for layer, values in (
-            (network.class_head, found.class_logits[-1, 0]),
-            (network.mask_head[-1], found.mask_embed[-1, 0]),
-        ):
-            factor = 3 / values.std(0).mean()
-            layer.bias.sub_(values.mean(0)).mul_(factor)
-            layer.weight *= factor
+    spread(model, image, classes=3.0, masks=30.0)
     torch.save(dict(state_dict=model.state_dict()), folder / "weights.pth")
     return folder / "weights.pth"
