@@ -19,9 +19,8 @@ from mmseg_maskformer.core.conventions import shown
 from .metainfo import check_class_names
 from .pipeline_checks import check_built
 from .pipeline_steps import flattened, loads_labels
+from .transforms.image_files import IMAGE_SUFFIXES
 from .transforms.resizing import naming
-
-_IMAGES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 
 
 class LabelMapDataset(BaseSegDataset):
@@ -80,7 +79,11 @@ class LabelMapDataset(BaseSegDataset):
             for file in set(files) - set(names)
             if not file.endswith(self.seg_map_suffix)
         )
-        left = [f"{n} *{x}" for x, n in sorted(others.items()) if x.lower() in _IMAGES]
+        left = [
+            f"{n} *{x}"
+            for x, n in sorted(others.items())
+            if x.lower() in IMAGE_SUFFIXES
+        ]
         if names and left:
             print_log(
                 f"{folder}: {len(names)} images *{shown(self._suffixes)} are taken, "

@@ -9,6 +9,7 @@ from .finding import Finding, Found
 from .scan import Facts
 from .sources import Source
 
+_STRIDE = 4  # of the predicted masks, in pixels
 _SEVERAL = 0.01  # share of objects
 _MOSTLY = 0.5
 
@@ -35,14 +36,13 @@ def too_many(source: Source, facts: Sequence[Facts]) -> Found:
 def small(source: Source, facts: Sequence[Facts]) -> Found:
     """Objects below the resolution of the masks."""
     areas = [area for x in facts for area in thing_areas(x, source)]
-    cell = source.stride**2
-    small = sum(area < cell for area in areas)
+    small = sum(area < _STRIDE**2 for area in areas)
     if areas and small > _SEVERAL * len(areas):
         yield Finding(
             "warning",
             f"{small} of {len(areas)} objects ({100 * small / len(areas):.1f} %) are "
-            f"smaller than a cell of the predicted masks ({source.stride} x "
-            f"{source.stride} pixels).",
+            f"smaller than a cell of the predicted masks ({_STRIDE} x {_STRIDE} "
+            "pixels).",
             "They cannot be outlined; train and test at a larger scale.",
         )
 

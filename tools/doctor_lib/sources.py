@@ -12,11 +12,11 @@ from mmengine.config import Config
 from mmengine.logging import MMLogger
 from mmengine.registry import DATASETS, init_default_scope
 
+from mmseg_maskformer.datasets.transforms.image_files import IMAGE_SUFFIXES
 from mmseg_maskformer.datasets.wrappers import leaf_datasets
 from mmseg_maskformer.engine.launch import read_config
 from mmseg_maskformer.engine.progress import quiet_host
 
-IMAGES = {".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 _IMAGE_FOLDERS = ("images", "img_dir", "imgs", "image")
 _LABEL_FOLDERS = ("annotations", "ann_dir", "labels", "masks", "label", "mask")
 
@@ -49,7 +49,6 @@ class Source:
         classes: names, empty where they are not known.
         zero_is_void: ``reduce_zero_label`` of the data set.
         queries: of the model, None without a config.
-        stride: of the model's masks in pixels.
         problems: why a split could not be read.
         datasets: of a config, by split, for pictures of what the pipeline makes.
         unpaired: files of a folder without a partner.
@@ -61,7 +60,6 @@ class Source:
     classes: tuple[str, ...] = ()
     zero_is_void: bool = False
     queries: int | None = None
-    stride: int = 4
     problems: list[str] = field(default_factory=list)
     datasets: dict[str, Any] = field(default_factory=dict)
     unpaired: list[str] = field(default_factory=list)
@@ -163,7 +161,7 @@ def of_folder(folder: Path) -> Source:
         pictures = [x for x in pictures if labels not in x.parents]
     if not pictures:
         raise SystemExit(
-            f"There are no images ({', '.join(sorted(IMAGES))}) below {images}."
+            f"There are no images ({', '.join(IMAGE_SUFFIXES)}) below {images}."
         )
     maps = {} if labels is None else {_key(x, labels): x for x in _files(labels)}
     for path in pictures:
@@ -180,7 +178,7 @@ def of_folder(folder: Path) -> Source:
 
 def _files(folder: Path) -> Iterator[Path]:
     for path in sorted(folder.rglob("*")):
-        if path.suffix.lower() in IMAGES and path.is_file():
+        if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file():
             yield path
 
 

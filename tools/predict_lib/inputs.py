@@ -6,8 +6,9 @@ import glob
 from collections.abc import Iterator
 from pathlib import Path
 
-IMAGES = {".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
-VIDEOS = {".avi", ".m4v", ".mkv", ".mov", ".mp4", ".webm"}
+from mmseg_maskformer.datasets.transforms.image_files import IMAGE_SUFFIXES
+
+VIDEOS = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".webm")
 
 
 def is_video(path: Path) -> bool:
@@ -55,7 +56,7 @@ def _below(folder: Path) -> list[Path]:
 
 
 def _is_known(path: Path) -> bool:
-    return path.suffix.lower() in IMAGES | VIDEOS
+    return path.suffix.lower() in IMAGE_SUFFIXES + VIDEOS
 
 
 def _require_outside(path: Path, out: Path) -> None:
