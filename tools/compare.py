@@ -23,7 +23,7 @@ import mmseg_maskformer  # noqa: E402, F401  (hosts without compiled operators)
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    from mmseg_maskformer.engine.arguments import add_cfg_options
+    from mmseg_maskformer.engine.arguments import add_cfg_options, at_least_one
 
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -45,7 +45,7 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument("--amp", action="store_true", help="train in mixed precision")
     parser.add_argument(
-        "--jobs", type=int, default=1, help="side by side, in one thread each"
+        "--jobs", type=at_least_one, default=1, help="side by side, in one thread each"
     )
     parser.add_argument(
         "--device", choices=["cpu", "cuda"], help="default: a GPU if any"

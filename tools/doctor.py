@@ -19,7 +19,7 @@ import sys
 from pathlib import Path
 
 import mmseg_maskformer  # noqa: F401  (hosts without compiled operators)
-from mmseg_maskformer.engine.arguments import add_cfg_options
+from mmseg_maskformer.engine.arguments import add_cfg_options, at_least_one
 
 
 def parse_args() -> argparse.Namespace:
@@ -29,7 +29,9 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument("source", type=Path, help="a config, or a folder")
     parser.add_argument("--out", type=Path, default=Path("work_dirs/doctor"))
-    parser.add_argument("--workers", type=int, help="processes; default: one a core")
+    parser.add_argument(
+        "--workers", type=at_least_one, help="processes; default: one a core"
+    )
     parser.add_argument("--pictures", type=int, default=10, help="of the pipeline")
     add_cfg_options(parser)
     return parser.parse_args()

@@ -20,7 +20,7 @@ from evidence_lib.questions import QUESTIONS
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    from mmseg_maskformer.engine.arguments import add_cfg_options
+    from mmseg_maskformer.engine.arguments import add_cfg_options, at_least_one
 
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -36,7 +36,7 @@ def parse_args() -> argparse.Namespace:
         "--parts", nargs="+", help="only these comparisons of the questions"
     )
     parser.add_argument(
-        "--jobs", type=int, default=1, help="side by side, in one thread each"
+        "--jobs", type=at_least_one, default=1, help="side by side, in one thread each"
     )
     parser.add_argument(
         "--iterations", type=int, help="of each training; default: the config's"

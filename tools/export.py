@@ -18,7 +18,12 @@ import torch
 
 from export_lib.comparison import FLOAT32, HALF, compare, own_rounding
 from export_lib.report import write_report
-from mmseg_maskformer.engine.arguments import add_cfg_options, image_size
+from mmseg_maskformer.datasets.transforms.image_files import IMAGE_SUFFIXES
+from mmseg_maskformer.engine.arguments import (
+    add_cfg_options,
+    at_least_one,
+    image_size,
+)
 from mmseg_maskformer.engine.launch import read_config, trained_model
 from mmseg_maskformer.export.description import describe
 from mmseg_maskformer.export.network import ExportableNetwork
@@ -29,8 +34,6 @@ from mmseg_maskformer.export.runtimes import (
     runtime_version,
     write_openvino,
 )
-
-IMAGES = {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"}
 
 
 def parse_args() -> argparse.Namespace:
@@ -58,7 +61,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         "--half", action="store_true", help="half precision (docs/export.md)"
     )
-    parser.add_argument("--threads", type=int, default=1, help="of both, in comparing")
+    parser.add_argument(
+        "--threads", type=at_least_one, default=1, help="of both, in comparing"
+    )
     add_cfg_options(parser)
     return parser.parse_args()
 
@@ -74,12 +79,12 @@ def image_files(paths: list[Path]) -> list[Path]:
         file
         for path in paths
         for file in (sorted(path.iterdir()) if path.is_dir() else [path])
-        if not path.is_dir() or file.suffix.lower() in IMAGES
+        if not path.is_dir() or file.suffix.lower() in IMAGE_SUFFIXES
     ]
     if missing or not found:
         raise FileNotFoundError(
             f"--images: {', '.join(missing) or 'no image in the folders'}; name files "
-            f"or folders with {', '.join(sorted(IMAGES))}."
+            f"or folders with {', '.join(IMAGE_SUFFIXES)}."
         )
     return found
 
