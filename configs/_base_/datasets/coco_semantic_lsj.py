@@ -23,17 +23,7 @@ test_pipeline = [
     _base_.load_labels,
     _base_.pack,
 ]
-tta_scales = [(2000, side) for side in (400, 600, 800, 1000, 1200)]
-tta_pipeline = [
-    _base_.load_image,
-    dict(
-        type="TestTimeAug",
-        transforms=[
-            [dict(**_base_.resize_once, scale=scale) for scale in tta_scales],
-            *_base_.after_resize,
-        ],
-    ),
-]
+tta_pipeline = None  # the paper has no scales for it
 dataset = dict(
     type="mmseg_maskformer.COCOSemanticDataset",
     data_root="{{$MASKFORMER_DATA:data}}/coco",
