@@ -42,6 +42,18 @@ def kinds(predicted, true):
             ("111220", {1: 4, 2: 5}),
             (["inaccurate"], ["inaccurate", "invented"]),
         ),
+        # two parts inside that together cover 2 of 8 pixels are no split: IoU 1/8
+        (
+            ("11111111", {1: 4}),
+            ("12000000", {1: 4, 2: 4}),
+            (["inaccurate"], ["inaccurate", "inaccurate"]),
+        ),
+        # 1 covers one true segment of its category, and pixels of another: IoU 2/5
+        (
+            ("1122222222", {1: 4, 2: 7}),
+            ("1111122222", {1: 4, 2: 7}),
+            (["inaccurate", ""], ["inaccurate", ""]),
+        ),
         # 1 covers two true segments of 3 pixels: IoU 3/6 each
         (
             ("111222", {1: 4, 2: 4}),
