@@ -56,6 +56,13 @@ def shared_data() -> Path:
     return existing(data_dir(), "MASKFORMER_DATA")
 
 
+@pytest.fixture
+def configured_data(shared_data: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of data sets, where the configurations find it too."""
+    monkeypatch.setenv("MASKFORMER_DATA", str(shared_data))
+    return shared_data
+
+
 @pytest.fixture(scope="session")
 def golden() -> Path:
     """The folder of golden outputs; the test is skipped when it is absent."""

@@ -249,10 +249,9 @@ def test_learning_rate_on_coco_falls_once(name):
     assert rates[369_600] == rates[554_399] == pytest.approx(0.1)
 
 
-def test_nuclei_as_instances_go_through_the_hosts_pipeline(shared_data, monkeypatch):
+def test_nuclei_as_instances_go_through_the_hosts_pipeline(configured_data):
     torch.manual_seed(0)
     np.random.seed(0)
-    monkeypatch.setenv("MASKFORMER_DATA", str(shared_data))
     config = leaf("r18-6enc_1xb4-5k_dsb2018-instance")
     assert config.model.num_stuff_classes == 0
     model = build(config).train()

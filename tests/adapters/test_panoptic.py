@@ -98,9 +98,8 @@ def test_an_image_without_segments_gives_zero_mask_losses(instance):
     assert unused == []  # distributed training needs a gradient everywhere
 
 
-def test_images_with_more_nuclei_than_queries_train(shared_data, monkeypatch):
+def test_images_with_more_nuclei_than_queries_train(configured_data):
     """The images of the nuclei with more than 100 segments, uncropped."""
-    monkeypatch.setenv("MASKFORMER_DATA", str(shared_data))
     base = models.CONFIGS / "_base_/datasets/dsb2018_panoptic.py"
     config = Config.fromfile(base).train_dataloader.dataset
     config.pipeline = [*config.pipeline[:2], config.pipeline[-1]]

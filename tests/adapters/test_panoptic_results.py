@@ -103,14 +103,13 @@ def test_uncertainty_equals_the_dense_formulas():
     assert "pred_entropy" not in other
 
 
-def test_one_image_by_its_path_or_its_pixels(shared_data, monkeypatch):
+def test_one_image_by_its_path_or_its_pixels(configured_data):
     from mmdet.apis import inference_detector
 
-    monkeypatch.setenv("MASKFORMER_DATA", str(shared_data))
     model = detector(num_things_classes=1, num_stuff_classes=1).eval()
     name = "maskformer_r18-6enc_1xb4-5k_dsb2018-panoptic"
     model.cfg = Config.fromfile(models.CONFIGS / f"maskformer/{name}.py")
-    path = shared_data / "dsb2018/images/val/000006.jpg"
+    path = configured_data / "dsb2018/images/val/000006.jpg"
     pixels = mmcv.imread(path, backend="pillow")
     by_path, by_pixels = (inference_detector(model, x) for x in (str(path), pixels))
     found = by_path.pred_sem_seg.sem_seg

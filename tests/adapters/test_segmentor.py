@@ -121,16 +121,15 @@ def test_a_per_pixel_model_gives_softmax_and_no_mass_of_no_object():
     assert sample.pred_no_object.data.abs().max() == 0
 
 
-def test_one_image_by_its_path_or_its_pixels(shared_data, monkeypatch):
+def test_one_image_by_its_path_or_its_pixels(configured_data):
     from mmseg.apis import inference_model
 
-    monkeypatch.setenv("MASKFORMER_DATA", str(shared_data))
     leaf = "maskformer/maskformer_r18_1xb4-4k_camvid-256x256.py"
     config = Config.fromfile(REPOSITORY / "configs" / leaf)
     model = build_tiled(data_preprocessor=config.model.data_preprocessor)
     model.decode_head.network = Masks()
     model.cfg = config
-    path = min((shared_data / "camvid/images/val").iterdir())
+    path = min((configured_data / "camvid/images/val").iterdir())
     pixels = mmcv.imread(path, backend="pillow")
     # by its path first: for pixels the host changes the pipeline of the config
     by_path, by_pixels = (inference_model(model, x) for x in (str(path), pixels))

@@ -19,15 +19,14 @@ NUCLEI = ["000164.jpg", "000326.jpg", "000006.jpg"]  # 98, 89 and fewer
 
 
 @pytest.fixture
-def nuclei(shared_data, tmp_path, monkeypatch):
+def nuclei(configured_data, tmp_path):
     """The metrics of the config, and its data set, on three images of the nuclei."""
-    monkeypatch.setenv("MASKFORMER_DATA", str(shared_data))
     config = Config.fromfile(CONFIGS / "_base_/datasets/dsb2018_panoptic.py")
     for name, owner in (
         ("panoptic_val.json", config.val_dataloader.dataset),
         ("instances_val.json", config.val_evaluator[1]),
     ):
-        content = json.loads((shared_data / "dsb2018" / name).read_text())
+        content = json.loads((configured_data / "dsb2018" / name).read_text())
         content["images"] = [x for x in content["images"] if x["file_name"] in NUCLEI]
         ids = {x["id"] for x in content["images"]}
         kept = [x for x in content["annotations"] if x["image_id"] in ids]

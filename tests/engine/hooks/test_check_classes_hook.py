@@ -217,10 +217,9 @@ def test_auxiliary_heads_have_as_many_classes_too():
 
 @pytest.mark.mmdet
 def test_training_by_a_config_ends_before_its_first_iteration(
-    shared_data, tmp_path, monkeypatch
+    configured_data, tmp_path, monkeypatch
 ):
     pytest.importorskip("mmdet")
-    monkeypatch.setenv("MASKFORMER_DATA", str(shared_data))
     leaf = "maskformer/maskformer_r18-6enc_1xb4-5k_dsb2018-panoptic.py"
     config = Config.fromfile(CONFIGS / leaf)
     config.work_dir = str(tmp_path)

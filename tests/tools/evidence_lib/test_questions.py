@@ -76,7 +76,7 @@ def test_a_pair_begins_with_the_same_weights(tmp_path):
 
 
 @pytest.mark.mmdet
-def test_a_pair_gets_the_same_batches(shared_data):
+def test_a_pair_gets_the_same_batches(configured_data):
     pytest.importorskip("mmdet")
     batches = []
     for name in (OURS, PEER):
