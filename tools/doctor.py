@@ -8,6 +8,7 @@ Reads every image and label of a config's training and validation data, or of a 
 is wrong and how to mend it, sizes, channels, bits and orientations of the images,
 values of the labels, frequencies of the classes, numbers and sizes of objects against
 queries and stride; for a config also pictures of what the pipeline makes of ten images.
+The table of classes is classes.csv, too.
 
 The exit status is 1 where there are errors.
 """
@@ -40,7 +41,8 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     """Read, judge, write."""
     args = parse_args()
-    from doctor_lib import checks, pictures, report, scan, sources
+    from doctor_lib import checks, class_counts, pictures, report, scan, sources
+    from query_lib.analysis import write_csv
 
     if args.source.is_dir():
         source = sources.of_folder(args.source)
@@ -52,6 +54,9 @@ def main() -> None:
     found = checks.findings(source, facts)
     text = report.report(source, facts, found, sheet)
     (args.out / "report.md").write_text(text, encoding="utf-8")
+    classes = class_counts.class_table(source, facts)
+    if classes:
+        write_csv(args.out / "classes.csv", classes)
     for x in found:
         print(f"{x.level}: {x.text} {x.remedy}".rstrip())
     print(f"Written: {args.out / 'report.md'}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import shutil
 
@@ -54,9 +55,19 @@ def test_a_sound_folder_gets_no_finding_and_its_numbers(folder, monkeypatch, cap
     status, found, report = examine(monkeypatch, capsys, folder, folder / "out")
     assert (status, found) == (0, [])
     assert "6 train, 2 val. Nothing to report." in report
-    assert "Values 0-1, 255; 255 on 25.0 % of pixels. num_classes=2" in report
+    assert "Values 0-1, 255; void on 25.0 % of pixels. num_classes=2" in report
+    assert "2.00 classes in the mean image of train (median 2, 2 to 2)." in report
     # 12 of 24 rows of the three quarters that are not void
-    assert "| 1 | 6 | 2 | 50.000 % |" in report
+    assert "| 1 | 6 | 2 | 50.0000 |" in report
+    rows = list(csv.DictReader((folder / "out/classes.csv").open()))
+    assert [x["label"] for x in rows] == ["0", "1"]
+    assert rows[1] == {
+        "label": "1",
+        "name": "",
+        "train images": "6",
+        "val images": "2",
+        "% of train pixels": "50.0000",
+    }
 
 
 def truncated(folder):
@@ -164,6 +175,27 @@ def test_a_config_names_values_that_are_no_class(folder, monkeypatch, capsys):
     assert "val/0.png: 7" in report
     # the values of another class are no class of training either
     assert len(found) == 2
+
+
+def test_classes_are_those_that_the_data_set_makes_of_labels(
+    folder, monkeypatch, capsys
+):
+    """Of CamVid's classes the second alone: 1 becomes 0, and 0 is left out."""
+    loaders = ("train_dataloader", "val_dataloader")
+    parts = (f"data_root={folder}", "img_suffix=.png", "metainfo.classes=(building,)")
+    options = [f"{loader}.dataset.{part}" for loader in loaders for part in parts]
+    options = ["--pictures", "0", "--cfg-options", *options]
+    _, found, report = examine(monkeypatch, capsys, CAMVID, folder / "out", *options)
+    # of 24 x 32 pixels 12 x 24 are left
+    assert [x[:41] for x in found] == ["warning: 62.5 % of all pixels are void: n"]
+    assert "1.00 classes in the mean image of train (median 1, 1 to 1)." in report
+    assert "| building | 6 | 2 | 100.0000 |" in report
+
+
+def test_what_has_no_files_is_refused(tmp_path, monkeypatch):
+    config = REPOSITORY / "configs/demo/maskformer_tiny_scenes.py"
+    with pytest.raises(SystemExit, match=r"^ScenesDataset draws its images; there"):
+        run_script(monkeypatch, "doctor.py", config, "--out", tmp_path)
 
 
 def test_what_a_data_set_refuses_or_warns_of_is_told(folder, monkeypatch, capsys):

@@ -5,18 +5,28 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from mmseg_maskformer.core.conventions import VOID
+from mmseg_maskformer.core.conventions import VOID, WIDE_VOID
 
 from .scan import Facts
 from .sources import Source
 
 
-def labels(x: Facts, source: Source) -> dict[int, int]:
-    """Pixels of each class of a semantic item, without void."""
-    values = {v: n for v, n in x.values.items() if v != VOID}
-    if not source.zero_is_void:
-        return values
-    return {v - 1: n for v, n in values.items() if v > 0}
+def void_label(x: Facts) -> int:
+    """The value of a label map that is no class; 255 is one where there are 16 bits."""
+    return WIDE_VOID if x.label_type == "uint16" else VOID
+
+
+def labels(x: Facts, source: Source) -> Counter[int]:
+    """Pixels of each class of a semantic item, as the data set reads it."""
+    found: Counter[int] = Counter()
+    for value, pixels in x.values.items():
+        if value == void_label(x) or (source.zero_is_void and value == 0):
+            continue
+        label = value - source.zero_is_void
+        new = source.label_map.get(label, label)
+        if not new == VOID != label:  # a class that the data set leaves out
+            found[new] += pixels
+    return found
 
 
 def class_pixels(x: Facts, source: Source) -> Counter[int]:
@@ -31,13 +41,54 @@ def class_pixels(x: Facts, source: Source) -> Counter[int]:
     return +found
 
 
+def class_counts(
+    source: Source, facts: Sequence[Facts], split: str
+) -> list[Counter[int]]:
+    """Those of every image of a split whose labels could be read."""
+    return [
+        class_pixels(x, source)
+        for x in facts
+        if x.item.split == split and (x.values or x.item.objects is not None)
+    ]
+
+
 def occurrences(source: Source, facts: Sequence[Facts], split: str) -> Counter[int]:
     """Images of a split that each class occurs in."""
     found: Counter[int] = Counter()
-    for x in facts:
-        if x.item.split == split:
-            found.update(list(class_pixels(x, source)))
+    for counts in class_counts(source, facts, split):
+        found.update(list(counts))
     return found
+
+
+def splits(facts: Sequence[Facts]) -> list[str]:
+    """Training first, then validation, then others."""
+    order = {"train": 0, "val": 1}
+    names = dict.fromkeys(x.item.split for x in facts)
+    return sorted(names, key=lambda name: order.get(name, 2))
+
+
+def class_table(source: Source, facts: Sequence[Facts]) -> list[dict[str, object]]:
+    """A row a class, those in most images of the first split first.
+
+    Returns:
+        Rows with label, name, images of every split, and the percentage of the pixels
+        (for instances, of the objects) of the first split that have a class.
+    """
+    images = {split: occurrences(source, facts, split) for split in splits(facts)}
+    first = next(iter(images), "")
+    amounts = sum(class_counts(source, facts, first), Counter[int]())
+    known = range(len(source.classes)) or sorted(set().union(*images.values()))
+    unit = "objects" if source.kind == "instances" else "pixels"
+    total = max(sum(amounts.values()), 1)
+    return [
+        {
+            "label": label,
+            "name": source.classes[label] if source.classes else "",
+            **{f"{split} images": images[split][label] for split in images},
+            f"% of {first} {unit}": f"{100 * amounts[label] / total:.4f}",
+        }
+        for label in sorted(known, key=lambda label: (-images[first][label], label))
+    ]
 
 
 def thing_areas(x: Facts, source: Source) -> list[float]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from mmseg_maskformer.core.conventions import VOID
 
-from .class_counts import class_pixels, occurrences, thing_areas
+from .class_counts import class_counts, class_table, splits, thing_areas, void_label
 from .finding import Finding
 from .scan import Facts
 from .sources import Source
@@ -44,18 +44,11 @@ def report(
 
 
 def _counts(source: Source, facts: Sequence[Facts], found: Sequence[Finding]) -> str:
-    splits = Counter(x.item.split for x in facts)
-    images = ", ".join(f"{splits[x]} {x}" for x in _splits(facts)) or "no images"
+    sizes = Counter(x.item.split for x in facts)
+    images = ", ".join(f"{sizes[x]} {x}" for x in splits(facts)) or "no images"
     levels = Counter(x.level for x in found)
     said = ", ".join(f"{n} {level}(s)" for level, n in levels.items())
     return f"{source.kind.capitalize()} data: {images}. {said or 'Nothing to report'}."
-
-
-def _splits(facts: Sequence[Facts]) -> list[str]:
-    """Training first, then validation, then others."""
-    order = {"train": 0, "val": 1}
-    names = dict.fromkeys(x.item.split for x in facts)
-    return sorted(names, key=lambda name: order.get(name, 2))
 
 
 def _finding(x: Finding) -> str:
@@ -98,14 +91,14 @@ def _labels(source: Source, facts: Sequence[Facts]) -> list[str]:
     """Values of label maps and, without a config, which settings they call for."""
     if source.kind != "semantic" or not any(x.values for x in facts):
         return []
-    pixels: Counter[int] = Counter()
+    pixels, void = Counter[int](), Counter[int]()
     for x in facts:
         pixels.update(x.values)
-    total = sum(pixels.values())
-    share = f"{100 * pixels[VOID] / total:.1f} % of pixels"
-    text = f"Values {_ranges(sorted(pixels))}; {VOID} on {share}."
+        void[void_label(x)] += x.values.get(void_label(x), 0)
+    share = f"{100 * void.total() / pixels.total():.1f} % of pixels"
+    text = f"Values {_ranges(sorted(pixels))}; void on {share}."
     if not source.classes:
-        text += " " + _advice(set(pixels) - {VOID}, VOID in pixels)
+        text += " " + _advice(set(pixels) - set(+void), bool(+void))
     return ["## Label maps", text]
 
 
@@ -157,29 +150,15 @@ def _quartiles(values: Sequence[float] | np.ndarray) -> list[str]:
 
 
 def _classes(source: Source, facts: Sequence[Facts]) -> list[str]:
-    """Images, and pixels or objects, of each class by split, frequent ones first."""
-    splits = _splits(facts)
-    images = {split: occurrences(source, facts, split) for split in splits}
-    amounts: Counter[int] = Counter()
-    per_image: list[int] = []
-    for x in facts:
-        found = class_pixels(x, source)
-        amounts.update(found)
-        if x.values or x.item.objects is not None:
-            per_image.append(len(found))
-    if not amounts:
+    rows = class_table(source, facts)
+    if not rows:
         return []
-    labels = range(len(source.classes)) if source.classes else sorted(amounts)
-    unit = "objects" if source.kind == "instances" else "pixels"
-    total = sum(amounts.values())
-    header = ("class", *(f"{split} images" for split in splits), f"share of {unit}")
-    rows = [
-        (
-            source.classes[k] if k < len(source.classes) else k,
-            *(images[split][k] for split in splits),
-            f"{100 * amounts[k] / total:.3f} %",
-        )
-        for k in sorted(labels, key=lambda k: (-images[splits[0]][k], k))
-    ]
-    text = f"{np.mean(per_image):.1f} classes in the mean image."
-    return ["## Classes", text, table(header, rows)]
+    split = splits(facts)[0]
+    numbers = [len(found) for found in class_counts(source, facts, split)]
+    text = (
+        f"{np.mean(numbers):.2f} classes in the mean image of {split} (median "
+        f"{np.median(numbers):g}, {min(numbers)} to {max(numbers)})."
+    )
+    header = ["class", *list(rows[0])[2:]]
+    lines = [(row["name"] or row["label"], *list(row.values())[2:]) for row in rows]
+    return ["## Classes", text, table(header, lines)]

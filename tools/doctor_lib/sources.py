@@ -48,6 +48,7 @@ class Source:
         items: of all splits.
         classes: names, empty where they are not known.
         zero_is_void: ``reduce_zero_label`` of the data set.
+        label_map: new numbers of labels, 255 for none.
         queries: of the model, None without a config.
         problems: why a split could not be read.
         datasets: of a config, by split, for pictures of what the pipeline makes.
@@ -59,6 +60,7 @@ class Source:
     items: list[Item] = field(default_factory=list)
     classes: tuple[str, ...] = ()
     zero_is_void: bool = False
+    label_map: dict[int, int] = field(default_factory=dict)
     queries: int | None = None
     problems: list[str] = field(default_factory=list)
     datasets: dict[str, Any] = field(default_factory=dict)
@@ -66,7 +68,11 @@ class Source:
 
 
 def of_config(path: Path, overrides: dict) -> Source:
-    """Training and validation data of a config, as its data sets list them."""
+    """Training and validation data of a config, as its data sets list them.
+
+    Raises:
+        SystemExit: A data set has no files.
+    """
     MMLogger.get_current_instance()  # made here, it writes to the screen later, too
     config = read_config(str(path), overrides)
     init_default_scope(config.get("default_scope", "mmseg"))
@@ -108,13 +114,23 @@ class _Warnings(logging.Handler):
 
 
 def _add(source: Source, split: str, dataset: Any) -> None:
-    """The images of a data set that wraps no other."""
+    """The images of a data set that wraps no other.
+
+    Raises:
+        SystemExit: It has no files.
+    """
     meta = dataset.metainfo
     source.classes = tuple(meta["classes"])
     source.zero_is_void = bool(getattr(dataset, "reduce_zero_label", False))
+    source.label_map = getattr(dataset, "label_map", None) or {}
     things = meta.get("thing_classes")
     for index in range(len(dataset)):
         info = dataset.get_data_info(index)
+        if "img" in info:
+            raise SystemExit(
+                f"{type(dataset).__name__} draws its images; there are no files to "
+                "look over."
+            )
         image, labels = info["img_path"], info.get("seg_map_path") or ""
         objects = None
         if "segments_info" in info:
