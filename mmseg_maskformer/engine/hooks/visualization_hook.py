@@ -1,4 +1,4 @@
-"""Pictures of every prediction of a test, in either host."""
+"""Pictures of predictions in tests and validations, in either host."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _HOSTS = ("mmseg", "mmdet")
 
 
 class VisualizationHook(Hook):
-    """Hands every predicted image of a test to the visualizer.
+    """Hands predicted images to the visualizer: all of a test, some of a validation.
 
     Files are read as the pipeline of the test reads them. The hosts' hooks leave that
     to OpenCV, which knows up to four channels. One schedule serves both hosts, whose
@@ -29,9 +29,10 @@ class VisualizationHook(Hook):
         show: open a window for each picture.
         wait_time: seconds to show it.
         test_out_dir: folder for the pictures, where not the visualizer says it.
+        interval: of validation images; the first is painted and every so many after it.
 
     Raises:
-        ValueError: The default scope is of neither host.
+        ValueError: The default scope is of neither host, or the interval is below 1.
     """
 
     def __init__(
@@ -40,7 +41,10 @@ class VisualizationHook(Hook):
         show: bool = False,
         wait_time: float = 0.0,
         test_out_dir: str | None = None,
+        interval: int = 50,
     ) -> None:
+        if interval < 1:
+            raise ValueError(f"VisualizationHook.interval={interval} is not positive.")
         current = DefaultScope.get_current_instance()
         scope = current.scope_name if current else None
         if draw and scope not in _HOSTS:
@@ -52,9 +56,26 @@ class VisualizationHook(Hook):
         self.show = show
         self.wait_time = wait_time
         self.test_out_dir = test_out_dir
+        self.interval = interval
         # visualizers of panoptic models name pictures after their images themselves
         self.named_by_image = show or scope == "mmseg"
         self._painted = 0
+
+    def after_val_iter(
+        self,
+        runner: Runner,
+        batch_idx: int,
+        data_batch: Any = None,
+        outputs: Sequence[Any] | None = None,
+    ) -> None:
+        """Paint the predictions of a batch whose turn it is, at this iteration."""
+        if not self.draw:
+            return
+        load = _loading(runner.val_dataloader.dataset)
+        first = batch_idx * (runner.val_dataloader.batch_size or 1)
+        for number, sample in enumerate(outputs or (), start=first):
+            if number % self.interval == 0:
+                self._paint(runner, load, sample, "val", runner.iter)
 
     def after_test_iter(
         self,
@@ -69,16 +90,28 @@ class VisualizationHook(Hook):
         load = _loading(runner.test_dataloader.dataset)
         for sample in outputs or ():
             self._painted += 1
-            name = Path(sample.img_path).name
-            runner.visualizer.add_datasample(
-                f"test_{name}" if self.named_by_image else "test_img",
-                _picture(load, sample.img_path),
-                data_sample=sample,
-                show=self.show,
-                wait_time=self.wait_time,
-                out_file=self.test_out_dir and str(Path(self.test_out_dir, name)),
-                step=self._painted,
-            )
+            self._paint(runner, load, sample, "test", self._painted, self.test_out_dir)
+
+    def _paint(
+        self,
+        runner: Runner,
+        load: LoadImage,
+        sample: Any,
+        kind: str,
+        step: int,
+        folder: str | None = None,
+    ) -> None:
+        """Hand an image with its prediction to the visualizer."""
+        name = Path(sample.img_path).name
+        runner.visualizer.add_datasample(
+            f"{kind}_{name}" if self.named_by_image else f"{kind}_img",
+            _picture(load, sample.img_path),
+            data_sample=sample,
+            show=self.show,
+            wait_time=self.wait_time,
+            out_file=folder and str(Path(folder, name)),
+            step=step,
+        )
 
 
 def _loading(dataset: Any) -> LoadImage:

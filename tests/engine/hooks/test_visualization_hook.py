@@ -11,7 +11,9 @@ import pytest
 from mmengine.config import Config
 from mmengine.registry import HOOKS, DefaultScope
 from mmengine.visualization import Visualizer
+from PIL import Image
 
+from mmseg_maskformer.engine.hooks.visualization_hook import VisualizationHook
 from tests.conftest import REPOSITORY
 
 
@@ -48,3 +50,30 @@ def test_another_scope_is_a_sentence():
         pytest.raises(ValueError, match=r"'mmseg' or 'mmdet' .*, which has 'mmpose'"),
     ):
         HOOKS.build(dict(type="mmseg_maskformer.VisualizationHook", draw=True))
+
+
+def test_some_images_of_a_validation_are_painted(tmp_path, monkeypatch):
+    """Of images 0 to 6 in batches of 2 every third: 0, 3 and 6."""
+    painted = []
+    runner = Namespace(
+        iter=40,
+        val_dataloader=Namespace(dataset=None, batch_size=2),
+        visualizer=Namespace(
+            add_datasample=lambda name, picture, step, **_: painted.append(
+                (name, picture[0, 0].tolist(), step)
+            )
+        ),
+    )
+    samples = [Namespace(img_path=str(tmp_path / f"{k}.png")) for k in range(7)]
+    for k, sample in enumerate(samples):
+        Image.new("RGB", (4, 3), (k, 0, 9)).save(sample.img_path)
+    with DefaultScope.overwrite_default_scope("mmseg"):
+        hook = VisualizationHook(draw=True, interval=3)
+        asleep = VisualizationHook(interval=1)
+    for batch in range(4):
+        found = samples[2 * batch : 2 * batch + 2]
+        hook.after_val_iter(runner, batch, None, found)
+        asleep.after_val_iter(runner, batch, None, found)
+    assert painted == [(f"val_{k}.png", [k, 0, 9], 40) for k in (0, 3, 6)]
+    with pytest.raises(ValueError, match=r"^VisualizationHook\.interval=0 is not pos"):
+        VisualizationHook(interval=0)
