@@ -10,6 +10,7 @@ import subprocess
 import sys
 
 import pytest
+from mmengine.registry import DefaultScope
 
 from comparison.compare import compare
 from comparison.config import prepare, read_config
@@ -36,7 +37,8 @@ def costs(monkeypatch):
     monkeypatch.syspath_prepend(str(REPOSITORY / "tools"))
     from comparison import costs as module
 
-    return module
+    with DefaultScope.overwrite_default_scope("mmseg"):
+        yield module
 
 
 def test_costs_of_the_demo(costs):
