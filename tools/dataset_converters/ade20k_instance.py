@@ -12,9 +12,7 @@ import json
 import sys
 from pathlib import Path
 
-import numpy as np
 from PIL import Image
-from pycocotools import mask as mask_api
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
 
@@ -32,6 +30,7 @@ from dataset_converters.preparation import (  # noqa: E402
     write_whole,
 )
 from mmseg_maskformer.datasets.ade20k_panoptic_classes import THINGS  # noqa: E402
+from mmseg_maskformer.datasets.coco.masks import codes_of_map, measured  # noqa: E402
 
 
 def prepare_ade20k_instance(root: Path, workers: int = 1) -> str:
@@ -87,19 +86,10 @@ def listed(sample: Sample) -> tuple[dict, list[dict]]:
     with reading(sample.image), Image.open(sample.image) as image:
         height, width = loaded_size(image)
     name, stem = sample.image.name, sample.image.stem
-    found = []
-    for number, label in sorted(labels.items()):
-        code = mask_api.encode(np.asfortranarray(objects == number, dtype=np.uint8))
-        found.append(
-            dict(
-                image_id=stem,
-                category_id=label,
-                iscrowd=0,
-                area=int(mask_api.area(code)),
-                bbox=mask_api.toBbox(code).tolist(),
-                segmentation=dict(code, counts=code["counts"].decode()),
-            )
-        )
+    found = [
+        dict(image_id=stem, category_id=labels[number], iscrowd=0, **measured(code))
+        for number, code in codes_of_map(objects).items()
+    ]
     return dict(id=stem, file_name=name, height=height, width=width), found
 
 
