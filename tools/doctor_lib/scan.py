@@ -14,7 +14,11 @@ import cv2
 import numpy as np
 
 from mmseg_maskformer.datasets.coco.segments import segment_ids
-from mmseg_maskformer.datasets.transforms.image_files import read_picture, turned
+from mmseg_maskformer.datasets.transforms.image_files import (
+    palette_indices,
+    read_picture,
+    turned,
+)
 
 from .sources import Item
 
@@ -99,9 +103,11 @@ def _look_at_image(facts: Facts) -> None:
 
 
 def _look_at_labels(facts: Facts) -> None:
-    picture = read_picture(_content(facts.item.labels))
-    pixels = _indices(facts.item.labels, picture.pixels)
-    facts.label_size = pixels.shape[:2]
+    content = _content(facts.item.labels)
+    indices = palette_indices(content)  # which loading takes for labels
+    pixels = read_picture(content).pixels if indices is None else indices[..., None]
+    height, width = pixels.shape[:2]
+    facts.label_size = height, width
     many = f" x {pixels.shape[2]}" if pixels.shape[2] > 1 else ""
     facts.label_type = f"{pixels.dtype}{many}"
     if facts.item.objects is not None and pixels.shape[2] == 3:
@@ -109,14 +115,6 @@ def _look_at_labels(facts: Facts) -> None:
     if pixels.shape[2] == 1:
         values, counts = np.unique(pixels, return_counts=True)
         facts.values = dict(zip(values.tolist(), counts.tolist(), strict=True))
-
-
-def _indices(path: str, pixels: np.ndarray) -> np.ndarray:
-    """The numbers of a palette image, which loading takes for labels."""
-    from PIL import Image
-
-    with Image.open(path) as image:
-        return np.asarray(image)[..., None] if image.mode == "P" else pixels
 
 
 def look_at_all(items: Sequence[Item], workers: int | None = None) -> list[Facts]:

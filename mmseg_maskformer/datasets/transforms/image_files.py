@@ -50,6 +50,16 @@ def read_picture(content: bytes) -> Picture:
     return (_read_tiff if content[:4] in _TIFF else _read_other)(content)
 
 
+def palette_indices(content: bytes) -> np.ndarray | None:
+    """(H, W) numbers of an image with a palette; None of any other file."""
+    try:
+        opened = Image.open(BytesIO(content))
+    except UnidentifiedImageError:
+        return None
+    with opened as image:
+        return np.array(image) if image.mode == "P" else None
+
+
 def stored_orientation(content: bytes) -> int:
     """The orientation that a file names, without decoding it; 1 where it names none."""
     with Image.open(BytesIO(content)) as image:
