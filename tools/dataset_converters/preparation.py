@@ -116,7 +116,7 @@ def loaded_size(image: Image.Image) -> tuple[int, int]:
 def require_equal_sizes(
     image: Path,
     image_size: tuple[int, ...],
-    labels: Path,
+    labels: Path | str,
     labels_size: tuple[int, ...],
     remedy: str = "Unpack the two again",
 ) -> None:
@@ -169,18 +169,22 @@ def require(path: Path, what: str) -> Path:
 
 
 @contextmanager
-def reading(path: Path) -> Iterator[None]:
-    """Turn whatever a decoder raises into a sentence with the file's path."""
+def reading(path: Path, remedy: str = "") -> Iterator[None]:
+    """Turn whatever a decoder raises into a sentence with the file's path.
+
+    Args:
+        path: of the file.
+        remedy: a sentence on what to do; by default on files of a release.
+    """
+    again = "Unpack the data set again, or download it anew"
     try:
         yield
     except FileNotFoundError as error:
-        raise OSError(
-            f"{path} does not exist. Unpack the data set again, or download it anew."
-        ) from error
+        raise OSError(f"{path} does not exist. {remedy or f'{again}.'}") from error
     except Exception as error:
+        remedy = remedy or f"{again}; delete it if this tool wrote it."
         raise OSError(
-            f"{path} cannot be read ({error}). It may be incomplete: unpack the data "
-            "set again, or download it anew; delete it if this tool wrote it."
+            f"{path} cannot be read ({error}). It may be incomplete. {remedy}"
         ) from error
 
 
@@ -196,10 +200,21 @@ def run_tool(prepare_root: Callable[..., str], description: str, root: str) -> N
     parser.add_argument("root", type=Path, help=root)
     parser.add_argument("--workers", type=int, default=1, help="processes")
     args = parser.parse_args()
-    try:
+    with ending_in_sentences("The same command goes on from here."):
         print(prepare_root(root=args.root, workers=args.workers))
+
+
+@contextmanager
+def ending_in_sentences(stopped: str) -> Iterator[None]:
+    """End the program with a sentence where it is stopped or fails.
+
+    Args:
+        stopped: what to say when it is stopped.
+    """
+    try:
+        yield
     except KeyboardInterrupt:
-        sys.exit("\nStopped. The same command goes on from here.")
+        sys.exit(f"\nStopped. {stopped}")
     except (ImportError, OSError, ValueError) as error:
         sys.exit(f"\n{error}")
 
