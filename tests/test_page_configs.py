@@ -15,13 +15,13 @@ BLOCK = re.compile(r"```python\n(_base_ = .*?)```", re.S)
 # docs/images.md has a test of its own, which trains
 CONFIGS = {
     f"{page}-{index}": code.replace('"configs/', f'"{REPOSITORY}/configs/')
-    for page in ("README.md", "docs/models.md", "docs/panoptic.md")
+    for page in ("README.md", "docs/data.md", "docs/models.md", "docs/panoptic.md")
     for index, code in enumerate(BLOCK.findall((REPOSITORY / page).read_text()))
 }
 
 
-def test_pages_print_four_configs():
-    assert len(CONFIGS) == 4
+def test_pages_print_five_configs():
+    assert len(CONFIGS) == 5
 
 
 @pytest.mark.parametrize(

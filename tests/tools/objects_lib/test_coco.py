@@ -1,0 +1,230 @@
+"""COCO's instances: overlaps, crowds, and the stuff of label maps."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from pycocotools import mask as mask_api
+
+from tests.scripts import run_script
+from tests.tools.objects_lib.files import (
+    TOOL,
+    content,
+    converted,
+    panoptic_map,
+    segments,
+    write_image,
+    write_map,
+)
+
+CELL, DUST = 4, 9
+CATEGORIES = [dict(id=DUST, name="dust"), dict(id=CELL, name="cell")]
+
+
+def code(*places):
+    """An uncompressed run-length code of (4, 6) pixels, 1 in these rows and columns."""
+    mask = np.zeros((4, 6), int)
+    for rows, columns in places:
+        mask[rows, columns] = 1
+    pixels = mask.ravel(order="F")
+    edges = np.flatnonzero(np.diff(pixels, prepend=0, append=pixels[-1]))
+    counts = np.diff(edges, prepend=0, append=24).tolist()
+    return dict(size=[4, 6], counts=counts)
+
+
+def objects():
+    """Five objects of an image; the numbers are their order in the file, from 1."""
+    return [
+        dict(category_id=CELL, segmentation=[[0, 0, 4, 0, 4, 4, 0, 4]]),  # 16 pixels
+        dict(category_id=DUST, segmentation=code((slice(2), slice(3, 5)))),
+        dict(category_id=DUST, segmentation=code((slice(1, 3), slice(4, 6)))),
+        dict(category_id=CELL, segmentation=code((slice(1, 3), slice(4, 6)))),
+        dict(category_id=CELL, segmentation=code((3, slice(6))), iscrowd=1),
+    ]
+
+
+PAINTED = [
+    [1, 1, 1, 2, 2, 0],  # dust is smaller than the cell
+    [1, 1, 1, 2, 4, 4],  # object 4 is as large as 2 and 3, and later
+    [1, 1, 1, 1, 4, 4],
+    [1, 1, 1, 1, 5, 5],  # a crowd is below, though it is smaller
+]
+
+
+def write_coco(root, name="all.json", images=("a.jpg", "b.jpg"), folder="images"):
+    rows = [
+        dict(id=place, file_name=x, height=4, width=6)
+        for place, x in enumerate(images, start=11)
+    ]
+    found = [dict(x, image_id=image["id"]) for image in rows for x in objects()]
+    for place, row in enumerate(found):
+        row["id"] = 900_100_000_000 + place
+    text = json.dumps(dict(images=rows, annotations=found, categories=CATEGORIES))
+    root.mkdir(exist_ok=True)
+    (root / name).write_text(text)
+    for image in images:
+        write_image(root / folder / image, (4, 6))
+
+
+@pytest.fixture
+def root(tmp_path):
+    """Two images in one folder, listed by one file."""
+    write_coco(tmp_path)
+    return tmp_path
+
+
+ONE_FILE = ("--coco", "all.json", "--val-share", "0.5")
+
+
+def test_overlaps_are_settled_in_the_map_and_kept_in_the_file(
+    root, monkeypatch, capsys
+):
+    text = converted(monkeypatch, capsys, root, *ONE_FILE, "--background", "background")
+    assert segments(root) == {
+        1: (CELL, 14, [0, 0, 4, 4], 0),
+        2: (DUST, 3, [3, 0, 2, 2], 0),
+        4: (CELL, 4, [4, 1, 2, 2], 0),
+        5: (CELL, 2, [4, 3, 2, 1], 1),
+        6: (10, 1, [5, 0, 1, 1], 0),  # 3 is an object, though it is covered
+    }
+    name = content(root, "panoptic")["annotations"][0]["file_name"]
+    ids = panoptic_map(root, name)
+    assert np.where(ids == 6, 0, ids).tolist() == PAINTED
+    rows = content(root, "instances")["annotations"]
+    assert [x["area"] for x in rows] == [16, 4, 4, 4, 6]
+    assert [x["iscrowd"] for x in rows] == [0, 0, 0, 0, 1]
+    assert mask_api.decode(rows[1]["segmentation"]).tolist() == [
+        [0, 0, 0, 1, 1, 0],
+        [0, 0, 0, 1, 1, 0],
+        [0] * 6,
+        [0] * 6,
+    ]
+    assert content(root, "instances")["categories"] == CATEGORIES
+    assert [x["id"] for x in content(root, "panoptic")["categories"]] == [9, 4, 10]
+    assert "5 objects, 1 of them crowds; at most 5 in an image" in text
+    assert text.count("1 objects are covered altogether by others") == 2
+
+
+def test_label_maps_say_the_stuff(root, monkeypatch, capsys):
+    labels = [
+        [5, 5, 5, 5, 5, 5],
+        [5, 5, 5, 3, 3, 3],  # of these three pixels two are of the object 4, a cell
+        [5, 5, 5, 5, 5, 5],
+        [5, 5, 5, 5, 5, 5],
+    ]
+    for name in ("a.png", "b.png"):
+        write_map(root / "annotations" / name, labels)
+    options = (
+        "--label-maps",
+        "annotations",
+        "--things",
+        "3=dust",
+        "--stuff",
+        "5=glass",
+    )
+    text = converted(monkeypatch, capsys, root, *ONE_FILE, *options)
+    assert segments(root)[6] == (10, 1, [5, 0, 1, 1], 0)
+    # 23 pixels lie in objects; (1, 3) is dust and labelled so
+    assert "22 pixels (91.67 %) lie in objects and have a label of another" in text
+    assert "no object" not in text
+
+
+def test_things_without_an_object_are_void(root, monkeypatch, capsys):
+    for name in ("a.png", "b.png"):
+        write_map(root / "annotations" / name, np.full((4, 6), 3))
+    options = (
+        "--label-maps",
+        "annotations",
+        "--things",
+        "3=dust",
+        "--stuff",
+        "5=glass",
+    )
+    text = converted(monkeypatch, capsys, root, *ONE_FILE, *options)
+    assert sorted(segments(root)) == [1, 2, 4, 5]
+    assert "1 pixels (4.17 %) have the label of a thing and no object" in text
+    assert "Void: 4.17 %" in text
+
+
+def test_two_files_are_the_splits(tmp_path, monkeypatch, capsys):
+    write_coco(tmp_path, "one.json", ["a.jpg"], "images/train")
+    write_coco(tmp_path, "two.json", ["b.jpg"], "images/val")
+    write_image(tmp_path / "images/test/c.jpg", (4, 6))
+    text = converted(monkeypatch, capsys, tmp_path, "--coco", "one.json", "two.json")
+    assert content(tmp_path, "panoptic", "val")["images"][0]["file_name"] == "b.jpg"
+    assert content(tmp_path, "panoptic", "val")["images"][0]["id"] == 11
+    assert f"1 images are not converted: {tmp_path / 'images/test/c.jpg'}." in text
+
+
+def test_the_files_size_may_be_absent(root, monkeypatch, capsys):
+    path = root / "all.json"
+    text = path.read_text().replace('"height": 4, "width": 6', '"height": null')
+    path.write_text(text)
+    converted(monkeypatch, capsys, root, *ONE_FILE)
+    image = content(root, "panoptic")["images"][0]
+    assert (image["height"], image["width"]) == (4, 6)
+
+
+def change(root, **changes):
+    """The file with other values in the first image."""
+    path = root / "all.json"
+    data = json.loads(path.read_text())
+    data["images"][0].update(changes)
+    path.write_text(json.dumps(data))
+
+
+LABELS = ("--label-maps", "labels", "--stuff", "5=glass", "--things")
+FAULTS = {
+    r"The entry 11 of COCO's instances has 4 x 6 pix.*a\.jpg has 6 x 4.*EXIF": (
+        lambda root: write_image(root / "images/a.jpg", (6, 4)),
+        (),
+    ),
+    r"all\.json lists 1 of 2 images that are not in .*images: c\.jpg": (
+        lambda root: change(root, file_name="c.jpg"),
+        (),
+    ),
+    r"all\.json names images outside of .*images: \.\./a\.jpg": (
+        lambda root: change(root, file_name="../a.jpg"),
+        (),
+    ),
+    r"all\.json lists images of the same name but for .*: b\.png, b\.jpg": (
+        lambda root: (
+            write_image(root / "images/b.png", (4, 6)),
+            change(root, file_name="b.png"),
+        ),
+        (),
+    ),
+    r"2 of 2 images of .*all\.json have no label map.*: .*a\.jpg": (
+        lambda root: write_map(root / "labels/c.png", np.full((4, 6), 5)),
+        (*LABELS, "3=dust"),
+    ),
+    r"--things 3=fly is none of the categories dust, cell": (
+        lambda root: [
+            write_map(root / f"labels/{x}.png", np.full((4, 6), 5)) for x in "ab"
+        ],
+        (*LABELS, "3=fly"),
+    ),
+    r"--things cell goes without COCO's instances": (None, ("--things", "cell")),
+    r"dust is a class of things and one of stuff": (None, ("--background", "dust")),
+}
+
+
+@pytest.mark.parametrize("message", FAULTS)
+def test_what_does_not_fit_is_named(root, monkeypatch, message):
+    fault, options = FAULTS[message]
+    if fault:
+        fault(root)
+    with pytest.raises(SystemExit, match=message):
+        run_script(monkeypatch, TOOL, root, *ONE_FILE, *options)
+
+
+def test_files_of_different_categories_are_refused(tmp_path, monkeypatch):
+    write_coco(tmp_path, "one.json", ["a.jpg"])
+    write_coco(tmp_path, "two.json", ["b.jpg"])
+    text = (tmp_path / "two.json").read_text().replace('"cell"', '"fly"')
+    (tmp_path / "two.json").write_text(text)
+    message = r"one.json and .*two.json have different categories, dust, cell and dust"
+    with pytest.raises(SystemExit, match=message):
+        run_script(monkeypatch, TOOL, tmp_path, "--coco", "one.json", "two.json")

@@ -1,0 +1,1 @@
+"""Panoptic and instance annotations from id maps or COCO's instances."""
