@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from mmseg_maskformer.engine.finetuning import FinetuneHook, finetune
 from mmseg_maskformer.engine.launch import (
     add_common_arguments,
     build_runner,
@@ -20,7 +21,13 @@ def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description="Train a model")
     parser.add_argument("config", help="config file")
-    parser.add_argument(
+    begin = parser.add_mutually_exclusive_group()
+    begin.add_argument(
+        "--finetune",
+        metavar="CHECKPOINT",
+        help="begin with the weights of a model of other classes, or of another task",
+    )
+    begin.add_argument(
         "--resume",
         nargs="?",
         const=True,
@@ -49,9 +56,14 @@ def main() -> None:
         enable_amp(config)
     if args.auto_scale_lr:
         enable_auto_scale_lr(config)
-    if asked := args.resume or config.get("resume"):
+    if args.finetune:
+        finetune(config, args.finetune)
+    elif asked := args.resume or config.get("resume"):
         resume(config, None if asked is True else asked)
-    build_runner(config).train()
+    runner = build_runner(config)
+    if args.finetune:
+        runner.register_hook(FinetuneHook(args.finetune))
+    runner.train()
     leave_processes()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from torch import Tensor
 
@@ -28,7 +29,25 @@ LAYOUTS = (  # a Mask2Former has names of a MaskFormer too, and comes before it
     DETECTRON2_RESNET,
 )
 # Our buffers that some layouts lack: they hold no learned values.
-_REBUILT = re.compile(r".*\.(num_batches_tracked|relative_position_index)")
+REBUILT = re.compile(r".*\.(num_batches_tracked|relative_position_index)")
+
+
+class Misshaped(NamedTuple):
+    """A tensor of ours that has another shape in a file.
+
+    Args:
+        name: ours.
+        shape: ours.
+        source: shape in the file, after the names there where they are others.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    source: str
+
+    def __str__(self) -> str:
+        """Name and both shapes."""
+        return f"{self.name} {self.shape} from {self.source}"
 
 
 @dataclass
@@ -42,7 +61,7 @@ class Report:
         unused: their tensors that have no place in our model.
         missing: our tensors that were not found.
         extra: their tensors that no row of the table takes.
-        misshaped: our tensors whose source has another shape, with both shapes.
+        misshaped: our tensors whose source has another shape.
     """
 
     layout: str
@@ -51,7 +70,7 @@ class Report:
     unused: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     extra: list[str] = field(default_factory=list)
-    misshaped: list[str] = field(default_factory=list)
+    misshaped: list[Misshaped] = field(default_factory=list)
 
     @property
     def complete(self) -> bool:
@@ -71,7 +90,7 @@ class Report:
         for title, names in (
             ("MISSING in the file", self.missing),
             ("UNKNOWN in the file", self.extra),
-            ("of ANOTHER SHAPE", self.misshaped),
+            ("of ANOTHER SHAPE", [str(x) for x in self.misshaped]),
         ):
             if names:
                 lines.append(f"{len(names)} {title}: {', '.join(names)}.")
@@ -143,7 +162,7 @@ def to_ours(
         rows = layout.candidates(name)
         row = next((r for r in rows if all(x in theirs for x in r[1])), None)
         if row is None:
-            (report.kept if _REBUILT.fullmatch(name) else report.missing).append(name)
+            (report.kept if REBUILT.fullmatch(name) else report.missing).append(name)
             continue
         entry, sources = row
         taken.update(sources)
@@ -153,7 +172,7 @@ def to_ours(
             report.filled.append(name)
         else:
             shapes = ", ".join(f"{x} {tuple(theirs[x].shape)}" for x in sources)
-            report.misshaped.append(f"{name} {tuple(wanted.shape)} from {shapes}")
+            report.misshaped.append(Misshaped(name, tuple(wanted.shape), shapes))
     for name, new in renamed.items():
         if new in taken and origin[new] == name:
             continue

@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import Tensor
 
-from .convert import Report
+from .convert import Misshaped, Report
 
 # What says nothing of a prediction: counters, tables that a model builds itself, heads
 # that only training has, and what old versions of the hosts stored of normalisation.
@@ -29,14 +29,14 @@ class Misfit:
     """What keeps weights from being those of a model.
 
     Attributes:
-        misshaped: tensors of the model that have another shape in the file, with both.
+        misshaped: tensors of the model that have another shape in the file.
         missing: tensors of the model that the file lacks.
         unexpected: tensors of the file that the model lacks.
         infinite: tensors of the file with numbers that are not finite.
         fitting: how many tensors of the model the file fills.
     """
 
-    misshaped: Collection[str] = ()
+    misshaped: Collection[Misshaped] = ()
     missing: Collection[str] = ()
     unexpected: Collection[str] = ()
     infinite: Collection[str] = ()
@@ -44,14 +44,14 @@ class Misfit:
 
     def __str__(self) -> str:
         """How many, and the first of each kind."""
-        kinds = {
+        kinds: dict[str, Collection[Any]] = {
             "of another shape": self.misshaped,
             "missing in the file": self.missing,
             "unknown to the model": self.unexpected,
             "with numbers that are not finite": self.infinite,
         }
         return "; ".join(
-            f"{len(names)} tensor(s) {kind}, {_first(list(names))}"
+            f"{len(names)} tensor(s) {kind}, {_first([str(x) for x in names])}"
             for kind, names in kinds.items()
             if names
         )
@@ -69,7 +69,7 @@ def misfit(
     missing = [x for x in target if x not in weights and not _FREE.fullmatch(x)]
     unexpected = [x for x in weights if x not in target and not _FREE.fullmatch(x)]
     misshaped = [
-        f"{name} {tuple(tensor.shape)} from {tuple(weights[name].shape)}"
+        Misshaped(name, tuple(tensor.shape), str(tuple(weights[name].shape)))
         for name, tensor in target.items()
         if name in weights and weights[name].shape != tensor.shape
     ]

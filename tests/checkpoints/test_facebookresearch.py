@@ -223,7 +223,7 @@ def test_faults_are_named(released):
     ours = "decode_head.network.transformer_decoder.query_embed.weight"
     assert report.missing == [ours]
     assert sorted(report.extra) == sorted(extra)
-    assert report.misshaped == [
+    assert [str(x) for x in report.misshaped] == [
         "backbone.layer1.0.conv1.weight (64, 64, 1, 1) from "
         "backbone.res2.0.conv1.weight (64, 32, 1, 1)"
     ]
