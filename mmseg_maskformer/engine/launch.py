@@ -17,8 +17,7 @@ from mmengine.runner import FlexibleRunner, Runner, load_checkpoint
 from mmseg_maskformer.checkpoints.loading import require_fit
 
 from .arguments import add_cfg_options
-
-_NOT_SEMANTIC = ("CocoMetric", "CocoPanopticMetric", "PanopticQuality", "ThingAP")
+from .evaluation import leave_training_hooks, require_semantic_metrics
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -140,6 +139,7 @@ def evaluating_runner(config: Config, checkpoint: str) -> Runner:
     path = Path(config.filename)
     name = str(path.with_stem(f"{path.stem}-test"))
     renamed = Config(config.to_dict(), cfg_text=config.text, filename=name)
+    leave_training_hooks(renamed)
     renamed.load_from, renamed.resume = checkpoint, False
     runner = Runner.from_cfg(renamed)
     require_fit(runner.model, checkpoint, config.filename)
@@ -153,25 +153,9 @@ def enable_tta(config: Config) -> None:
             f"--tta needs tta_pipeline in {config.filename}, a pipeline with "
             "TestTimeAug (docs/inference.md)."
         )
-    _require_semantic_metrics(config)
+    require_semantic_metrics(config)
     config.test_dataloader.dataset.pipeline = config.tta_pipeline
     config.model = averaging_model(config)
-
-
-def _require_semantic_metrics(config: Config) -> None:
-    """Stop where a metric would ask for what the mean over views lacks."""
-    if not config.model.type.endswith("MaskFormerDetector"):
-        return
-    evaluators = config.test_evaluator
-    evaluators = evaluators if isinstance(evaluators, list) else [evaluators]
-    names = [evaluator["type"].rpartition(".")[2] for evaluator in evaluators]
-    others = [name for name in names if name in _NOT_SEMANTIC]
-    if others:
-        raise SystemExit(
-            f"--tta averages semantic maps only, and test_evaluator of "
-            f"{config.filename} has {', '.join(others)}. Evaluate with SemSegMetric "
-            "alone: test_evaluator=[dict(type='SemSegMetric', iou_metrics=['mIoU'])]."
-        )
 
 
 def averaging_model(config: Config) -> dict:

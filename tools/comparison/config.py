@@ -21,6 +21,7 @@ _TRAINING = (
     *("randomness", "load_from", "custom_hooks"),
 )
 _EVALUATION = ("model", "val_dataloader", "val_evaluator")
+_CHOICE = ("val_dataloader", "val_evaluator")  # of the best checkpoint
 _PLACES = ("data_root", "work_dir")  # where files stand changes no result
 _SAME_DATA = {"CocoInstanceDataset": "CocoDataset"}  # ours checks the host's files
 _CHECKPOINTS = 10  # of a training, so that little is lost when it stops
@@ -90,6 +91,36 @@ def _save_often(config: Config) -> None:
     hooks["checkpoint"] = dict(
         given, by_epoch=False, interval=interval, max_keep_ckpts=2, out_dir=None
     )
+
+
+def keeps_best(config: Config) -> bool:
+    """Whether the best checkpoint of a training is evaluated, not its last."""
+    hooks = config.get("default_hooks") or {}
+    return bool((hooks.get("checkpoint") or {}).get("save_best"))
+
+
+def scored(config: Config) -> Config:
+    """The config whose validation data are those to be scored.
+
+    These are its test data where it has ``scored="test"``: what is validated in a
+    training then only chooses the best checkpoint.
+
+    Raises:
+        SystemExit: It names neither "val" nor "test".
+    """
+    split = config.get("scored", "val")
+    if split not in ("val", "test"):
+        raise SystemExit(
+            f"{config.filename} has scored={split!r}; give 'val' or 'test'."
+        )
+    if split == "val":
+        return config
+    changed = copy.deepcopy(config)
+    changed.scored = "val"
+    changed.val_dataloader = config.test_dataloader
+    changed.val_evaluator = config.test_evaluator
+    changed.val_evaluator = complete_evaluators(changed)
+    return changed
 
 
 def no_multi_scale(config: Config) -> str | None:
@@ -164,7 +195,8 @@ def training_fingerprint(config: Config) -> str:
     config = copy.deepcopy(config)
     hooks = config.get("custom_hooks") or []
     config.custom_hooks = [x for x in hooks if class_name(x) not in CHECKS]
-    return fingerprint(config, _TRAINING, (*_PLACES, "test_cfg"))
+    keys = _TRAINING + (_CHOICE if keeps_best(config) else ())
+    return fingerprint(config, keys, (*_PLACES, "test_cfg"))
 
 
 def evaluation_fingerprint(config: Config) -> str:

@@ -136,7 +136,7 @@ def _tasks(options: Options) -> list[Task]:
         settings.read_config(x, options.overrides, training=options.train)
         for x in options.configs
     ]
-    settings.check_same_data(configs)
+    settings.check_same_data([settings.scored(x) for x in configs])
     rows: list[Row] = []
     costs: list[Task] = []
     scores: list[Task] = []
@@ -167,11 +167,14 @@ def _scores_tasks(
     row: Row, config: Config, index: int, options: Options, seeds: tuple[int, ...]
 ) -> Iterator[Task]:
     """One task a seed, or one for the given checkpoint."""
-    parts = {"single": settings.evaluation_fingerprint(config)}
-    if options.multi_scale and (reason := settings.no_multi_scale(config)):
+    judged = settings.scored(config)
+    if judged is not config:
+        row.notes.append("scores of its test data")
+    parts = {"single": settings.evaluation_fingerprint(judged)}
+    if options.multi_scale and (reason := settings.no_multi_scale(judged)):
         row.notes.append(f"no multi-scale score, as {reason}")
     elif options.multi_scale:
-        multi = settings.multi_scale(config)
+        multi = settings.multi_scale(judged)
         parts["multi"] = settings.evaluation_fingerprint(multi)
     folder = options.out / row.about.name
     if options.checkpoints:
@@ -181,6 +184,8 @@ def _scores_tasks(
         job = Job("scores", identity, parts, str(path))
         yield Task(row, path.name, folder / "checkpoint", job, config)
         return
+    if settings.keeps_best(config):
+        row.notes.append("scores of the best of its validated checkpoints")
     for seed in seeds:
         seeded = copy.deepcopy(config)
         seeded.randomness = dict(config.randomness, seed=seed)

@@ -12,11 +12,12 @@ from mmengine.runner import Runner
 
 from benchmark_lib.speed import timed_predictions
 from mmseg_maskformer.checkpoints.loading import require_fit
+from mmseg_maskformer.engine.evaluation import leave_training_hooks
 from mmseg_maskformer.engine.progress import ProgressHook, quiet_host
 from mmseg_maskformer.engine.resuming import newest_checkpoint
 
-from .config import multi_scale
-from .jobs import read_job, store_part, valid_parts
+from .config import keeps_best, multi_scale, scored
+from .jobs import read_job, read_json, store_part, valid_parts, write_json
 from .kinds import Kind, kind_of
 
 
@@ -31,7 +32,7 @@ def run_scores(folder: Path) -> None:
         config = Config.fromfile(folder / "config.py")
         kind = kind_of(config)
         checkpoint = job.checkpoint or train(config, folder, progress)
-        have = valid_parts(folder, job)
+        config, have = scored(config), valid_parts(folder, job)
         for part in [x for x in job.parts if x not in have]:
             chosen = multi_scale(config) if part == "multi" else config
             chosen = evaluation_config(chosen, checkpoint, folder / part)
@@ -39,15 +40,18 @@ def run_scores(folder: Path) -> None:
 
 
 def train(config: Config, folder: Path, progress: ProgressHook) -> str:
-    """Train to the last iteration, from the newest checkpoint where there is one.
+    """Train to the end, from the newest checkpoint where there is one.
 
     Returns:
-        Path of the last checkpoint.
+        Path of the checkpoint to be evaluated: the best where the config keeps one,
+        else the last.
     """
-    newest = newest_checkpoint(folder)
+    newest, end = newest_checkpoint(folder), folder / "end.json"
     last = folder / f"iter_{config.train_cfg.max_iters}.pth"
-    if newest == last:
+    if newest == last and not keeps_best(config):
         return str(last)
+    if end.is_file():  # it may have stopped early
+        return str(folder / read_json(end)["checkpoint"])
     config = copy.deepcopy(config)
     config.work_dir = str(folder)
     config.experiment_name = "-".join(folder.parts[-2:])
@@ -56,7 +60,9 @@ def train(config: Config, folder: Path, progress: ProgressHook) -> str:
     runner = Runner.from_cfg(config)
     runner.register_hook(progress)
     runner.train()
-    return str(last)
+    best = runner.message_hub.get_info("best_ckpt") or newest_checkpoint(folder) or last
+    write_json(end, dict(checkpoint=Path(best).name))
+    return str(folder / Path(best).name)
 
 
 def evaluation_config(config: Config, checkpoint: str, folder: Path) -> Config:
@@ -69,6 +75,7 @@ def evaluation_config(config: Config, checkpoint: str, folder: Path) -> Config:
         config[key] = None
     for key in ("val_dataloader", "val_cfg", "val_evaluator"):
         config[key] = None
+    leave_training_hooks(config)
     config.load_from, config.resume = checkpoint, False
     config.work_dir = str(folder)
     config.experiment_name = "-".join(folder.parts[-3:])

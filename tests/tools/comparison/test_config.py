@@ -150,6 +150,33 @@ def test_what_trainings_and_evaluations_depend_on():
     assert same == [(False, False), *of_one, (True, True)]
 
 
+def test_the_best_checkpoint_depends_on_what_is_validated():
+    config = Config.fromfile(CONFIGS / f"{PAIRS[0][1]}.py")
+    best = changed(config, "default_hooks.checkpoint.save_best", "mIoU")
+    assert (settings.keeps_best(config), settings.keeps_best(best)) == (False, True)
+    for given, same in ((config, True), (best, False)):
+        other = changed(given, "val_dataloader.dataset.indices", 3)
+        one, two = map(settings.training_fingerprint, (given, other))
+        assert (one == two) == same
+
+
+def test_test_data_are_scored_where_a_config_says_so():
+    config = Config.fromfile(DEMO)
+    assert settings.scored(config) is config
+    config = changed(config, "test_dataloader.dataset.num_images", 7)
+    iou = dict(type="IoUMetric", iou_metrics=["mIoU"], ignore_index=9)
+    config.merge_from_dict(dict(scored="test", test_evaluator=iou))
+    found = settings.scored(config)
+    assert found.val_dataloader.dataset.num_images == 7
+    quality = dict(type="mmseg_maskformer.PanopticQuality", ignore_index=9)
+    assert found.val_evaluator == [iou, quality]
+    assert settings.scored(found) is found
+    assert config.val_dataloader.dataset.num_images == 200  # still chooses
+    config.scored = "train"
+    with pytest.raises(SystemExit, match="has scored='train'; give 'val' or 'test'"):
+        settings.scored(config)
+
+
 def test_a_preprocessor_beside_the_model_counts_too(tmp_path):
     config = Config.fromfile(DEMO)
     config.data_preprocessor = config.model.pop("data_preprocessor")
