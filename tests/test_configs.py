@@ -58,7 +58,8 @@ def test_config_trains_a_step_and_predicts(leaf):
     model = build(config).train()
     wrapper = build_optim_wrapper(model, config.optim_wrapper)
     before = {x: x.detach().clone() for x in model.parameters()}
-    losses = model.train_step(batch(classes), wrapper)
+    for _ in range(config.optim_wrapper.get("accumulative_counts", 1)):
+        losses = model.train_step(batch(classes), wrapper)
     assert torch.isfinite(losses["loss"])
     assert_groups(model, wrapper.optimizer.param_groups, config.optim_wrapper)
     for group in wrapper.optimizer.param_groups:
