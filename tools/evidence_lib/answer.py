@@ -20,6 +20,7 @@ from .curves import write_curves
 from .initial import write_initial_weights
 from .questions import QUESTIONS, Part, path_of
 
+_SETS = ("train", "val", "test")
 _ANALYSIS = Path(__file__).resolve().parents[1] / "analysis"
 
 
@@ -82,7 +83,19 @@ def _write_initial(part: Part, given: Answer) -> None:
             write_initial_weights(config, seed, path)
 
 
+def _data_of(config: Config) -> dict[str, Any]:
+    """Settings that give another config the data of this one, validated as often."""
+    return {
+        **{f"{x}_dataloader.dataset": config[f"{x}_dataloader"].dataset for x in _SETS},
+        **{f"{x}_evaluator": config[f"{x}_evaluator"] for x in _SETS[1:]},
+        "train_cfg.val_interval": config.train_cfg.val_interval,
+        "scored": "test",
+    }
+
+
 def _options(part: Part, given: Answer) -> Options:
+    like = read_config(path_of(part.like)) if part.like else None
+
     def begin(config: Config, seed: int) -> None:
         config.load_from = str(_initial(part, given, seed))
 
@@ -91,12 +104,16 @@ def _options(part: Part, given: Answer) -> Options:
         out=given.out / part.folder,
         script=given.script,
         train=given.train,
-        iterations=given.iterations,
+        iterations=given.iterations or (like and like.train_cfg.max_iters),
         seeds=part.seeds,
         once=part.once,
         multi_scale=part.multi_scale,
         amp=True,
-        overrides={**part.overrides, **given.overrides},
+        overrides={
+            **(_data_of(like) if like else {}),
+            **part.overrides,
+            **given.overrides,
+        },
         adjust=begin if part.initial else None,
         costs=False,  # times mean something on an idle machine only
     )

@@ -28,6 +28,8 @@ class Part:
         multi_scale: evaluate with scales and flips too.
         initial: the config, one of these, whose first weights all trainings of a seed
             begin with; default: each with its own.
+        like: the config, one of these, whose data and length all trainings have, and
+            whose test data are scored; default: each its own, and validation data.
     """
 
     folder: str
@@ -37,6 +39,7 @@ class Part:
     overrides: Mapping[str, Any] = field(default_factory=dict)
     multi_scale: bool = False
     initial: str = ""
+    like: str = ""
 
     @property
     def name(self) -> str:
@@ -89,6 +92,9 @@ CAMVID_PAIR = (
     f"maskformer/maskformer_{CAMVID}",
 )
 CAMVID_MASK2FORMER = f"mask2former/mask2former_{CAMVID}"
+FEW = "few_images/{}_efficientnet-lite0_few_{}"
+FEW_CAMVID = FEW.format("maskformer", "camvid-50")
+FEW_NUCLEI = FEW.format("mask2former", "dsb2018-instance-50")
 FROM_SCRATCH = {
     "model.backbone.init_cfg": None,
     "optim_wrapper.paramwise_cfg.backbone_lr_mult": 1.0,
@@ -124,4 +130,18 @@ QUESTIONS: dict[str, tuple[Part, ...]] = {
     ),
     "scratch": (Part("camvid/scratch", CAMVID_PAIR, overrides=FROM_SCRATCH),),
     "mask2former": (_vocabulary(55, MASK2FORMER, seeds=(0, 1)),),
+    "few": (
+        Part(
+            "few/camvid",
+            (FEW_CAMVID, "maskformer/maskformer_r18_1xb4-4k_camvid-256x256"),
+            seeds=(0, 1),
+            like=FEW_CAMVID,
+        ),
+        Part(
+            "few/nuclei",
+            (FEW_NUCLEI, "mask2former/mask2former_r18_1xb4-5k_dsb2018-instance"),
+            seeds=(0, 1),
+            like=FEW_NUCLEI,
+        ),
+    ),
 }

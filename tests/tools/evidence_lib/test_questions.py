@@ -57,6 +57,30 @@ def test_models_have_the_classes_of_their_data(part):
             assert config[f"{split}_dataloader"].dataset.num_classes == count
 
 
+@pytest.mark.parametrize("part", QUESTIONS["few"], ids=lambda part: part.name)
+def test_recipe_and_default_see_the_same_few_images_as_often(part, tmp_path):
+    given = module.Answer(tmp_path, tmp_path / "script.py")
+    recipe, again, default, _ = module.Comparison(module._options(part, given)).tasks
+    assert [recipe.row.about.name, default.row.about.name] == [
+        name.rpartition("/")[2] for name in part.configs
+    ]
+    assert (recipe.what, again.what) == ("seed 0", "seed 1")
+    test, best = "scores of its test data", "scores of the best of its validated check"
+    assert [x.split("points")[0] for x in recipe.row.notes] == [test, best]
+    assert default.row.notes[0] == test and best not in str(default.row.notes)
+    one, other = recipe.config, default.config
+    for split in ("train", "val", "test"):
+        loaders = one[f"{split}_dataloader"], other[f"{split}_dataloader"]
+        assert loaders[0] == loaders[1]
+    assert len(one.train_dataloader.dataset.indices) == 50
+    assert one.train_cfg == other.train_cfg
+    assert (one.train_cfg.max_iters, one.scored, other.scored) == (3200, "test", "test")
+    own = read_config(default.config.filename)
+    assert other.optim_wrapper.optimizer == own.optim_wrapper.optimizer
+    assert other.model == own.model
+    assert "custom_hooks" not in other
+
+
 @pytest.mark.mmdet
 def test_a_pair_begins_with_the_same_weights(tmp_path):
     """Every tensor; both from a file that the peer wrote."""
