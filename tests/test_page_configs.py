@@ -13,15 +13,16 @@ from tests.conftest import REPOSITORY
 
 BLOCK = re.compile(r"```python\n(_base_ = .*?)```", re.S)
 # docs/images.md has a test of its own, which trains
+PAGES = ("README", *(f"docs/{x}" for x in ("data", "few_images", "models", "panoptic")))
 CONFIGS = {
-    f"{page}-{index}": code.replace('"configs/', f'"{REPOSITORY}/configs/')
-    for page in ("README.md", "docs/data.md", "docs/models.md", "docs/panoptic.md")
-    for index, code in enumerate(BLOCK.findall((REPOSITORY / page).read_text()))
+    f"{page}.md-{index}": code.replace('"configs/', f'"{REPOSITORY}/configs/')
+    for page in PAGES
+    for index, code in enumerate(BLOCK.findall((REPOSITORY / f"{page}.md").read_text()))
 }
 
 
-def test_pages_print_five_configs():
-    assert len(CONFIGS) == 5
+def test_pages_print_six_configs():
+    assert len(CONFIGS) == 6
 
 
 @pytest.mark.parametrize(
