@@ -138,10 +138,7 @@ def test_every_config_stops_by_the_score_that_it_keeps_the_best_of(leaf):
         ),
     ],
 )
-def test_fifty_images_are_spread_over_the_others(
-    name, images, spaces, shared_data, monkeypatch
-):
-    monkeypatch.setenv("MASKFORMER_DATA", str(shared_data))
+def test_fifty_images_are_spread_over_the_others(name, images, spaces, configured_data):
     config = Config.fromfile(CONFIGS / f"few_images/{name}.py")
     init_default_scope(config.default_scope)
     files = []
