@@ -98,15 +98,15 @@ def test_results_of_a_detector_are_made_again_one_by_one(kept):
     numbers = []
     for changes in (
         dict(object_mask_thr=0.1, iou_thr=0.0),
-        dict(object_mask_thr=0.5, iou_thr=0.0),
-        dict(object_mask_thr=0.1, iou_thr=0.1),
+        dict(object_mask_thr=0.9, iou_thr=0.0),
+        dict(object_mask_thr=0.1, iou_thr=0.1),  # with void
     ):
         found = predictor.apply_rules(loaded, logits, **changes, semantic_on=False)
         assert "pred_sem_seg" not in found.sample
         encoded = found.encoded("panoptic")
         np.testing.assert_array_equal(encoded, find(**changes).encoded("panoptic"))
         numbers.append(len(np.unique(encoded)))
-    assert numbers == [6, 5, 2]
+    assert numbers == [5, 2, 4]
     changes = dict(instance_on=True, score_thr=0.5)
     found = predictor.apply_rules(loaded, logits, **changes).result("instance")
     wanted = find(**changes).result("instance")

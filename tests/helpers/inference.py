@@ -34,7 +34,8 @@ def write_weights(folder, config=SCENES, overrides=None, pixels=None):
     torch.manual_seed(0)
     model = untrained_model(read_config(str(config), overrides or {})).eval()
     pixels = torch.tensor(noise(64, 96) if pixels is None else pixels)
-    image = pixels.permute(2, 0, 1)[None] / 58 - 2
+    preprocessor = model.data_preprocessor
+    image = (pixels.permute(2, 0, 1)[None] - preprocessor.mean) / preprocessor.std
     spread(model, image, classes=3.0, masks=30.0)
     torch.save(dict(state_dict=model.state_dict()), folder / "weights.pth")
     return folder / "weights.pth"
