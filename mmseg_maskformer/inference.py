@@ -16,17 +16,20 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from mmengine.config import Config
 from mmengine.dataset import Compose, pseudo_collate
 from mmengine.registry import DATASETS, init_default_scope
 from mmengine.structures import InstanceData, PixelData
 
 from mmseg_maskformer.adapters.images import checked_image, image_channels
 from mmseg_maskformer.core.conventions import INSTANCE_OFFSET
-from mmseg_maskformer.datasets.scenes.classes import class_palette
+from mmseg_maskformer.core.structures import ImageLogits
 from mmseg_maskformer.engine.launch import read_config, trained_model
-from mmseg_maskformer.engine.results.unlabelled import without_labels
-from mmseg_maskformer.visualization.images import picture_of
+from mmseg_maskformer.engine.results.own_images import (
+    classes_of,
+    first_dataset,
+    image_steps,
+)
+from mmseg_maskformer.visualization.images import picture_of_loaded
 from mmseg_maskformer.visualization.panoptic_drawing import (
     as_array,
     enlarged,
@@ -37,9 +40,8 @@ Image = str | Path | np.ndarray
 TASKS = dict(
     panoptic="pred_panoptic_seg", instance="pred_instances", semantic="pred_sem_seg"
 )
-_OURS = "mmseg_maskformer."
-_LOADS = ("LoadImage", "LoadImageFromFile")
-_LEAST_SIDE = 384  # of pictures, for the text
+SHOWN_SCORE = 0.5  # least score of an instance in pictures, where nobody sets one
+LEAST_SIDE = 384  # of pictures, for the text
 
 
 class MissingResultError(ValueError):
@@ -99,7 +101,9 @@ class Found(NamedTuple):
             )
         return as_array(self.sample.pred_confidence.data)[0]
 
-    def picture(self, task: str | None = None, score_thr: float = 0.5) -> np.ndarray:
+    def picture(
+        self, task: str | None = None, score_thr: float = SHOWN_SCORE
+    ) -> np.ndarray:
         """(h, w, 3) uint8, red first: a result painted over the image, with names.
 
         Small images are enlarged by a whole factor.
@@ -112,13 +116,13 @@ class Found(NamedTuple):
             MissingResultError: The model makes none of this task.
         """
         there = (name for name, key in TASKS.items() if key in self.sample)
-        encoded = self._encoded(task or next(there, "semantic"), score_thr)
-        swapped = self.image[..., ::-1] if self.image.shape[2] == 3 else self.image
-        image, encoded = enlarged(picture_of(swapped), encoded, _LEAST_SIDE)
+        encoded = self.encoded(task or next(there, "semantic"), score_thr)
+        image = picture_of_loaded(self.image)
+        image, encoded = enlarged(image, encoded, LEAST_SIDE)
         return overlay(image, encoded, self.meta["classes"], self.meta["palette"])
 
-    def _encoded(self, task: str, score_thr: float) -> np.ndarray:
-        """(H, W) class + 1000 * object."""
+    def encoded(self, task: str, score_thr: float = SHOWN_SCORE) -> np.ndarray:
+        """(H, W) class + 1000 * object of what :meth:`picture` paints; K is void."""
         result, void = self.result(task), len(self.meta["classes"])
         if isinstance(result, PixelData):
             maps = result.get("sem_seg", result.get("data"))
@@ -170,14 +174,14 @@ class Predictor:
             raise FileNotFoundError(str(error)) from None
         backbone = hasattr(self.model, "backbone")
         self._channels = image_channels(self.model) if backbone else None
-        leaf = _leaf(settings)
+        leaf = first_dataset(settings)
         # without its files, which whoever has only images lacks
         self.dataset = DATASETS.build(dict(leaf, pipeline=[], lazy_init=True))
-        self.meta = _classes(self.dataset, settings.filename)
-        load, *steps = _pipeline(leaf, settings.filename)
+        self.meta = classes_of(self.dataset, settings.filename)
+        load, *steps = image_steps(leaf["pipeline"], settings.filename)
         self._from_file, self._steps = Compose([load]), Compose(steps)
         options = {k: v for k, v in load.items() if k not in ("type", "_scope_")}
-        array = dict(options, type=f"{_OURS}LoadImageFromNDArray")
+        array = dict(options, type="mmseg_maskformer.LoadImageFromNDArray")
         self._from_array = Compose([array])
 
     def __call__(
@@ -233,57 +237,33 @@ class Predictor:
         pairs = zip(samples, loaded, strict=True)
         return [Found(sample, image.pixels, self.meta) for sample, image in pairs]
 
+    @torch.no_grad()
+    def logits(self, loaded: Loaded) -> ImageLogits:
+        """What the network says of an image, for :meth:`apply_rules`.
 
-def _pipeline(leaf: dict[str, Any], name: str) -> list[dict]:
-    """Steps without labels; the first one loads an image.
+        Raises:
+            ValueError: ``test_cfg`` has windows predicted.
+        """
+        data = self.model.data_preprocessor(pseudo_collate([loaded.packed]), False)
+        return self.model.image_logits(data["inputs"], data["data_samples"])[0]
 
-    Raises:
-        ValueError: Images are loaded in a way of their own.
-    """
-    steps = without_labels(leaf["pipeline"])
-    types = [getattr(x["type"], "__name__", x["type"]) for x in steps]
-    kinds = [name.rpartition(".")[2] for name in types]
-    if kinds and kinds[0] in _LOADS:
-        return steps
-    strange = [kind for kind in kinds if kind.startswith("Load")]
-    if strange:
-        raise ValueError(
-            f"The pipeline of test_dataloader in {name} has {strange[0]}, and images "
-            f"are given as files or arrays; let it begin with {' or '.join(_LOADS)}."
-        )
-    return [dict(type=f"{_OURS}LoadImage"), *steps]  # the data set draws its images
+    @torch.no_grad()
+    def apply_rules(self, loaded: Loaded, logits: ImageLogits, **changes: Any) -> Found:
+        """Results without the network, of models of this package.
 
+        Those of :meth:`predict`; of ``test_cfg.uncertainty`` a segmentor gives none.
 
-def _classes(dataset: Any, name: str) -> dict[str, Any]:
-    """What a data set says of its classes, with a colour for each.
+        Args:
+            loaded: an image.
+            logits: of it, from :meth:`logits`.
+            changes: of ``test_cfg``, as ``iou_thr=0.5``; the layer is that of
+                ``logits``.
 
-    Raises:
-        ValueError: It does not name them.
-    """
-    meta = dict(dataset.metainfo)
-    if not meta.get("classes"):
-        raise ValueError(
-            f"test_dataloader.dataset of {name} does not name its classes; write "
-            "metainfo=dict(classes=(...)) in it."
-        )
-    palette, number = meta.get("palette"), len(meta["classes"])
-    if not isinstance(palette, list | tuple) or len(palette) < number:
-        meta["palette"] = class_palette(number)
-    return meta
-
-
-def _leaf(settings: Config) -> dict[str, Any]:
-    """Settings of the first data set of the test that wraps no other.
-
-    Raises:
-        ValueError: The config has no test.
-    """
-    if not settings.get("test_dataloader"):
-        raise ValueError(
-            f"{settings.filename} has no test_dataloader, whose pipeline images go "
-            "through; write test_dataloader = val_dataloader in it."
-        )
-    dataset = settings.test_dataloader.dataset
-    while "dataset" in dataset or "datasets" in dataset:
-        dataset = dataset.get("dataset") or dataset["datasets"][0]
-    return dict(dataset)
+        Raises:
+            ValueError: There is no such setting, or a value is impossible.
+        """
+        given = dict(self.model.test_cfg or {}, **changes)
+        options = type(self.model.prediction_options()).read(given)
+        sample = loaded.packed["data_samples"].new()
+        self.model.apply_rules(sample, logits, options)
+        return Found(sample, loaded.pixels, self.meta)

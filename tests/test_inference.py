@@ -10,7 +10,13 @@ from mmengine.structures import BaseDataElement, InstanceData, PixelData
 from PIL import Image
 
 from mmseg_maskformer.inference import Found, MissingResultError, Predictor
-from tests.helpers.inference import SCENES, noise, write_images, write_weights
+from tests.helpers.inference import (
+    PANOPTIC,
+    SCENES,
+    noise,
+    write_images,
+    write_weights,
+)
 
 
 @pytest.fixture
@@ -40,6 +46,73 @@ def test_files_arrays_and_batches_are_alike(images, scenes):
         assert (labels(one) == labels(other)).mean() > 0.999
     (single,) = predictor(images[0])
     np.testing.assert_array_equal(labels(single), labels(alone[0]))
+
+
+@pytest.fixture
+def kept(images, tmp_path, monkeypatch):
+    """Of a config: a predictor, an image, what it says of it, and what others find.
+
+    ``find`` predicts the image with changes of ``test_cfg`` by a model of its own.
+    """
+
+    def keep(config):
+        files = config, write_weights(tmp_path, config, pixels=noise(64, 96, seed=1))
+        predictor, other = (Predictor(*files, device="cpu") for _ in range(2))
+        loaded = predictor.load(images[1])
+        logits = predictor.logits(loaded)
+        monkeypatch.setattr(predictor.model, "extract_feat", None)  # not once more
+        before = dict(other.model.test_cfg or {})
+
+        def find(**changes):
+            other.model.test_cfg = before | changes
+            return next(other(images[1]))
+
+        return predictor, loaded, logits, find
+
+    return keep
+
+
+def test_rules_are_applied_again_to_what_the_network_said(kept):
+    predictor, loaded, logits, find = kept(SCENES)
+    maps = []
+    for changes in (
+        {},
+        dict(semantic_rule="general", object_mask_thr=0.5),
+        dict(semantic_rule="general", object_mask_thr=0.9),
+        dict(semantic_rule="iterative", iou_thr=0.3),
+    ):
+        maps.append(labels(predictor.apply_rules(loaded, logits, **changes)))
+        np.testing.assert_array_equal(maps[-1], labels(find(**changes)))
+    assert len({x.tobytes() for x in maps}) == 4
+    with pytest.raises(ValueError, match=r"unknown keys \['threshold'\]"):
+        predictor.apply_rules(loaded, logits, threshold=0.5)
+    windows = dict(mode="slide", crop_size=(32, 32), stride=(32, 32))
+    predictor.model.test_cfg = windows
+    with pytest.raises(ValueError, match=r"mode='slide' predicts windows.*mode=whole"):
+        predictor.logits(loaded)
+
+
+@pytest.mark.mmdet
+def test_results_of_a_detector_are_made_again_one_by_one(kept):
+    predictor, loaded, logits, find = kept(PANOPTIC)
+    numbers = []
+    for changes in (
+        dict(object_mask_thr=0.1, iou_thr=0.0),
+        dict(object_mask_thr=0.9, iou_thr=0.0),
+        dict(object_mask_thr=0.1, iou_thr=0.1),  # with void
+    ):
+        found = predictor.apply_rules(loaded, logits, **changes, semantic_on=False)
+        assert "pred_sem_seg" not in found.sample
+        encoded = found.encoded("panoptic")
+        np.testing.assert_array_equal(encoded, find(**changes).encoded("panoptic"))
+        numbers.append(len(np.unique(encoded)))
+    assert numbers == [5, 2, 4]
+    changes = dict(instance_on=True, score_thr=0.5)
+    found = predictor.apply_rules(loaded, logits, **changes).result("instance")
+    wanted = find(**changes).result("instance")
+    assert 1 < len(found) < len(find(instance_on=True).result("instance"))
+    assert torch.equal(found.scores, wanted.scores)
+    assert torch.equal(found.masks, wanted.masks)
 
 
 def test_pictures_show_the_task_that_is_asked_for():

@@ -26,7 +26,13 @@ from mmseg_maskformer.engine.arguments import add_cfg_options, at_least_one
 from mmseg_maskformer.engine.progress import show_line
 from mmseg_maskformer.engine.results.files import ResultFiles
 from mmseg_maskformer.engine.results.images import listed_files
-from mmseg_maskformer.inference import TASKS, Found, MissingResultError, Predictor
+from mmseg_maskformer.inference import (
+    SHOWN_SCORE,
+    TASKS,
+    Found,
+    MissingResultError,
+    Predictor,
+)
 from predict_lib.inputs import files_of, is_video
 from predict_lib.video import Video, VideoWriter
 
@@ -50,7 +56,7 @@ def parse_args() -> argparse.Namespace:
         help="what pictures show; default: the first of these that the model makes",
     )
     parser.add_argument(
-        "--score-thr", type=float, default=0.5, help="of instances in pictures"
+        "--score-thr", type=float, default=SHOWN_SCORE, help="of instances in pictures"
     )
     parser.add_argument(
         "--no-pictures", action="store_true", help="write results alone"

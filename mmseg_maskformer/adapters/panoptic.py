@@ -7,7 +7,7 @@ turns them into as many kinds of results as ``test_cfg`` asks for.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -26,7 +26,7 @@ from mmseg_maskformer.core.score_maps import (
     ScoreWindow,
     best_labels,
 )
-from mmseg_maskformer.core.structures import Predictions, map_size
+from mmseg_maskformer.core.structures import ImageLogits, Predictions, map_size
 from mmseg_maskformer.core.tiling import Placement
 from mmseg_maskformer.core.uncertainty import semantic_maps
 
@@ -173,18 +173,47 @@ class MaskFormerDetector(BaseDetector):
         if batch_data_samples is None:
             meta = dict(ori_shape=size, img_shape=size)
             batch_data_samples = [DetDataSample(metainfo=meta) for _ in batch_inputs]
-        images = self._images(batch_inputs, batch_data_samples, options.layer)
-        for sample, (class_logits, mask_logits) in zip(
-            batch_data_samples, images, strict=True
-        ):
-            self._add_results(
-                sample,
-                class_logits=class_logits,
-                mask_logits=mask_logits,
-                placement=_placement(sample.metainfo, size, rescale),
-                options=options,
-            )
+        images = self.image_logits(batch_inputs, batch_data_samples, rescale)
+        for sample, logits in zip(batch_data_samples, images, strict=True):
+            self.apply_rules(sample, logits, options)
         return batch_data_samples
+
+    def image_logits(
+        self,
+        batch_inputs: Tensor,
+        batch_data_samples: list[DetDataSample],
+        rescale: bool = True,
+    ) -> list[ImageLogits]:
+        """What the network says of each image, for :meth:`apply_rules`.
+
+        Arguments are those of :meth:`predict`.
+        """
+        metas = [sample.metainfo for sample in batch_data_samples]
+        layer = self.prediction_options().layer
+        features, size = self.extract_feat(batch_inputs), map_size(batch_inputs)
+        output = self.decode_head.predict_layer(features, metas, size, layer)
+        return [
+            ImageLogits(*image, _placement(meta, size, rescale))
+            for image, meta in zip(output.images(), metas, strict=True)
+        ]
+
+    def apply_rules(
+        self,
+        sample: DetDataSample,
+        logits: ImageLogits,
+        options: PanopticOptions,
+    ) -> None:
+        """Add the results that are switched on to one image's sample."""
+        image: dict[str, Any] = dict(
+            logits._asdict(), num_things=self.num_things_classes, options=options
+        )
+        if options.panoptic_on:
+            found = panoptic_result(**image, num_classes=self.num_classes)
+            sample.pred_panoptic_seg = found
+        if options.instance_on:
+            sample.pred_instances = instance_result(**image)
+        if options.semantic_on:
+            self.add_result(sample, _scores(logits, options), options)
 
     def score_maps(
         self,
@@ -197,16 +226,11 @@ class MaskFormerDetector(BaseDetector):
         ``options`` are those of ``test_cfg`` where the caller has not read them.
         """
         options = options or self.prediction_options()
-        size = map_size(batch_inputs)
-        images = self._images(batch_inputs, batch_data_samples, options.layer)
-        metas = [sample.metainfo for sample in batch_data_samples]
-        maps = []
-        for (class_logits, mask_logits), meta in zip(images, metas, strict=True):
-            window = ScoreWindow.of(class_logits, mask_logits, size)
-            placement = _placement(meta, size, rescale=True)
-            scores = ResizedMaskScores(window, placement, no_object=options.uncertainty)
-            maps.append(unflipped_map(scores, meta))
-        return maps
+        images = self.image_logits(batch_inputs, batch_data_samples)
+        return [
+            unflipped_map(_scores(logits, options), sample.metainfo)
+            for logits, sample in zip(images, batch_data_samples, strict=True)
+        ]
 
     def add_result(
         self,
@@ -233,41 +257,12 @@ class MaskFormerDetector(BaseDetector):
         size = map_size(batch_inputs)
         return self.decode_head(self.extract_feat(batch_inputs), metas or None, size)
 
-    def _images(
-        self, batch_inputs: Tensor, batch_data_samples: list[DetDataSample], layer: int
-    ) -> Iterator[tuple[Tensor, Tensor]]:
-        """The prediction of a layer: class and mask logits of each image."""
-        metas = [sample.metainfo for sample in batch_data_samples]
-        features, size = self.extract_feat(batch_inputs), map_size(batch_inputs)
-        output = self.decode_head.predict_layer(features, metas, size, layer)
-        assert output.class_logits is not None  # it is no per-pixel model
-        return zip(output.class_logits, output.mask_logits, strict=True)
 
-    def _add_results(
-        self,
-        sample: DetDataSample,
-        class_logits: Tensor,
-        mask_logits: Tensor,
-        placement: Placement,
-        options: PanopticOptions,
-    ) -> None:
-        """Add the results that are switched on to one image's sample."""
-        image: dict[str, Any] = dict(
-            class_logits=class_logits,
-            mask_logits=mask_logits,
-            placement=placement,
-            num_things=self.num_things_classes,
-            options=options,
-        )
-        if options.panoptic_on:
-            found = panoptic_result(**image, num_classes=self.num_classes)
-            sample.pred_panoptic_seg = found
-        if options.instance_on:
-            sample.pred_instances = instance_result(**image)
-        if options.semantic_on:
-            window = ScoreWindow.of(class_logits, mask_logits, placement.size)
-            scores = ResizedMaskScores(window, placement, no_object=options.uncertainty)
-            self.add_result(sample, scores, options)
+def _scores(logits: ImageLogits, options: PanopticOptions) -> ScoreMap:
+    """Semantic scores of one image, as it lies in the input."""
+    class_logits, mask_logits, placement = logits
+    window = ScoreWindow.of(class_logits, mask_logits, placement.size)
+    return ResizedMaskScores(window, placement, no_object=options.uncertainty)
 
 
 def _placement(meta: dict, size: tuple[int, int], rescale: bool) -> Placement:

@@ -23,7 +23,7 @@ from mmseg_maskformer.core.score_maps import (
     single_window,
 )
 from mmseg_maskformer.core.sliding import SlidingWindows
-from mmseg_maskformer.core.structures import LayerOutput, map_size
+from mmseg_maskformer.core.structures import ImageLogits, LayerOutput, map_size
 from mmseg_maskformer.core.uncertainty import semantic_maps
 
 from .batches import size_by_size
@@ -139,6 +139,34 @@ class MaskFormerSegmentor(EncoderDecoder):
         for sample, label_map in zip(data_samples, labels, strict=True):
             sample.pred_sem_seg = PixelData(data=label_map[None])
         return data_samples
+
+    def image_logits(
+        self, inputs: Tensor, data_samples: list[SegDataSample]
+    ) -> list[ImageLogits]:
+        """What the network says of each image, for :meth:`apply_rules`.
+
+        Raises:
+            ValueError: ``test_cfg`` has windows predicted, each of which has its own.
+        """
+        options = self.prediction_options()
+        if options.mode == "slide":
+            raise ValueError(
+                "test_cfg.mode='slide' predicts windows, and no queries of the whole "
+                "image; set model.test_cfg.mode=whole."
+            )
+        metas = [sample.metainfo for sample in data_samples]
+        features, size = self.extract_feat(inputs), map_size(inputs)
+        return self.decode_head.image_logits(features, metas, size, options.layer)
+
+    def apply_rules(
+        self,
+        sample: SegDataSample,
+        logits: ImageLogits,
+        options: PredictionOptions,
+    ) -> None:
+        """Put the label map of one image into its sample."""
+        labels = self.decode_head.labels(logits, sample.metainfo, options)
+        sample.pred_sem_seg = PixelData(data=labels[None])
 
     def score_maps(
         self,

@@ -22,7 +22,7 @@ from mmseg_maskformer.core.inference import (
     semantic_labels,
     semantic_scores,
 )
-from mmseg_maskformer.core.structures import map_size
+from mmseg_maskformer.core.structures import ImageLogits, map_size
 from mmseg_maskformer.core.targets import semantic_targets
 from mmseg_maskformer.core.tiling import Placement
 
@@ -135,15 +135,32 @@ class MaskFormerHead(PredictionHead):
             size: height and width of the input, padding included.
             options: the rule and its thresholds, and the layer.
         """
-        output = self.predict_layer(inputs, batch_img_metas, size, options.layer)
-        images = output.images()
-        labels = []
-        for image, meta in zip(images, batch_img_metas, strict=True):
-            placement = image_placement(meta, size)
-            placement = placement._replace(size=self.upsampled_size(size))
-            found = self._labels(*image, placement, options)
-            labels.append(unflipped(found, meta))
-        return labels
+        images = self.image_logits(inputs, batch_img_metas, size, options.layer)
+        return [
+            self.labels(logits, meta, options)
+            for logits, meta in zip(images, batch_img_metas, strict=True)
+        ]
+
+    def image_logits(
+        self,
+        inputs: Sequence[Tensor],
+        batch_img_metas: list[dict],
+        size: tuple[int, int],
+        layer: int = -1,
+    ) -> list[ImageLogits]:
+        """What :meth:`labels` makes label maps of; arguments as above."""
+        images = self.predict_layer(inputs, batch_img_metas, size, layer).images()
+        large = self.upsampled_size(size)
+        return [
+            ImageLogits(*image, image_placement(meta, size)._replace(size=large))
+            for image, meta in zip(images, batch_img_metas, strict=True)
+        ]
+
+    def labels(
+        self, logits: ImageLogits, meta: dict, options: PredictionOptions = _DEFAULT
+    ) -> Tensor:
+        """The label map (H, W) of one image by the rule of the options."""
+        return unflipped(self._labels(*logits, options), meta)
 
     def _labels(
         self,
@@ -152,7 +169,6 @@ class MaskFormerHead(PredictionHead):
         placement: Placement,
         options: PredictionOptions,
     ) -> Tensor:
-        """The label map of one image by the rule of the options."""
         if class_logits is None or options.semantic_rule == "semantic":
             return semantic_labels(class_logits, mask_logits, placement)
         image = (class_logits, mask_logits, placement, self.ignore_index)

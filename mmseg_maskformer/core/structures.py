@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from .precision import at_least_float32, without_autocast
+from .tiling import Placement
 
 
 def map_size(maps: Tensor) -> tuple[int, int]:
@@ -62,6 +63,14 @@ class LayerOutput(NamedTuple):
         if self.class_logits is None:
             return ((None, masks) for masks in self.mask_logits)
         return zip(self.class_logits, self.mask_logits, strict=True)
+
+
+class ImageLogits(NamedTuple):
+    """The prediction of one layer for one image; what the rules of inference take."""
+
+    class_logits: Tensor | None  # (Q, K + 1); None of a per-pixel model
+    mask_logits: Tensor  # (Q, h, w); of a per-pixel model class logits, Q = K
+    placement: Placement
 
 
 class ImagePredictions(NamedTuple):

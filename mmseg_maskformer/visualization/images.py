@@ -21,7 +21,11 @@ def picture_of(image: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(np.broadcast_to(pixels, (*pixels.shape[:2], 3)))
 
 
+def picture_of_loaded(image: np.ndarray) -> np.ndarray:
+    """The same of what a pipeline loads, (H, W, C); blue is first of three channels."""
+    return picture_of(image[..., ::-1] if image.shape[2] == 3 else image)
+
+
 def picture_of_input(inputs: Tensor) -> np.ndarray:
     """The same of what a pipeline packs, (C, H, W); blue is first of three channels."""
-    image = inputs.permute(1, 2, 0).cpu().numpy()
-    return picture_of(image[..., ::-1] if image.shape[2] == 3 else image)
+    return picture_of_loaded(inputs.permute(1, 2, 0).cpu().numpy())

@@ -93,12 +93,17 @@ def enlarged(
     image: np.ndarray, encoded: np.ndarray, least_side: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Image and map with every pixel repeated until both sides have that length."""
-    factor = max(1, -(-least_side // min(encoded.shape)))
+    factor = enlargement(encoded.shape, least_side)
     image, encoded = (
         pixels.repeat(factor, axis=0).repeat(factor, axis=1)
         for pixels in (image, encoded)
     )
     return image, encoded
+
+
+def enlargement(size: Sequence[int], least_side: int) -> int:
+    """The factor by which :func:`enlarged` repeats pixels of a height and width."""
+    return max(1, -(-least_side // min(size)))
 
 
 def segment_colours(values: np.ndarray, palette: Palette) -> np.ndarray:

@@ -11,6 +11,7 @@ from tests.conftest import REPOSITORY
 from tests.helpers.exported import spread
 
 SCENES = REPOSITORY / "configs/demo/maskformer_tiny_scenes.py"
+PANOPTIC = REPOSITORY / "configs/demo/maskformer_tiny_scenes-panoptic.py"  # of mmdet
 
 
 def noise(height, width, seed=0):
@@ -28,11 +29,13 @@ def write_images(folder):
     return paths
 
 
-def write_weights(folder, config=SCENES, overrides=None):
-    """Random ones, with heads that tell queries apart."""
+def write_weights(folder, config=SCENES, overrides=None, pixels=None):
+    """Random ones, with heads that tell queries apart, best in an image (H, W, 3)."""
     torch.manual_seed(0)
     model = untrained_model(read_config(str(config), overrides or {})).eval()
-    image = torch.from_numpy(noise(64, 96)).permute(2, 0, 1)[None] / 58 - 2
+    pixels = torch.tensor(noise(64, 96) if pixels is None else pixels)
+    preprocessor = model.data_preprocessor
+    image = (pixels.permute(2, 0, 1)[None] - preprocessor.mean) / preprocessor.std
     spread(model, image, classes=3.0, masks=30.0)
     torch.save(dict(state_dict=model.state_dict()), folder / "weights.pth")
     return folder / "weights.pth"

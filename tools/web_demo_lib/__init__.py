@@ -1,0 +1,1 @@
+"""What ``web_demo.py`` is made of."""
