@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from mmengine.hooks import Hook
 from mmengine.registry import DefaultScope
 from mmengine.runner import Runner
 
 from mmseg_maskformer.datasets.transforms.image_loading import LoadImage
-from mmseg_maskformer.visualization.images import picture_of
+from mmseg_maskformer.visualization.images import picture_of_loaded
 
 _HOSTS = ("mmseg", "mmdet")
 
@@ -105,7 +104,7 @@ class VisualizationHook(Hook):
         name = Path(sample.img_path).name
         runner.visualizer.add_datasample(
             f"{kind}_{name}" if self.named_by_image else f"{kind}_img",
-            _picture(load, sample.img_path),
+            picture_of_loaded(load(dict(img_path=sample.img_path))["img"]),
             data_sample=sample,
             show=self.show,
             wait_time=self.wait_time,
@@ -122,9 +121,3 @@ def _loading(dataset: Any) -> LoadImage:
         dataset = inner[0] if isinstance(inner, list) else inner
     steps = getattr(getattr(dataset, "pipeline", None), "transforms", ())
     return next((x for x in steps if isinstance(x, LoadImage)), LoadImage())
-
-
-def _picture(load: LoadImage, path: str) -> np.ndarray:
-    """(H, W, 3) uint8, red first."""
-    image = load(dict(img_path=path))["img"]
-    return picture_of(image[..., ::-1] if image.shape[2] == 3 else image)
