@@ -19,6 +19,7 @@ from PIL import Image
 from pycocotools import mask as mask_api
 
 from mmseg_maskformer.adapters.panoptic import MaskFormerDetector
+from mmseg_maskformer.core.structures import LayerOutput
 from mmseg_maskformer.metrics.truth_files import check_truth
 
 HEIGHT, WIDTH = 96, 144
@@ -246,16 +247,26 @@ class PerfectDetector(MaskFormerDetector):
         self.stride = stride
         self.test_cfg = dict(panoptic_on=bool(num_stuff))
 
-    def _images(self, batch_inputs: Any, batch_data_samples: Any, layer: int) -> Any:
-        """Class and mask logits of each image: sure, and covered pixels' share."""
-        for image, sample in zip(batch_inputs, batch_data_samples, strict=True):
-            labels, masks = truth(sample.img_path[-5])
-            kept = [x for x, label in enumerate(labels) if label < self.num_classes]
-            classes = F.one_hot(torch.tensor(labels)[kept], self.num_classes + 1)
-            shares = torch.from_numpy(masks[kept]).float()[None]
-            shares = F.interpolate(shares, image.shape[-2:])  # nearest
-            shares = F.avg_pool2d(shares, self.stride, ceil_mode=True)[0]
-            yield 40.0 * classes - 20, 40 * shares - 20
+    @property
+    def decode_head(self) -> PerfectDetector:
+        """Where predictions come from."""
+        return self
+
+    def extract_feat(self, batch_inputs: Any) -> Any:
+        """The images."""
+        return batch_inputs
+
+    def predict_layer(
+        self, features: Any, metas: list[dict], size: tuple[int, int], layer: int
+    ) -> LayerOutput:
+        """Class and mask logits of one image: sure, and covered pixels' share."""
+        (meta,) = metas
+        labels, masks = truth(meta["img_path"][-5])
+        kept = [x for x, label in enumerate(labels) if label < self.num_classes]
+        classes = F.one_hot(torch.tensor(labels)[kept], self.num_classes + 1)
+        shares = F.interpolate(torch.from_numpy(masks[kept]).float()[None], size)
+        shares = F.avg_pool2d(shares, self.stride, ceil_mode=True)
+        return LayerOutput(40.0 * classes[None] - 20, 40 * shares - 20)
 
 
 def evaluated(
