@@ -101,7 +101,8 @@ def test_a_model_trains_evaluates_predicts_and_paints(
     assert model.backbone.conv1.in_channels == channels
     labels = predictions(model, dataset)[2]
     painted = sorted(path.name for path in tmp_path.rglob("vis_image/*.png"))
-    assert painted == ["test_0.tif_1.png", "test_1.tif_2.png"]
+    names = ["test_0.tif_1.png", "test_1.tif_2.png", "val_0.tif_2.png"]
+    assert painted == names  # both of the test, the first of the validation
 
     path = folder / "images/0.tif"
     model.cfg, model.dataset_meta = config, dataset.metainfo

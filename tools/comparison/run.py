@@ -50,8 +50,9 @@ def train(config: Config, folder: Path, progress: ProgressHook) -> str:
     last = folder / f"iter_{config.train_cfg.max_iters}.pth"
     if newest == last and not keeps_best(config):
         return str(last)
-    if end.is_file():  # it may have stopped early
-        return str(folder / read_json(end)["checkpoint"])
+    ended = folder / read_json(end).get("checkpoint", "")
+    if ended.is_file():  # it may have stopped early
+        return str(ended)
     config = copy.deepcopy(config)
     config.work_dir = str(folder)
     config.experiment_name = "-".join(folder.parts[-2:])
