@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,7 +11,7 @@ from mmengine.config import Config
 from mmengine.logging import MMLogger
 from mmengine.registry import DATASETS, init_default_scope
 
-from mmseg_maskformer.datasets.transforms.image_files import IMAGE_SUFFIXES
+from mmseg_maskformer.datasets.transforms.image_files import IMAGE_SUFFIXES, files_below
 from mmseg_maskformer.datasets.wrappers import leaf_datasets
 from mmseg_maskformer.engine.launch import read_config
 from mmseg_maskformer.engine.progress import quiet_host
@@ -172,14 +171,14 @@ def of_folder(folder: Path) -> Source:
     source = Source(str(folder))
     images = next((folder / x for x in _IMAGE_FOLDERS if (folder / x).is_dir()), folder)
     labels = next((folder / x for x in _LABEL_FOLDERS if (folder / x).is_dir()), None)
-    pictures = list(_files(images))
+    pictures = files_below(images)
     if labels is not None and images == folder:
         pictures = [x for x in pictures if labels not in x.parents]
     if not pictures:
         raise SystemExit(
             f"There are no images ({', '.join(IMAGE_SUFFIXES)}) below {images}."
         )
-    maps = {} if labels is None else {_key(x, labels): x for x in _files(labels)}
+    maps = {} if labels is None else {_key(x, labels): x for x in files_below(labels)}
     for path in pictures:
         key = _key(path, images)
         partner = maps.pop(key, None)
@@ -190,12 +189,6 @@ def of_folder(folder: Path) -> Source:
         source.items.append(Item(split, str(path), str(partner or "")))
     source.unpaired += [str(path) for path in maps.values()]
     return source
-
-
-def _files(folder: Path) -> Iterator[Path]:
-    for path in sorted(folder.rglob("*")):
-        if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file():
-            yield path
 
 
 def _key(path: Path, folder: Path) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 
 from dataset_converters.preparation import require
 from mmseg_maskformer.core.conventions import shown
-from mmseg_maskformer.datasets.transforms.image_files import IMAGE_SUFFIXES
+from mmseg_maskformer.datasets.transforms.image_files import IMAGE_SUFFIXES, files_below
 
 SPLITS = ("train", "val")
 MAP_SUFFIXES = (*IMAGE_SUFFIXES, ".npy")
@@ -113,9 +113,7 @@ def files_by_key(folder: Path, suffixes: Collection[str], what: str) -> dict[str
         ValueError: Two files have the same name but for the suffix.
     """
     found: dict[str, Path] = {}
-    for path in sorted(require(folder, what).rglob("*")):
-        if path.suffix.lower() not in suffixes or not path.is_file():
-            continue
+    for path in files_below(require(folder, what), suffixes):
         key = key_of(path.relative_to(folder))
         if key in found:
             raise ValueError(
@@ -229,8 +227,4 @@ def _listed(keys: Sequence[str], path: Path) -> set[str]:
 def unused_images(images: Path, samples: Sequence[Sample]) -> list[Path]:
     """Images below a folder that no sample has, as of a test split."""
     used = {sample.image for sample in samples}
-    return [
-        path
-        for path in sorted(images.rglob("*"))
-        if path.suffix.lower() in IMAGE_SUFFIXES and path not in used and path.is_file()
-    ]
+    return [path for path in files_below(images) if path not in used]

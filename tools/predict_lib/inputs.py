@@ -6,9 +6,10 @@ import glob
 from collections.abc import Iterator
 from pathlib import Path
 
-from mmseg_maskformer.datasets.transforms.image_files import IMAGE_SUFFIXES
+from mmseg_maskformer.datasets.transforms.image_files import IMAGE_SUFFIXES, files_below
 
 VIDEOS = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".webm")
+_KNOWN = (*IMAGE_SUFFIXES, *VIDEOS)
 
 
 def is_video(path: Path) -> bool:
@@ -52,11 +53,11 @@ def _named(text: str) -> Iterator[Path]:
 
 
 def _below(folder: Path) -> list[Path]:
-    return sorted(x for x in folder.rglob("*") if _is_known(x) and x.is_file())
+    return files_below(folder, _KNOWN)
 
 
 def _is_known(path: Path) -> bool:
-    return path.suffix.lower() in IMAGE_SUFFIXES + VIDEOS
+    return path.suffix.lower() in _KNOWN
 
 
 def _require_outside(path: Path, out: Path) -> None:

@@ -19,7 +19,7 @@ from mmseg_maskformer.core.conventions import INSTANCE_OFFSET
 from mmseg_maskformer.core.inference import class_probs
 from mmseg_maskformer.core.structures import ImageLogits
 from mmseg_maskformer.core.tiling import iter_tiles, tile_rows
-from mmseg_maskformer.datasets.transforms.image_files import IMAGE_SUFFIXES
+from mmseg_maskformer.datasets.transforms.image_files import files_below
 from mmseg_maskformer.inference import (
     LEAST_SIDE,
     SHOWN_SCORE,
@@ -188,7 +188,7 @@ def images_below(folder: Path) -> list[Path]:
     Raises:
         SystemExit: There are none.
     """
-    found = [x for x in sorted(folder.rglob("*")) if x.suffix.lower() in IMAGE_SUFFIXES]
+    found = files_below(folder)
     if not found:
         raise SystemExit(f"--examples {folder}: there is no image in this folder.")
     return found

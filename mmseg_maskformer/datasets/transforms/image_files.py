@@ -7,8 +7,10 @@ keeps 8 bits; OpenCV reads those.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from io import BytesIO
 from itertools import islice
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import cv2
@@ -48,6 +50,13 @@ def read_picture(content: bytes) -> Picture:
         Exception: Whatever the libraries raise when it is incomplete or no image.
     """
     return (_read_tiff if content[:4] in _TIFF else _read_other)(content)
+
+
+def files_below(folder: Path, suffixes: Collection[str] = IMAGE_SUFFIXES) -> list[Path]:
+    """Files with these suffixes in a folder and the folders in it, sorted."""
+    return sorted(
+        x for x in folder.rglob("*") if x.suffix.lower() in suffixes and x.is_file()
+    )
 
 
 def palette_indices(content: bytes) -> np.ndarray | None:
