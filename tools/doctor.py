@@ -52,9 +52,9 @@ def main() -> None:
     args.out.mkdir(parents=True, exist_ok=True)
     sheet = pictures.write_sheet(source, args.out / "pipeline.png", args.pictures)
     found = checks.findings(source, facts)
-    text = report.report(source, facts, found, sheet)
-    (args.out / "report.md").write_text(text, encoding="utf-8")
     classes = class_counts.class_table(source, facts)
+    text = report.report(source, facts, found, classes, sheet)
+    (args.out / "report.md").write_text(text, encoding="utf-8")
     if classes:
         write_csv(args.out / "classes.csv", classes)
     for x in found:

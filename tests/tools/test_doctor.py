@@ -141,6 +141,18 @@ def test_a_fault_is_named_alone(damage, said, name, folder, monkeypatch, capsys)
     assert name in report
 
 
+def test_a_report_is_written_where_no_training_label_can_be_read(
+    folder, monkeypatch, capsys
+):
+    for path in (folder / "annotations/train").iterdir():
+        path.write_bytes(b"")
+    status, found, report = examine(monkeypatch, capsys, folder, folder / "out")
+    assert status == 1
+    assert found[0].startswith("error: 6 file(s) cannot be read.")
+    assert "## Classes" not in report
+    assert not (folder / "out/classes.csv").exists()
+
+
 def test_a_reencoded_copy_is_alike(folder, monkeypatch, capsys):
     pixels = np.random.default_rng(1).integers(0, 256, (3, 4, 1), dtype=np.uint8)
     smooth = np.kron(pixels, np.ones((8, 8, 3), np.uint8))

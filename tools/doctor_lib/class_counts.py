@@ -72,11 +72,15 @@ def class_table(source: Source, facts: Sequence[Facts]) -> list[dict[str, object
 
     Returns:
         Rows with label, name, images of every split, and the percentage of the pixels
-        (for instances, of the objects) of the first split that have a class.
+        (for instances, of the objects) of the first split that have a class. None where
+        no label of the first split could be read.
     """
     images = {split: occurrences(source, facts, split) for split in splits(facts)}
     first = next(iter(images), "")
-    amounts = sum(class_counts(source, facts, first), Counter[int]())
+    counts = class_counts(source, facts, first)
+    if not counts:
+        return []
+    amounts = sum(counts, Counter[int]())
     known = range(len(source.classes)) or sorted(set().union(*images.values()))
     unit = "objects" if source.kind == "instances" else "pixels"
     total = max(sum(amounts.values()), 1)

@@ -9,7 +9,7 @@ import numpy as np
 
 from mmseg_maskformer.core.conventions import VOID
 
-from .class_counts import class_counts, class_table, splits, thing_areas, void_label
+from .class_counts import class_counts, splits, thing_areas, void_label
 from .finding import Finding
 from .scan import Facts
 from .sources import Source
@@ -18,7 +18,11 @@ _SHOWN = 10  # files of a finding
 
 
 def report(
-    source: Source, facts: Sequence[Facts], found: Sequence[Finding], pictures: str = ""
+    source: Source,
+    facts: Sequence[Facts],
+    found: Sequence[Finding],
+    classes: Sequence[dict[str, object]],
+    pictures: str = "",
 ) -> str:
     """Markdown.
 
@@ -26,6 +30,7 @@ def report(
         source: what was looked at.
         facts: of its items.
         found: what is to be said.
+        classes: rows of the table of classes.
         pictures: name of the sheet that lies beside the report, if there is one.
     """
     parts = [
@@ -36,7 +41,7 @@ def report(
         _images(facts),
         *_labels(source, facts),
         *_objects(source, facts),
-        *_classes(source, facts),
+        *_classes(source, facts, classes),
     ]
     if pictures:
         parts += ["## What training sees", f"![Images after the pipeline]({pictures})"]
@@ -149,8 +154,9 @@ def _quartiles(values: Sequence[float] | np.ndarray) -> list[str]:
     return [f"{x:.0f}" for x in np.percentile(values, [0, 25, 50, 75, 100])]
 
 
-def _classes(source: Source, facts: Sequence[Facts]) -> list[str]:
-    rows = class_table(source, facts)
+def _classes(
+    source: Source, facts: Sequence[Facts], rows: Sequence[dict[str, object]]
+) -> list[str]:
     if not rows:
         return []
     split = splits(facts)[0]
