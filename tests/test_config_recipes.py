@@ -135,3 +135,15 @@ def test_folders_of_every_data_set(name):
     assert {x.reduce_zero_label for x in sets} == {"_ade20k-512" in name}
     suffix = ".png" if "coco" in name else None
     assert {x.get("seg_map_suffix") for x in sets} == {suffix}
+
+
+def test_crops_are_padded_to_their_own_size():
+    # MMSegmentation's crops are height x width, its Pad is width x height
+    checked = []
+    for path in sorted((CONFIGS / "_base_/datasets").glob("*.py")):
+        steps = {x["type"]: x for x in Config.fromfile(path).get("train_pipeline", [])}
+        if "mmseg_maskformer.LoadLabelMap" in steps and "Pad" in steps:
+            height, width = steps["RandomCrop"]["crop_size"]
+            assert steps["Pad"]["size"] == (width, height), path
+            checked.append(path.stem)
+    assert "ccp_256x192" in checked

@@ -16,7 +16,7 @@ train_pipeline = [
     dict(resize, scale=(384, 264), ratio_range=(0.6, 1.4)),
     dict(crop, crop_size=crop_size),
     *(flip, colours),
-    dict(pad, size=crop_size),
+    dict(pad, size=crop_size[::-1]),  # width, height
     pack,
 ]
 dataset = dict(
