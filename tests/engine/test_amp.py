@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
+from mmengine.device import get_device
 from mmengine.optim import build_optim_wrapper
 from torch import nn
 
+FINE = 1 + 2**-12  # rounds to 1 in bfloat16
 
-def test_forward_is_bfloat16_and_the_update_is_float32():
-    model = nn.Linear(2, 1, bias=False)
-    nn.init.constant_(model.weight, 1 + 2**-12)  # rounds to 1 in bfloat16
-    wrapper = build_optim_wrapper(
+
+def wrapped(model):
+    return build_optim_wrapper(
         model,
         {
             "type": "mmseg_maskformer.BFloat16OptimWrapper",
             "optimizer": {"type": "SGD", "lr": 0.5},
         },
     )
+
+
+def test_forward_is_bfloat16_and_the_update_is_float32():
+    model = nn.Linear(2, 1, bias=False)
+    nn.init.constant_(model.weight, FINE)
+    wrapper = wrapped(model)
     inputs = torch.tensor([[1.0, 3.0]], device=model.weight.device)
     with wrapper.optim_context(model):
         outputs = model(inputs)
@@ -26,3 +34,20 @@ def test_forward_is_bfloat16_and_the_update_is_float32():
     # w - lr * x, the float32 bits of w kept
     expected = torch.tensor([[0.5 + 2**-12, -0.5 + 2**-12]])
     torch.testing.assert_close(model.weight.detach(), expected, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize(("groups", "fine"), [(1, False), (2, False), (4, True)])
+def test_depthwise_convolutions_alone_are_float32_on_the_cpu(groups, fine):
+    if get_device() != "cpu":
+        pytest.skip("an accelerator has bfloat16 gradients for all of them")
+    model = nn.Conv2d(4, 4, 1, groups=groups, bias=False)
+    nn.init.constant_(model.weight, FINE)
+    wrapper = wrapped(model)
+    with wrapper.optim_context(model):
+        out = model(torch.ones(1, 4, 2, 3))
+    assert out.dtype == (torch.float32 if fine else torch.bfloat16)
+    seen = FINE if fine else 1.0
+    assert out.unique().tolist() == [4 // groups * seen]  # channels that a sum has
+    wrapper.update_params(out.float().sum() * FINE)
+    # w - lr dw, where dw is 2 x 3 cells times the gradient at each, rounded like w
+    assert model.weight.detach().unique().tolist() == [FINE - 0.5 * 6 * seen]
