@@ -83,6 +83,10 @@ def lost(folder):
     (folder / "annotations/train/2.png").unlink()
 
 
+def unlabelled(folder):
+    (folder / "annotations").rename(folder / "id_maps")
+
+
 def turned(folder):
     exif = Image.Exif()
     exif[0x0112] = 6
@@ -118,6 +122,7 @@ def deep(folder):
         (truncated, ["error: 1 file(s) cannot be read"], "train/0.png"),
         (empty, ["error: 1 file(s) cannot be read"], "1.png: the file is empty"),
         (lost, ["error: 1 file(s) have no partner"], "images/train/2.png"),
+        (unlabelled, ["warning: There are no label maps"], "sought in annotations, "),
         (
             turned,
             [

@@ -15,6 +15,7 @@ _CHECKS = (
     files.not_built,
     files.unreadable,
     files.without_partner,
+    files.without_labels,
     files.sizes_differ,
     files.copies,
     labels.types,

@@ -9,7 +9,7 @@ import numpy as np
 
 from .finding import Finding, Found
 from .scan import Facts
-from .sources import Source
+from .sources import LABEL_FOLDERS, Source
 
 _ALIKE = 0.999  # correlation of small pictures of the same photo
 
@@ -41,6 +41,17 @@ def without_partner(source: Source, facts: Sequence[Facts]) -> Found:
             "without label map, or the other way round.",
             "Name image and label map alike but for the suffix, or remove the rest.",
             tuple(source.unpaired),
+        )
+
+
+def without_labels(source: Source, facts: Sequence[Facts]) -> Found:
+    """A folder in which nothing but images is found."""
+    if not (source.datasets or source.unpaired or any(x.item.labels for x in facts)):
+        yield Finding(
+            "warning",
+            "There are no label maps: images alone were looked over.",
+            f"Label maps are sought in {', '.join(LABEL_FOLDERS)}. Convert id maps and "
+            "COCO's instances first and name a config (docs/data.md#your-own-objects).",
         )
 
 

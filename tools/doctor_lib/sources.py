@@ -17,7 +17,7 @@ from mmseg_maskformer.engine.launch import read_config
 from mmseg_maskformer.engine.progress import quiet_host
 
 _IMAGE_FOLDERS = ("images", "img_dir", "imgs", "image")
-_LABEL_FOLDERS = ("annotations", "ann_dir", "labels", "masks", "label", "mask")
+LABEL_FOLDERS = ("annotations", "ann_dir", "labels", "masks", "label", "mask")
 
 
 class Item(NamedTuple):
@@ -170,7 +170,7 @@ def of_folder(folder: Path) -> Source:
     """
     source = Source(str(folder))
     images = next((folder / x for x in _IMAGE_FOLDERS if (folder / x).is_dir()), folder)
-    labels = next((folder / x for x in _LABEL_FOLDERS if (folder / x).is_dir()), None)
+    labels = next((folder / x for x in LABEL_FOLDERS if (folder / x).is_dir()), None)
     pictures = files_below(images)
     if labels is not None and images == folder:
         pictures = [x for x in pictures if labels not in x.parents]
