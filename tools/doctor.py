@@ -42,7 +42,7 @@ def main() -> None:
     """Read, judge, write."""
     args = parse_args()
     from doctor_lib import checks, class_counts, pictures, report, scan, sources
-    from query_lib.analysis import write_csv
+    from mmseg_maskformer.metrics.tables import write_csv
 
     if args.source.is_dir():
         source = sources.of_folder(args.source)

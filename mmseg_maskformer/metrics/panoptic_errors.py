@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -18,6 +17,7 @@ from mmseg_maskformer.core.panoptic_quality import PanopticMap
 from mmseg_maskformer.core.segment_errors import KINDS, segment_errors
 
 from .panoptic_quality import maps_of_sample
+from .tables import write_rows
 
 SIZES = {"small": 32**2, "medium": 96**2, "large": np.inf}  # COCO's, below these areas
 Error = tuple[int, int, int, bool]  # category, kind, size, whether it is predicted
@@ -105,16 +105,16 @@ class PanopticErrors(BaseMetric):
             numbers = (errors[c, k, s, False], errors[c, k, s, True])
             rows.append([names[c], KINDS[k], list(SIZES)[s], *numbers])
         header = ["class", "kind", "size", "true", "predicted"]
-        _write_csv(folder / "errors.csv", header, rows)
+        write_rows(folder / "errors.csv", header, rows)
         pixels = np.zeros((len(names), len(names)), dtype=np.int64)
         for *_, confused in results:
             for true, predicted, count in confused:
                 pixels[true, predicted] += count
         table = ([name, *row] for name, row in zip(names, pixels.tolist(), strict=True))
-        _write_csv(folder / "confusion.csv", ["true \\ predicted", *names], table)
+        write_rows(folder / "confusion.csv", ["true \\ predicted", *names], table)
         counts = [(len(e), place, name) for place, (name, e, _) in enumerate(results)]
         counts.sort(key=lambda row: -row[0])
-        _write_csv(folder / "images.csv", ["errors", "place", "image"], counts)
+        write_rows(folder / "images.csv", ["errors", "place", "image"], counts)
 
 
 def _errors(predicted: PanopticMap, true: PanopticMap) -> Iterable[Error]:
@@ -149,12 +149,3 @@ def _classes(panoptic: PanopticMap, void: int) -> np.ndarray:
     categories = np.concatenate([[void], panoptic.categories])
     order = ids.argsort()
     return categories[order][np.searchsorted(ids[order], panoptic.segment_map)]
-
-
-def _write_csv(
-    path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]
-) -> None:
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(header)
-        writer.writerows(rows)

@@ -108,7 +108,8 @@ def test_scores_by_classes(monkeypatch, tmp_path, capsys):
     )
     picture = tmp_path / "scores.png"
     tool = "analysis/scores_by_classes.py"
-    run_script(monkeypatch, tool, f"847={many}", f"20={few}", "--plot", picture)
+    plots = ("--plot", picture, "--gain", tmp_path / "gain.png")
+    run_script(monkeypatch, tool, f"847={many}", f"20={few}", *plots)
     table = """|  | mIoU, K = 20 | mIoU, K = 847 | PQ-St, K = 20 | PQ-St, K = 847 |
 | --- | --: | --: | --: | --: |
 | Baseline | 60.00 ± 1.50 | 12.00 | 40.00 ± 0.25 | 6.00 |
@@ -118,8 +119,9 @@ def test_scores_by_classes(monkeypatch, tmp_path, capsys):
 | Other - Baseline | - | -3.00 | - | -3.00 |
 """
     assert capsys.readouterr().out == table
-    with Image.open(picture) as opened:
-        assert opened.size == (1080, 408)
+    with Image.open(picture) as scores, Image.open(tmp_path / "gain.png") as gain:
+        assert scores.size == gain.size == (1080, 408)
+        assert scores.tobytes() != gain.tobytes()
 
 
 def test_gains_over_the_first_method(monkeypatch):

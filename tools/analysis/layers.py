@@ -24,7 +24,8 @@ from mmseg_maskformer.engine.launch import (  # noqa: E402
     evaluating_runner,
     load_config,
 )
-from query_lib.analysis import QueryError, query_predictions, write_csv  # noqa: E402
+from mmseg_maskformer.metrics.tables import write_csv  # noqa: E402
+from query_lib.analysis import QueryError, query_predictions  # noqa: E402
 from query_lib.drawing import proposal_rows, sheet  # noqa: E402
 from query_lib.layers import score_layers  # noqa: E402
 from query_lib.trained import Trained, load_masks, require_head  # noqa: E402

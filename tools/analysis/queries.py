@@ -20,6 +20,7 @@ import matplotlib.pyplot as plt
 sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
 
 from mmseg_maskformer.engine.arguments import add_cfg_options  # noqa: E402
+from mmseg_maskformer.metrics.tables import write_csv  # noqa: E402
 from query_lib.analysis import (  # noqa: E402
     QueryError,
     QueryRecord,
@@ -29,7 +30,6 @@ from query_lib.analysis import (  # noqa: E402
     most_used,
     query_predictions,
     query_table,
-    write_csv,
 )
 from query_lib.comparison import (  # noqa: E402
     Case,

@@ -48,7 +48,7 @@ def parse_args() -> argparse.Namespace:
         "--plot", type=output_file, help="paint this picture of the first two"
     )
     parser.add_argument(
-        "--gain", action="store_true", help="paint the distances to the first method"
+        "--gain", type=output_file, help="and this one of distances to the first method"
     )
     return parser.parse_args()
 
@@ -168,8 +168,9 @@ def main() -> None:
     args = parse_args()
     scores = {metric: read_tables(args.tables, metric) for metric in args.metrics}
     print(markdown(scores))
-    if args.plot:
-        plot({x: scores[x] for x in args.metrics[:2]}, args.plot, args.gain)
+    for path, gain in ((args.plot, False), (args.gain, True)):
+        if path:
+            plot({x: scores[x] for x in args.metrics[:2]}, path, gain)
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ from mmseg_maskformer.engine.launch import (  # noqa: E402
     evaluating_runner,
     load_config,
 )
-from query_lib.analysis import write_csv  # noqa: E402
+from mmseg_maskformer.metrics.tables import write_csv  # noqa: E402
 from query_lib.settings import score_settings  # noqa: E402
 from query_lib.trained import require_head  # noqa: E402
 

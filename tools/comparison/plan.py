@@ -14,12 +14,13 @@ from mmengine.device import get_device
 
 from mmseg_maskformer.engine.launch import require_file
 from mmseg_maskformer.engine.progress import quiet_host
+from mmseg_maskformer.metrics.tables import write_csv
 
 from . import config as settings
 from .description import describe
 from .jobs import Job, valid_parts
 from .kinds import kind_of
-from .table import Row, markdown, preface, table_csv
+from .table import Row, markdown, preface, records
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,7 @@ def _write(rows: list[Row], options: Options) -> None:
     """Table and CSV, with what is known so far."""
     text = markdown(rows, "Comparison", preface(rows, _weights(rows, options)))
     (options.out / "comparison.md").write_text(text)
-    (options.out / "comparison.csv").write_text(table_csv(rows))
+    write_csv(options.out / "comparison.csv", records(rows))
 
 
 def _check(options: Options) -> None:

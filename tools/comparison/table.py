@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from statistics import median, pstdev
@@ -151,15 +149,10 @@ def markdown(rows: list[Row], title: str, preface: Sequence[str] = ()) -> str:
     return "\n\n".join([f"# {title}", *preface, table, *below]) + "\n"
 
 
-def table_csv(rows: list[Row]) -> str:
-    """Plain numbers: percent, seconds, bytes; empty where not known."""
-    stream = io.StringIO()
+def records(rows: list[Row]) -> list[dict[str, Any]]:
+    """Plain numbers: percent, seconds, bytes; None where not known."""
     scores = _scores(rows)
-    records = [_record(row, scores) for row in rows]
-    writer = csv.DictWriter(stream, list(records[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(records)
-    return stream.getvalue()
+    return [_record(row, scores) for row in rows]
 
 
 def _record(row: Row, scores: Iterable[str]) -> dict[str, Any]:

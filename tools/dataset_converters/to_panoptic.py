@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from functools import partial
 from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
@@ -29,111 +30,88 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
 import mmseg_maskformer  # noqa: F401, E402  (hosts without compiled operators)
 from dataset_converters.preparation import ending_in_sentences  # noqa: E402
 from mmseg_maskformer.core.conventions import shown  # noqa: E402
+from mmseg_maskformer.datasets.transforms.image_files import files_below  # noqa: E402
 from mmseg_maskformer.engine.arguments import at_least_one  # noqa: E402
-from objects_lib.classes import Named, choose_classes  # noqa: E402
-from objects_lib.coco import read_coco  # noqa: E402
-from objects_lib.folders import (  # noqa: E402
+from objects_lib.classes import choose_classes, named  # noqa: E402
+from objects_lib.maps import read_ids  # noqa: E402
+from objects_lib.painting import convert  # noqa: E402
+from objects_lib.report import config, report  # noqa: E402
+from objects_lib.samples import (  # noqa: E402
     choose_split,
-    find_samples,
-    unused_images,
+    samples_of_coco,
+    samples_of_maps,
 )
-from objects_lib.maps import IdMaps  # noqa: E402
-from objects_lib.report import report, settings  # noqa: E402
-from objects_lib.writing import check_results, write_splits  # noqa: E402
+from objects_lib.writing import check_results, write_results  # noqa: E402
 
 
 def parse_args() -> argparse.Namespace:
-    """Read the command line."""
+    """Read the command line; paths are below the root."""
     parser = argparse.ArgumentParser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         fromfile_prefix_chars="@",
     )
     parser.add_argument("root", type=Path, help="the folder of the data set")
-    add_sources(parser.add_argument_group("files, below ROOT or as full paths"))
-    add_classes(parser.add_argument_group("classes; @FILE has one a line"))
-    splits = parser.add_argument_group("validation, unless there are train and val")
-    splits.add_argument("--val-share", type=float, help="share of the images, as 0.2")
-    splits.add_argument("--seed", type=int, default=0, help="of the draw")
-    splits.add_argument("--val-list", type=Path, help="names of images, one a line")
+    add = parser.add_argument_group("files, below ROOT or as full paths").add_argument
+    add("--images", type=Path, default="images")
+    add("--id-maps", type=Path, default="id_maps")
+    add("--id-colours", action="store_true", help="ids are colours")
+    add("--void-id", type=int, help="the id that is void, if any")
+    add("--label-maps", type=Path, help="none by default")
+    instances = "COCO's instances: one file, or one of training and one of validation"
+    add("--coco", type=Path, nargs="+", metavar="FILE", help=instances)
+    add = parser.add_argument_group("classes; @FILE has one a line").add_argument
+    for kind, what in (("--things", "objects"), ("--stuff", "what is no object")):
+        text = f"classes of {what}; VALUE is that of label maps"
+        add(kind, type=named, nargs="+", default=[], metavar="[VALUE=]NAME", help=text)
+    add("--background", metavar="NAME", help="all that is no object")
+    add("--void", type=int, nargs="+", help="void in label maps; 255 by default")
+    title = "validation, unless there are train and val"
+    add = parser.add_argument_group(title).add_argument
+    add("--val-share", type=float, help="share of the images, as 0.2")
+    add("--seed", type=int, default=0, help="of the draw")
+    add("--val-list", type=Path, help="names of images, one a line")
     parser.add_argument("--out", type=Path, help="the folder of results, else ROOT")
     parser.add_argument("--workers", type=at_least_one, default=1, help="processes")
     parser.add_argument("--force", action="store_true", help="replace former results")
     args = parser.parse_args()
     if args.coco and (args.id_colours or args.void_id is not None):
         parser.error("--id-colours and --void-id are of id maps, which --coco replaces")
+    if args.coco and len(args.coco) > 2:
+        parser.error(f"--coco has {len(args.coco)} files: one or two are wanted")
     return args
-
-
-def add_sources(group: argparse._ArgumentGroup) -> None:
-    """Where images, objects and label maps are, and how id maps are read."""
-    group.add_argument("--images", type=Path, default=Path("images"))
-    group.add_argument("--id-maps", type=Path, default=Path("id_maps"))
-    group.add_argument("--id-colours", action="store_true", help="ids are colours")
-    group.add_argument("--void-id", type=int, help="the id that is void, if any")
-    group.add_argument("--label-maps", type=Path, help="none by default")
-    group.add_argument(
-        "--coco",
-        type=Path,
-        nargs="+",
-        metavar="FILE",
-        help="COCO's instances: one file, or one of training and one of validation",
-    )
-
-
-def add_classes(group: argparse._ArgumentGroup) -> None:
-    """Names, and values of label maps."""
-    for kind, what in (("things", "objects"), ("stuff", "what is no object")):
-        group.add_argument(
-            f"--{kind}",
-            type=Named.read,
-            nargs="+",
-            default=[],
-            metavar="[VALUE=]NAME",
-            help=f"classes of {what}; VALUE is that of label maps",
-        )
-    group.add_argument("--background", metavar="NAME", help="all that is no object")
-    group.add_argument(
-        "--void", type=int, nargs="+", help="void in label maps; 255 by default"
-    )
 
 
 def main() -> None:
     """Convert and report."""
     args = parse_args()
     with ending_in_sentences("Nothing has its final name yet: begin anew."):
-        print(convert(args))
+        print(prepared(args))
 
 
-def convert(args: argparse.Namespace) -> str:
+def prepared(args: argparse.Namespace) -> str:
     """Find, check and convert everything; what was written."""
     root, out = args.root, args.out or args.root
-    images, id_maps = root / args.images, root / args.id_maps
-    label_maps = args.label_maps and root / args.label_maps
-    files = [root / file for file in args.coco or ()]
-    sources = [images, *(files or [id_maps]), *([label_maps] if label_maps else [])]
-    check_results(out, sources, args.force)
+    images, label_maps = root / args.images, args.label_maps and root / args.label_maps
+    objects = [root / path for path in args.coco or [args.id_maps]]
+    check_results(out, [images, *objects, label_maps or images], args.force)
     samples, listed = (
-        read_coco(files, images, label_maps)
-        if files
-        else (find_samples(images, id_maps, label_maps), None)
-    )
-    classes = choose_classes(
-        things=args.things,
-        stuff=args.stuff,
-        background=args.background,
-        void=args.void,
-        has_labels=label_maps is not None,
-        listed=listed,
+        samples_of_coco(objects, images, label_maps)
+        if args.coco
+        else (samples_of_maps(images, objects[0], label_maps), None)
     )
     val_list = args.val_list and root / args.val_list
     samples = choose_split(samples, val_list, args.val_share, args.seed)
-    how = IdMaps(args.id_colours, args.void_id)
-    found = write_splits(out, samples, classes, how, args.workers)
+    given = (args.things, args.stuff, args.background, args.void)
+    classes = choose_classes(*given, label_maps is not None, listed)
+    ids = partial(read_ids, colours=args.id_colours, void=args.void_id)
+    task = partial(convert, classes=classes, read_ids=ids)
+    found = write_results(out, samples, classes, task, args.workers)
     lines = [report(split, rows, classes) for split, rows in found.items()]
-    if unused := unused_images(images, samples):
+    used = {sample.image for sample in samples}
+    if unused := [path for path in files_below(images) if path not in used]:
         lines.append(f"{len(unused)} images are not converted: {shown(unused)}.")
-    return "\n\n".join([*lines, "A config:", settings(out, samples, classes)])
+    return "\n\n".join([*lines, "A config:", config(out, samples, classes)])
 
 
 if __name__ == "__main__":

@@ -124,12 +124,11 @@ def _plot_vocabulary(folder: Path) -> None:
     tables = {path.parent.name: path for path in folder.glob("*/comparison.csv")}
     named = [f"{count}={path}" for count, path in tables.items()]
     metrics = ["--metrics", "miou", "pq_st", "sq_st", "rq_st"]
-    for name, given in (("scores.png", []), ("gain.png", ["--gain"])):
-        plotted = ["--plot", str(folder / name), *given]
-        command = [str(_ANALYSIS / "scores_by_classes.py"), *named, *metrics, *plotted]
-        done = subprocess.run(
-            [sys.executable, *command], capture_output=True, text=True, check=False
-        )
+    plots = [f"--plot={folder / 'scores.png'}", f"--gain={folder / 'gain.png'}"]
+    command = [str(_ANALYSIS / "scores_by_classes.py"), *named, *metrics, *plots]
+    done = subprocess.run(
+        [sys.executable, *command], capture_output=True, text=True, check=False
+    )
     if done.returncode:  # no scores yet
         print(done.stderr.strip().splitlines()[-1])
         return

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from io import BytesIO
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
@@ -21,44 +20,81 @@ LARGEST_ID = 256**3 - 1  # that a panoptic PNG holds
 _AGAIN = "Export it again."
 
 
-class IdMaps(NamedTuple):
-    """How id maps are to be read.
+def read_ids(path: Path, colours: bool = False, void: int | None = None) -> np.ndarray:
+    """Ids (H, W) int32 of an id map, 0 where there is no object, -1 where void.
 
-    Attributes:
-        colours: they are colours, each of them an object, black none.
+    Args:
+        path: of the map.
+        colours: ids are colours, black is none.
         void: the id of pixels that are void, if there is one.
+
+    Raises:
+        OSError: The file is missing, incomplete or no image.
+        ValueError: It is no map of integers from 0 to 2^24 - 1.
     """
+    ids = read_numbers(path, colours)
+    if ids.dtype == bool:
+        raise ValueError(
+            f"The id map {path} is black and white, a mask and no ids: give every "
+            "object a number of its own (scipy.ndimage.label numbers parts that do not "
+            "touch)."
+        )
+    is_void = np.zeros(ids.shape, bool) if void is None else ids == void
+    kept = np.where(is_void, 0, ids)
+    low, high = kept.min(), kept.max()
+    if low < 0 or high > LARGEST_ID:
+        wrong = low if low < 0 else high
+        raise ValueError(
+            f"The id map {path} has the id {wrong}: number the objects of each image "
+            f"from 1 to {LARGEST_ID}, 0 is none. If {wrong} marks void, write "
+            f"--void-id={wrong}."
+        )
+    return np.where(is_void, -1, kept.astype(np.int32))
 
-    colours: bool = False
-    void: int | None = None
 
-    def read(self, path: Path) -> tuple[np.ndarray, np.ndarray]:
-        """Ids (H, W) int32, 0 where there is no object, and whether a pixel is void.
+def read_numbers(path: Path, colours: bool = False) -> np.ndarray:
+    """Integers or booleans (H, W) of an image or a .npy; of a palette the indices.
 
-        Raises:
-            OSError: The file is missing, incomplete or no image.
-            ValueError: It is no map of integers from 0 to 2^24 - 1.
-        """
-        ids = read_numbers(path, self.colours)
-        if ids.dtype == bool:
-            raise ValueError(
-                f"The id map {path} is black and white, a mask and no ids: give every "
-                "object a number of its own (scipy.ndimage.label numbers parts that do "
-                "not touch)."
-            )
-        void = np.zeros(ids.shape, bool) if self.void is None else ids == self.void
-        ids = np.where(void, 0, ids)
-        if (low := ids.min()) < 0:
-            raise ValueError(
-                f"The id map {path} has the id {low}: ids are 1, 2, ... and 0 where "
-                f"there is no object. If {low} marks void, write --void-id={low}."
-            )
-        if (high := ids.max()) > LARGEST_ID:
-            raise ValueError(
-                f"The id map {path} has the id {high}, and the largest of a panoptic "
-                f"map is {LARGEST_ID}. Number the objects of each image from 1."
-            )
-        return ids.astype(np.int32), void
+    Args:
+        path: of the map.
+        colours: the numbers are R + 256 G + 65536 B of an image in colours.
+
+    Raises:
+        OSError: The file is missing, incomplete or no image.
+        ValueError: It holds other numbers or several channels, or is a stack or a JPEG.
+    """
+    content = path.read_bytes()
+    refuse_jpeg(content, "map", str(path))
+    pages = 1
+    with reading(path, _AGAIN):
+        if path.suffix.lower() == ".npy":
+            pixels = np.load(BytesIO(content), allow_pickle=False)
+        elif (pixels := palette_indices(content)) is None:
+            pixels, _, _, pages = read_picture(content)
+    if pages > 1:
+        raise ValueError(
+            f"The map {path} is a stack of images: write one image and one map a file."
+        )
+    if pixels.ndim == 3 and pixels.shape[2] == 1:
+        pixels = pixels[..., 0]
+    if pixels.dtype.kind not in "biu":
+        raise ValueError(
+            f"The map {path} has numbers of type {pixels.dtype}, but ids and classes "
+            "are integers: write them as uint8, uint16 or uint32, in a PNG or TIFF."
+        )
+    if colours and pixels.dtype == np.uint8 and pixels.shape[2:] in ((3,), (4,)):
+        return segment_ids(pixels[..., :3])
+    if colours or pixels.ndim != 2 or not pixels.size:
+        remedy = (
+            "ids in colours are R, G, B of 8 bits. Leave out --id-colours."
+            if colours
+            else "write one channel, a number for each pixel. Id maps in which every "
+            "object has a colour of its own are read with --id-colours."
+        )
+        raise ValueError(
+            f"The map {path} has shape {pixels.shape} and type {pixels.dtype}; {remedy}"
+        )
+    return pixels
 
 
 def read_size(image: Path) -> tuple[int, int]:
@@ -88,55 +124,3 @@ def require_size(
             "image that carries an orientation (EXIF), save the image without it"
         )
     require_equal_sizes(image, size, what, shape, remedy)
-
-
-def read_numbers(path: Path, colours: bool = False) -> np.ndarray:
-    """Integers or booleans (H, W) of an image or a .npy; of a palette the indices.
-
-    Args:
-        path: of the map.
-        colours: the numbers are R + 256 G + 65536 B of an image in colours.
-
-    Raises:
-        OSError: The file is missing, incomplete or no image.
-        ValueError: It holds other numbers or several channels, or is a stack or a JPEG.
-    """
-    pixels = _pixels(path)
-    if pixels.ndim == 3 and pixels.shape[2] == 1:
-        pixels = pixels[..., 0]
-    if pixels.dtype.kind not in "biu":
-        raise ValueError(
-            f"The map {path} has numbers of type {pixels.dtype}, but ids and classes "
-            "are integers: write them as uint8, uint16 or uint32, in a PNG or TIFF."
-        )
-    if colours and pixels.dtype == np.uint8 and pixels.shape[2:] in ((3,), (4,)):
-        return segment_ids(pixels[..., :3])
-    if pixels.ndim != 2 or not pixels.size or colours:
-        remedy = (
-            "ids in colours are R, G, B of 8 bits. Leave out --id-colours."
-            if colours
-            else "write one channel, a number for each pixel. Id maps in which every "
-            "object has a colour of its own are read with --id-colours."
-        )
-        raise ValueError(
-            f"The map {path} has shape {pixels.shape} and type {pixels.dtype}; {remedy}"
-        )
-    return pixels
-
-
-def _pixels(path: Path) -> np.ndarray:
-    with reading(path, _AGAIN):
-        content = path.read_bytes()
-    refuse_jpeg(content, "map", str(path))
-    with reading(path, _AGAIN):
-        if path.suffix.lower() == ".npy":
-            return np.load(BytesIO(content), allow_pickle=False)
-        indices = palette_indices(content)
-        if indices is not None:
-            return indices
-        picture = read_picture(content)
-    if picture.pages > 1:
-        raise ValueError(
-            f"The map {path} is a stack of images: write one image and one map a file."
-        )
-    return picture.pixels

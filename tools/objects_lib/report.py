@@ -1,102 +1,83 @@
-"""What was converted, in numbers, and the settings that train on it."""
+"""What was converted, in numbers, and a config that trains on it."""
 
 from __future__ import annotations
 
 import json
 import os
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+
+from prettytable import PrettyTable
 
 from mmseg_maskformer.core.conventions import shown
 
 from .classes import Classes
-from .folders import SPLITS, Sample
 from .painting import Converted
+from .samples import SPLITS, Sample
 
 QUERIES = 100  # of the configs' models
 
 
 def report(split: str, found: Sequence[Converted], classes: Classes) -> str:
     """Images, objects, classes and void of a split, and what had to be decided."""
-    objects = [len(x.instances) for x in found]
-    crowds = sum(row["iscrowd"] for x in found for row in x.instances)
-    segments = [len(x.panoptic["segments_info"]) for x in found]
-    over = sum(number > QUERIES for number in segments)
+    objects = [len(x.objects) for x in found]
+    crowds = sum(row["iscrowd"] for x in found for row in x.objects)
+    segments = [len(x.segments) for x in found]
+    many = sum(number > QUERIES for number in segments)
     pixels = sum(x.image["height"] * x.image["width"] for x in found)
-    rows = [row for x in found for row in x.panoptic["segments_info"]]
-    void = pixels - sum(row["area"] for row in rows)
+    void = pixels - sum(row["area"] for x in found for row in x.segments)
+    areas = defaultdict(list)
+    images = Counter[int]()
+    for x in found:
+        images.update({row["category_id"] for row in x.segments})
+        for row in x.segments:
+            areas[row["category_id"]].append(row["area"])
+    table = PrettyTable(["class", "kind", "segments", "images", "pixels"])
+    for category in classes.categories:
+        key, kind = category["id"], "thing" if category["isthing"] else "stuff"
+        share = _percent(sum(areas[key]), pixels)
+        table.add_row([category["name"], kind, len(areas[key]), images[key], share])
+    things = classes.categories[: classes.num_things]
+    hidden = sum(objects) - sum(len(areas[x["id"]]) for x in things)
     return "\n".join(
         [
             f"{split}: {len(found)} images, {objects.count(0)} of them without an "
             f"object; {sum(objects)} objects, {crowds} of them crowds; at most "
             f"{max(objects)} in an image.",
-            f"At most {max(segments)} segments in an image; {over} images have more "
+            f"At most {max(segments)} segments in an image; {many} images have more "
             f"than {QUERIES}, the queries of the configs.",
-            f"Void: {100 * void / pixels:.2f} % of the pixels.",
-            *_class_rows(found, classes, pixels),
-            *_remarks(found, objects, pixels),
+            f"Void: {_percent(void, pixels)} of the pixels.",
+            str(table),
+            *_remarks(found, pixels, hidden),
         ]
     )
 
 
-def _class_rows(
-    found: Sequence[Converted], classes: Classes, pixels: int
-) -> Iterator[str]:
-    """A table: segments of each class, images that have it, its share of the pixels."""
-    area: Counter[int] = Counter()
-    number: Counter[int] = Counter()
-    images: dict[int, set] = defaultdict(set)
-    for x in found:
-        for row in x.panoptic["segments_info"]:
-            category = row["category_id"]
-            area[category] += row["area"]
-            number[category] += 1
-            images[category].add(x.image["id"])
-    width = max(map(len, ["class", *classes.names]))
-    yield f"  {'class':{width}}  kind   segments  images  pixels"
-    for category in classes.categories:
-        key, kind = category["id"], "thing" if category["isthing"] else "stuff"
-        yield (
-            f"  {category['name']:{width}}  {kind}  {number[key]:>8}  "
-            f"{len(images[key]):>6}  {100 * area[key] / pixels:6.2f} %"
-        )
+def _percent(part: int, whole: int) -> str:
+    return f"{100 * part / whole:.2f} %"
 
 
-def _remarks(
-    found: Sequence[Converted], objects: Sequence[int], pixels: int
-) -> Iterator[str]:
+def _remarks(found: Sequence[Converted], pixels: int, hidden: int) -> list[str]:
     """What had to be decided, where anything had."""
-    notes = [x.notes for x in found]
-    mixed = [text for x in notes for text in x.mixed]
-    hidden = sum(x.hidden for x in notes)
-    if mixed:
-        yield (
-            f"{len(mixed)} objects have pixels of several classes of things and got "
-            f"that of the majority: {shown(mixed)}."
-        )
-    for count, text in (
-        (
-            sum(x.relabelled for x in notes),
-            "lie in objects and have a label of another class: they are the object's.",
+    mixed = [text for x in found for text in x.mixed]
+    relabelled = sum(x.relabelled for x in found)
+    unclaimed = sum(x.unclaimed for x in found)
+    remarks = {
+        f"{len(mixed)} objects have pixels of several classes of things and got that "
+        f"of the majority: {shown(mixed)}.": mixed,
+        f"{relabelled} pixels ({_percent(relabelled, pixels)}) lie in objects and have "
+        "a label of another class: they are the object's.": relabelled,
+        f"{unclaimed} pixels ({_percent(unclaimed, pixels)}) have the label of a thing "
+        "and no object: they are void.": unclaimed,
+        f"{hidden} objects are covered altogether by others: they are in the file of "
+        "instances and not in the panoptic maps.": hidden,
+        "No image has more than one object: if maps are masks of a class and no ids, "
+        "number the objects (scipy.ndimage.label).": all(
+            len(x.objects) < 2 for x in found
         ),
-        (
-            sum(x.unclaimed for x in notes),
-            "have the label of a thing and no object: they are void.",
-        ),
-    ):
-        if count:
-            yield f"{count} pixels ({100 * count / pixels:.2f} %) {text}"
-    if hidden:
-        yield (
-            f"{hidden} objects are covered altogether by others: they are in the file "
-            "of instances and not in the panoptic maps."
-        )
-    if max(objects) == 1:
-        yield (
-            "No image has more than one object: if maps are masks of a class and no "
-            "ids, number the objects (scipy.ndimage.label)."
-        )
+    }
+    return [text for text, is_so in remarks.items() if is_so]
 
 
 _CONFIG = """\
@@ -119,35 +100,27 @@ model = dict(num_things_classes={things}, num_stuff_classes={stuff})"""
 _AP = 'dict(_base_.mask_ap, ann_file=f"{data_root}/instances_val.json")'
 
 
-def settings(root: Path, samples: Sequence[Sample], classes: Classes) -> str:
+def config(root: Path, samples: Sequence[Sample], classes: Classes) -> str:
     """A config that trains on the files below a root.
 
     Without stuff it segments instances.
     """
-    names, number = classes.names, classes.num_things
+    names, number = [x["name"] for x in classes.categories], classes.num_things
     metainfo, metrics = dict(classes=names), [_AP]
     if is_panoptic := number < len(names):
         metainfo |= dict(thing_classes=names[:number], stuff_classes=names[number:])
         metrics = ["_base_.panoptic_quality", _AP, "_base_.mean_iou"]
+    texts = {x: json.dumps(y, ensure_ascii=False) for x, y in metainfo.items()}
     folders = {sample.split: sample.folder for sample in samples}
-    indent = " " * 4
     return _CONFIG.format(
         task="panoptic" if is_panoptic else "instance",
         root=root.as_posix(),
-        metainfo="\n".join(
-            f"{indent * 2}{key}={_quoted(value)}," for key, value in metainfo.items()
-        ),
-        metrics="\n".join(f"{indent}{metric}," for metric in metrics),
+        metainfo="\n".join(f"        {key}={text}," for key, text in texts.items()),
+        metrics="\n".join(f"    {metric}," for metric in metrics),
         things=number,
         stuff=len(names) - number,
         **{split: _below(folders[split], root) for split in SPLITS},
     )
-
-
-def _quoted(names: Sequence[str]) -> str:
-    """A tuple of names as a config has it."""
-    texts = [json.dumps(name, ensure_ascii=False) for name in names]
-    return f"({', '.join(texts)}{',' * (len(texts) == 1)})"
 
 
 def _below(folder: Path, root: Path) -> str:

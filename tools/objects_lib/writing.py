@@ -3,54 +3,34 @@
 from __future__ import annotations
 
 import json
-import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from tempfile import TemporaryDirectory
 
-from dataset_converters.preparation import UNFINISHED, for_each, write_whole
+from dataset_converters.preparation import for_each
 
 from .classes import Classes
-from .folders import SPLITS, Sample
-from .maps import IdMaps
-from .painting import Converted, convert
+from .painting import Converted
+from .samples import SPLITS, Sample, key_of
 
 
-class Results(NamedTuple):
-    """Where the results of a split are: a folder of maps and two files."""
-
-    maps: Path
-    panoptic: Path
-    instances: Path
-
-    @classmethod
-    def of(cls, out: Path, split: str) -> Results:
-        """Those of a split in a folder."""
-        name = f"panoptic_{split}"
-        return cls(out / name, out / f"{name}.json", out / f"instances_{split}.json")
-
-    @property
-    def unfinished(self) -> Path:
-        """The folder of maps until all of them are written."""
-        return self.maps.with_name(self.maps.name + UNFINISHED)
+def results_in(out: Path) -> list[Path]:
+    """What is written into a folder."""
+    names = ("panoptic_{}", "panoptic_{}.json", "instances_{}.json")
+    return [out / name.format(split) for split in SPLITS for name in names]
 
 
 def check_results(out: Path, inputs: Iterable[Path], force: bool) -> None:
-    """Refuse to write over what is there.
-
-    Args:
-        out: the folder of the results.
-        inputs: files and folders that are read, which are never replaced.
-        force: replace other results.
+    """Refuse to write over what is read, and with ``force`` alone over the rest.
 
     Raises:
         OSError: Something is there.
     """
-    results = [path for split in SPLITS for path in Results.of(out, split)]
-    resolved = [path.resolve() for path in results]
+    results = results_in(out)
+    resolved = {path.resolve() for path in results}
     for path in inputs:
-        if {path.resolve(), *path.resolve().parents} & {*resolved}:
+        if resolved & {path.resolve(), *path.resolve().parents}:
             raise FileExistsError(
                 f"{path} is read and would be replaced by a result of that name: write "
                 "the results into another folder, --out FOLDER, or rename it."
@@ -63,61 +43,63 @@ def check_results(out: Path, inputs: Iterable[Path], force: bool) -> None:
         )
 
 
-def write_splits(
+def write_results(
     out: Path,
     samples: Sequence[Sample],
     classes: Classes,
-    id_maps: IdMaps,
+    convert: Callable[..., Converted],
     workers: int = 1,
 ) -> dict[str, list[Converted]]:
     """Write ``panoptic_{split}`` and two JSON files of each split into a folder.
 
-    Nothing has its final name, and nothing is replaced, before all is converted.
-
-    Args:
-        out: the folder.
-        samples: all images.
-        classes: of the data set.
-        id_maps: how they are read.
-        workers: processes.
-
-    Returns:
-        What was written of each image, by split.
+    Nothing has its final name, and nothing is replaced, before all is written. What
+    ``convert(sample, folder=...)`` gives is returned, by split.
 
     Raises:
         OSError: A file is missing or incomplete.
         ValueError: A file does not hold what it should, or a split has no object.
     """
+    out.mkdir(parents=True, exist_ok=True)
     found = {}
-    for split in SPLITS:
-        folder = Results.of(out, split).unfinished
-        shutil.rmtree(folder, ignore_errors=True)
-        chosen = [sample for sample in samples if sample.split == split]
-        print(f"{split}: converting {len(chosen)} images")
-        task = partial(convert, classes=classes, id_maps=id_maps, folder=folder)
-        found[split] = for_each(task, chosen, workers)
-        if not any(image.instances for image in found[split]):
-            raise ValueError(
-                f"None of the {len(chosen)} images of {split} has an object. Check the "
-                "maps, or choose other images for it."
-            )
-    for split, images in found.items():
-        _publish(Results.of(out, split), images, classes)
+    with TemporaryDirectory(prefix="unfinished-", dir=out) as draft:
+        for split in SPLITS:
+            chosen = [sample for sample in samples if sample.split == split]
+            print(f"{split}: converting {len(chosen)} images")
+            task = partial(convert, folder=Path(draft, f"panoptic_{split}"))
+            found[split] = for_each(task, chosen, workers)
+            _write_lists(Path(draft), split, found[split], classes)
+        for path in results_in(out):
+            if path.exists():
+                path.replace(Path(draft, f"former_{path.name}"))
+            Path(draft, path.name).replace(path)
     return found
 
 
-def _publish(results: Results, found: Sequence[Converted], classes: Classes) -> None:
-    """Give the maps of a split their name, and write its JSON files."""
-    for path in (results.panoptic, results.instances):
-        path.unlink(missing_ok=True)
-    shutil.rmtree(results.maps, ignore_errors=True)
-    results.unfinished.replace(results.maps)
-    rows = [row for x in found for row in x.instances]
-    objects = [dict(row, id=place) for place, row in enumerate(rows, start=1)]
-    for path, listed, categories in (
-        (results.panoptic, [x.panoptic for x in found], classes.categories),
-        (results.instances, objects, classes.things),
+def _write_lists(
+    folder: Path, split: str, found: Sequence[Converted], classes: Classes
+) -> None:
+    """What COCO's two formats say of the images of a split."""
+    objects = [row for x in found for row in x.objects]
+    if not objects:
+        raise ValueError(
+            f"None of the {len(found)} images of {split} has an object. Check the "
+            "maps, or choose other images for it."
+        )
+    panoptic = [
+        dict(
+            image_id=x.image["id"],
+            file_name=f"{key_of(x.image['file_name'])}.png",
+            segments_info=x.segments,
+        )
+        for x in found
+    ]
+    instances = [dict(row, id=place) for place, row in enumerate(objects, start=1)]
+    things = classes.categories[: classes.num_things]
+    own = [dict(id=x["id"], name=x["name"]) for x in things]
+    for kind, rows, categories in (
+        ("panoptic", panoptic, classes.categories),
+        ("instances", instances, own),
     ):
         images = [x.image for x in found]
-        content = dict(images=images, annotations=listed, categories=categories)
-        write_whole(path, json.dumps(content).encode())
+        text = json.dumps(dict(images=images, annotations=rows, categories=categories))
+        (folder / f"{kind}_{split}.json").write_text(text, encoding="utf-8")

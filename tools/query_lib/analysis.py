@@ -7,9 +7,7 @@ classes.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -201,14 +199,6 @@ def class_table(record: QueryRecord, classes: Sequence[str]) -> list[dict]:
         )
         rows.append(row)
     return rows
-
-
-def write_csv(path: Path, rows: Sequence[dict]) -> None:
-    """Write rows with equal keys, at least one, as a table with a header."""
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
 
 
 def _mean(values: np.ndarray) -> float | str:

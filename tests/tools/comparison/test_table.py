@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
-
 import pytest
 from PIL import Image
 
@@ -16,7 +13,7 @@ from comparison.table import (
     Spread,
     markdown,
     preface,
-    table_csv,
+    records,
 )
 
 COSTS = dict(
@@ -72,8 +69,8 @@ def test_scores_by_frequency_have_columns_where_there_are_any():
     assert "mIoU, common" not in first
     place = first.index("mIoU, rare")
     assert (ours[place], other[place]) == ("5.00", "-")
-    one, _ = csv.DictReader(io.StringIO(table_csv(rows)))
-    assert (one["miou_rare"], one["miou_rare_std"]) == ("5.0", "0.0")
+    one, _ = records(rows)
+    assert (one["miou_rare"], one["miou_rare_std"]) == (5.0, 0.0)
     assert "rare" not in markdown(rows[1:], "")
 
 
@@ -130,17 +127,17 @@ def test_preface_says_how_costs_were_measured():
     assert preface([row()], "") == []
 
 
-def test_csv_has_plain_numbers_and_leaves_unknown_ones_empty():
-    first, second = csv.DictReader(io.StringIO(table_csv([scored(), row("b")])))
-    assert first["miou"] == "41.5"
-    assert first["miou_std"] == "1.5"
-    assert first["seeds"] == "2"
+def test_records_have_plain_numbers_and_none_where_unknown():
+    first, second = records([scored(), row("b")])
+    assert first["miou"] == 41.5
+    assert first["miou_std"] == 1.5
+    assert first["seeds"] == 2
     assert first["crop"] == "256 x 512"
-    assert first["multiply_adds"] == "52590192640"
-    assert first["images_per_second"] == "4.0"
-    assert first["training_bytes"] == str(650 * 2**20)
+    assert first["multiply_adds"] == 52590192640
+    assert first["images_per_second"] == 4.0
+    assert first["training_bytes"] == 650 * 2**20
     assert second["name"] == "b"
-    assert second["miou"] == second["parameters"] == second["test_size"] == ""
+    assert [second[x] for x in ("miou", "parameters", "test_size")] == [None] * 3
 
 
 @pytest.mark.parametrize(

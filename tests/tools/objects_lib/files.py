@@ -8,9 +8,6 @@ import numpy as np
 import tifffile
 from PIL import Image
 
-from tests.scripts import run_script
-
-TOOL = "dataset_converters/to_panoptic.py"
 IDS = [  # 7 has a hole, 3 has two parts
     [0, 7, 7, 7, 0],
     [0, 7, 0, 7, 3],
@@ -43,39 +40,31 @@ def write_map(path, numbers, kind="uint8"):
         Image.fromarray(numbers).save(path)
 
 
-def add(root, name, ids=IDS, labels=None, suffix=".png"):
-    """An image with its id map and, if wanted, its label map."""
-    write_image(root / "images" / f"{name}.jpg", np.shape(ids))
-    write_map(root / "id_maps" / f"{name}{suffix}", ids)
-    if labels is not None:
-        write_map(root / "annotations" / f"{name}.png", labels)
-
-
-def add_both(root, **options):
-    """Image a for training and image b for validation, in folders."""
-    add(root, "train/a", **options)
-    add(root, "val/b", **options)
-
-
-def converted(monkeypatch, capsys, root, *options):
-    """What the tool prints."""
-    capsys.readouterr()
-    run_script(monkeypatch, TOOL, root, *options)
-    return capsys.readouterr().out
+def add(root, *names, ids=IDS, labels=None):
+    """Images with their id maps and, if wanted, their label maps."""
+    for name in names:
+        write_image(root / "images" / f"{name}.jpg", np.shape(ids))
+        write_map(root / "id_maps" / f"{name}.png", ids)
+        if labels is not None:
+            write_map(root / "annotations" / f"{name}.png", labels)
 
 
 def content(root, kind, split="train"):
     return json.loads((root / f"{kind}_{split}.json").read_text())
 
 
-def segments(root, split="train", place=0):
+def names(root, split):
+    return [x["file_name"] for x in content(root, "panoptic", split)["images"]]
+
+
+def segments(root, place=0):
     """Category, area, bbox and crowd by id, of the segments of an image."""
-    row = content(root, "panoptic", split)["annotations"][place]
+    row = content(root, "panoptic")["annotations"][place]
     keys = ("category_id", "area", "bbox", "iscrowd")
     return {x["id"]: tuple(x[key] for key in keys) for x in row["segments_info"]}
 
 
-def panoptic_map(root, name, split="train"):
+def panoptic_map(root, name="a.png"):
     """Ids of a panoptic PNG."""
-    colours = np.asarray(Image.open(root / f"panoptic_{split}" / name)).astype(int)
+    colours = np.asarray(Image.open(root / "panoptic_train" / name)).astype(int)
     return colours @ [1, 256, 65536]

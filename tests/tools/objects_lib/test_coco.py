@@ -8,11 +8,8 @@ import numpy as np
 import pytest
 from pycocotools import mask as mask_api
 
-from tests.scripts import run_script
 from tests.tools.objects_lib.files import (
-    TOOL,
     content,
-    converted,
     panoptic_map,
     segments,
     write_image,
@@ -62,7 +59,6 @@ def write_coco(root, name="all.json", images=("a.jpg", "b.jpg"), folder="images"
     for place, row in enumerate(found):
         row["id"] = 900_100_000_000 + place
     text = json.dumps(dict(images=rows, annotations=found, categories=CATEGORIES))
-    root.mkdir(exist_ok=True)
     (root / name).write_text(text)
     for image in images:
         write_image(root / folder / image, (4, 6))
@@ -70,18 +66,24 @@ def write_coco(root, name="all.json", images=("a.jpg", "b.jpg"), folder="images"
 
 @pytest.fixture
 def root(tmp_path):
-    """Two images in one folder, listed by one file."""
+    """Two images in one folder, listed by one file, and their label maps.
+
+    Stuff is 5; of the three pixels of the thing 3 two are of the object 4, a cell.
+    """
     write_coco(tmp_path)
+    labels = np.full((4, 6), 5)
+    labels[1, 3:] = 3
+    for name in ("a.png", "b.png"):
+        write_map(tmp_path / "annotations" / name, labels)
     return tmp_path
 
 
 ONE_FILE = ("--coco", "all.json", "--val-share", "0.5")
+LABELLED = ("--label-maps", "annotations", "--stuff", "5=glass", "--things")
 
 
-def test_overlaps_are_settled_in_the_map_and_kept_in_the_file(
-    root, monkeypatch, capsys
-):
-    text = converted(monkeypatch, capsys, root, *ONE_FILE, "--background", "background")
+def test_overlaps_are_settled_in_the_map_and_kept_in_the_file(root, convert):
+    text = convert(root, *ONE_FILE, "--background", "background")
     assert segments(root) == {
         1: (CELL, 14, [0, 0, 4, 4], 0),
         2: (DUST, 3, [3, 0, 2, 2], 0),
@@ -107,124 +109,66 @@ def test_overlaps_are_settled_in_the_map_and_kept_in_the_file(
     assert text.count("1 objects are covered altogether by others") == 2
 
 
-def test_label_maps_say_the_stuff(root, monkeypatch, capsys):
-    labels = [
-        [5, 5, 5, 5, 5, 5],
-        [5, 5, 5, 3, 3, 3],  # of these three pixels two are of the object 4, a cell
-        [5, 5, 5, 5, 5, 5],
-        [5, 5, 5, 5, 5, 5],
-    ]
-    for name in ("a.png", "b.png"):
-        write_map(root / "annotations" / name, labels)
-    options = (
-        "--label-maps",
-        "annotations",
-        "--things",
-        "3=dust",
-        "--stuff",
-        "5=glass",
-    )
-    text = converted(monkeypatch, capsys, root, *ONE_FILE, *options)
+def test_label_maps_say_the_stuff(root, convert):
+    text = convert(root, *ONE_FILE, *LABELLED, "3=dust")
     assert segments(root)[6] == (10, 1, [5, 0, 1, 1], 0)
     # 23 pixels lie in objects; (1, 3) is dust and labelled so
     assert "22 pixels (91.67 %) lie in objects and have a label of another" in text
     assert "no object" not in text
-
-
-def test_things_without_an_object_are_void(root, monkeypatch, capsys):
     for name in ("a.png", "b.png"):
         write_map(root / "annotations" / name, np.full((4, 6), 3))
-    options = (
-        "--label-maps",
-        "annotations",
-        "--things",
-        "3=dust",
-        "--stuff",
-        "5=glass",
-    )
-    text = converted(monkeypatch, capsys, root, *ONE_FILE, *options)
+    text = convert(root, *ONE_FILE, *LABELLED, "3=dust", "--force")
     assert sorted(segments(root)) == [1, 2, 4, 5]
     assert "1 pixels (4.17 %) have the label of a thing and no object" in text
     assert "Void: 4.17 %" in text
 
 
-def test_two_files_are_the_splits(tmp_path, monkeypatch, capsys):
+def test_two_files_are_the_splits(tmp_path, convert, refused):
     write_coco(tmp_path, "one.json", ["a.jpg"], "images/train")
     write_coco(tmp_path, "two.json", ["b.jpg"], "images/val")
     write_image(tmp_path / "images/test/c.jpg", (4, 6))
-    text = converted(monkeypatch, capsys, tmp_path, "--coco", "one.json", "two.json")
+    text = convert(tmp_path, "--coco", "one.json", "two.json")
     assert content(tmp_path, "panoptic", "val")["images"][0]["file_name"] == "b.jpg"
     assert content(tmp_path, "panoptic", "val")["images"][0]["id"] == 11
     assert f"1 images are not converted: {tmp_path / 'images/test/c.jpg'}." in text
+    text = (tmp_path / "two.json").read_text().replace('"cell"', '"fly"')
+    (tmp_path / "two.json").write_text(text)
+    message = r"one.json and .*two.json have different categories, dust, cell and dust"
+    refused(message, tmp_path, "--force", "--coco", "one.json", "two.json")
 
 
-def test_the_files_size_may_be_absent(root, monkeypatch, capsys):
+def test_the_files_size_may_be_absent(root, convert):
     path = root / "all.json"
     text = path.read_text().replace('"height": 4, "width": 6', '"height": null')
     path.write_text(text)
-    converted(monkeypatch, capsys, root, *ONE_FILE)
+    convert(root, *ONE_FILE)
     image = content(root, "panoptic")["images"][0]
     assert (image["height"], image["width"]) == (4, 6)
 
 
-def change(root, **changes):
-    """The file with other values in the first image."""
-    path = root / "all.json"
-    data = json.loads(path.read_text())
-    data["images"][0].update(changes)
-    path.write_text(json.dumps(data))
+def test_images_that_the_file_names_wrongly_are_named(root, refused):
+    text = (root / "all.json").read_text()
+    write_image(root / "images/b.png", (4, 6))
+    for name, message in {
+        "c.jpg": r"all\.json lists 1 of 2 images that are not below .*images: c\.jpg",
+        "../a.jpg": r"all\.json lists 1 of 2 images .*images: \.\./a\.jpg",
+        "b.png": r"all\.json has .*b\.png and .*b\.jpg, of the same name but",
+    }.items():
+        (root / "all.json").write_text(text.replace("a.jpg", name))
+        refused(message, root, *ONE_FILE)
+    (root / "all.json").write_text(text)
+    write_image(root / "images/a.jpg", (6, 4))
+    message = r"The entry 11 of COCO's instances has 4 x 6 pix.*a\.jpg has 6 x 4.*EXIF"
+    refused(message, root, *ONE_FILE)
 
 
-LABELS = ("--label-maps", "labels", "--stuff", "5=glass", "--things")
-FAULTS = {
-    r"The entry 11 of COCO's instances has 4 x 6 pix.*a\.jpg has 6 x 4.*EXIF": (
-        lambda root: write_image(root / "images/a.jpg", (6, 4)),
-        (),
-    ),
-    r"all\.json lists 1 of 2 images that are not in .*images: c\.jpg": (
-        lambda root: change(root, file_name="c.jpg"),
-        (),
-    ),
-    r"all\.json names images outside of .*images: \.\./a\.jpg": (
-        lambda root: change(root, file_name="../a.jpg"),
-        (),
-    ),
-    r"all\.json lists images of the same name but for .*: b\.png, b\.jpg": (
-        lambda root: (
-            write_image(root / "images/b.png", (4, 6)),
-            change(root, file_name="b.png"),
-        ),
-        (),
-    ),
-    r"2 of 2 images of .*all\.json have no label map.*: .*a\.jpg": (
-        lambda root: write_map(root / "labels/c.png", np.full((4, 6), 5)),
-        (*LABELS, "3=dust"),
-    ),
-    r"--things 3=fly is none of the categories dust, cell": (
-        lambda root: [
-            write_map(root / f"labels/{x}.png", np.full((4, 6), 5)) for x in "ab"
-        ],
-        (*LABELS, "3=fly"),
-    ),
-    r"--things cell goes without COCO's instances": (None, ("--things", "cell")),
-    r"dust is a class of things and one of stuff": (None, ("--background", "dust")),
-}
-
-
-@pytest.mark.parametrize("message", FAULTS)
-def test_what_does_not_fit_is_named(root, monkeypatch, message):
-    fault, options = FAULTS[message]
-    if fault:
-        fault(root)
-    with pytest.raises(SystemExit, match=message):
-        run_script(monkeypatch, TOOL, root, *ONE_FILE, *options)
-
-
-def test_files_of_different_categories_are_refused(tmp_path, monkeypatch):
-    write_coco(tmp_path, "one.json", ["a.jpg"])
-    write_coco(tmp_path, "two.json", ["b.jpg"])
-    text = (tmp_path / "two.json").read_text().replace('"cell"', '"fly"')
-    (tmp_path / "two.json").write_text(text)
-    message = r"one.json and .*two.json have different categories, dust, cell and dust"
-    with pytest.raises(SystemExit, match=message):
-        run_script(monkeypatch, TOOL, tmp_path, "--coco", "one.json", "two.json")
+def test_classes_that_do_not_fit_the_file_are_named(root, refused):
+    for message, options in {
+        "--things fly: .* have the categories dust, cell,": (*LABELLED, "3=fly"),
+        "cell has no value of the label maps": ("--things", "cell"),
+        "dust is a class of things and one of stuff": ("--background", "dust"),
+    }.items():
+        refused(message, root, *ONE_FILE, *options)
+    (root / "annotations/a.png").unlink()
+    message = r"1 of 2 images have no label map of their name in .*tions: .*a\.jpg"
+    refused(message, root, *ONE_FILE, *LABELLED, "3=dust")

@@ -17,10 +17,10 @@ import mmseg_maskformer  # noqa: F401  (stands in for operators that mmcv may la
 from mmseg_maskformer.datasets.coco.segments import segment_ids
 from tests.conftest import REPOSITORY
 from tests.scripts import run_script
-from tests.tools.objects_lib.files import TOOL, content, write_map
+from tests.tools.objects_lib.files import content, write_map
 
 NUCLEUS = 1
-EVERY = 12  # of the images
+EVERY = 24  # of the images
 PIPELINE = [
     dict(type="mmseg_maskformer.LoadImage"),
     dict(type="mmseg_maskformer.LoadPanopticMap"),
@@ -44,7 +44,7 @@ def nuclei(shared_data, tmp_path_factory):
     }
     options = ("--things", "nucleus", "--background", "background")
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(StringIO()) as text:
-        run_script(patch, TOOL, root, *options)
+        run_script(patch, "dataset_converters/to_panoptic.py", root, *options)
     code = text.getvalue().split("A config:")[1]
     path = root / "my_config.py"
     path.write_text(code.replace("configs/", f"{REPOSITORY}/configs/"))
@@ -84,7 +84,7 @@ def test_nuclei_become_what_they_were(nuclei):
         for split in ("train", "val")
         for row in content(root, "panoptic", split)["annotations"]
     }
-    assert len(found) == 46  # ceil(433 / 12) + ceil(105 / 12)
+    assert len(found) == 24  # ceil(433 / 24) + ceil(105 / 24)
     assert found.keys() == original.keys()
     for (split, name), (_, ids, segments) in original.items():
         assert values(found[split, name]) == values(segments)

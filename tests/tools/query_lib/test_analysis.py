@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from types import SimpleNamespace
 
 import numpy as np
@@ -21,7 +20,6 @@ from query_lib.analysis import (
     query_classes,
     query_predictions,
     query_table,
-    write_csv,
 )
 
 CLASSES = ["sky", "sea", "sand"]
@@ -147,11 +145,3 @@ def test_the_layer_is_the_one_that_predicts():
 def test_per_pixel_models_have_no_such_queries():
     with pytest.raises(QueryError, match="query k answers for class k"):
         list(query_predictions(Model(class_logits=False), Images([1])))
-
-
-def test_tables_are_written_with_a_header(tmp_path):
-    write_csv(tmp_path / "x.csv", query_table(RECORD, CLASSES))
-    with (tmp_path / "x.csv").open(encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    assert [row["query"] for row in rows] == ["0", "2", "1"]
-    assert rows[0]["top_classes"] == "sky 0.75; sea 0.25"
