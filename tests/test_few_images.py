@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -120,10 +121,15 @@ def test_every_config_stops_by_the_score_that_it_keeps_the_best_of(leaf):
     average, stopping = config.custom_hooks
     assert average == RECIPE.average
     assert stopping.monitor == config.default_hooks.checkpoint.save_best
-    semantic = config.default_scope == "mmseg"
-    assert stopping.monitor == ("mIoU" if semantic else "coco/segm_mAP")
-    assert stopping.min_delta == (0.1 if semantic else 0.001)  # of 100, or of 1
-    for key in ("optim_wrapper", "param_scheduler", "train_cfg"):
+    scores = {"camvid": ("mIoU", 0.1), "panoptic": ("PQ", 0.1)}
+    scores["instance"] = ("coco/segm_mAP", 0.001)  # a share
+    found = (stopping.monitor, stopping.min_delta)
+    assert [found] == [scores[task] for task in scores if task in leaf.stem]
+    wrapper = deepcopy(RECIPE.optim_wrapper)
+    if leaf.stem.startswith("mask2former"):
+        wrapper.accumulative_counts, wrapper.optimizer.lr = 1, 1e-3
+    assert config.optim_wrapper == wrapper
+    for key in ("param_scheduler", "train_cfg"):
         assert config[key] == RECIPE[key]
 
 

@@ -22,5 +22,7 @@ model = dict(
     num_stuff_classes=1,
     test_cfg=dict(panoptic_rule="mask2former", object_mask_thr=0.5, iou_thr=0.5),
 )
+# masks of single nuclei want many steps at a high rate, rather than full batches
+optim_wrapper = dict(accumulative_counts=1, optimizer=dict(lr=1e-3))
 custom_hooks = [_base_.average, dict(_base_.early_stopping, monitor="PQ")]
 default_hooks = dict(checkpoint=dict(save_best="PQ"))

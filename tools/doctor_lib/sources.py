@@ -95,21 +95,25 @@ def of_config(path: Path, overrides: dict) -> Source:
 
 
 class _Warnings(logging.Handler):
-    """Warnings that data sets log while they are built."""
+    """Warnings that data sets log while they are built, whatever the log shows."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
         self.texts: list[str] = []
+        self._logger = MMLogger.get_current_instance()
+        self._shown = self._logger.level
 
     def emit(self, record: logging.LogRecord) -> None:
         self.texts.append(record.getMessage())
 
     def __enter__(self) -> _Warnings:
-        MMLogger.get_current_instance().addHandler(self)
+        self._logger.setLevel(min(self._shown, logging.WARNING))
+        self._logger.addHandler(self)
         return self
 
     def __exit__(self, *_: object) -> None:
-        MMLogger.get_current_instance().removeHandler(self)
+        self._logger.removeHandler(self)
+        self._logger.setLevel(self._shown)
 
 
 def _add(source: Source, split: str, dataset: Any) -> None:
