@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -85,13 +86,53 @@ def write_half(source: Path, path: Path) -> None:
     require("onnx", "onnxruntime")
     import onnx
     from onnxruntime.transformers.float16 import convert_float_to_float16
+    from onnxruntime.transformers.onnx_model import OnnxModel
 
     model = onnx.load(source)
-    kept = ["Sin", "Cos", "Floor", "CumSum", "Range", "ArgMax", "Einsum", "Resize"]
     converted = convert_float_to_float16(
-        model, keep_io_types=True, op_block_list=kept, disable_shape_infer=True
+        model,
+        keep_io_types=True,
+        op_block_list=["CumSum", "Range", "ArgMax", "Einsum", "Resize"],
+        node_block_list=_positions(model.graph),
+        disable_shape_infer=True,
     )
+    _join_float32(converted.graph)
+    OnnxModel(converted).topological_sort()  # the converter appends its casts
     onnx.save(converted, path)
+
+
+def _positions(graph: Any) -> list[str]:
+    """Names of the nodes that make positions, and of those that take their fractions.
+
+    They stand between a product with weights, or a size, and a floor, sine or cosine.
+    """
+    makers = {output: node for node in graph.node for output in node.output}
+    ends = [node for node in graph.node if node.op_type in ("Floor", "Sin", "Cos")]
+    floors = {node.output[0] for node in ends if node.op_type == "Floor"}
+    found = set()
+    while ends:
+        node = ends.pop()
+        if node.name in found or node.op_type in ("MatMul", "Gemm", "Conv", "Shape"):
+            continue
+        found.add(node.name)
+        ends += [makers[name] for name in node.input if name in makers]
+    fractions = {node.name for node in graph.node if floors.intersection(node.input)}
+    return sorted(found | fractions)
+
+
+def _join_float32(graph: Any) -> None:
+    """Let neighbours in float32 hand on what they have, not its half precision.
+
+    The converter casts what goes into and comes out of each of them.
+    """
+    halves = {
+        node.output[0]: node.input[0]
+        for node in graph.node
+        if node.name.endswith("_cast_to_fp16_node")
+    }
+    for node in graph.node:
+        if node.op_type == "Cast" and node.attribute[0].i == 1:  # to float32
+            node.input[0] = halves.get(node.input[0], node.input[0])
 
 
 @contextmanager
