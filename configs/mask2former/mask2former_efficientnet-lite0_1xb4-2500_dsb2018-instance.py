@@ -1,6 +1,6 @@
 r"""Small Mask2Former with a pretrained EfficientNet-Lite0 on nuclei as instances.
 
-Backbone, data and schedule are those of MaskFormer.
+Backbone, data and schedule are those of MaskFormer, the learning rate is higher.
 
 MASKFORMER_DATA=/path/to/data python tools/train.py --amp \
         configs/mask2former/mask2former_efficientnet-lite0_1xb4-2500_dsb2018-instance.py
@@ -12,3 +12,4 @@ _base_ = [
 ]
 
 model = _base_.mask2former
+optim_wrapper = dict(optimizer=dict(lr=1e-3))
