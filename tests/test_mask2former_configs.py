@@ -205,7 +205,7 @@ SMALL = [name for name in NAMES if name not in ROWS]
 
 @pytest.mark.parametrize("name", marked(SMALL))
 def test_small_models_have_the_backbone_and_data_of_maskformer(name):
-    """They differ in network, losses and panoptic rule alone."""
+    """They differ in network, losses and panoptic rule; pretrained, in the rate, too."""
     decoder = built(name).decode_head.network.transformer_decoder
     assert decoder.num_queries == (20 if "tiny" in name else 100)
     folder = "demo" if "tiny" in name else "maskformer"
@@ -214,6 +214,9 @@ def test_small_models_have_the_backbone_and_data_of_maskformer(name):
     ours, theirs = read(name), Config.fromfile(path)
     for key in ("train_dataloader", "val_dataloader", "param_scheduler", "train_cfg"):
         assert ours[key] == theirs[key]
+    if re.match("efficientnet.*dsb2018", name):
+        assert theirs.optim_wrapper.optimizer.pop("lr") == 2e-4
+        assert ours.optim_wrapper.optimizer.pop("lr") == 1e-3
     assert ours.optim_wrapper == theirs.optim_wrapper
     assert ours.model.backbone == theirs.model.backbone
     assert ours.model.decode_head.in_channels == theirs.model.decode_head.in_channels
