@@ -205,7 +205,7 @@ SMALL = [name for name in NAMES if name not in ROWS]
 
 @pytest.mark.parametrize("name", marked(SMALL))
 def test_small_models_have_the_backbone_and_data_of_maskformer(name):
-    """They differ in network, losses and panoptic rule; pretrained, in the rate, too."""
+    """They differ in network, losses, panoptic rule and, pretrained, the rate."""
     decoder = built(name).decode_head.network.transformer_decoder
     assert decoder.num_queries == (20 if "tiny" in name else 100)
     folder = "demo" if "tiny" in name else "maskformer"
