@@ -1,7 +1,7 @@
 r"""Small Mask2Former for few images with objects, a pretrained EfficientNet-Lite0.
 
 Panoptic, from which instances and label maps come, too; all images of a folder like
-that of the nuclei. docs/own_objects.md trains it on 60 images.
+that of the nuclei (docs/few_images.md).
 
 MASKFORMER_DATA=/path/to/data python tools/train.py --amp \
         configs/few_images/mask2former_efficientnet-lite0_few_dsb2018-panoptic.py
@@ -22,7 +22,7 @@ model = dict(
     num_stuff_classes=1,
     test_cfg=dict(panoptic_rule="mask2former", object_mask_thr=0.5, iou_thr=0.5),
 )
-# masks of single nuclei want many steps at a high rate, rather than full batches
+# many small steps tell nuclei apart sooner than a few of 16 images
 optim_wrapper = dict(accumulative_counts=1, optimizer=dict(lr=1e-3))
 custom_hooks = [_base_.average, dict(_base_.early_stopping, monitor="PQ")]
 default_hooks = dict(checkpoint=dict(save_best="PQ"))

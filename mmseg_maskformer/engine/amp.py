@@ -37,8 +37,8 @@ class BFloat16OptimWrapper(OptimWrapper):
 class _Float32Depthwise(TorchFunctionMode):
     """Take depthwise convolutions out of autocast, and run them with channels last.
 
-    In bfloat16 oneDNN has fast gradients for few of them: 5 x 5 or strided ones take
-    two to seven times as long as these.
+    In bfloat16 oneDNN has fast gradients for few of them: those of 5 x 5 or strided
+    ones take two to ten times as long.
     """
 
     def __torch_function__(
@@ -62,5 +62,5 @@ class _Float32Depthwise(TorchFunctionMode):
 
 
 def _is_depthwise(image: torch.Tensor, *others: Any) -> bool:
-    """Whether ``torch.conv2d`` has these arguments, of which ``groups`` is the last."""
-    return len(others) == 6 and others[-1] == image.shape[1] > 1
+    """Whether ``torch.conv2d`` of a batch is: the last argument is ``groups``."""
+    return len(others) == 6 and image.ndim == 4 and others[-1] == image.shape[1] > 1

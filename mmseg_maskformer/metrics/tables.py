@@ -17,5 +17,12 @@ def write_rows(path: Path, header: Iterable[str], rows: Iterable[Iterable]) -> N
 
 
 def write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write mappings, at least one, which all have the keys of the first."""
-    write_rows(path, rows[0], ([row[key] for key in rows[0]] for row in rows))
+    """Write mappings, at least one, in the columns that the first one has.
+
+    Raises:
+        ValueError: Another one has a further key.
+    """
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)

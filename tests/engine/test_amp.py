@@ -51,3 +51,10 @@ def test_depthwise_convolutions_alone_are_float32_on_the_cpu(groups, fine):
     wrapper.update_params(out.float().sum() * FINE)
     # w - lr dw, where dw is 2 x 3 cells times the gradient at each, rounded like w
     assert model.weight.detach().unique().tolist() == [FINE - 0.5 * 6 * seen]
+
+
+def test_an_image_without_batch_is_no_batch_of_rows():
+    """Four channels of four rows: the second axis has as many as there are groups."""
+    model = nn.Conv2d(4, 4, 1, groups=4, bias=False)
+    with wrapped(model).optim_context(model):
+        assert model(torch.ones(4, 4, 3)).shape == (4, 4, 3)

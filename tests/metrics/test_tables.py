@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from mmseg_maskformer.metrics.tables import write_csv, write_rows
 
 
@@ -11,3 +13,8 @@ def test_tables_are_written_with_a_header(tmp_path):
     assert path.read_bytes() == b'query,top\n2,"sky 0.75, sea"\n0,\n'
     write_rows(path, ["class", "kind"], [])
     assert path.read_bytes() == b"class,kind\n"
+
+
+def test_no_value_is_left_out(tmp_path):
+    with pytest.raises(ValueError, match="top"):
+        write_csv(tmp_path / "x.csv", [dict(query=2), dict(query=0, top="sky")])

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import csv
 import json
+import logging
 import shutil
 
 import numpy as np
 import pytest
+from mmengine.logging import MMLogger
 from PIL import Image
 
 from tests.conftest import REPOSITORY
@@ -219,10 +221,24 @@ def test_what_a_data_set_refuses_or_warns_of_is_told(folder, monkeypatch, capsys
     (folder / "images/train/0.png").rename(folder / "images/train/0.PNG")
     shutil.rmtree(folder / "images/val")
     options = ["--pictures", "0", "--cfg-options", *camvid_of(folder)]
+    logger = MMLogger.get_current_instance()
+    monkeypatch.setattr(logger, "level", logger.level)  # restored afterwards
+    logger.setLevel("ERROR")  # what the log shows makes no difference
     status, found, _ = examine(monkeypatch, capsys, CAMVID, folder / "out", *options)
+    assert logger.level == logging.ERROR
     assert status == 1
     assert "5 images *.png are taken, 1 *.PNG are not" in found[0]
     assert "val" in found[1] and "images/val" in found[1]
+
+
+def test_a_config_without_any_images_is_told_that_alone(folder, monkeypatch, capsys):
+    shutil.rmtree(folder / "images")
+    options = ["--pictures", "0", "--cfg-options", *camvid_of(folder)]
+    _, found, _ = examine(monkeypatch, capsys, CAMVID, folder / "out", *options)
+    assert [x[:32] for x in found] == [
+        "error: train: There is no folder",
+        "error: val: There is no folder /",
+    ]
 
 
 @pytest.mark.mmdet

@@ -45,10 +45,12 @@ def parse_args() -> argparse.Namespace:
         help="columns of the table; default: miou pq_st",
     )
     parser.add_argument(
-        "--plot", type=output_file, help="paint this picture of the first two"
+        "--plot", type=output_file, help="picture of the first two metrics"
     )
     parser.add_argument(
-        "--gain", type=output_file, help="and this one of distances to the first method"
+        "--gain",
+        type=output_file,
+        help="picture of their gains over the first method",
     )
     return parser.parse_args()
 

@@ -72,8 +72,8 @@ def class_table(source: Source, facts: Sequence[Facts]) -> list[dict[str, object
 
     Returns:
         Rows with label, name, images of every split, and the percentage of the pixels
-        (for instances, of the objects) of the first split that have a class. None where
-        no label of the first split could be read.
+        (for instances, of the objects) of the first split that have a class. No rows
+        where no label of the first split could be read.
     """
     images = {split: occurrences(source, facts, split) for split in splits(facts)}
     first = next(iter(images), "")

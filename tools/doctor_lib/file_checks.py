@@ -46,7 +46,8 @@ def without_partner(source: Source, facts: Sequence[Facts]) -> Found:
 
 def without_labels(source: Source, facts: Sequence[Facts]) -> Found:
     """A folder in which nothing but images is found."""
-    if not (source.datasets or source.unpaired or any(x.item.labels for x in facts)):
+    known = source.datasets or source.unpaired or any(x.item.labels for x in facts)
+    if facts and not known:  # no facts: a config whose data sets cannot be built
         yield Finding(
             "warning",
             "There are no label maps: images alone were looked over.",

@@ -44,16 +44,15 @@ def files_of(inputs: list[str], out: Path) -> list[Path]:
 def _named(text: str) -> Iterator[Path]:
     path = Path(text)
     if path.is_dir():
-        yield from _below(path)
+        yield from files_below(path, _KNOWN)
     elif path.is_file():
         yield path
     else:
         for match in sorted(map(Path, glob.glob(text, recursive=True))):
-            yield from _below(match) if match.is_dir() else filter(_is_known, [match])
-
-
-def _below(folder: Path) -> list[Path]:
-    return files_below(folder, _KNOWN)
+            if match.is_dir():
+                yield from files_below(match, _KNOWN)
+            elif _is_known(match):
+                yield match
 
 
 def _is_known(path: Path) -> bool:
