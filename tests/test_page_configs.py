@@ -21,8 +21,8 @@ CONFIGS = {
 }
 
 
-def test_pages_print_six_configs():
-    assert len(CONFIGS) == 6
+def test_pages_print_seven_configs():
+    assert len(CONFIGS) == 7
 
 
 @pytest.mark.parametrize(

@@ -28,8 +28,13 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("configs", nargs="+", metavar="CONFIG")
-    parser.add_argument("--out", type=Path, default=Path("work_dirs/comparison"))
+    parser.add_argument("configs", nargs="+", metavar="CONFIG", help="config files")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("work_dirs/comparison"),
+        help="folder of trainings and tables",
+    )
     parser.add_argument(
         "--train", action="store_true", help="train what has no weights yet"
     )
@@ -37,15 +42,20 @@ def parse_args() -> argparse.Namespace:
         "--checkpoints", nargs="+", default=[], help="weights, one file for each config"
     )
     parser.add_argument(
-        "--iterations", type=int, help="of each training; default: the config's"
+        "--iterations", type=int, help="length of each training; default: the config's"
     )
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument(
+        "--seeds", type=int, nargs="+", default=[0], help="one training for each"
+    )
     parser.add_argument(
         "--multi-scale", action="store_true", help="score with scales and flips too"
     )
     parser.add_argument("--amp", action="store_true", help="train in mixed precision")
     parser.add_argument(
-        "--jobs", type=at_least_one, default=1, help="side by side, in one thread each"
+        "--jobs",
+        type=at_least_one,
+        default=1,
+        help="trainings side by side, in one thread each",
     )
     parser.add_argument(
         "--device", choices=["cpu", "cuda"], help="default: a GPU if any"

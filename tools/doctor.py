@@ -29,11 +29,18 @@ def parse_args() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("source", type=Path, help="a config, or a folder")
-    parser.add_argument("--out", type=Path, default=Path("work_dirs/doctor"))
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("work_dirs/doctor"),
+        help="folder of the report",
+    )
     parser.add_argument(
         "--workers", type=at_least_one, help="processes; default: one a core"
     )
-    parser.add_argument("--pictures", type=int, default=10, help="of the pipeline")
+    parser.add_argument(
+        "--pictures", type=int, default=10, help="training images to paint"
+    )
     add_cfg_options(parser)
     return parser.parse_args()
 

@@ -31,15 +31,23 @@ def parse_args() -> argparse.Namespace:
         metavar="QUESTION",
         help=f"default: all, {', '.join(QUESTIONS)}",
     )
-    parser.add_argument("--out", type=Path, default=Path("work_dirs/evidence"))
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("work_dirs/evidence"),
+        help="folder of trainings and tables",
+    )
     parser.add_argument(
         "--parts", nargs="+", help="only these comparisons of the questions"
     )
     parser.add_argument(
-        "--jobs", type=at_least_one, default=1, help="side by side, in one thread each"
+        "--jobs",
+        type=at_least_one,
+        default=1,
+        help="trainings side by side, in one thread each",
     )
     parser.add_argument(
-        "--iterations", type=int, help="of each training; default: the config's"
+        "--iterations", type=int, help="length of each training; default: the config's"
     )
     parser.add_argument(
         "--tables", action="store_true", help="train nothing, write the tables"

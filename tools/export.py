@@ -43,7 +43,12 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument("config", help="config file")
     parser.add_argument("checkpoint", help="checkpoint file")
-    parser.add_argument("--backend", choices=list(SUFFIXES), default="onnx")
+    parser.add_argument(
+        "--backend",
+        choices=list(SUFFIXES),
+        default="onnx",
+        help="runtime the file is for",
+    )
     parser.add_argument("--out", type=Path, required=True, help="folder to write")
     parser.add_argument(
         "--images",
@@ -53,16 +58,24 @@ def parse_args() -> argparse.Namespace:
         help="files and folders to compare on",
     )
     parser.add_argument(
-        "--size", type=image_size, metavar="HxW", help="of every image; default: any"
+        "--size",
+        type=image_size,
+        metavar="HxW",
+        help="fixed size of the images; default: any size",
     )
     parser.add_argument(
-        "--labels", action="store_true", help="semantic labels inside, not logits"
+        "--labels",
+        action="store_true",
+        help="write a model that gives semantic labels, not logits",
     )
     parser.add_argument(
         "--half", action="store_true", help="half precision (docs/export.md)"
     )
     parser.add_argument(
-        "--threads", type=at_least_one, default=1, help="of both, in comparing"
+        "--threads",
+        type=at_least_one,
+        default=1,
+        help="threads of PyTorch and of the runtime when they are compared",
     )
     add_cfg_options(parser)
     return parser.parse_args()

@@ -45,7 +45,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("config", help="config file")
     parser.add_argument("checkpoint", help="checkpoint file")
     parser.add_argument("inputs", nargs="+", help="images, folders, patterns, videos")
-    parser.add_argument("--out", type=Path, default=Path("predictions"), help="folder")
+    parser.add_argument(
+        "--out", type=Path, default=Path("predictions"), help="folder to write"
+    )
     parser.add_argument(
         "--batch-size", type=at_least_one, default=1, help="images at a time"
     )
@@ -56,7 +58,10 @@ def parse_args() -> argparse.Namespace:
         help="what pictures show; default: the first of these that the model makes",
     )
     parser.add_argument(
-        "--score-thr", type=float, default=SHOWN_SCORE, help="of instances in pictures"
+        "--score-thr",
+        type=float,
+        default=SHOWN_SCORE,
+        help="least score of instances in pictures",
     )
     parser.add_argument(
         "--no-pictures", action="store_true", help="write results alone"

@@ -53,8 +53,8 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument("root", type=Path, help="the folder of the data set")
     add = parser.add_argument_group("files, below ROOT or as full paths").add_argument
-    add("--images", type=Path, default="images")
-    add("--id-maps", type=Path, default="id_maps")
+    add("--images", type=Path, default="images", help="folder of images")
+    add("--id-maps", type=Path, default="id_maps", help="folder of id maps")
     add("--id-colours", action="store_true", help="ids are colours")
     add("--void-id", type=int, help="the id that is void, if any")
     add("--label-maps", type=Path, help="none by default")
