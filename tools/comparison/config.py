@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ _TRAINING = (
 _EVALUATION = ("model", "val_dataloader", "val_evaluator")
 _CHOICE = ("val_dataloader", "val_evaluator")  # of the best checkpoint
 _PLACES = ("data_root", "work_dir")  # where files stand changes no result
+_WEIGHTS = ("load_from", "source")  # files that count by what they hold
 _SAME_DATA = {"CocoInstanceDataset": "CocoDataset"}  # ours checks the host's files
 _CHECKPOINTS = 10  # of a training, so that little is lost when it stops
 
@@ -184,8 +186,11 @@ def _comparable(dataset: dict, key: str) -> Any:
 def fingerprint(
     config: Config, keys: tuple[str, ...], without: tuple[str, ...] = _PLACES
 ) -> str:
-    """A hash of some keys of a config, at any depth ``without`` others."""
-    chosen = {key: _without(config.get(key), without) for key in keys}
+    """A hash of some keys of a config, at any depth ``without`` others.
+
+    Files of weights count by what they hold, wherever they are.
+    """
+    chosen = _without({key: config.get(key) for key in keys}, without)
     text = json.dumps(chosen, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -211,9 +216,27 @@ def costs_fingerprint(config: Config, device: str) -> str:
 
 
 def _without(value: Any, names: tuple[str, ...]) -> Any:
-    """The same value without some keys, whatever their depth."""
+    """The same value without some keys and places of weights, whatever their depth."""
     if isinstance(value, dict):
-        return {key: _without(x, names) for key, x in value.items() if key not in names}
+        return {
+            key: _contents(x)
+            if key in _WEIGHTS and isinstance(x, str)
+            else _without(x, names)
+            for key, x in value.items()
+            if key not in names
+        }
     if isinstance(value, list | tuple):
         return [_without(x, names) for x in value]
     return value
+
+
+def _contents(weights: str) -> str:
+    """What a file of weights holds, as a hash; other sources as they are."""
+    path = Path(weights)
+    return _hash_of(path, path.stat().st_mtime_ns) if path.is_file() else weights
+
+
+@cache
+def _hash_of(path: Path, changed: int) -> str:
+    """The hash of a file as it was at that time."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]

@@ -67,10 +67,16 @@ def valid_parts(folder: Path, job: Job) -> dict[str, Any]:
     }
 
 
-def store_part(folder: Path, job: Job, name: str, values: dict[str, Any]) -> None:
-    """Add a part to the result of a folder."""
+def store_part(
+    folder: Path,
+    job: Job,
+    name: str,
+    values: dict[str, Any],
+    environment: dict[str, Any] | None = None,
+) -> None:
+    """Add a part to the result of a folder, with the versions that it came from."""
     path = folder / "result.json"
-    part = dict(settings=job.parts[name], values=values)
+    part = dict(settings=job.parts[name], values=values, environment=environment)
     write_json(path, {**read_json(path), name: part})
 
 
@@ -103,6 +109,15 @@ def set_aside(folder: Path) -> Path | None:
     while (kept := folder.with_name(f"{folder.name}-old{number}")).exists():
         number += 1
     return folder.rename(kept)
+
+
+def take_back(folder: Path, job: Job) -> bool:
+    """Give a folder that was set aside its name again, where it is that of this job."""
+    for kept in sorted(folder.parent.glob(f"{folder.name}-old*")):
+        if read_json(kept / "job.json").get("identity") == job.identity:
+            kept.rename(folder)
+            return True
+    return False
 
 
 def start(

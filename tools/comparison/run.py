@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
+from mmengine.device import get_device
 from mmengine.runner import Runner
 
+from benchmark_lib.environment import environment
 from benchmark_lib.speed import timed_predictions
 from mmseg_maskformer.checkpoints.loading import require_fit
 from mmseg_maskformer.engine.evaluation import leave_training_hooks
@@ -36,7 +38,9 @@ def run_scores(folder: Path) -> None:
         for part in [x for x in job.parts if x not in have]:
             chosen = multi_scale(config) if part == "multi" else config
             chosen = evaluation_config(chosen, checkpoint, folder / part)
-            store_part(folder, job, part, evaluate(chosen, kind, progress))
+            values = evaluate(chosen, kind, progress)
+            about = environment(get_device(), config.randomness.seed)
+            store_part(folder, job, part, values, about)
 
 
 def train(config: Config, folder: Path, progress: ProgressHook) -> str:

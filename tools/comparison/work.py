@@ -8,7 +8,15 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .jobs import decide, outcome, set_aside, start, valid_parts
+from .jobs import (
+    Decision,
+    decide,
+    outcome,
+    set_aside,
+    start,
+    take_back,
+    valid_parts,
+)
 from .plan import Comparison, Task
 
 _PAUSE = 0.2  # seconds between two looks at the processes
@@ -73,19 +81,27 @@ def _begin(task: Task, comparison: Comparison, quiet: bool) -> subprocess.Popen 
     options = comparison.options
     decision = decide(task.folder, task.job)
     wanted = task.job.kind == "costs" or options.train or options.checkpoints
+    if decision == "stale" and wanted:
+        decision = _make_room(task)
     if decision == "done":
         print("    done before")
         return None
     if not wanted:
         print(_untrained(decision, task))
         return None
-    if decision == "stale":
-        kept = set_aside(task.folder)
-        where = f", which is now {kept}" if kept else ""
-        print(f"    {task.folder} came from other settings{where}; doing it again")
-    elif decision == "resume":
+    if decision == "resume":
         print("    going on where it stopped")
     return start(task.folder, task.job, task.config, options.script, quiet)
+
+
+def _make_room(task: Task) -> Decision:
+    """Set a folder of other settings aside; what is to be done then."""
+    kept = set_aside(task.folder)
+    where = f", which is now {kept}" if kept else ""
+    print(f"    {task.folder} came from other settings{where}", end="; ")
+    found = take_back(task.folder, task.job)
+    print("one of these settings was kept" if found else "doing it again")
+    return decide(task.folder, task.job)
 
 
 def _end(one: _Running, named: bool) -> bool:

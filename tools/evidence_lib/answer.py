@@ -17,6 +17,7 @@ from comparison.plan import Comparison, Options
 from comparison.work import work
 
 from .curves import write_curves
+from .differences import write_differences
 from .initial import write_initial_weights
 from .questions import QUESTIONS, Part, path_of
 
@@ -50,19 +51,26 @@ class Answer:
 def answer(question: str, given: Answer) -> bool:
     """Do what is missing of a question; whether everything went well.
 
-    The first seed of every comparison comes before the second one of any.
+    The first seed of every comparison comes before the second one of any, but for
+    configs that come last.
     """
     MMLogger.get_current_instance().setLevel("ERROR")  # jobs have logs of their own
     parts = [x for x in QUESTIONS[question] if x.name in (given.parts or [x.name])]
-    comparisons = [Comparison(_options(part, given)) for part in parts]
     for part in parts:
         if part.initial and given.train:
             _write_initial(part, given)
-    pairs = [(x, task) for x in comparisons for task in x.tasks]
-    pairs.sort(key=lambda pair: pair[1].config.randomness.seed)  # keeps the order else
-    good = work(pairs, given.jobs)
-    for comparison in comparisons:
+    comparisons = [Comparison(_options(part, given)) for part in parts]
+    todo = [
+        (task.row.about.name in part.last, task.config.randomness.seed, x, task)
+        for part, x in zip(parts, comparisons, strict=True)
+        for task in x.tasks
+    ]
+    todo.sort(key=lambda row: row[:2])  # keeps the order else
+    good = work([(x, task) for *_, x, task in todo], given.jobs)
+    for part, comparison in zip(parts, comparisons, strict=True):
         write_curves(comparison)
+        if part.initial:
+            write_differences(comparison)
         print(finish(comparison))
     if any(part.folder.startswith("vocabulary/") for part in parts):
         _plot_vocabulary(given.out / "vocabulary")
@@ -108,7 +116,7 @@ def _options(part: Part, given: Answer) -> Options:
         seeds=part.seeds,
         once=part.once,
         multi_scale=part.multi_scale,
-        amp=True,
+        amp=part.amp,
         overrides={
             **(_data_of(like) if like else {}),
             **part.overrides,

@@ -26,6 +26,8 @@ class Part:
         once: of these configs the first seed only.
         overrides: of every config.
         multi_scale: evaluate with scales and flips too.
+        last: of these configs all trainings come after those of the others.
+        amp: train in mixed precision.
         initial: the config, one of these, whose first weights all trainings of a seed
             begin with; default: each with its own.
         like: the config, one of these, whose data and length all trainings have, and
@@ -38,6 +40,8 @@ class Part:
     once: tuple[str, ...] = ()
     overrides: Mapping[str, Any] = field(default_factory=dict)
     multi_scale: bool = False
+    last: tuple[str, ...] = ()
+    amp: bool = True
     initial: str = ""
     like: str = ""
 
@@ -67,9 +71,10 @@ def merged_classes(count: int) -> dict[str, int]:
 
 
 MASK2FORMER = f"mask2former/mask2former_{CCP}"
+FIXED = f"maskformer_{CCP_FIXED}"
 VOCABULARY = (
     f"per_pixel_baseline/per_pixel_baseline_plus_{CCP}",
-    f"studies/ccp/maskformer_{CCP_FIXED}",
+    f"studies/ccp/{FIXED}",
     f"maskformer/maskformer_{CCP}",
 )
 
@@ -82,6 +87,7 @@ def _vocabulary(count: int, *others: str, seeds: tuple[int, ...] = (0,)) -> Part
         seeds=seeds,
         once=tuple(Path(name).name for name in others),
         overrides=merged_classes(count),
+        last=(FIXED,),
     )
 
 
@@ -107,8 +113,9 @@ QUESTIONS: dict[str, tuple[Part, ...]] = {
         _vocabulary(9),
     ),
     "nuclei": (
-        Part("nuclei/pairs", (OURS, PEER), SEEDS, initial=PEER),
-        Part("nuclei/own", (OURS,), SEEDS),
+        # float32: each host forms its losses in another precision under autocast
+        Part("nuclei/pairs", (OURS, PEER), SEEDS, amp=False, initial=PEER),
+        Part("nuclei/own", (OURS,), SEEDS, amp=False),
         Part("nuclei/panoptic", (f"{NUCLEI_MASK2FORMER}-panoptic",)),
         Part("nuclei/instance", (f"{NUCLEI_MASK2FORMER}-instance",)),
     ),

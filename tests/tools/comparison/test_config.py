@@ -203,3 +203,19 @@ def test_a_preprocessor_beside_the_model_counts_too(tmp_path):
 def test_configs_that_cannot_be_compared_are_sentences(changes, sentence):
     with pytest.raises(SystemExit, match=sentence):
         settings.read_config(str(DEMO), changes)
+
+
+def test_weights_count_by_what_they_hold_not_where_they_are(tmp_path):
+    def fingerprint(weights):
+        config = Config(dict(model=dict(type="mmseg.FCNHead"), load_from=str(weights)))
+        config.model.backbone = dict(init_cfg=dict(source=str(weights)))
+        return settings.training_fingerprint(config)
+
+    first, moved, other = (tmp_path / f"{name}.pth" for name in "abc")
+    for path, text in ((first, "one"), (moved, "one"), (other, "two")):
+        path.write_text(text)
+    hub, known = fingerprint("timm"), fingerprint(first)
+    assert fingerprint(moved) == known
+    assert len({hub, known, fingerprint(other)}) == 3
+    first.write_text("more")
+    assert fingerprint(first) != known

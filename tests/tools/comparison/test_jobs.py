@@ -86,6 +86,20 @@ def test_scores_are_kept_without_their_weights(folder):
     assert jobs.valid_parts(kept, JOB) == dict(single=dict(miou=41.5))
 
 
+def test_what_was_set_aside_comes_back_for_its_own_settings(folder):
+    """A slip in the settings, and the right ones again: the training goes on."""
+    begin(folder)
+    (folder / "iter_9.pth").write_text("weights")
+    jobs.set_aside(folder)
+    slip = dataclasses.replace(JOB, identity="slip")
+    assert not jobs.take_back(folder, slip)
+    begin(folder, slip)
+    assert jobs.set_aside(folder) is None  # it has nothing
+    assert jobs.take_back(folder, JOB)
+    assert (folder / "iter_9.pth").read_text() == "weights"
+    assert jobs.decide(folder, JOB) == "resume"
+
+
 def test_a_folder_without_weights_and_scores_is_deleted(folder):
     begin(folder)
     assert jobs.set_aside(folder) is None
@@ -122,8 +136,8 @@ def test_parts_are_added_to_each_other(folder):
     job = dataclasses.replace(JOB, parts={"single": "a", "multi": "b"})
     begin(folder, job)
     jobs.store_part(folder, job, "single", dict(miou=1.0))
-    jobs.store_part(folder, job, "multi", dict(miou=2.0))
+    jobs.store_part(folder, job, "multi", dict(miou=2.0), dict(cores=2))
     assert json.loads((folder / "result.json").read_text()) == dict(
-        single=dict(settings="a", values=dict(miou=1.0)),
-        multi=dict(settings="b", values=dict(miou=2.0)),
+        single=dict(settings="a", values=dict(miou=1.0), environment=None),
+        multi=dict(settings="b", values=dict(miou=2.0), environment=dict(cores=2)),
     )

@@ -33,10 +33,11 @@ def planned(monkeypatch, tmp_path, question, **settings):
 
 def test_the_first_seed_of_every_vocabulary_comes_first(monkeypatch, tmp_path):
     found = planned(monkeypatch, tmp_path, "vocabulary")
-    methods = ("PerPixelBaseline+", "MaskFormer-fixed", "MaskFormer")
-    first = [(k, method, 0) for k in ("55", "3", "22", "9") for method in methods]
-    second = [(k, method, 1) for k in ("55", "3") for method in methods]
-    assert found == first + second
+    order = [(k, 0) for k in ("55", "3", "22", "9")] + [(k, 1) for k in ("55", "3")]
+    pair, fixed = ("PerPixelBaseline+", "MaskFormer"), "MaskFormer-fixed"
+    assert found == [(k, method, seed) for k, seed in order for method in pair] + [
+        (k, fixed, seed) for k, seed in order
+    ]
 
 
 def test_mask2former_is_trained_once_beside_the_others(monkeypatch, tmp_path):
