@@ -23,7 +23,7 @@ from mmseg_maskformer.datasets.coco.objects import choose_classes, prepare_objec
 from mmseg_maskformer.datasets.coco.segments import prepare_segments
 from mmseg_maskformer.datasets.transforms.resizing import naming
 
-from .metainfo import check_class_names
+from .metainfo import merged_metainfo
 from .pipeline_checks import check_built
 
 
@@ -46,10 +46,9 @@ class _Checked(host.CocoDataset):
 
     @classmethod
     def _load_metainfo(cls, metainfo: Any = None) -> dict:
-        """The host's merging of class names, which must be lists."""
-        found = super()._load_metainfo(metainfo)
-        check_class_names(found)
-        return found
+        """The host's merging of class names, with a colour for each."""
+        merged = super()._load_metainfo(metainfo)
+        return merged_metainfo(merged, metainfo, cls.METAINFO)
 
     def filter_data(self) -> list[dict]:
         """The host's choice of images."""

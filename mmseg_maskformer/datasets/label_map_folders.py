@@ -16,7 +16,7 @@ from mmseg.datasets import BaseSegDataset
 
 from mmseg_maskformer.core.conventions import shown
 
-from .metainfo import check_class_names
+from .metainfo import merged_metainfo
 from .pipeline_checks import check_built
 from .pipeline_steps import flattened, loads_labels
 from .transforms.image_files import IMAGE_SUFFIXES
@@ -47,10 +47,9 @@ class LabelMapDataset(BaseSegDataset):
 
     @classmethod
     def _load_metainfo(cls, metainfo: Any = None) -> dict:
-        """The host's merging of class names, which must be lists."""
-        found = super()._load_metainfo(metainfo)
-        check_class_names(found)
-        return found
+        """The host's merging of class names, with a colour for each."""
+        merged = super()._load_metainfo(metainfo)
+        return merged_metainfo(merged, metainfo, cls.METAINFO)
 
     def load_data_list(self) -> list[dict]:
         """An entry for every image that is listed, or that the folder holds."""

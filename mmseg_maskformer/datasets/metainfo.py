@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
+
+from mmseg_maskformer.datasets.scenes.classes import class_palette
 
 _KEYS = ("classes", "thing_classes", "stuff_classes")
 
@@ -20,6 +22,45 @@ def check_class_names(metainfo: Mapping[str, Any]) -> None:
                 f"metainfo[{key!r}] of the data set is the text {name!r} and no list of"
                 f" names. Write {key}=({name!r},) with a comma, or [{name!r}]."
             )
+
+
+def merged_metainfo(
+    merged: dict[str, Any], given: Mapping[str, Any] | None, own: Mapping[str, Any]
+) -> dict[str, Any]:
+    """``metainfo`` of a data set with a colour for each class.
+
+    Classes that are given without a palette have the data set's own colours if it knows
+    all of them, otherwise made-up ones.
+
+    Args:
+        merged: the host's merging of the next two.
+        given: ``metainfo`` of the config.
+        own: ``METAINFO`` of the data set.
+
+    Raises:
+        ValueError: Classes are no list of names, or a palette that was given does not
+            have a colour for each.
+    """
+    check_class_names(merged)
+    classes, palette = merged.get("classes") or (), (given or {}).get("palette")
+    if palette is None:
+        return {**merged, "palette": _colours(classes, own)}
+    if not isinstance(palette, list | tuple) or len(palette) != len(classes):
+        raise ValueError(
+            f"metainfo of the data set has {len(classes)} classes, {classes!s:.120}, "
+            f"and palette={palette!s:.120} with another number of colours. Write a "
+            "colour (red, green, blue) for each class; if the palette is inherited from"
+            " _base_, palette=None in metainfo makes colours up."
+        )
+    return merged
+
+
+def _colours(classes: Collection[str], own: Mapping[str, Any]) -> list[Any]:
+    """Colours of a data set's own classes, made-up ones if it lacks one of them."""
+    known = dict(zip(own.get("classes") or (), own.get("palette") or (), strict=False))
+    if all(name in known for name in classes):
+        return [known[name] for name in classes]
+    return [tuple(colour) for colour in class_palette(len(classes))]
 
 
 def metainfo_of(dataset: Any) -> dict[str, Any]:

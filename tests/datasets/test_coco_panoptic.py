@@ -139,7 +139,7 @@ def stuff_first(file):
 
 
 def other_names(**names):
-    return dict(metainfo={**METAINFO, **names})
+    return dict(metainfo={**METAINFO, "palette": None, **names})
 
 
 WRONG = {

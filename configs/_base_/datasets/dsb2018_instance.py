@@ -31,7 +31,7 @@ dataset = dict(
     _delete_=True,
     type="mmseg_maskformer.CocoInstanceDataset",
     data_root=_base_.data_root,
-    metainfo=dict(classes=("nucleus",), palette=[(220, 20, 60)]),
+    metainfo=dict(classes=("nucleus",)),
 )
 train_dataloader = dict(
     dataset=dict(

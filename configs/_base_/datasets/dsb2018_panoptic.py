@@ -41,7 +41,6 @@ dataset = dict(
         classes=("nucleus", "background"),
         thing_classes=("nucleus",),
         stuff_classes=("background",),
-        palette=[(220, 20, 60), (60, 60, 60)],
     ),
 )
 train_dataloader = dict(
