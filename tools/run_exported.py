@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +55,13 @@ def bilinear(x: Array, size: Size) -> Array:
     return x
 
 
+def nearest(x: Array, size: Size) -> Array:
+    """A map (h, w) to (H, W)."""
+    pairs = zip(size, x.shape, strict=True)
+    rows, columns = (np.arange(new) * old // new for new, old in pairs)
+    return x[rows[:, None], columns]
+
+
 def sigmoid(x: Array) -> Array:
     """1 / (1 + exp(-x))."""
     return 1 / (1 + np.exp(-x))
@@ -61,7 +70,9 @@ def sigmoid(x: Array) -> Array:
 def results(
     outputs: dict[str, Array], model: dict[str, Any], inside: Size, size: Size
 ) -> dict[str, Array]:
-    """Maps of the size of the file's image from logits of an input ``inside``."""
+    """Maps of the size of the file's image from outputs for an input ``inside``."""
+    if "labels" in outputs:
+        return dict(semantic=nearest(outputs["labels"][0], size))
     exp = np.exp(
         outputs["class_logits"][0] - outputs["class_logits"][0].max(-1)[:, None]
     )
@@ -126,6 +137,28 @@ def instance(probs: Array, masks: Array, model: dict[str, Any]) -> dict[str, Arr
     return dict(masks=inside[query[order]], labels=labels[order], scores=scores[order])
 
 
+def check(folder: Path, images: list[Path], model: dict[str, Any]) -> None:
+    """Stop, before anything is run, where results would be wrong or lost."""
+    if not (folder / "model.onnx").is_file():
+        sys.exit(
+            f"{folder} has no model.onnx, and this script uses ONNX Runtime alone: "
+            "write it with tools/export.py --backend onnx."
+        )
+    rule = model["options"].get("panoptic_rule")
+    if "panoptic" in model["results"] and rule not in ("maskformer", "mask2former"):
+        sys.exit(
+            f"model.json has panoptic_rule={rule!r}, which is not in this script: add "
+            "--cfg-options model.test_cfg.panoptic_rule=maskformer to tools/export.py, "
+            "or use tools/predict.py."
+        )
+    for stem, number in Counter(path.stem for path in images).items():
+        if number > 1:
+            sys.exit(
+                f"{number} images would be written to {stem}.npz: give them other "
+                "names, or run the script for each with its own --out."
+            )
+
+
 def main() -> None:
     """Read images, run the file, write one .npz for each image."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -133,18 +166,17 @@ def main() -> None:
     parser.add_argument("images", type=Path, nargs="+")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
+    model = json.loads((args.folder / "model.json").read_text())
+    check(args.folder, args.images, model)
     import onnxruntime
 
-    model = json.loads((args.folder / "model.json").read_text())
     session = onnxruntime.InferenceSession(args.folder / "model.onnx")
     names = [output.name for output in session.get_outputs()]
     args.out.mkdir(parents=True, exist_ok=True)
     for path in args.images:
         image, size = read_image(path, model)
         outputs = dict(zip(names, session.run(names, {"image": image}), strict=True))
-        found = outputs
-        if "mask_logits" in outputs:
-            found = results(outputs, model, image.shape[2:], size)
+        found: dict[str, Any] = results(outputs, model, image.shape[2:], size)
         np.savez_compressed(args.out / f"{path.stem}.npz", **found)
 
 

@@ -18,6 +18,7 @@ pytest.importorskip("onnxruntime")
 import onnx
 
 import run_exported
+from mmseg_maskformer.core.resize import resize_nearest
 from mmseg_maskformer.export.network import ExportableNetwork
 from mmseg_maskformer.export.onnx_file import write_half
 from mmseg_maskformer.export.runtimes import open_model, write_openvino
@@ -128,11 +129,16 @@ def host_results(case, path):
     )
 
 
-def test_the_script_without_torch_gives_the_hosts_results(case, monkeypatch):
-    arguments = [str(case.folder / "out"), *map(str, case.images)]
-    out = case.folder / "results"
-    monkeypatch.setattr("sys.argv", ["x", *arguments, "--out", str(out)])
+def run_without_torch(monkeypatch, case, images):
+    """The folder of the script's results."""
+    arguments = [case.folder / "out", *images, "--out", case.folder / "results"]
+    monkeypatch.setattr("sys.argv", ["x", *map(str, arguments)])
     run_exported.main()
+    return case.folder / "results"
+
+
+def test_the_script_without_torch_gives_the_hosts_results(case, monkeypatch):
+    out = run_without_torch(monkeypatch, case, case.images)
     for path in case.images:
         found, wanted = np.load(out / f"{path.stem}.npz"), host_results(case, path)
         assert set(found) == set(wanted)
@@ -144,18 +150,45 @@ def test_the_script_without_torch_gives_the_hosts_results(case, monkeypatch):
                 assert (found[name] == x.numpy()).mean() >= 0.999
 
 
+WRONG = {
+    "rule": ("model.onnx", "detr", "ab", r"panoptic_rule='detr', which .*add --cfg"),
+    "runtime": ("model.xml", "maskformer", "ab", r"no model\.onnx, .*--backend onnx"),
+    "names": ("model.onnx", "maskformer", "aa", r"2 images .* to a\.npz: give them"),
+}
+
+
+@pytest.mark.parametrize(
+    ("file", "rule", "names", "message"), WRONG.values(), ids=WRONG
+)
+def test_what_the_script_cannot_do_is_said_first(tmp_path, file, rule, names, message):
+    (tmp_path / file).touch()
+    images = [Path(f"folder{k}/{name}.jpg") for k, name in enumerate(names)]
+    model = dict(results=["panoptic"], options=dict(panoptic_rule=rule))
+    with pytest.raises(SystemExit, match=message):
+        run_exported.check(tmp_path, images, model)
+
+
 def test_the_script_imports_no_torch():
     packages = roots(Path(run_exported.__file__))
     assert packages == {"numpy", "PIL", "cv2", "onnxruntime"}
 
 
-def test_labels_of_one_size(tmp_path):
+def test_labels_of_one_size(tmp_path, monkeypatch):
     made = exported.make("semantic", False, tmp_path)
     report = made.export("--labels", "--size", "64x96") / "report.json"
     images = json.loads(report.read_text())["images"]
     assert [image["size"] for image in images] == [[64, 96]] * 3
     assert sum(image["equal"]["semantic"] for image in images) >= 0.999 * 3 * 64 * 96
     assert max(image["kinds"]["semantic"] for image in images) >= 2
+    run = open_model("onnx", made.folder / "out/model.onnx", threads=1)
+    description = json.loads((made.folder / "out/model.json").read_text())
+    path = made.images[0]
+    labels = run(run_exported.read_image(path, description)[0])["labels"]
+    out = run_without_torch(monkeypatch, made, [path])
+    found = dict(np.load(out / f"{path.stem}.npz"))
+    wanted = resize_nearest(torch.from_numpy(labels), (75, 107))[0]
+    assert list(found) == ["semantic"]
+    assert np.array_equal(found["semantic"], wanted)
 
 
 def test_a_broken_export_is_refused(case, monkeypatch):
