@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import os
 from pathlib import Path
+from typing import Any
 
 import torch
 from mmengine.config import Config
@@ -22,6 +23,7 @@ from mmseg_maskformer.checkpoints.convert import check_family, detect_layout, to
 from mmseg_maskformer.checkpoints.export import export_to_huggingface
 from mmseg_maskformer.checkpoints.files import read_checkpoint, tensors_by_name
 from mmseg_maskformer.checkpoints.fit import misfit
+from mmseg_maskformer.checkpoints.loading import warn_of_order
 from mmseg_maskformer.checkpoints.wrappers import strip_wrappers
 from mmseg_maskformer.checkpoints.zoo import reorder_classes
 from mmseg_maskformer.datasets.class_orders import CLASS_ORDERS
@@ -59,10 +61,9 @@ def read(name: str) -> dict[str, Tensor]:
     return reorder_classes(Path(name).name, read_checkpoint(name), CLASS_ORDERS)
 
 
-def convert(
-    source: dict[str, Tensor], target: dict[str, Tensor], name: str
-) -> dict[str, Tensor]:
+def convert(source: dict[str, Tensor], model: Any, name: str) -> dict[str, Tensor]:
     """Our tensors, all of them, or an error."""
+    target = model.state_dict()
     strip_wrappers(source, target)
     layout = detect_layout(source)
     check_family(source, target, layout)
@@ -81,6 +82,7 @@ def convert(
             f"Nothing was written: {name} does not fit the model of --config. Choose "
             "the config of the same backbone, pixel decoder and number of classes."
         )
+    warn_of_order(model, report, name)
     return converted
 
 
@@ -91,7 +93,7 @@ def main() -> None:
     config = Config.fromfile(args.config)
     model = untrained_model(config)
     try:
-        converted = convert(read(args.input), model.state_dict(), args.input)
+        converted = convert(read(args.input), model, args.input)
         if args.to == "huggingface":
             model.load_state_dict(converted)
             export_to_huggingface(model, config, args.output)

@@ -12,7 +12,7 @@ from torch import Tensor
 from .convert import REBUILT
 from .fit import Misfit
 from .layout import NETWORK, QUERIES
-from .loading import convert_on_load
+from .loading import make_ours
 
 # Rows of these belong to classes; so do queries, of a per-pixel model.
 _CLASSIFIERS = re.compile(
@@ -58,7 +58,7 @@ def begin_with(model: Any, weights: dict[str, Tensor], others: str = "") -> Begi
     Raises:
         ValueError: Something else of the file does not fit the model.
     """
-    convert_on_load(model, weights, "")
+    make_ours(model, weights)
     found = model.weights_misfit or Misfit()
     model.weights_misfit = None
     _refuse_others(found)

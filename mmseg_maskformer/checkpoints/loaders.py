@@ -27,6 +27,7 @@ from mmseg_maskformer.compat import reads_history_safely
 
 from . import zoo
 from .files import innermost, read_checkpoint, read_content
+from .loading import with_source
 
 _NOT_OF_TORCH = (".pkl", ".safetensors")
 _HUB_FILES = ("model.safetensors", "pytorch_model.bin")
@@ -86,7 +87,7 @@ class Loaders:
             tensors = read_checkpoint(path)
             tensors = zoo.reorder_classes(path.name, tensors, self.class_orders)
             moved = {name: tensor.to(device) for name, tensor in tensors.items()}
-            return dict(meta={}, state_dict=moved)
+            return dict(meta={}, state_dict=with_source(moved, path.name))
         if reads_history_safely():
             content = read_content(path, map_location)
         else:
@@ -95,7 +96,8 @@ class Loaders:
             raise ValueError(
                 f"{path} holds a {type(content).__name__}, not tensors by name."
             )
-        return _with_state_dict(content)
+        found = _with_state_dict(content)
+        return found | dict(state_dict=with_source(found["state_dict"], path.name))
 
     def load_from_http(self, filename: str, map_location: Any = None) -> dict:
         """What the file behind an address holds; see :meth:`load_from_file`."""
@@ -132,7 +134,7 @@ class Loaders:
         tensors = zoo.reorder_classes(
             repository, loaded["state_dict"], self.class_orders
         )
-        return loaded | dict(state_dict=tensors)
+        return loaded | dict(state_dict=with_source(tensors, repository))
 
 
 def _with_state_dict(content: Mapping) -> dict:

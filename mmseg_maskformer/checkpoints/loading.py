@@ -7,6 +7,8 @@ What the names in a file are is seen by :func:`convert_on_load`, a hook of our m
 from __future__ import annotations
 
 import logging
+from collections import OrderedDict
+from collections.abc import Mapping
 from typing import Any
 
 from mmengine.logging import print_log
@@ -14,9 +16,24 @@ from mmengine.model import BaseTTAModel, is_model_wrapper
 from torch import Tensor, nn
 
 from .channels import check_channels, colour_convolutions, first_convolution
-from .convert import check_family, detect_layout, to_ours
+from .convert import Report, check_family, detect_layout, to_ours
 from .fit import REMEDY, misfit, misfit_of_report
+from .layout import NETWORK
+from .mask2former import OPENMMLAB_MASK2FORMER
+from .openmmlab import OPENMMLAB
 from .wrappers import strip_wrappers
+from .zoo import is_released
+
+_THINGS_FIRST = (OPENMMLAB.name, OPENMMLAB_MASK2FORMER.name)  # as models here
+_SOURCE = "source"  # in the metadata of a state dict
+
+
+def with_source(tensors: Mapping[str, Tensor], source: str) -> OrderedDict[str, Tensor]:
+    """A state dict that names its file or repository to the hooks of a model."""
+    found: Any = OrderedDict(tensors)
+    metadata = getattr(tensors, "_metadata", None) or {}
+    found._metadata = {**metadata, "": {**metadata.get("", {}), _SOURCE: source}}
+    return found
 
 
 def register_load_hooks(model: Any) -> None:
@@ -36,21 +53,31 @@ def register_load_hooks(model: Any) -> None:
 
 
 def convert_on_load(
-    model: Any, state_dict: dict[str, Tensor], prefix: str, *_: Any
+    model: Any, state_dict: dict[str, Tensor], prefix: str, metadata: dict, *_: Any
 ) -> None:
     """Replace foreign names by ours, in place; a pre-hook of ``load_state_dict``.
+
+    See :func:`make_ours`. Warns of classes whose order is not known.
+    """
+    if not prefix and (report := make_ours(model, state_dict)) is not None:
+        warn_of_order(model, report, metadata.get(_SOURCE, "The file of the weights"))
+
+
+def make_ours(model: Any, state_dict: dict[str, Tensor]) -> Report | None:
+    """Replace foreign names by ours, in place.
 
     Names that a wrapper has put before those of a model are removed first.
     What is missing or of another shape is left out and what is unknown stays, so that
     the host reports both as it does for checkpoints of its own. What the file is not
     about (a file of a backbone alone) keeps its values.
 
+    Returns:
+        The account of the conversion; None where no layout was recognised.
+
     Raises:
         ValueError: The file is about images of other channels, or holds a model of the
             other family.
     """
-    if prefix:
-        return
     stem = first_convolution(model.get_submodule("backbone"))
     if stem is not None and len(colour_convolutions(state_dict)) == 1:
         check_channels(3, stem[1].in_channels)
@@ -60,7 +87,7 @@ def convert_on_load(
     check_family(state_dict, target, layout)
     if layout is None:
         model.weights_misfit = misfit(state_dict, target)
-        return
+        return None
     converted, report = to_ours(state_dict, target, layout)
     level = logging.INFO if report.complete else logging.WARNING
     print_log(str(report), logger="current", level=level)
@@ -69,6 +96,32 @@ def convert_on_load(
     model.weights_misfit = misfit_of_report(report, others, converted)
     state_dict.clear()
     state_dict.update(others | converted | unknown)
+    return report
+
+
+def warn_of_order(model: Any, report: Report, source: str) -> None:
+    """Warn of panoptic classes that may stand in another order than the model's.
+
+    Args:
+        model: any of ours.
+        report: of the conversion of the file.
+        source: name of the file or repository.
+    """
+    things, stuff = (getattr(model, f"num_{x}_classes", 0) for x in ("things", "stuff"))
+    classifier = f"{NETWORK}.class_head.weight"
+    if not stuff or classifier not in report.filled:
+        return
+    if report.layout in _THINGS_FIRST or is_released(source):
+        return
+    print_log(
+        f"{source} is no name of a released file, so its classes are taken as they "
+        f"stand, {things} things before {stuff} stuff. The authors' panoptic models of "
+        "ADE20K, Cityscapes and Mapillary have another order: if it is one of these, "
+        "load it as model_final_XXXXXX.pkl, mask2former://NAME or hf://facebook/NAME, "
+        "so that classes are reordered.",
+        logger="current",
+        level=logging.WARNING,
+    )
 
 
 def refuse_foreign_names(

@@ -188,6 +188,7 @@ _INTERLEAVED = {
     "cityscapes": (_MASK2FORMER["cityscapes/panoptic"],),
     "mapillary": (_MASK2FORMER["mapillary_vistas/panoptic"],),
 }
+_HUB_RELEASED = re.compile(r"(hf://)?facebook/mask(2)?former-.+")
 _HUB = re.compile(
     r"facebook/mask2former-.*-(ade|cityscapes|mapillary)(-vistas)?-panoptic"
 )
@@ -212,6 +213,19 @@ def reorder_classes(
     order = orders[data]
     rows = [*order, len(order)]  # "no object" stays the last
     return {name: x[rows] if _CLASSES.match(name) else x for name, x in tensors.items()}
+
+
+def is_released(source: str) -> bool:
+    """Whether the authors' file is called so, whose order of classes is known.
+
+    Args:
+        source: path, address, zoo name or repository.
+    """
+    groups = [*_MASKFORMER.values(), *_MASK2FORMER.values()]
+    files = {f"model_final_{x}.pkl" for group in groups for x in group.values()}
+    named = source.startswith(("maskformer://", "mask2former://"))
+    hub = _HUB_RELEASED.fullmatch(source) is not None
+    return named or hub or source.rpartition("/")[2] in files
 
 
 def _interleaved(source: str) -> str | None:

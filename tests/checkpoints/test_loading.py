@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,7 +14,11 @@ from mmengine.model import BaseModule
 from mmengine.runner import CheckpointLoader, checkpoint, load_checkpoint
 
 from mmseg_maskformer.adapters.host import prepare_host
-from mmseg_maskformer.checkpoints import zoo
+from mmseg_maskformer.checkpoints import loading, zoo
+from mmseg_maskformer.checkpoints.convert import Report
+from mmseg_maskformer.checkpoints.facebookresearch import FACEBOOKRESEARCH
+from mmseg_maskformer.checkpoints.huggingface import HUGGINGFACE
+from mmseg_maskformer.checkpoints.openmmlab import OPENMMLAB
 
 prepare_host()
 
@@ -219,3 +224,39 @@ def test_files_without_meta_have_an_empty_one(tmp_path):
     """MMSegmentation's init_model asks for it."""
     torch.save(dict(state_dict={"a": torch.ones(1)}), tmp_path / "in.pth")
     assert load(str(tmp_path / "in.pth"))["meta"] == {}
+
+
+def test_the_name_of_a_file_reaches_the_hooks_of_a_model(tmp_path):
+    seen = []
+    model = torch.nn.Linear(1, 1)
+    torch.save(dict(state_dict=model.state_dict()), tmp_path / "in.pth")
+    model._register_load_state_dict_pre_hook(lambda *args: seen.append(args[2]))
+    load_checkpoint(model, str(tmp_path / "in.pth"))
+    assert seen == [dict(source="in.pth", version=1)]  # torch's own is kept
+
+
+CLASSIFIER = "decode_head.network.class_head.weight"
+REPOSITORY = "hf://facebook/mask2former-swin-tiny-ade-panoptic"
+URL = "https://x.org/model_final_4ab90c.pkl"
+
+
+@pytest.mark.parametrize(
+    ("source", "layout", "stuff", "filled", "warned"),
+    [
+        ("model.safetensors", HUGGINGFACE, 50, [CLASSIFIER], True),
+        ("hf://me/mask2former", HUGGINGFACE, 50, [CLASSIFIER], True),
+        (REPOSITORY, HUGGINGFACE, 50, [CLASSIFIER], False),
+        ("mine.pkl", FACEBOOKRESEARCH, 50, [], False),  # of other classes
+        ("mine.pkl", FACEBOOKRESEARCH, 0, [CLASSIFIER], False),  # instances alone
+        (URL, FACEBOOKRESEARCH, 11, [CLASSIFIER], False),
+        ("mine.pth", OPENMMLAB, 50, [CLASSIFIER], False),
+    ],
+)
+def test_an_unknown_order_of_panoptic_classes_is_said(
+    source, layout, stuff, filled, warned, monkeypatch
+):
+    said = []
+    monkeypatch.setattr(loading, "print_log", lambda text, **_: said.append(text))
+    model = SimpleNamespace(num_things_classes=8, num_stuff_classes=stuff)
+    loading.warn_of_order(model, Report(layout.name, filled=filled), source)
+    assert [x.split(" is no name ")[0] for x in said] == [source] * warned

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 
 import pytest
 import torch
@@ -15,6 +16,7 @@ pytest.importorskip("mmdet")
 from mmdet.registry import MODELS
 
 from mmseg_maskformer.adapters import host
+from mmseg_maskformer.checkpoints import loading
 from mmseg_maskformer.checkpoints.convert import from_ours, to_ours
 from mmseg_maskformer.checkpoints.facebookresearch import FACEBOOKRESEARCH
 from mmseg_maskformer.checkpoints.huggingface import HUGGINGFACE
@@ -40,19 +42,22 @@ def detector(name, seed=0):
 
 
 @pytest.mark.parametrize(
-    ("name", "file", "reordered"),
+    ("name", "file", "reordered", "warned"),
     [
-        (COCO, "model_final_6f60dc.pkl", False),
-        (ADE, "model_final_7aa977.pkl", True),
-        (ADE, "model_final_0b3cc8.pkl", True),
-        (ADE, "mine.pkl", False),
+        (COCO, "model_final_6f60dc.pkl", False, False),
+        (ADE, "model_final_7aa977.pkl", True, False),
+        (ADE, "model_final_0b3cc8.pkl", True, False),
+        (ADE, "mine.pkl", False, True),
     ],
 )
 def test_the_authors_file_fills_a_detector(
-    name, file, reordered, tmp_path, monkeypatch
+    name, file, reordered, warned, tmp_path, monkeypatch
 ):
-    said = []
+    said, loading_said = [], []
     monkeypatch.setattr(host, "print_log", lambda text, **_: said.append(text))
+    monkeypatch.setattr(
+        loading, "print_log", lambda text, **_: loading_said.append(text)
+    )
     source, target = detector(name, seed=0), detector(name, seed=1)
     theirs = from_ours(source.state_dict(), FACEBOOKRESEARCH)
     arrays = {  # their frozen norms count no batches
@@ -65,6 +70,9 @@ def test_the_authors_file_fills_a_detector(
     load_checkpoint(target, str(tmp_path / file), strict=True)
     order = f"The classes of {file} are put in our order, things before stuff."
     assert said == [order] * reordered
+    _, *warnings = loading_said  # after the account of the tensors
+    unknown = f"{file} is no name of a released file, .* 100 things before 50 stuff"
+    assert [bool(re.match(unknown, x)) for x in warnings] == [True] * warned
     head = "decode_head.network.class_head"
     expected, found = source.state_dict(), target.state_dict()
     for key, tensor in expected.items():
