@@ -10,6 +10,8 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from mmseg_maskformer.core.argument_checks import check_flags, check_widths
+from mmseg_maskformer.core.part_checks import check_parts
+from mmseg_maskformer.core.protocols import Criterion
 from mmseg_maskformer.core.structures import (
     LayerOutput,
     PixelPredictions,
@@ -72,6 +74,7 @@ class PredictionHead(BaseModule):
         self.mask_padding = mask_padding
         self.ignore_void = ignore_void
         self.criterion = build_part(criterion)
+        check_parts("decode_head", Criterion, criterion=self.criterion)
         self.criterion.check_classes(num_classes)
         self.network = build_network(network, in_channels, num_classes)
         self.criterion.check_network(self.network, num_classes)

@@ -21,21 +21,16 @@ from .match_costs import (
     FocalCost,
     MaskCost,
     MatchCost,
+    check_costs,
 )
+from .part_checks import check_parts
 from .precision import full_precision
-from .structures import ImagePredictions, Predictions
+from .structures import ImagePredictions, Match, Predictions
 from .targets import SegmentTargets
 
 logger = logging.getLogger(__name__)
 
 _CHUNK = {"cpu": 1 << 18, "cuda": 1 << 24}  # mask logits compared at a time
-
-
-class Match(NamedTuple):
-    """The n = min(Q, G) matched pairs of one image in every layer."""
-
-    queries: Tensor  # (L, n)
-    segments: Tensor  # (L, n), ascending
 
 
 class Assignment(NamedTuple):
@@ -68,6 +63,7 @@ class HungarianAssigner:
         masks: MaskComparison | None = None,
     ) -> None:
         check_counts(max_bad_steps=max_bad_steps)
+        check_parts("assigner", MaskComparison, masks=masks)
         self.costs_given = costs is not None
         if costs is None:
             costs = [ClassificationCost(), FocalCost(), DiceCost()]
@@ -79,12 +75,12 @@ class HungarianAssigner:
         self._warned: set[str] = set()
 
     def set_costs(self, costs: Sequence[MatchCost | Callable]) -> None:
-        """Match by these costs from now on."""
-        if not costs or not all(callable(cost) for cost in costs):
-            raise ValueError(
-                "HungarianAssigner needs at least one match cost, and every one built: "
-                "in a head of another package leave `costs` out, or build them first."
-            )
+        """Match by these costs from now on.
+
+        Raises:
+            ValueError: There is none, or one is no cost but its config, or a loss.
+        """
+        check_costs(costs)
         self.class_costs = [c for c in costs if isinstance(c, ClassificationCost)]
         self.mask_costs = [c for c in costs if isinstance(c, MaskCost)]
         self.box_costs = [c for c in costs if isinstance(c, BoxCost)]

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from .assigners import HungarianAssigner, Match
+from .assigners import HungarianAssigner
 from .box_losses import BoxLoss
 from .classification import ClassificationLoss, check_class_weights
 from .fixed_assigner import FixedAssigner, check_fixed
 from .losses import DiceLoss, FocalMaskLoss, MaskLoss
 from .mask_comparison import DenseMasks, MaskComparison
 from .network_checks import check_boxes, check_queries
+from .part_checks import check_parts
 from .precision import full_precision
-from .structures import ImagePredictions, Predictions, loss_name, map_size
+from .protocols import Assigner
+from .structures import ImagePredictions, Match, Predictions, loss_name, map_size
 from .targets import SegmentTargets
 
 
@@ -40,6 +43,9 @@ class SetCriterion(nn.Module):
             and masks, or, where there are losses of boxes, those of classes and boxes.
         masks: where masks are compared, for losses and, unless the assigner has its
             own, for matching; by default everywhere, :class:`DenseMasks`.
+
+    Raises:
+        ValueError: A part is of another kind than its place.
     """
 
     def __init__(
@@ -49,10 +55,16 @@ class SetCriterion(nn.Module):
         loss_dice: MaskLoss | None = None,
         loss_bbox: BoxLoss | None = None,
         loss_giou: BoxLoss | None = None,
-        assigner: HungarianAssigner | FixedAssigner | None = None,
+        assigner: Assigner | None = None,
         masks: MaskComparison | None = None,
     ) -> None:
         super().__init__()
+        check = partial(check_parts, "criterion")
+        check(ClassificationLoss, loss_cls=loss_cls)
+        check(MaskLoss, loss_mask=loss_mask, loss_dice=loss_dice)
+        check(BoxLoss, loss_bbox=loss_bbox, loss_giou=loss_giou)
+        check(Assigner, assigner=assigner)
+        check(MaskComparison, masks=masks)
         self.masks = masks or DenseMasks()
         self.loss_cls = loss_cls or ClassificationLoss()
         self.loss_mask = loss_mask or FocalMaskLoss()
@@ -104,7 +116,7 @@ class SetCriterion(nn.Module):
         matches = self.assigner(predictions, targets, self.masks)
         labels = _query_labels(predictions.class_logits, matches, targets)
         class_term = self.loss_cls(predictions.class_logits, labels)  # (L,)
-        count = _averaged(sum(map(len, targets)), class_term.device)
+        count = _mean_over_processes(sum(map(len, targets)), class_term.device)
         mask_term, dice_term = self._mask_terms(predictions, matches, targets) / count
         terms = {
             "loss_cls": self.loss_cls.weight * class_term,
@@ -198,7 +210,7 @@ def _query_labels(
     return labels
 
 
-def _averaged(count: int, device: torch.device) -> Tensor:
+def _mean_over_processes(count: int, device: torch.device) -> Tensor:
     """The count averaged over processes, at least 1."""
     total = torch.full((), float(count), device=device)
     if dist.is_available() and dist.is_initialized():

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 
 import torch
 
-from .assigners import Match
 from .mask_comparison import MaskComparison
-from .structures import Predictions
+from .structures import Match, Predictions
 from .targets import SegmentTargets
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -49,6 +49,7 @@ class Columns(NamedTuple):
         return all(x is None or len(x) == 1 for x in self)
 
 
+@runtime_checkable
 class MaskComparison(Protocol):
     """Decides at which places masks are compared."""
 

@@ -9,13 +9,15 @@ are centre x, y, width and height in parts of the input's.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from .argument_checks import check_not_negative
 from .boxes import centres, generalized_iou
 from .layers import softplus
+from .part_checks import described
 from .precision import at_least_float32
 
 
@@ -35,6 +37,25 @@ class MatchCost:
     ) -> Tensor:
         """Weighted costs (n, G), MMDetection's signature."""
         raise NotImplementedError
+
+
+def check_costs(costs: Sequence[Any]) -> None:
+    """Raise a ValueError if there is no cost, or one is none.
+
+    Raises:
+        ValueError: See above.
+    """
+    if not costs:
+        raise ValueError("assigner.costs=[] leaves nothing to match by; leave it out.")
+    for place, cost in enumerate(costs):
+        if isinstance(cost, nn.Module) or not callable(cost):
+            raise ValueError(
+                f"assigner.costs[{place}] must be a match cost, of this package or one "
+                "that is called as cost(pred_instances, gt_instances), got "
+                f"{described(cost)}: losses stand in the criterion, and bring their "
+                "costs along. In a head of another package leave `costs` out, or build "
+                "them first."
+            )
 
 
 class ClassificationCost(MatchCost):

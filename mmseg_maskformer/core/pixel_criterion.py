@@ -17,6 +17,7 @@ from .argument_checks import check_not_negative
 from .classification import check_class_weights, class_weights
 from .losses import MaskLoss, mask_losses
 from .network_checks import check_pixels
+from .part_checks import check_parts
 from .precision import full_precision
 from .structures import PixelPredictions, loss_name, map_size
 from .targets import SegmentTargets
@@ -40,7 +41,7 @@ class PixelCriterion(nn.Module):
             which becomes sum(w nll) / sum(w); by default 1 each.
 
     Raises:
-        ValueError: There is no loss at all.
+        ValueError: There is no loss at all, or one is no mask loss.
     """
 
     class_weight: Tensor | None
@@ -54,6 +55,7 @@ class PixelCriterion(nn.Module):
     ) -> None:
         super().__init__()
         check_not_negative(weight=weight)
+        check_parts("criterion", MaskLoss, loss_mask=loss_mask, loss_dice=loss_dice)
         if not (weight or loss_mask or loss_dice):
             raise ValueError(
                 "PixelCriterion with weight=0 has no loss; set weight, loss_mask or "

@@ -1,4 +1,4 @@
-"""What a network and its parts must offer, for those who write their own.
+"""What networks, criteria and their parts must offer, for those who write their own.
 
 Features are the backbone's maps (B, C_i, h_i, w_i), fine to coarse. ``valid`` (B, 2) is
 the share of the input's height and width that is image and not padding, or None where
@@ -8,11 +8,13 @@ all of it counts; every part makes the mask that it needs (``layers.padding_mask
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor
 
-from .structures import PixelFeatures, PixelPredictions, Predictions
+from .mask_comparison import MaskComparison
+from .structures import Match, PixelFeatures, PixelPredictions, Predictions
+from .targets import SegmentTargets
 
 
 class PixelDecoder(Protocol):
@@ -75,3 +77,40 @@ class Network(Protocol):
         self, features: Sequence[Tensor], valid: Tensor | None = None
     ) -> Predictions | PixelPredictions:
         """The predictions of every supervised layer."""
+
+
+@runtime_checkable
+class Criterion(Protocol):
+    """A module from predictions to losses."""
+
+    def check_classes(self, num_classes: int) -> None:
+        """Raise a ValueError if it was built for another number of classes K."""
+
+    def check_network(self, network: Any, num_classes: int) -> None:
+        """Raise a ValueError if the network does not predict what is supervised."""
+
+    def __call__(
+        self, predictions: Any, targets: Sequence[SegmentTargets]
+    ) -> dict[str, Tensor]:
+        """Weighted losses () by name, of the predictions of a batch.
+
+        Args:
+            predictions: what the network returns.
+            targets: one for each image.
+        """
+
+
+@runtime_checkable
+class Assigner(Protocol):
+    """Matches queries to segments."""
+
+    def __call__(
+        self,
+        predictions: Predictions,
+        targets: Sequence[SegmentTargets],
+        masks: MaskComparison | None = None,
+    ) -> Sequence[Match]:
+        """Pair the queries and segments of each image in every layer.
+
+        ``masks`` is where the criterion compares masks.
+        """

@@ -131,6 +131,13 @@ class Predictions(NamedTuple):
             )
 
 
+class Match(NamedTuple):
+    """The n = min(Q, G) matched pairs of one image in every layer."""
+
+    queries: Tensor  # (L, n)
+    segments: Tensor  # (L, n), ascending
+
+
 class PixelPredictions(NamedTuple):
     """Outputs of every supervised layer of a per-pixel model.
 

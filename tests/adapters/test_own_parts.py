@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 import pytest
 import torch
 from mmengine.config import Config
@@ -11,7 +9,7 @@ from mmengine.registry import MODELS, init_default_scope
 
 from mmseg_maskformer.adapters.build import build_network
 from mmseg_maskformer.core.structures import PixelFeatures
-from tests.conftest import REPOSITORY
+from tests.helpers.pages import python_blocks
 from tests.weights import randomise
 
 CHANNELS = [8, 12, 16, 24]
@@ -82,9 +80,7 @@ def test_a_single_map_of_stride_16_is_enough():
 @pytest.fixture(scope="module")
 def page():
     """The blocks of code below "Parts of your own" in docs/architecture.md."""
-    text = (REPOSITORY / "docs/architecture.md").read_text(encoding="utf-8")
-    section = text.split("## Parts of your own")[1].split("\n## ")[0]
-    parts, config = re.findall(r"```python\n(.*?)```", section, re.S)
+    parts, config = python_blocks("docs/architecture.md", "Parts of your own")
     exec(parts, {"__name__": "my_parts"})  # registers them
     return config
 

@@ -5,12 +5,16 @@ from __future__ import annotations
 import pytest
 import torch
 
+from mmseg_maskformer.core.assigners import HungarianAssigner
 from mmseg_maskformer.core.criterion import SetCriterion
 from mmseg_maskformer.core.decoders import TransformerDecoder
 from mmseg_maskformer.core.deformable import MSDeformAttnPixelDecoder
 from mmseg_maskformer.core.deformable_encoder import DeformableEncoder
+from mmseg_maskformer.core.losses import DiceLoss
 from mmseg_maskformer.core.mask_comparison import PointMasks
 from mmseg_maskformer.core.masked_decoder import MaskedTransformerDecoder
+from mmseg_maskformer.core.match_costs import DiceCost
+from mmseg_maskformer.core.pixel_criterion import PixelCriterion
 from mmseg_maskformer.core.pixel_decoders import FPNPixelDecoder
 from mmseg_maskformer.core.structures import PixelFeatures
 from tests import cases
@@ -58,6 +62,51 @@ def encoder(**options):
 def test_numbers_that_cannot_be_are_refused_when_parts_are_built(build, message):
     with pytest.raises(ValueError, match=message):
         build()
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (
+            lambda: SetCriterion(loss_dice=torch.nn.BCELoss()),
+            "criterion.loss_dice must be of the kind MaskLoss: FocalMaskLoss, "
+            "BCEMaskLoss, DiceLoss or your own (docs/architecture.md#a-loss-of-your-own"
+            "), got torch.nn.modules.loss.BCELoss.",
+        ),
+        (
+            lambda: SetCriterion(loss_cls=DiceLoss()),
+            "n.loss_cls must be of the kind Cl",
+        ),
+        (
+            lambda: SetCriterion(loss_giou=DiceLoss()),
+            "loss_giou must be of the kind Box",
+        ),
+        (
+            lambda: SetCriterion(assigner=3),
+            "assigner must be of the kind Assigner: Hun",
+        ),
+        (
+            lambda: SetCriterion(masks=7),
+            "masks must be of the kind MaskComparison: Den",
+        ),
+        (lambda: PixelCriterion(loss_mask=3), "loss_mask must be of the kind MaskLoss"),
+        (
+            lambda: HungarianAssigner(masks=3),
+            "assigner.masks must be of the kind MaskComparison: DenseMasks, PointMasks",
+        ),
+        (
+            lambda: HungarianAssigner([DiceCost(), DiceLoss()]),
+            "assigner.costs[1] must be a match cost, of this package or one that is ca"
+            "lled as cost(pred_instances, gt_instances), got mmseg_maskformer.core.los"
+            "ses.DiceLoss: losses stand in the criterion, and bring their costs along.",
+        ),
+        (lambda: HungarianAssigner([]), "costs=[] leaves nothing to match by"),
+    ],
+)
+def test_parts_of_another_kind_are_refused_by_key_and_type(build, message):
+    with pytest.raises(ValueError) as error:
+        build()
+    assert message in str(error.value)
 
 
 def pixels(widths, sizes):
