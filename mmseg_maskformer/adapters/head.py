@@ -133,6 +133,16 @@ class PredictionHead(BaseModule):
     ) -> LayerOutput:
         """The prediction of one layer for a batch.
 
+        Args:
+            inputs: maps (B, C_i, h_i, w_i), fine to coarse.
+            batch_img_metas: needed by ``mask_padding`` only.
+            size: height and width of the network's input.
+            layer: 0..L-1 from the first supervised, or -1..-L from the last.
+
+        Returns:
+            Class logits (B, Q, K + 1) and mask logits (B, Q, h, w); of a per-pixel
+            model None and class logits (B, K, h, w).
+
         Raises:
             ValueError: There is no such layer.
         """

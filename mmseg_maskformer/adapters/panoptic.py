@@ -126,7 +126,12 @@ class MaskFormerDetector(BaseDetector):
     def loss(
         self, batch_inputs: Tensor, batch_data_samples: list[DetDataSample]
     ) -> dict[str, Tensor]:
-        """Weighted losses by name.
+        """Weighted losses () by name.
+
+        Args:
+            batch_inputs: (B, C, H, W).
+            batch_data_samples: one per image, with ``gt_segment_map`` (1, H, W) and
+                ``gt_segments``, or the host's ``gt_instances`` and ``gt_sem_seg``.
 
         Raises:
             ValueError: A label is no class of the model, or there is no target of a
@@ -187,6 +192,10 @@ class MaskFormerDetector(BaseDetector):
         """What the network says of each image, for :meth:`apply_rules`.
 
         Arguments are those of :meth:`predict`.
+
+        Returns:
+            Of each image class logits (Q, K + 1), mask logits (Q, h, w), and where it
+            lies in the input.
         """
         metas = [sample.metainfo for sample in batch_data_samples]
         layer = self.prediction_options().layer
@@ -223,7 +232,14 @@ class MaskFormerDetector(BaseDetector):
     ) -> list[ScoreMap]:
         """Semantic scores of each image at its original size, for averaging.
 
-        ``options`` are those of ``test_cfg`` where the caller has not read them.
+        Args:
+            batch_inputs: (B, C, H, W).
+            batch_data_samples: one per image.
+            options: those of ``test_cfg`` where the caller has not read them.
+
+        Returns:
+            Of each image scores (K, H, W), made a tile of rows at a time; with
+            ``options.uncertainty`` that of "no object" comes last, (K + 1, H, W).
         """
         options = options or self.prediction_options()
         images = self.image_logits(batch_inputs, batch_data_samples)

@@ -54,7 +54,19 @@ def instance_result(
     num_things: int,
     options: PanopticOptions,
 ) -> InstanceData:
-    """``bboxes``, ``labels``, ``scores`` and ``masks`` of the instances."""
+    """The n instances of one image, the best first.
+
+    Args:
+        class_logits: (Q, K + 1).
+        mask_logits: (Q, h, w).
+        placement: where the image lies in the input, and its original size.
+        num_things: classes below are things.
+        options: how many, and above which score.
+
+    Returns:
+        ``bboxes`` (n, 4) left, top, right, bottom in pixels, ``labels`` (n,),
+        ``scores`` (n,) and ``masks`` (n, H, W) boolean, at the original size.
+    """
     found = instances(
         class_logits=class_logits,
         mask_logits=mask_logits,

@@ -145,6 +145,14 @@ class MaskFormerSegmentor(EncoderDecoder):
     ) -> list[ImageLogits]:
         """What the network says of each image, for :meth:`apply_rules`.
 
+        Args:
+            inputs: (B, C, H, W).
+            data_samples: one per image.
+
+        Returns:
+            Of each image class logits (Q, K + 1), mask logits (Q, h, w), and where it
+            lies in the input; of a per-pixel model None and class logits (K, h, w).
+
         Raises:
             ValueError: ``test_cfg`` has windows predicted, each of which has its own.
         """
@@ -176,7 +184,14 @@ class MaskFormerSegmentor(EncoderDecoder):
     ) -> list[ScoreMap]:
         """Scores of each image at its original size, made where they are asked for.
 
-        ``options`` are those of ``test_cfg`` where the caller has not read them.
+        Args:
+            inputs: (B, C, H, W).
+            data_samples: one per image.
+            options: those of ``test_cfg`` where the caller has not read them.
+
+        Returns:
+            Of each image scores (K, H, W), made a tile of rows at a time; with
+            ``options.uncertainty`` that of "no object" comes last, (K + 1, H, W).
 
         Raises:
             ValueError: The rule of ``test_cfg`` has none.

@@ -71,7 +71,12 @@ class MaskFormerHead(PredictionHead):
         batch_data_samples: list[SegDataSample],
         train_cfg: dict | None = None,
     ) -> dict[str, Tensor]:
-        """Weighted losses by name.
+        """Weighted losses () by name.
+
+        Args:
+            inputs: backbone maps (B, C_i, h_i, w_i), fine to coarse.
+            batch_data_samples: with ``gt_sem_seg`` (1, H, W) of the input's size.
+            train_cfg: not used; the host gives it.
 
         Raises:
             ValueError: A label is neither a class nor void, or a label map is missing

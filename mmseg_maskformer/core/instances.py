@@ -13,7 +13,7 @@ from .tiling import Placement, iter_tiles
 
 
 class Instances(NamedTuple):
-    """Objects that may overlap, in no order."""
+    """Objects that may overlap, by falling score."""
 
     labels: Tensor  # (n,) classes
     scores: Tensor  # (n,) class probability times mean mask probability

@@ -54,11 +54,14 @@ class SignedLogits:
         return softplus(self.z, self.wrong, self.right)
 
     def only_valid(self, x: Tensor) -> Tensor:
-        """``x`` times how much each pixel counts."""
+        """``x`` (S, R or 1, H, W) times how much each pixel counts."""
         return x if self.valid is None else x * self.valid
 
     def mean_share(self, x: Tensor) -> Tensor:
-        """What each pixel of ``x`` adds to the mean over the pixels that count."""
+        """What each pixel adds to the mean over the pixels that count.
+
+        ``x`` and the result are (S, R or 1, H, W).
+        """
         if self.valid is None:
             return x / self.z[0, 0].numel()
         counted = self.valid.sum(dim=(-2, -1), keepdim=True).clamp(min=1)

@@ -52,7 +52,14 @@ class LabelMapDataset(BaseSegDataset):
         return merged_metainfo(merged, metainfo, cls.METAINFO)
 
     def load_data_list(self) -> list[dict]:
-        """An entry for every image that is listed, or that the folder holds."""
+        """An entry for every image that is listed, or that the folder holds.
+
+        Raises:
+            FileNotFoundError: There is no list or folder, no image in it, or an image
+                or label map is not there.
+            ValueError: A line of the list names two files.
+            OSError: The list cannot be read.
+        """
         if self.ann_file and not osp.exists(self.ann_file):
             raise FileNotFoundError(
                 f"There is no list of images {self.ann_file}; correct data_root and "

@@ -28,6 +28,19 @@ def flattened(steps: Iterable[Step]) -> Iterator[Step]:
             yield step
 
 
+def drawn(steps: Iterable[Step]) -> Iterator[Step]:
+    """The transforms that an image meets: of those by chance or in turn, as drawn."""
+    for step in steps:
+        if isinstance(step, host.RandomChoice):
+            yield from drawn([step.transforms[step.random_pipeline_index()]])
+        elif isinstance(step, host.RandomApply):
+            yield from drawn([step.transforms] * step.random_apply())
+        elif isinstance(step, host.Compose):
+            yield from drawn(step.transforms)
+        else:
+            yield step
+
+
 def tried(steps: Iterable[Step]) -> Iterator[Step]:
     """Copies of the transforms before the packing; what may happen does happen."""
     for step in flattened(steps):

@@ -79,6 +79,9 @@ def enable_amp(config: Config) -> None:
     """Switch to mixed precision: float16 on an accelerator, bfloat16 on the CPU.
 
     A config that has one already keeps it, but for float16 on the CPU.
+
+    Raises:
+        SystemExit: The config has an optimizer wrapper of another type.
     """
     wrapper = config.optim_wrapper
     kind = wrapper.get("type", "OptimWrapper")
@@ -147,7 +150,12 @@ def evaluating_runner(config: Config, checkpoint: str) -> Runner:
 
 
 def enable_tta(config: Config) -> None:
-    """Evaluate the mean over the scaled and mirrored views of every image."""
+    """Evaluate the mean over the scaled and mirrored views of every image.
+
+    Raises:
+        SystemExit: The config has no ``tta_pipeline``, a metric is not of label maps
+            alone, or the scores of its model cannot be averaged.
+    """
     if not config.get("tta_pipeline"):
         raise SystemExit(
             f"--tta needs tta_pipeline in {config.filename}, a pipeline with "

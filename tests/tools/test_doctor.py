@@ -16,6 +16,7 @@ from tests.conftest import REPOSITORY
 from tests.scripts import run_script
 
 CAMVID = REPOSITORY / "configs/maskformer/maskformer_r18_1xb4-4k_camvid-256x256.py"
+SAME = ["train_dataloader.dataset.pipeline.2.scale=(32,24)"]
 NUCLEI = "maskformer/maskformer_r18-6enc_1xb4-5k_dsb2018-instance.py"
 
 
@@ -173,11 +174,14 @@ def test_a_reencoded_copy_is_alike(folder, monkeypatch, capsys):
 
 
 def camvid_of(folder):
-    """Options with which the CamVid config reads the folder, as two classes."""
+    """Options with which the CamVid config reads the folder, as two classes.
+
+    Images keep their size, as those of CamVid do.
+    """
     parts = [f"data_root={folder}", "img_suffix=.png", "metainfo.classes=(a,b)"]
     parts.append("type=mmseg_maskformer.LabelMapDataset")
     loaders = ("train_dataloader", "val_dataloader")
-    return [f"{loader}.dataset.{part}" for loader in loaders for part in parts]
+    return [f"{loader}.dataset.{part}" for loader in loaders for part in parts] + SAME
 
 
 def test_a_config_names_values_that_are_no_class(folder, monkeypatch, capsys):
@@ -196,6 +200,18 @@ def test_a_config_names_values_that_are_no_class(folder, monkeypatch, capsys):
     assert len(found) == 2
 
 
+def test_a_config_that_resizes_in_training_alone_is_warned(folder, monkeypatch, capsys):
+    """32 x 24 pixels become 480 x 360, and stay 32 x 24 in evaluation."""
+    fixed = "train_dataloader.dataset.pipeline.2.ratio_range=(1.0,1.0)"
+    options = ["--pictures", "0", "--cfg-options", *camvid_of(folder)[:-1], fixed]
+    _, found, _ = examine(monkeypatch, capsys, CAMVID, folder / "out", *options)
+    (line,) = found
+    assert line.startswith(
+        "warning: Training shows images at 15 times the size of their files, evaluation"
+        " at 1 (medians): in evaluation objects are 15.0 times smaller than in training"
+    )
+
+
 def test_classes_are_those_that_the_data_set_makes_of_labels(
     folder, monkeypatch, capsys
 ):
@@ -203,7 +219,7 @@ def test_classes_are_those_that_the_data_set_makes_of_labels(
     loaders = ("train_dataloader", "val_dataloader")
     parts = (f"data_root={folder}", "img_suffix=.png", "metainfo.classes=(building,)")
     options = [f"{loader}.dataset.{part}" for loader in loaders for part in parts]
-    options = ["--pictures", "0", "--cfg-options", *options]
+    options = ["--pictures", "0", "--cfg-options", *options, *SAME]
     _, found, report = examine(monkeypatch, capsys, CAMVID, folder / "out", *options)
     # of 24 x 32 pixels 12 x 24 are left
     assert [x[:41] for x in found] == ["warning: 62.5 % of all pixels are void: n"]

@@ -8,6 +8,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch.nn import ModuleList
 
+from mmseg_maskformer.datasets.image_scales import REMEDY, scales_differ
 from mmseg_maskformer.datasets.metainfo import metainfo_of
 from mmseg_maskformer.datasets.pipeline_checks import chains, check_pipelines
 
@@ -21,7 +22,8 @@ class CheckClassesHook(Hook):
     classes of a data set that does not tell them apart are things. The last head of a
     segmentor and its auxiliary heads have as many ``num_classes``, if more than one.
     Data sets without ``metainfo["classes"]`` are left alone in training, and other
-    models.
+    models. Where training shows images at another scale than evaluation, a warning says
+    it.
 
     Raises:
         ValueError: The numbers differ, in training or in evaluation, a pipeline would
@@ -34,9 +36,10 @@ class CheckClassesHook(Hook):
         _check(runner, runner.train_dataloader.dataset, "train")
         if runner.val_loop is not None:
             self.before_val(runner)
-            _check_zero_labels(
-                runner.train_dataloader.dataset, runner.val_dataloader.dataset
-            )
+            datasets = runner.train_dataloader.dataset, runner.val_dataloader.dataset
+            _check_zero_labels(*datasets)
+            if text := scales_differ(*datasets):
+                runner.logger.warning(f"{text} {REMEDY}")
 
     def before_val(self, runner: Runner) -> None:
         """Check the data of evaluation."""

@@ -13,6 +13,9 @@ from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 from torch import nn
 
+from mmseg_maskformer.datasets.image_scales import REMEDY
+from tests.datasets.test_image_scales import Images, resize
+
 CONFIGS = Path(__file__).resolve().parents[3] / "configs"
 PANOPTIC = dict(
     classes=("cell", "fibre", "sky"),
@@ -229,3 +232,15 @@ def test_training_by_a_config_ends_before_its_first_iteration(
     message = r"_classes=2, .* train data set .*panoptic_train\.json has 1 things and 1"
     with pytest.raises(ValueError, match=message):
         started.train()
+
+
+def test_a_training_that_shows_images_smaller_than_evaluation_is_warned_of():
+    said = []
+    for evaluated in (Images(), Images(resize(0.25))):
+        given = runner(Model(2, 1))
+        given.logger = SimpleNamespace(warning=said.append)
+        given.train_dataloader.dataset = Images(resize(0.25))
+        given.val_dataloader.dataset = evaluated
+        hook().before_train(given)
+    assert len(said) == 1  # of the first
+    assert said[0].endswith(f"objects are 4.0 times larger than in training. {REMEDY}")

@@ -1,0 +1,19 @@
+"""The scale at which training shows images against that of evaluation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mmseg_maskformer.datasets.image_scales import REMEDY, scales_differ
+
+from .finding import Finding, Found
+from .scan import Facts
+from .sources import Source
+
+
+def scales(source: Source, facts: Sequence[Facts]) -> Found:
+    """Images that training shows much smaller or larger than evaluation."""
+    if source.datasets.keys() >= {"train", "val"}:
+        text = scales_differ(source.datasets["train"], source.datasets["val"])
+        if text:
+            yield Finding("warning", text, REMEDY)
