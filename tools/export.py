@@ -58,15 +58,10 @@ def parse_args() -> argparse.Namespace:
         help="files and folders to compare on",
     )
     parser.add_argument(
-        "--size",
-        type=image_size,
-        metavar="HxW",
-        help="fixed size of the images; default: any size",
+        "--size", type=image_size, metavar="HxW", help="of all images; default: any"
     )
     parser.add_argument(
-        "--labels",
-        action="store_true",
-        help="write a model that gives semantic labels, not logits",
+        "--labels", action="store_true", help="give semantic labels, not logits"
     )
     parser.add_argument(
         "--half", action="store_true", help="half precision (docs/export.md)"

@@ -163,8 +163,8 @@ def main() -> None:
     """Read images, run the file, write one .npz for each image."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path, help="what tools/export.py wrote")
-    parser.add_argument("images", type=Path, nargs="+")
-    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("images", type=Path, nargs="+", help="image files")
+    parser.add_argument("--out", type=Path, required=True, help="folder to write")
     args = parser.parse_args()
     model = json.loads((args.folder / "model.json").read_text())
     check(args.folder, args.images, model)
