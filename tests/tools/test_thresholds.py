@@ -44,7 +44,8 @@ def test_each_half_is_scored_alone_with_each_pair(monkeypatch, tmp_path, capsys)
     pytest.importorskip("matplotlib").use("Agg")
     file, weights = few_scenes(CONFIG, tmp_path, test_cfg=dict(object_mask_thr=0.9))
     with open(file, "a") as opened:
-        opened.write("\ntest_evaluator = [dict(type='PixelsWithSegment')]\n")
+        others = "dict(type='mmdet.SemSegMetric', iou_metrics=['mIoU'])"  # left out
+        opened.write(f"\ntest_evaluator = [dict(type='PixelsWithSegment'), {others}]\n")
     options = [f"{key}={value}" for key, value in FEW.items()]
     options.append(f"{LOADER}.dataset.num_images=2")
     out = tmp_path / "out"

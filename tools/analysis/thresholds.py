@@ -33,6 +33,11 @@ from query_lib.settings import score_settings  # noqa: E402
 from query_lib.trained import require_head  # noqa: E402
 
 KEYS = ("object_mask_thr", "iou_thr")
+PANOPTIC_ALONE = dict(
+    panoptic_on=True, semantic_on=False, instance_on=False, uncertainty=False
+)
+# metrics of results that no threshold changes
+OF_OTHER_RESULTS = ("IoUMetric", "SemSegMetric", "CocoMetric", "ThingAP")
 Pair = tuple[float, float]
 
 
@@ -59,12 +64,17 @@ def scores_of_pairs(
     """The metric of every pair on the two halves.
 
     Raises:
-        SystemExit: There is no such metric.
+        SystemExit: There is no such metric of panoptic results.
     """
-    first, *others = ({k: x for k, x in zip(KEYS, p, strict=True)} for p in pairs)
+    metrics = runner.test_evaluator.metrics
+    metrics[:] = [x for x in metrics if type(x).__name__ not in OF_OTHER_RESULTS]
+    first, *others = (
+        PANOPTIC_ALONE | dict(zip(KEYS, pair, strict=True)) for pair in pairs
+    )
     found = score_settings(runner, first, lambda _: others, parts=2)
     if metric not in found[0][0]:
-        raise SystemExit(f"--metric {metric}: the config has {', '.join(found[0][0])}.")
+        names = ", ".join(found[0][0]) or "no metric of panoptic results"
+        raise SystemExit(f"--metric {metric}: the config has {names}.")
     return {
         pair: [half[metric] for half in halves]
         for pair, halves in zip(pairs, found, strict=True)
