@@ -14,7 +14,7 @@ import torch
 from mmseg_maskformer.core.deformable_attention import plain_gathers
 
 from .network import EXAMPLE_SIZE, ExportableNetwork
-from .swin import size_free
+from .size_free import size_free
 
 OPSET = 18  # the first whose reductions take axes as an input; OpenVINO reads it
 REMEDY = 'pip install "mmsegmentation-maskformer[export]"'

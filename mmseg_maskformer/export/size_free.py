@@ -1,8 +1,10 @@
-"""The hosts' Swin for images of any size, without a branch that looks at a size.
+"""Parts of backbones for images of any size, without a branch that looks at a size.
 
-Their blocks pad where a side is no multiple of the window, and build masks in loops. A
-graph of free sizes keeps the branch of one size, or asks a solver about every one of
-them, which takes minutes. Both hosts have the same classes, known here by their names.
+The blocks of the hosts' Swin pad where a side is no multiple of the window, and build
+masks in loops; timm's convolutions with "SAME" padding compute it from sides that are
+rounded up. A graph of free sizes keeps the branch of one size, or asks a solver about
+every one of them, or writes ever longer formulas, which takes minutes. Classes are known
+by their names; both hosts' Swins have the same.
 """
 
 from __future__ import annotations
@@ -21,10 +23,11 @@ _BLOCKED = -100.0  # what the hosts add to the logits of cells of other parts
 
 @contextmanager
 def size_free(model: nn.Module) -> Iterator[None]:
-    """Let the parts of a Swin that look at sizes compute the same for all of them."""
+    """Let the parts that look at sizes compute the same for all of them."""
     forms: dict[str, Any] = {
         "ShiftWindowMSA": _window_attention,
         "AdaptivePadding": _corner_padding,
+        "Conv2dSame": _same_convolution,
     }
     changed = [
         (module, forms[type(module).__name__])
@@ -45,6 +48,19 @@ def _corner_padding(self: Any, x: Tensor) -> Tensor:
     assert self.padding == "corner" and self.kernel_size == self.stride
     (down, across), (height, width) = self.stride, x.shape[-2:]
     return F.pad(x, (0, -width % across, 0, -height % down))
+
+
+def _same_convolution(self: Any, x: Tensor) -> Tensor:
+    """Pad each side so that it gives ceil(length / stride) cells, more at the end."""
+    before_and_after = []
+    for length, kernel, stride, dilation in zip(
+        x.shape[-2:], self.kernel_size, self.stride, self.dilation, strict=True
+    ):
+        reach = dilation * (kernel - 1)
+        assert reach == 0 or reach >= stride - 1  # as all of timm's are
+        padding = reach and reach - (length - 1) % stride
+        before_and_after = [padding // 2, padding - padding // 2, *before_and_after]
+    return self._conv_forward(F.pad(x, before_and_after), self.weight, self.bias)
 
 
 def _window_attention(self: Any, query: Tensor, hw_shape: tuple[int, int]) -> Tensor:

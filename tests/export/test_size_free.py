@@ -1,12 +1,13 @@
-"""Swin without branches on sizes equals the hosts' at every size."""
+"""Backbones without branches on sizes equal the hosts' at every size."""
 
 from __future__ import annotations
 
 import pytest
+import timm
 import torch
 from mmseg.models.backbones import SwinTransformer
 
-from mmseg_maskformer.export.swin import size_free
+from mmseg_maskformer.export.size_free import size_free
 from tests.weights import randomise
 
 
@@ -27,15 +28,25 @@ def swin():
     return model.double()
 
 
+@pytest.fixture(scope="module")
+def efficientnet():
+    """Convolutions of 3 and 5 cells with stride 2, "SAME" padding."""
+    torch.manual_seed(0)
+    model = timm.create_model("tf_efficientnet_lite0", features_only=True)
+    return model.eval().double()
+
+
 # maps in one window, in whole windows at every level, with rests in both directions
 @pytest.mark.parametrize("size", [(20, 20), (160, 160), (75, 107)])
-def test_maps_equal_those_of_the_host(swin, size):
+@pytest.mark.parametrize("name", ["swin", "efficientnet"])
+def test_maps_equal_those_of_the_host(name, size, request):
+    backbone = request.getfixturevalue(name)
     image = torch.randn(1, 3, *size, dtype=torch.float64)
     with torch.no_grad():
-        wanted = swin(image)
-        with size_free(swin):
-            found = swin(image)
-        again = swin(image)
+        wanted = backbone(image)
+        with size_free(backbone):
+            found = backbone(image)
+        again = backbone(image)
     for x, y, z in zip(found, wanted, again, strict=True):
         torch.testing.assert_close(x, y, rtol=0, atol=1e-12)
         assert torch.equal(y, z)  # the host's forms are back
