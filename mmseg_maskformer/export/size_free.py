@@ -3,8 +3,8 @@
 The blocks of the hosts' Swin pad where a side is no multiple of the window, and build
 masks in loops; timm's convolutions with "SAME" padding compute it from sides that are
 rounded up. A graph of free sizes keeps the branch of one size, or asks a solver about
-every one of them, or writes ever longer formulas, which takes minutes. Classes are known
-by their names; both hosts' Swins have the same.
+every one of them, or writes ever longer formulas, which takes minutes. Classes are
+known by their names; both hosts' Swins have the same.
 """
 
 from __future__ import annotations
