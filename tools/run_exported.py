@@ -64,7 +64,8 @@ def nearest(x: Array, size: Size) -> Array:
 
 def sigmoid(x: Array) -> Array:
     """1 / (1 + exp(-x))."""
-    return 1 / (1 + np.exp(-x))
+    with np.errstate(over="ignore"):  # of an infinite one the result is 0, as it should
+        return 1 / (1 + np.exp(-x))
 
 
 def results(
