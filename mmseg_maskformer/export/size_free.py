@@ -52,7 +52,7 @@ def _corner_padding(self: Any, x: Tensor) -> Tensor:
 
 def _same_convolution(self: Any, x: Tensor) -> Tensor:
     """Pad each side so that it gives ceil(length / stride) cells, more at the end."""
-    before_and_after = []
+    before_and_after: list[int] = []
     for length, kernel, stride, dilation in zip(
         x.shape[-2:], self.kernel_size, self.stride, self.dilation, strict=True
     ):
