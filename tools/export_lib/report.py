@@ -57,10 +57,7 @@ def _markdown(
     comparison: Comparison, limits: Limits, faults: list[str], facts: dict[str, Any]
 ) -> str:
     verdict = "The export is refused:" if faults else "The export agrees with PyTorch."
-    logits = ""
-    if limits.logits is not None:
-        share = f"{limits.relative:.0e} of the largest"
-        logits = f", logits within {limits.logits:.0e} or {share}"
+    logits = "" if limits.logits is None else f", logits within {limits.logits:.0e}"
     before, after = (_mebibytes(x) for x in comparison.memory)
     lines = [
         "# Export",
