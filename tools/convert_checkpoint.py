@@ -19,13 +19,10 @@ from mmengine.runner import CheckpointLoader
 from torch import Tensor
 
 from mmseg_maskformer.adapters.host import prepare_host
-from mmseg_maskformer.checkpoints.convert import check_family, detect_layout, to_ours
 from mmseg_maskformer.checkpoints.export import export_to_huggingface
 from mmseg_maskformer.checkpoints.files import read_checkpoint, tensors_by_name
-from mmseg_maskformer.checkpoints.fit import misfit
-from mmseg_maskformer.checkpoints.loading import warn_of_order
-from mmseg_maskformer.checkpoints.wrappers import strip_wrappers
-from mmseg_maskformer.checkpoints.zoo import reorder_classes
+from mmseg_maskformer.checkpoints.loading import make_ours, warn_of_order, with_source
+from mmseg_maskformer.checkpoints.zoo import class_order
 from mmseg_maskformer.datasets.class_orders import CLASS_ORDERS
 from mmseg_maskformer.engine.launch import require_file, untrained_model
 
@@ -51,39 +48,32 @@ def read(name: str) -> dict[str, Tensor]:
     """The tensors of a file or behind a scheme that runs no code from it."""
     prepare_host()
     if name.startswith(SCHEMES):
-        loaded = CheckpointLoader.load_checkpoint(name, "cpu")
-        return tensors_by_name(loaded["state_dict"], name)
+        loaded = CheckpointLoader.load_checkpoint(name, "cpu")["state_dict"]
+        tensors_by_name(loaded, name)  # or an error
+        return loaded
     if "://" in name:
         raise ValueError(
             f"{name} would be read by mmengine, which may run what a file asks for. "
             f"Name a local file, or an address of {', '.join(SCHEMES)}."
         )
-    return reorder_classes(Path(name).name, read_checkpoint(name), CLASS_ORDERS)
+    file = Path(name).name
+    return with_source(read_checkpoint(name), file, class_order(file, CLASS_ORDERS))
 
 
 def convert(source: dict[str, Tensor], model: Any, name: str) -> dict[str, Tensor]:
     """Our tensors, all of them, or an error."""
-    target = model.state_dict()
-    strip_wrappers(source, target)
-    layout = detect_layout(source)
-    check_family(source, target, layout)
-    if layout is None:  # ours already, or nobody's
-        found = misfit(source, target)
-        if found is not None:
-            raise SystemExit(
-                f"Nothing was written: {name} is in no known layout, and does not fit "
-                f"the model of --config: {found}."
-            )
-        return {key: source.get(key, tensor) for key, tensor in target.items()}
-    converted, report = to_ours(source, target, layout)
-    print(report)
-    if not report.complete:
+    report = make_ours(model, source)
+    if report is not None:
+        print(report)
+        warn_of_order(model, report, name)
+    if model.weights_misfit is not None:
+        layout = report.layout if report else "no known layout"
         raise SystemExit(
-            f"Nothing was written: {name} does not fit the model of --config. Choose "
-            "the config of the same backbone, pixel decoder and number of classes."
+            f"Nothing was written: {name} is in {layout}, and does not fit the model "
+            f"of --config: {model.weights_misfit}. Choose the config of the same "
+            "backbone, pixel decoder and number of classes."
         )
-    warn_of_order(model, report, name)
-    return converted
+    return {key: source.get(key, tensor) for key, tensor in model.state_dict().items()}
 
 
 def main() -> None:

@@ -22,6 +22,7 @@ from mmengine.dist import barrier, get_dist_info
 from mmengine.logging import print_log
 from mmengine.runner import CheckpointLoader
 from mmengine.runner.checkpoint import load_from_local
+from torch import Tensor
 
 from mmseg_maskformer.compat import reads_history_safely
 
@@ -42,7 +43,7 @@ def install_loaders(class_orders: Mapping[str, Sequence[int]]) -> None:
     Those of local files and of addresses run, in some versions, what a file asks for.
 
     Args:
-        class_orders: as for :func:`~mmseg_maskformer.checkpoints.zoo.reorder_classes`.
+        class_orders: as for :func:`~mmseg_maskformer.checkpoints.zoo.class_order`.
     """
     read = Loaders(class_orders)
     loaders = {
@@ -63,7 +64,7 @@ class Loaders:
     mmengine logs the names of the methods from the eleventh letter on.
 
     Args:
-        class_orders: as for :func:`~mmseg_maskformer.checkpoints.zoo.reorder_classes`.
+        class_orders: as for :func:`~mmseg_maskformer.checkpoints.zoo.class_order`.
     """
 
     def __init__(self, class_orders: Mapping[str, Sequence[int]]) -> None:
@@ -85,9 +86,8 @@ class Loaders:
         if path.suffix.lower() in _NOT_OF_TORCH:
             device = _device(map_location)
             tensors = read_checkpoint(path)
-            tensors = zoo.reorder_classes(path.name, tensors, self.class_orders)
             moved = {name: tensor.to(device) for name, tensor in tensors.items()}
-            return dict(meta={}, state_dict=with_source(moved, path.name))
+            return dict(meta={}, state_dict=self._named(moved, path.name))
         if reads_history_safely():
             content = read_content(path, map_location)
         else:
@@ -131,10 +131,10 @@ class Loaders:
         """
         repository = filename.removeprefix("hf://")
         loaded = self.load_from_file(_from_hub(repository), map_location)
-        tensors = zoo.reorder_classes(
-            repository, loaded["state_dict"], self.class_orders
-        )
-        return loaded | dict(state_dict=with_source(tensors, repository))
+        return loaded | dict(state_dict=self._named(loaded["state_dict"], repository))
+
+    def _named(self, tensors: Mapping[str, Tensor], source: str) -> dict[str, Tensor]:
+        return with_source(tensors, source, zoo.class_order(source, self.class_orders))
 
 
 def _with_state_dict(content: Mapping) -> dict:

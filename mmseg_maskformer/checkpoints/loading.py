@@ -22,18 +22,35 @@ from .layout import NETWORK
 from .mask2former import OPENMMLAB_MASK2FORMER
 from .openmmlab import OPENMMLAB
 from .wrappers import strip_wrappers
-from .zoo import is_released
+from .zoo import is_released, reorder_classes
 
 _THINGS_FIRST = (OPENMMLAB.name, OPENMMLAB_MASK2FORMER.name)  # as models here
-_SOURCE = "source"  # in the metadata of a state dict
+# In the metadata of a state dict.
+_SOURCE, _CLASS_ORDER = "source", "class_order"
 
 
-def with_source(tensors: Mapping[str, Tensor], source: str) -> OrderedDict[str, Tensor]:
-    """A state dict that names its file or repository to the hooks of a model."""
+def with_source(
+    tensors: Mapping[str, Tensor], source: str, class_order: list[int] | None = None
+) -> OrderedDict[str, Tensor]:
+    """A state dict that tells the hooks of a model where it is from.
+
+    Args:
+        tensors: by name, in the file's layout.
+        source: name of the file or repository.
+        class_order: rows of the class layer of a panoptic model here, where the file
+            is known to have them in another order.
+    """
     found: Any = OrderedDict(tensors)
     metadata = getattr(tensors, "_metadata", None) or {}
-    found._metadata = {**metadata, "": {**metadata.get("", {}), _SOURCE: source}}
+    about = {_SOURCE: source, _CLASS_ORDER: class_order}
+    known = {key: value for key, value in about.items() if value is not None}
+    found._metadata = {**metadata, "": {**metadata.get("", {}), **known}}
     return found
+
+
+def _about(tensors: Mapping[str, Tensor], key: str) -> Any:
+    """What :func:`with_source` has put beside tensors; None where it has not."""
+    return (getattr(tensors, "_metadata", None) or {}).get("", {}).get(key)
 
 
 def register_load_hooks(model: Any) -> None:
@@ -53,20 +70,27 @@ def register_load_hooks(model: Any) -> None:
 
 
 def convert_on_load(
-    model: Any, state_dict: dict[str, Tensor], prefix: str, metadata: dict, *_: Any
+    model: Any, state_dict: dict[str, Tensor], prefix: str, *_: Any
 ) -> None:
     """Replace foreign names by ours, in place; a pre-hook of ``load_state_dict``.
 
-    See :func:`make_ours`. Warns of classes whose order is not known.
+    See :func:`make_ours`. Logs the account, and warns of classes whose order is not
+    known.
     """
-    if not prefix and (report := make_ours(model, state_dict)) is not None:
-        warn_of_order(model, report, metadata.get(_SOURCE, "The file of the weights"))
+    if prefix:
+        return
+    report = make_ours(model, state_dict)
+    if report is not None:
+        level = logging.INFO if report.complete else logging.WARNING
+        print_log(str(report), logger="current", level=level)
+        warn_of_order(model, report, _about(state_dict, _SOURCE) or "The weights' file")
 
 
 def make_ours(model: Any, state_dict: dict[str, Tensor]) -> Report | None:
     """Replace foreign names by ours, in place.
 
-    Names that a wrapper has put before those of a model are removed first.
+    Names that a wrapper has put before those of a model are removed first. Classes get
+    the order of a model with things and stuff; one of another task keeps the file's.
     What is missing or of another shape is left out and what is unknown stays, so that
     the host reports both as it does for checkpoints of its own. What the file is not
     about (a file of a backbone alone) keeps its values.
@@ -88,9 +112,15 @@ def make_ours(model: Any, state_dict: dict[str, Tensor]) -> Report | None:
     if layout is None:
         model.weights_misfit = misfit(state_dict, target)
         return None
+    order = _about(state_dict, _CLASS_ORDER)
+    if order is not None and all(_things_and_stuff(model)):
+        reorder_classes(state_dict, order)
+        print_log(
+            f"The classes of {_about(state_dict, _SOURCE)} are put in our order, "
+            "things before stuff.",
+            logger="current",
+        )
     converted, report = to_ours(state_dict, target, layout)
-    level = logging.INFO if report.complete else logging.WARNING
-    print_log(str(report), logger="current", level=level)
     unknown = {name: state_dict[name] for name in report.extra}
     others = {n: x for n, x in target.items() if not n.startswith(layout.scope)}
     model.weights_misfit = misfit_of_report(report, others, converted)
@@ -107,7 +137,7 @@ def warn_of_order(model: Any, report: Report, source: str) -> None:
         report: of the conversion of the file.
         source: name of the file or repository.
     """
-    things, stuff = (getattr(model, f"num_{x}_classes", 0) for x in ("things", "stuff"))
+    things, stuff = _things_and_stuff(model)
     classifier = f"{NETWORK}.class_head.weight"
     if not stuff or classifier not in report.filled:
         return
@@ -122,6 +152,11 @@ def warn_of_order(model: Any, report: Report, source: str) -> None:
         logger="current",
         level=logging.WARNING,
     )
+
+
+def _things_and_stuff(model: Any) -> list[int]:
+    """The number of classes of each; 0 of both of a semantic model."""
+    return [getattr(model, f"num_{x}_classes", 0) for x in ("things", "stuff")]
 
 
 def refuse_foreign_names(

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import difflib
-import logging
 import re
 from collections.abc import Mapping, Sequence
 
 from torch import Tensor
-
-logger = logging.getLogger(__name__)
 
 BASE_URL = "https://dl.fbaipublicfiles.com/maskformer"
 LICENSE = "CC BY-NC 4.0"
@@ -195,24 +192,31 @@ _HUB = re.compile(
 _CLASSES = re.compile(r"sem_seg_head\.predictor\.class_embed\.|class_predictor\.")
 
 
-def reorder_classes(
-    source: str, tensors: dict[str, Tensor], orders: Mapping[str, Sequence[int]]
-) -> dict[str, Tensor]:
-    """The tensors of a file with its classes in our order, things before stuff.
+def class_order(source: str, orders: Mapping[str, Sequence[int]]) -> list[int] | None:
+    """The rows of a released panoptic file's class layer in our order.
 
     Args:
         source: name of the file, or of a repository on the hub.
-        tensors: in the file's own layout.
         orders: by data set ("ade20k", "cityscapes", "mapillary") the semantic class
             that each class of ours is.
+
+    Returns:
+        None where the file is not known, or has its things first.
     """
     data = _interleaved(source)
     if data is None:
-        return tensors
-    logger.info("The classes of %s are put in our order, things before stuff.", source)
-    order = orders[data]
-    rows = [*order, len(order)]  # "no object" stays the last
-    return {name: x[rows] if _CLASSES.match(name) else x for name, x in tensors.items()}
+        return None
+    return [*orders[data], len(orders[data])]  # "no object" stays the last
+
+
+def reorder_classes(tensors: dict[str, Tensor], rows: Sequence[int]) -> None:
+    """Put the classes in our order, things before stuff, in place.
+
+    Args:
+        tensors: in the authors' layout or that of the hub.
+        rows: of :func:`class_order`.
+    """
+    tensors |= {name: x[rows] for name, x in tensors.items() if _CLASSES.match(name)}
 
 
 def is_released(source: str) -> bool:

@@ -58,6 +58,15 @@ def test_from_their_file_to_the_label_map(released, golden_rule):
     assert (labels == expected["sem_map"]).mean() >= 0.999
 
 
+def test_a_semantic_model_keeps_the_order_of_a_panoptic_file(released, tmp_path):
+    """ADE20K's panoptic models are scored by mIoU, too."""
+    (tmp_path / "model_final_7aa977.pkl").symlink_to(released[0])
+    model = models.ours()
+    load_checkpoint(model, str(tmp_path / "model_final_7aa977.pkl"), strict=True)
+    expected = torch.as_tensor(read_checkpoint(released[0])[BIAS])
+    assert torch.equal(model.decode_head.network.class_head.bias, expected)
+
+
 def older(name: str) -> str:
     """The name that the first generation of files gives a tensor."""
     return name.replace("sem_seg_head.pixel_decoder.", "sem_seg_head.")
