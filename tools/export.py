@@ -35,6 +35,8 @@ from mmseg_maskformer.export.runtimes import (
     write_openvino,
 )
 
+_WRITTEN = ("model.onnx", "model.xml", "model.bin", "model.json")
+
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
@@ -98,8 +100,10 @@ def image_files(paths: list[Path]) -> list[Path]:
 
 
 def write_model(network: ExportableNetwork, args: argparse.Namespace) -> Path:
-    """Write the model; the path of what the runtime opens."""
+    """Write the model in place of a former one; the path of what the runtime opens."""
     args.out.mkdir(parents=True, exist_ok=True)
+    for name in _WRITTEN:
+        (args.out / name).unlink(missing_ok=True)
     path = args.out / f"model{SUFFIXES[args.backend]}"
     if args.backend == "onnx" and not args.half:
         write_onnx(network, path, args.size)
@@ -155,8 +159,8 @@ def main() -> None:
 
 
 def _megabytes(folder: Path) -> float:
-    files = [file for file in folder.glob("model*") if file.suffix != ".json"]
-    return sum(file.stat().st_size for file in files) / 1e6
+    files = [folder / name for name in _WRITTEN if not name.endswith(".json")]
+    return sum(file.stat().st_size for file in files if file.exists()) / 1e6
 
 
 if __name__ == "__main__":
