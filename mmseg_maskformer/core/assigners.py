@@ -109,8 +109,8 @@ class HungarianAssigner:
         """
         masks = self.masks or masks or DenseMasks()
         costs = [
-            self._costs(predictions.image(image), target, masks)
-            for image, target in enumerate(targets)
+            self._costs(image, target, masks)
+            for image, target in zip(predictions.images(), targets, strict=True)
         ]
         tables = self._guarded(to_numpy(costs), [x.name for x in targets])
         self._warn_of_crowds(targets, predictions.class_logits.shape[2])

@@ -141,8 +141,10 @@ class SetCriterion(nn.Module):
     ) -> Tensor:
         """(2, L) mask and dice losses, unweighted, summed over matched pairs."""
         totals = [
-            self._image_mask_losses(predictions.image(image), match, target)
-            for image, (match, target) in enumerate(zip(matches, targets, strict=True))
+            self._image_mask_losses(image, match, target)
+            for image, match, target in zip(
+                predictions.images(), matches, targets, strict=True
+            )
         ]
         return torch.stack(totals).sum(dim=0)
 

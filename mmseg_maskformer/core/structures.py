@@ -107,16 +107,17 @@ class Predictions(NamedTuple):
             at_least_float32(self.class_logits[index]), self.mask_logits(index)
         )
 
-    def image(self, index: int) -> ImagePredictions:
-        """The predictions of every layer for one image."""
+    def images(self) -> list[ImagePredictions]:
+        """The predictions of every layer, image by image.
+
+        Tensors are unbound, not indexed: the gradient of an index is as large as the
+        batch, and there would be one for each image.
+        """
         self._check_features()
-        boxes = None if self.boxes is None else self.boxes[:, index]
-        return ImagePredictions(
-            self.class_logits[:, index],
-            self.mask_embed[:, index],
-            self.mask_features[:, index],
-            boxes,
-        )
+        parts = [
+            [None] * len(self.mask_embed[0]) if x is None else x.unbind(1) for x in self
+        ]
+        return [ImagePredictions(*image) for image in zip(*parts, strict=True)]
 
     def _check_features(self) -> None:
         """Raise a ValueError where the features do not fit the embeddings."""
