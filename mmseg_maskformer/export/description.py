@@ -35,7 +35,6 @@ def describe(
     return dict(
         outputs=list(network.output_names),
         results=["semantic"] if network.labels else results,
-        channels=network.channels,
         size=size,
         resize=_resize_rule(config.get("test_pipeline") or (), size),
         divisor=network.divisor,

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mmseg_maskformer.adapters.images import image_channels
 from mmseg_maskformer.core.inference import semantic_scores
 from mmseg_maskformer.core.structures import map_size
 
@@ -25,8 +26,8 @@ class ExportableNetwork(nn.Module):
         labels: give the semantic label map of the size of the image, not logits.
 
     Raises:
-        ValueError: The model classifies pixels, or predicts otherwise than from one
-            pass over the whole image.
+        ValueError: The model classifies pixels, takes images of other than three
+            channels, or predicts otherwise than from one pass over the whole image.
     """
 
     def __init__(self, model: Any, labels: bool = False) -> None:
@@ -45,17 +46,11 @@ class ExportableNetwork(nn.Module):
         """What ``forward`` returns."""
         return ("labels",) if self.labels else ("class_logits", "mask_logits")
 
-    @property
-    def channels(self) -> int:
-        """Channels of an image: as many as the normalisation has, or three."""
-        values = len(self.model.data_preprocessor.mean) if self.normalised else 3
-        return max(values, 3)
-
     def forward(self, image: Tensor) -> tuple[Tensor, ...] | Tensor:
         """Predict one image.
 
         Args:
-            image: (1, C, H, W) float32, 0..255; three channels are red, green, blue.
+            image: (1, 3, H, W) float32, 0..255; red, green, blue.
 
         Returns:
             Class logits (1, Q, K + 1) and mask logits (1, Q, h, w) of the image padded
@@ -72,7 +67,7 @@ class ExportableNetwork(nn.Module):
         return scores[..., : size[0], : size[1]].argmax(dim=1)
 
     def _normalised(self, image: Tensor) -> Tensor:
-        if self.reversed_channels and image.shape[1] == 3:
+        if self.reversed_channels:
             image = image.flip(1)
         if not self.normalised:
             return image
@@ -103,6 +98,13 @@ def _check(model: Any, options: Any) -> None:
         raise ValueError(
             "network.type='PerPixelBaseline' has no queries, and export writes class "
             "and mask logits of queries; choose a MaskFormer."
+        )
+    channels = image_channels(model)
+    if channels not in (None, 3):
+        raise ValueError(
+            f"The backbone takes images of {channels} channels, and export writes "
+            "models for 3; predict with PyTorch (tools/predict.py), or train with "
+            "model.backbone.in_channels=3 (docs/export.md)."
         )
     for name, only in (("mode", "whole"), ("semantic_rule", "semantic")):
         found = getattr(options, name, only)

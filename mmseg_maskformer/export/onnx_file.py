@@ -37,7 +37,7 @@ def require(*packages: str) -> None:
 def write_onnx(
     network: ExportableNetwork, path: Path, size: tuple[int, int] | None = None
 ) -> None:
-    """Write a network in float32; its input is ``image``, one image (1, C, H, W).
+    """Write a network in float32; its input is ``image``, one image (1, 3, H, W).
 
     Args:
         network: on the CPU.
@@ -50,7 +50,7 @@ def write_onnx(
     """
     require("onnx", "onnxscript")
     network.eval()
-    image = torch.zeros(1, network.channels, *(size or EXAMPLE_SIZE))
+    image = torch.zeros(1, 3, *(size or EXAMPLE_SIZE))
     any_length = torch.export.Dim.DYNAMIC
     free = None if size else ({2: any_length, 3: any_length},)
     with torch.no_grad(), plain_gathers(), size_free(network.model), _quiet():

@@ -86,6 +86,14 @@ def test_labels_inside_are_those_of_the_image_without_padding():
             {"data_preprocessor.test_cfg": dict(size=(96, 96), size_divisor=None)},
             r"size=\(96, 96\) pads",
         ),
+        (
+            {
+                "backbone.in_channels": 4,
+                "data_preprocessor.mean": [127.0],
+                "data_preprocessor.std": [60.0],
+            },
+            r"images of 4 channels, .* models for 3; .*backbone\.in_channels=3",
+        ),
     ],
 )
 def test_what_one_pass_over_one_image_does_not_give_is_refused(changes, message):
