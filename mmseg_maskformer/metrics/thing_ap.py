@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 from mmdet.evaluation import metrics as host
 from mmengine.fileio import dump, load
 from pycocotools import mask as codes
+
+from mmseg_maskformer.datasets.coco.masks import codes_of_map
 
 from .samples import map_of_sample
 
@@ -72,21 +73,18 @@ def thing_objects(sample: dict, num_things: int) -> list[dict]:
     """
     packed = "Put PackPanopticInputs into the pipeline of the evaluated data set."
     numbers = map_of_sample(sample, "gt_segment_map", "ThingAP", packed)
-    given = {key: x.cpu().numpy() for key, x in sample["gt_segments"].items()}
+    masks = codes_of_map(numbers)
+    columns = [sample["gt_segments"][key] for key in ("ids", "labels", "is_thing")]
     found = []
-    for number, label, is_thing in zip(
-        given["ids"], given["labels"], given["is_thing"], strict=True
-    ):
-        mask = numbers == number
-        if label >= num_things or not mask.any():
+    for number, label, is_thing in zip(*(x.tolist() for x in columns), strict=True):
+        if label >= num_things or number not in masks:
             continue
-        code = codes.encode(np.asfortranarray(mask, dtype=np.uint8))
-        x, y, width, height = codes.toBbox(code).tolist()
+        x, y, width, height = codes.toBbox(masks[number]).tolist()
         found.append(
             dict(
                 bbox=[x, y, x + width, y + height],
-                bbox_label=int(label),
-                mask=code,
+                bbox_label=label,
+                mask=masks[number],
                 ignore_flag=int(not is_thing),
             )
         )
