@@ -234,6 +234,7 @@ def test_impossible_arguments_are_named(argument, value):
         SceneRenderer(**{argument: value})
 
 
-def test_void_label_that_is_a_class_is_refused():
-    with pytest.raises(ValueError, match="void_label=255"):
-        SceneRenderer(num_things=100, num_stuff=747, void_label=255)
+def test_void_is_255_unless_that_is_a_class():
+    renderers = [SceneRenderer(num_stuff=number) for number in (248, 249)]
+    assert [x.num_classes for x in renderers] == [254, 255]  # and six things
+    assert [x.void_label for x in renderers] == [255, 65535]

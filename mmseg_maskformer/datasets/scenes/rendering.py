@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from mmseg_maskformer.core.conventions import VOID, WIDE_VOID
 from mmseg_maskformer.datasets.scenes.classes import (
     MAX_STUFF,
     MAX_THINGS,
@@ -63,8 +64,6 @@ class SceneRenderer:
         size: height and width in pixels, at least 32.
         noise: standard deviation of the sensor's noise, 1 being white.
         void_width: width in pixels of the unlabelled line around things.
-        void_label: label of void pixels; default 255, or 65535 with 255 classes or
-            more.
 
     Raises:
         ValueError: An argument is impossible.
@@ -75,7 +74,6 @@ class SceneRenderer:
     size: tuple[int, int] = (128, 128)
     noise: float = 0.03
     void_width: float = 0.0
-    void_label: int | None = None
 
     def __post_init__(self) -> None:
         self._require("num_things", self.num_things, 0, MAX_THINGS)
@@ -83,20 +81,16 @@ class SceneRenderer:
         self._require("size", min(self.size), 32, 8192)
         self._require("noise", self.noise, 0, 1)
         self._require("void_width", self.void_width, 0, 16)
-        void = self.void_label
-        if void is None:
-            void = 255 if self.num_classes < 255 else 65535
-            object.__setattr__(self, "void_label", void)
-        if 0 <= void < self.num_classes:
-            raise ValueError(
-                f"void_label={void} is a class of scenes with "
-                f"{self.num_classes} classes: take 65535."
-            )
 
     @property
     def num_classes(self) -> int:
         """Things and stuff together."""
         return self.num_things + self.num_stuff
+
+    @property
+    def void_label(self) -> int:
+        """Label of void pixels, which is no class."""
+        return VOID if self.num_classes < VOID else WIDE_VOID
 
     def render(self, seed: int, index: int) -> Scene:
         """Draw scene ``index`` of the split ``seed``; equal arguments, equal bytes."""
