@@ -228,20 +228,18 @@ class MaskFormerDetector(BaseDetector):
         self,
         batch_inputs: Tensor,
         batch_data_samples: list[DetDataSample],
-        options: PanopticOptions | None = None,
     ) -> list[ScoreMap]:
         """Semantic scores of each image at its original size, for averaging.
 
         Args:
             batch_inputs: (B, C, H, W).
             batch_data_samples: one per image.
-            options: those of ``test_cfg`` where the caller has not read them.
 
         Returns:
             Of each image scores (K, H, W), made a tile of rows at a time; with
-            ``options.uncertainty`` that of "no object" comes last, (K + 1, H, W).
+            ``test_cfg.uncertainty`` that of "no object" comes last, (K + 1, H, W).
         """
-        options = options or self.prediction_options()
+        options = self.prediction_options()
         images = self.image_logits(batch_inputs, batch_data_samples)
         return [
             unflipped_map(_scores(logits, options), sample.metainfo)
@@ -252,10 +250,9 @@ class MaskFormerDetector(BaseDetector):
         self,
         sample: DetDataSample,
         scores: ScoreMap,
-        options: PanopticOptions | None = None,
+        options: PanopticOptions,
     ) -> None:
         """Put the labels of a score map, and their uncertainty, into a sample."""
-        options = options or self.prediction_options()
         if not options.uncertainty:
             sample.pred_sem_seg = PixelData(sem_seg=best_labels(scores)[None])
             return

@@ -227,10 +227,9 @@ class MaskFormerSegmentor(EncoderDecoder):
         self,
         sample: SegDataSample,
         scores: ScoreMap,
-        options: PredictionOptions | None = None,
+        options: PredictionOptions,
     ) -> None:
-        """Put labels, and uncertainty if ``test_cfg`` asks for it, into a sample."""
-        options = options or self.prediction_options()
+        """Put the labels of a score map, and their uncertainty, into a sample."""
         if not options.uncertainty:
             sample.pred_sem_seg = PixelData(data=best_labels(scores)[None])
             return

@@ -162,7 +162,7 @@ class MaskFormerHead(PredictionHead):
         ]
 
     def labels(
-        self, logits: ImageLogits, meta: dict, options: PredictionOptions = _DEFAULT
+        self, logits: ImageLogits, meta: dict, options: PredictionOptions
     ) -> Tensor:
         """The label map (H, W) of one image by the rule of the options."""
         return unflipped(self._labels(*logits, options), meta)
