@@ -85,13 +85,7 @@ class DenseMasks:
     """Every pixel is compared: matching on the prediction's grid, losses at full size.
 
     Pixels that are not valid are left out of both.
-
-    Args:
-        chunk: elements upsampled at a time; default by device.
     """
-
-    def __init__(self, chunk: int | None = None) -> None:
-        self.chunk = chunk
 
     def columns(self, features: Tensor, target: SegmentTargets) -> Columns:
         """See :meth:`MaskComparison.columns`."""
@@ -111,7 +105,7 @@ class DenseMasks:
         losses: Sequence[MaskLoss],
     ) -> Tensor:
         """See :meth:`MaskComparison.losses`."""
-        return mask_losses(logits, segments, target, losses, self.chunk)
+        return mask_losses(logits, segments, target, losses)
 
 
 class PointMasks:
