@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from mmengine.logging import print_log
-from mmengine.model import BaseTTAModel, is_model_wrapper
 from torch import Tensor, nn
 
 from .channels import check_channels, colour_convolutions, first_convolution
@@ -21,7 +20,7 @@ from .fit import REMEDY, misfit, misfit_of_report
 from .layout import NETWORK
 from .mask2former import OPENMMLAB_MASK2FORMER
 from .openmmlab import OPENMMLAB
-from .wrappers import strip_wrappers
+from .wrappers import strip_wrappers, unwrapped
 from .zoo import is_released, reorder_classes
 
 _THINGS_FIRST = (OPENMMLAB.name, OPENMMLAB_MASK2FORMER.name)  # as models here
@@ -201,9 +200,7 @@ def require_fit(model: Any, checkpoint: str, config: str) -> None:
                 f"{checkpoint} does not fit the model of {config}: {found}. {REMEDY}"
             )
 
-    while is_model_wrapper(model) or isinstance(model, BaseTTAModel):
-        model = model.module
-    model._register_load_state_dict_pre_hook(check, with_module=True)
+    unwrapped(model)._register_load_state_dict_pre_hook(check, with_module=True)
 
 
 def refuse_other_channels(

@@ -1,4 +1,4 @@
-"""Names of tensors without what wrappers of a model have put before them."""
+"""A model without its wrappers, and names of tensors without what these put before."""
 
 from __future__ import annotations
 
@@ -20,6 +20,13 @@ _COUNTERS = {"steps", "n_averaged"}  # of averaged models
 _DEPTH = 3  # parts of a prefix, as in "module.model.net."
 
 
+def unwrapped(model: Any) -> Any:
+    """The model inside of what wraps it for several processes or several views."""
+    while hasattr(model, "module"):
+        model = model.module
+    return model
+
+
 def strip_wrappers(weights: dict[str, Any], target: Collection[str]) -> None:
     """Give weights the names that they had before a model was wrapped, in place.
 
@@ -35,7 +42,7 @@ def strip_wrappers(weights: dict[str, Any], target: Collection[str]) -> None:
     Raises:
         ValueError: Two prefixes lead to a model, say a student and a teacher.
     """
-    names = {name: _unwrapped(name, target) for name in weights}
+    names = {name: _bare(name, target) for name in weights}
     dropped = [name for name in names if name in _COUNTERS and name not in target]
     if not _known(names.values(), target):
         prefix = _prefix(names.values(), target)
@@ -53,7 +60,7 @@ def strip_wrappers(weights: dict[str, Any], target: Collection[str]) -> None:
     weights.update(kept)
 
 
-def _unwrapped(name: str, target: Collection[str]) -> str:
+def _bare(name: str, target: Collection[str]) -> str:
     """A name without the marks that may stand in any place of it."""
     if name in target:
         return name

@@ -12,6 +12,7 @@ from mmengine.logging import print_log
 from mmengine.runner import Runner
 
 from mmseg_maskformer.checkpoints.finetune import begin_with
+from mmseg_maskformer.checkpoints.wrappers import unwrapped
 from mmseg_maskformer.datasets.metainfo import metainfo_of
 
 from .launch import require_checkpoint
@@ -69,9 +70,7 @@ class FinetuneHook(Hook):
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Replace the tensors of the file by those that the model shall have."""
-        model: Any = runner.model
-        while hasattr(model, "module"):
-            model = model.module
+        model = unwrapped(runner.model)
         if not hasattr(model, "weights_misfit"):
             raise ValueError(
                 f"--finetune knows the parts of this package's models, and "

@@ -8,6 +8,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch.nn import ModuleList
 
+from mmseg_maskformer.checkpoints.wrappers import unwrapped
 from mmseg_maskformer.datasets.image_scales import REMEDY, scales_differ
 from mmseg_maskformer.datasets.metainfo import metainfo_of
 from mmseg_maskformer.datasets.pipeline_checks import chains, check_pipelines
@@ -85,9 +86,7 @@ def _check(runner: Runner, dataset: Any, split: str) -> None:
     metainfo = metainfo_of(dataset)
     if not metainfo.get("classes"):
         return
-    model = runner.model
-    while hasattr(model, "module"):  # of several processes, of several views
-        model = model.module
+    model = unwrapped(runner.model)
     if hasattr(model, "num_things_classes"):
         _check_panoptic(model, dataset, metainfo, split)
     elif hasattr(model, "decode_head"):

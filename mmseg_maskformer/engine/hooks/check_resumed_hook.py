@@ -11,6 +11,8 @@ from mmengine.logging import print_log
 from mmengine.optim import OptimWrapper
 from mmengine.runner import EpochBasedTrainLoop, Runner
 
+from mmseg_maskformer.checkpoints.wrappers import unwrapped
+
 
 class CheckResumedHook(Hook):
     """Refuses to resume a training of another model, optimizer, schedule or loop.
@@ -44,9 +46,7 @@ class CheckResumedHook(Hook):
                 f"it has {runner.iter} iterations and no epoch, and train_cfg of the "
                 "config counts epochs",
             )
-        model: Any = runner.model
-        while hasattr(model, "module"):
-            model = model.module
+        model = unwrapped(runner.model)
         for part in (model, getattr(model, "decode_head", None)):
             found = getattr(part, "weights_misfit", None)
             if found is not None:

@@ -10,6 +10,8 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch import nn
 
+from mmseg_maskformer.checkpoints.wrappers import unwrapped
+
 
 class CompileNetworkHook(Hook):
     """Compiles the network where the config has ``compile``, and not the whole step.
@@ -26,9 +28,7 @@ class CompileNetworkHook(Hook):
     def before_train(self, runner: Runner) -> None:
         """Put compiled parts in the place of the compiled step."""
         asked = runner.cfg.get("compile") or getattr(runner, "_compile", False)
-        model = runner.model
-        while hasattr(model, "module"):
-            model = model.module
+        model = unwrapped(runner.model)
         network = getattr(getattr(model, "decode_head", None), "network", None)
         if not asked or network is None:
             return
