@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
+from mmseg_maskformer.core.argument_checks import check_choice, check_flags
+
 RULES = ("semantic", "general", "iterative")
 
 
@@ -48,13 +50,13 @@ class PredictionOptions:
         return cls(**check_keys(test_cfg, cls, "MaskFormerSegmentor"))
 
     def __post_init__(self) -> None:
-        check_choice("mode", self.mode, ("whole", "slide"))
-        check_choice("semantic_rule", self.semantic_rule, RULES)
+        check_choice("test_cfg.mode", self.mode, ("whole", "slide"))
+        check_choice("test_cfg.semantic_rule", self.semantic_rule, RULES)
         check_layer(self.layer)
         for name in ("object_mask_thr", "iou_thr"):
             check_fraction(name, getattr(self, name))
         for name in ("uncertainty", "seg_logits"):
-            check_bool(name, getattr(self, name))
+            check_flags(**{f"test_cfg.{name}": getattr(self, name)})
         self._check_exclusive()
         if self.mode == "slide":
             self._check_windows()
@@ -110,12 +112,6 @@ def check_keys(
     return dict(test_cfg or {})
 
 
-def check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
-    """Raise ValueError if a value of ``test_cfg`` is none of the choices."""
-    if value not in choices:
-        raise ValueError(f"test_cfg.{name}={value!r} is none of {choices}.")
-
-
 def check_layer(value: Any) -> None:
     """Raise ValueError if a value of ``test_cfg`` is no index of a layer."""
     if not _is_whole(value):
@@ -131,12 +127,6 @@ def check_fraction(name: str, value: Any) -> None:
         raise ValueError(
             f"test_cfg.{name}={value!r} is no share; set it between 0 and 1."
         )
-
-
-def check_bool(name: str, value: Any) -> None:
-    """Raise ValueError if a value of ``test_cfg`` is neither True nor False."""
-    if not isinstance(value, bool):
-        raise ValueError(f"test_cfg.{name}={value!r} is neither True nor False.")
 
 
 def _is_pair(value: Any) -> bool:

@@ -6,13 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .options import (
-    check_bool,
-    check_choice,
-    check_fraction,
-    check_keys,
-    check_layer,
-)
+from mmseg_maskformer.core.argument_checks import check_choice, check_flags
+
+from .options import check_fraction, check_keys, check_layer
 
 # object_mask_thr of each panoptic_rule
 _MASK_THR = dict(maskformer=0.8, mask2former=0.8, detr=0.85)
@@ -60,16 +56,16 @@ class PanopticOptions:
         """
         given = check_keys(test_cfg, cls, "MaskFormerDetector")
         rule = given.get("panoptic_rule", cls.panoptic_rule)
-        check_choice("panoptic_rule", rule, tuple(_MASK_THR))
+        check_choice("test_cfg.panoptic_rule", rule, _MASK_THR)
         return cls(**{"object_mask_thr": _MASK_THR[rule], **given})
 
     def __post_init__(self) -> None:
-        check_choice("panoptic_rule", self.panoptic_rule, tuple(_MASK_THR))
+        check_choice("test_cfg.panoptic_rule", self.panoptic_rule, _MASK_THR)
         for name in ("object_mask_thr", "iou_thr", "score_thr"):
             check_fraction(name, getattr(self, name))
         switches = ("panoptic_on", "instance_on", "semantic_on")
         for name in (*switches, "one_per_query", "uncertainty"):
-            check_bool(name, getattr(self, name))
+            check_flags(**{f"test_cfg.{name}": getattr(self, name)})
         check_layer(self.layer)
         if self.uncertainty and not self.semantic_on:
             raise ValueError(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from torch import Tensor
 
@@ -52,6 +53,22 @@ def check_flags(**values: bool) -> None:
     for name, value in values.items():
         if not isinstance(value, bool):
             raise ValueError(f"{name} must be True or False, got {value!r}.")
+
+
+def check_choice(name: str, value: Any, choices: Iterable[Any]) -> None:
+    """Raise ValueError if a value is none of the choices.
+
+    Args:
+        name: of the argument.
+        value: that it has.
+        choices: that there are.
+
+    Raises:
+        ValueError: See above.
+    """
+    known = tuple(choices)
+    if value not in known:
+        raise ValueError(f"{name}={value!r} is none of {known}; choose one of these.")
 
 
 def check_widths(name: str, widths: Sequence[int], least: int = 1) -> None:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import torch
 from torch import Tensor, nn
 
-from .argument_checks import check_attention, check_counts, check_flags, check_widths
+from .argument_checks import (
+    check_attention,
+    check_choice,
+    check_counts,
+    check_flags,
+    check_widths,
+)
 from .decoders import TransformerDecoderLayer
 from .layers import conv_init, grid_position, xavier_init
 from .precision import at_least_float32, without_autocast
@@ -75,7 +81,8 @@ class MaskedTransformerDecoder(nn.Module):
         check_attention(embed_dim, num_heads)
         check_widths("memory_channels", memory_channels)
         check_flags(joined_levels=joined_levels, cross_first=cross_first)
-        _check_choices(attention, content)
+        check_choice("attention", attention, VIEWS)
+        check_choice("content", content, CONTENTS)
         self.memory_channels = list(memory_channels)
         self.levels = _checked_levels(levels, len(memory_channels))
         self.embed_dim = embed_dim
@@ -235,16 +242,6 @@ def _views(
 ) -> nn.ModuleList:
     """What the queries see of a memory in each layer."""
     return nn.ModuleList(VIEWS[attention](embed_dim, num_heads) for _ in range(number))
-
-
-def _check_choices(attention: str, content: str) -> None:
-    _check_choice("attention", attention, VIEWS)
-    _check_choice("content", content, CONTENTS)
-
-
-def _check_choice(key: str, value: str, known: Iterable[str]) -> None:
-    if value not in list(known):
-        raise ValueError(f"{key}={value!r} is unknown; set it to one of {list(known)}.")
 
 
 def _checked_levels(levels: Sequence[int] | None, number: int) -> tuple[int, ...]:

@@ -194,9 +194,9 @@ def test_every_parameter_trains(options, half):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (dict(attention="mask"), r"attention='mask' is unknown; set it to one of"),
-        (dict(attention=None), r"attention=None is unknown; .*'masked', 'plain'"),
-        (dict(content="none"), r"content='none' is unknown; .*'supervised', 'learned'"),
+        (dict(attention="mask"), r"attention='mask' is none of \('masked', "),
+        (dict(attention=None), r"attention=None is none of \('masked', 'plain'"),
+        (dict(content="none"), r"content='none' is none of \('supervised', 'learned'"),
         (
             dict(levels=[3]),
             r"levels=\[3\] must list memories .*has \[0, 1, 2\], coarse",
