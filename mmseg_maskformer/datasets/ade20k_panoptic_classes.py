@@ -14,8 +14,3 @@ STUFF = (
 )
 # Category j of the instance annotations, from 1, is the j-th of these.
 THINGS = tuple(sorted(set(range(NUM_CLASSES)) - set(STUFF)))
-
-
-def things_first() -> list[int]:
-    """The semantic class of each class of a panoptic model, things before stuff."""
-    return [*THINGS, *STUFF]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from .ade20k_panoptic_classes import things_first
+from .ade20k_panoptic_classes import NUM_CLASSES, THINGS
 
 MAPILLARY_THINGS = (
     *(0, 1, 8),
@@ -24,7 +24,7 @@ def _things_first(things: Collection[int], num_classes: int) -> list[int]:
 
 
 CLASS_ORDERS = {
-    "ade20k": things_first(),
+    "ade20k": _things_first(THINGS, NUM_CLASSES),
     "cityscapes": _things_first(range(11, 19), 19),
     "mapillary": _things_first(MAPILLARY_THINGS, 65),
 }

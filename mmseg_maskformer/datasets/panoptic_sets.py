@@ -9,7 +9,6 @@ from mmdet import datasets as host
 from mmseg_maskformer.datasets.coco.files import CocoFile
 
 from . import mapillary
-from .ade20k_panoptic_classes import things_first
 from .class_orders import CLASS_ORDERS, MAPILLARY_THINGS
 from .coco_panoptic import CocoPanopticDataset
 
@@ -27,6 +26,9 @@ class ThingsFirstDataset(CocoPanopticDataset):
         return file
 
 
+_ADE20K = CLASS_ORDERS["ade20k"]
+
+
 class ADE20KPanopticDataset(ThingsFirstDataset):
     """ADE20K with 100 things and 50 stuff, as ``ade20k_panoptic.py`` prepares it."""
 
@@ -34,10 +36,9 @@ class ADE20KPanopticDataset(ThingsFirstDataset):
         **host.ADE20KPanopticDataset.METAINFO,
         # The host's colours stand in the order of the semantic classes.
         "palette": [
-            host.ADE20KPanopticDataset.METAINFO["palette"][label]
-            for label in things_first()
+            host.ADE20KPanopticDataset.METAINFO["palette"][label] for label in _ADE20K
         ],
-        "semantic_labels": things_first(),  # of each class, in ADE20KDataset
+        "semantic_labels": _ADE20K,  # of each class, in ADE20KDataset
     }
 
 

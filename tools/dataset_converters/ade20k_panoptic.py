@@ -39,8 +39,8 @@ from mmseg_maskformer.datasets.ade20k_panoptic_classes import (  # noqa: E402
     NUM_CLASSES,
     STUFF,
     THINGS,
-    things_first,
 )
+from mmseg_maskformer.datasets.class_orders import CLASS_ORDERS  # noqa: E402
 
 SPLITS = {"training": "train", "validation": "val"}  # of the release, of ours
 
@@ -94,7 +94,7 @@ def list_categories() -> list[Category]:
     from mmseg_maskformer.datasets.panoptic_sets import ADE20KPanopticDataset
 
     info = ADE20KPanopticDataset.METAINFO
-    rows = zip(things_first(), info["classes"], info["palette"], strict=True)
+    rows = zip(CLASS_ORDERS["ade20k"], info["classes"], info["palette"], strict=True)
     return [Category(x, name, int(x in THINGS), color) for x, name, color in rows]
 
 

@@ -17,11 +17,8 @@ from mmdet.datasets import ADE20KInstanceDataset, ADE20KSegDataset
 from dataset_converters.ade20k_panoptic import (
     prepare_ade20k_panoptic,
 )
-from mmseg_maskformer.datasets.ade20k_panoptic_classes import (
-    STUFF,
-    THINGS,
-    things_first,
-)
+from mmseg_maskformer.datasets.ade20k_panoptic_classes import STUFF, THINGS
+from mmseg_maskformer.datasets.class_orders import CLASS_ORDERS
 from tests.scripts import run_script
 
 TOOL = "dataset_converters/ade20k_panoptic.py"
@@ -155,14 +152,14 @@ def test_repetition_does_only_what_is_missing(root, capsys):
 
 def test_categories_are_the_classes_of_the_data_set(root):
     assert (len(THINGS), len(STUFF)) == (100, 50)
-    assert sorted(things_first()) == list(range(150))
+    assert sorted(CLASS_ORDERS["ade20k"]) == list(range(150))
     names = ADE20KSegDataset.METAINFO["classes"]  # in the order of the semantic classes
     things = ADE20KInstanceDataset.METAINFO["classes"]
     assert [names[x].strip() for x in THINGS] == list(things)
     prepare_ade20k_panoptic(root)
     info = dataset(root, "val", "validation").metainfo
     content = json.loads((root / "ade20k_panoptic_val.json").read_text())
-    assert [x["id"] for x in content["categories"]] == things_first()
+    assert [x["id"] for x in content["categories"]] == CLASS_ORDERS["ade20k"]
     assert [x["name"] for x in content["categories"]] == list(info["classes"])
     assert [x["isthing"] for x in content["categories"]] == [1] * 100 + [0] * 50
     assert info["palette"][:100] == ADE20KInstanceDataset.METAINFO["palette"]
