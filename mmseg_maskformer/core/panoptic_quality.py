@@ -71,6 +71,30 @@ class PanopticMap:
         categories = present.nonzero()[0]
         return cls(ids, categories + 1, categories, name=name)
 
+    def places(self, values: np.ndarray) -> np.ndarray:
+        """Where each value of the map is listed, from 1; 0 for void.
+
+        Raises:
+            ValueError: An id is listed twice or not positive, or a value not at all.
+        """
+        listed = np.concatenate([np.zeros(1, dtype=np.int64), self.ids])
+        order = listed.argsort()
+        ascending = listed[order]
+        if (ascending[1:] <= ascending[:-1]).any() or ascending[0] < 0:
+            raise ValueError(
+                f"The segments of {self.name} have the ids {_shown(self.ids)}: give "
+                "every segment a positive id of its own."
+            )
+        found = np.searchsorted(ascending, values).clip(max=len(ascending) - 1)
+        unlisted = ascending[found] != values
+        if unlisted.any():
+            raise ValueError(
+                f"Pixels of {self.name} have the id(s) {_shown(values[unlisted])} of no"
+                " listed segment. List it with its category, or write 0 (void) into "
+                "its pixels."
+            )
+        return order[found]
+
 
 class Counts(NamedTuple):
     """What matching leaves per category; categories not listed have zeros."""
@@ -219,32 +243,11 @@ def _overlaps(true: PanopticMap, predicted: PanopticMap) -> np.ndarray:
     changes = (ours[1:] != ours[:-1]) | (theirs[1:] != theirs[:-1])
     starts = np.concatenate([[0], changes.nonzero()[0] + 1])
     shape = (1 + len(true.ids), 1 + len(predicted.ids))
-    rows, columns = _places(true, ours[starts]), _places(predicted, theirs[starts])
+    rows, columns = true.places(ours[starts]), predicted.places(theirs[starts])
     lengths = np.diff(starts, append=ours.size)
     # weights are summed in float64: exact below 2^53 pixels
     pixels = np.bincount(rows * shape[1] + columns, lengths, shape[0] * shape[1])
     return pixels.astype(np.int64).reshape(shape)
-
-
-def _places(panoptic: PanopticMap, values: np.ndarray) -> np.ndarray:
-    """Where each value of the map is listed, from 1; 0 for void."""
-    listed = np.concatenate([np.zeros(1, dtype=np.int64), panoptic.ids])
-    order = listed.argsort()
-    ascending = listed[order]
-    if (ascending[1:] <= ascending[:-1]).any() or ascending[0] < 0:
-        raise ValueError(
-            f"The segments of {panoptic.name} have the ids {_shown(panoptic.ids)}: "
-            "give every segment a positive id of its own."
-        )
-    found = np.searchsorted(ascending, values).clip(max=len(ascending) - 1)
-    unlisted = ascending[found] != values
-    if unlisted.any():
-        raise ValueError(
-            f"Pixels of {panoptic.name} have the id(s) {_shown(values[unlisted])} of "
-            "no listed segment. List it with its category, or write 0 (void) into its "
-            "pixels."
-        )
-    return order[found]
 
 
 def _check_none_is_empty(predicted: PanopticMap, area: np.ndarray) -> None:

@@ -28,9 +28,7 @@ class CalibrationError(BaseMetric):
     Args:
         bins: of confidence from 0 to 1; each holds its upper end.
         ignore_index: label of void pixels.
-        collect_device: where the counts of several processes meet, "cpu" or "gpu".
-        prefix: stands before the names in the results, as in every metric.
-        collect_dir: folder for the exchange between processes.
+        kwargs: of every metric of mmengine.
 
     Attributes:
         counts: (bins, 3) of the last evaluation, see :func:`reliability_counts`.
@@ -39,15 +37,8 @@ class CalibrationError(BaseMetric):
         ValueError: There is no bin.
     """
 
-    def __init__(
-        self,
-        bins: int = 15,
-        ignore_index: int = VOID,
-        collect_device: str = "cpu",
-        prefix: str | None = None,
-        collect_dir: str | None = None,
-    ) -> None:
-        super().__init__(collect_device, prefix, collect_dir)
+    def __init__(self, bins: int = 15, ignore_index: int = VOID, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
         if bins < 1:
             raise ValueError(f"bins must be positive, got {bins}; 15 is usual.")
         self.bins = bins

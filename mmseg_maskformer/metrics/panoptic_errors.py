@@ -36,20 +36,13 @@ class PanopticErrors(BaseMetric):
             class that was predicted there, void last) and ``images.csv`` (errors of
             each image and its place in the data set, most first); None writes nothing.
         ignore_index: label of void pixels.
-        collect_device: where the results of several processes meet, "cpu" or "gpu".
-        prefix: stands before the names in the results, as in every metric.
-        collect_dir: folder for the exchange between processes.
+        kwargs: of every metric of mmengine.
     """
 
     def __init__(
-        self,
-        out: str | None = None,
-        ignore_index: int = VOID,
-        collect_device: str = "cpu",
-        prefix: str | None = None,
-        collect_dir: str | None = None,
+        self, out: str | None = None, ignore_index: int = VOID, **kwargs: Any
     ) -> None:
-        super().__init__(collect_device, prefix, collect_dir)
+        super().__init__(**kwargs)
         self.out = out
         self.ignore_index = ignore_index
 
@@ -145,7 +138,5 @@ def _confused(
 
 def _classes(panoptic: PanopticMap, void: int) -> np.ndarray:
     """(H, W) category of each pixel."""
-    ids = np.concatenate([[0], panoptic.ids])
     categories = np.concatenate([[void], panoptic.categories])
-    order = ids.argsort()
-    return categories[order][np.searchsorted(ids[order], panoptic.segment_map)]
+    return categories[panoptic.places(panoptic.segment_map)]

@@ -32,19 +32,11 @@ class PanopticQuality(BaseMetric):
 
     Args:
         ignore_index: label of void pixels.
-        collect_device: where the counts of several processes meet, "cpu" or "gpu".
-        prefix: stands before the names in the results, as in every metric.
-        collect_dir: folder for the exchange between processes.
+        kwargs: of every metric of mmengine.
     """
 
-    def __init__(
-        self,
-        ignore_index: int = VOID,
-        collect_device: str = "cpu",
-        prefix: str | None = None,
-        collect_dir: str | None = None,
-    ) -> None:
-        super().__init__(collect_device, prefix, collect_dir)
+    def __init__(self, ignore_index: int = VOID, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
         self.ignore_index = ignore_index
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:

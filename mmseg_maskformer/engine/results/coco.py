@@ -41,20 +41,19 @@ def segments_info(found: PanopticMap, ids: list[int]) -> list[dict]:
         found: the map; its categories are classes.
         ids: category id of each class.
     """
-    order = np.argsort(found.ids)
-    numbers = np.searchsorted(found.ids[order], found.segment_map) + 1
-    numbers[found.segment_map == 0] = 0
-    areas = np.bincount(numbers.ravel(), minlength=len(order) + 1)[1:]
-    rows = zip(order, ndimage.find_objects(numbers, len(order)), areas, strict=True)
+    places, number = found.places(found.segment_map), len(found.ids)
+    areas = np.bincount(places.ravel(), minlength=number + 1)[1:]
+    boxes = ndimage.find_objects(places, number)
+    rows = zip(found.ids, found.categories, boxes, areas, strict=True)
     return [
         dict(
-            id=int(found.ids[place]),
-            category_id=ids[int(found.categories[place])],
+            id=int(segment),
+            category_id=ids[int(category)],
             area=int(area),
             bbox=[x.start, y.start, x.stop - x.start, y.stop - y.start],
             iscrowd=0,
         )
-        for place, (y, x), area in rows
+        for segment, category, (y, x), area in rows
     ]
 
 
