@@ -31,6 +31,7 @@ from mmseg_maskformer.engine.results.own_images import (
 )
 from mmseg_maskformer.visualization.images import picture_of_loaded
 from mmseg_maskformer.visualization.panoptic_drawing import (
+    LEAST_SIDE,
     as_array,
     enlarged,
     overlay,
@@ -41,7 +42,6 @@ TASKS = dict(
     panoptic="pred_panoptic_seg", instance="pred_instances", semantic="pred_sem_seg"
 )
 SHOWN_SCORE = 0.5  # least score of an instance in pictures, where nobody sets one
-LEAST_SIDE = 384  # of pictures, for the text
 
 
 class MissingResultError(ValueError):

@@ -20,6 +20,7 @@ from mmseg_maskformer.core.conventions import INSTANCE_OFFSET
 
 from .fonts import readable
 
+LEAST_SIDE = 384  # of pictures, for the text
 _GOLDEN = 0.618034  # its multiples, whole parts dropped, never come close early
 _DEEPEST = 0.6  # of the way to black or white
 _OUTLINE = (255, 255, 255)

@@ -12,7 +12,7 @@ from mmdet.visualization import DetLocalVisualizer, get_palette
 from mmengine.structures import PixelData
 
 from .images import picture_of
-from .panoptic_drawing import encoded_truth, enlarged, overlay
+from .panoptic_drawing import LEAST_SIDE, encoded_truth, enlarged, overlay
 
 
 class PanopticVisualizer(DetLocalVisualizer):
@@ -32,7 +32,7 @@ class PanopticVisualizer(DetLocalVisualizer):
         self,
         name: str = "visualizer",
         alpha: float = 0.6,
-        least_side: int = 384,
+        least_side: int = LEAST_SIDE,
         **kwargs: Any,
     ) -> None:
         super().__init__(name=name, alpha=alpha, **kwargs)

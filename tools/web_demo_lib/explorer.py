@@ -21,7 +21,6 @@ from mmseg_maskformer.core.structures import ImageLogits
 from mmseg_maskformer.core.tiling import iter_tiles, tile_rows
 from mmseg_maskformer.datasets.transforms.image_files import files_below
 from mmseg_maskformer.inference import (
-    LEAST_SIDE,
     SHOWN_SCORE,
     TASKS,
     Found,
@@ -29,7 +28,11 @@ from mmseg_maskformer.inference import (
     Predictor,
 )
 from mmseg_maskformer.visualization.images import picture_of_loaded
-from mmseg_maskformer.visualization.panoptic_drawing import as_array, enlargement
+from mmseg_maskformer.visualization.panoptic_drawing import (
+    LEAST_SIDE,
+    as_array,
+    enlargement,
+)
 from query_lib.drawing import masks_over
 
 MOST_PIXELS = 4096  # of a side of an image
