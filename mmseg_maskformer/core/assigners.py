@@ -27,6 +27,7 @@ from .part_checks import check_parts
 from .precision import full_precision
 from .structures import ImagePredictions, Match, Predictions
 from .targets import SegmentTargets
+from .tiling import of_device
 
 logger = logging.getLogger(__name__)
 
@@ -202,7 +203,7 @@ class HungarianAssigner:
         if num_places == 0:  # every pixel is void
             return
         class_logits, embed = predictions.class_logits, predictions.mask_embed
-        chunk = _CHUNK.get(embed.device.type, _CHUNK["cuda"])
+        chunk = of_device(_CHUNK, embed.device)
         rows = max(1, chunk // num_places)
         # a layer at a time, or several where a chunk holds them
         layers = max(1, rows // total.shape[1]) if columns.shared else 1

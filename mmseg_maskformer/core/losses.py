@@ -2,7 +2,7 @@
 
 A mask loss is a formula, not an autograd graph: it returns its value and its
 gradient with respect to the full-resolution logits, and :func:`mask_losses` streams
-a few masks at a time through it. Only gradients on the stride-4 grid are kept.
+a few masks at a time through it. Only gradients on the masks' grid are kept.
 
 Shapes: S segments of one image, R predictions of each (one per supervised layer).
 """
@@ -25,6 +25,7 @@ from .resize import resize, resize_transposed
 from .signed_logits import SignedLogits, pixel_sum
 from .structures import map_size
 from .targets import SegmentTargets
+from .tiling import of_device
 
 # Elements of one streamed chunk: what fits the cache of a CPU, or fills a GPU; larger
 # ones took 5 to 10 % less time on an H200, and twice the memory.
@@ -200,7 +201,7 @@ def mask_losses(
     Returns:
         (T, S, R) values in float32 or float64; each is differentiable on its own.
     """
-    chunk = chunk or _CHUNK.get(logits.device.type, _CHUNK["cuda"])
+    chunk = chunk or of_device(_CHUNK, logits.device)
     return streamed(
         logits,
         losses,
@@ -233,7 +234,7 @@ def streamed(
 
 
 class _StreamedMaskLosses(torch.autograd.Function):
-    """Forward computes values and stride-4 gradients; backward scales and adds."""
+    """Forward computes values and gradients on the grid; backward scales and adds."""
 
     @staticmethod
     def forward(

@@ -23,6 +23,7 @@ from .points import (
 from .signed_logits import SignedLogits
 from .structures import map_size
 from .targets import SegmentTargets
+from .tiling import of_device
 
 
 class Columns(NamedTuple):
@@ -190,7 +191,7 @@ class PointMasks:
 
     def _num_masks(self, logits: Tensor) -> int:
         """How many masks are looked at at a time."""
-        chunk = self.chunk or CHUNK.get(logits.device.type, CHUNK["cuda"])
+        chunk = self.chunk or of_device(CHUNK, logits.device)
         return max(1, chunk // self.num_candidates)
 
     def _chosen(self, logits: Tensor, target: SegmentTargets, num_masks: int) -> Tensor:

@@ -14,6 +14,7 @@ from torch.autograd.function import once_differentiable
 
 from .structures import map_size
 from .targets import SegmentTargets
+from .tiling import of_device
 
 CHUNK = {"cpu": 1 << 19, "cuda": 1 << 24}  # points looked at at a time
 
@@ -87,7 +88,7 @@ class _Sampled(torch.autograd.Function):
         """Gradient by the maps, (N, h, w)."""
         (points,) = ctx.saved_tensors
         out = grad.new_empty(len(grad), *ctx.size)
-        some = max(1, CHUNK.get(grad.device.type, CHUNK["cuda"]) // (4 * grad.shape[1]))
+        some = max(1, of_device(CHUNK, grad.device) // (4 * grad.shape[1]))
         for maps, values, places in zip(
             out.split(some), grad.split(some), points.split(some), strict=True
         ):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -42,9 +42,14 @@ class Placement(NamedTuple):
         return bottom - top, right - left
 
 
+def of_device(sizes: Mapping[str, int], device: torch.device) -> int:
+    """The size that is listed for a device; what is not listed is like a GPU."""
+    return sizes.get(device.type, sizes["cuda"])
+
+
 def tile_size(device: torch.device) -> int:
     """How many elements an intermediate result should have there."""
-    return _TILE.get(device.type, _TILE["cuda"])
+    return of_device(_TILE, device)
 
 
 def iter_tiles(
