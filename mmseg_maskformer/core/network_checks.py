@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+
+from .protocols import Network
 
 
-def check_queries(network: Any, criterion: str) -> None:
+def check_queries(network: Network, criterion: str) -> None:
     """Raise a ValueError if a network has no queries that a criterion could match."""
     if network.per_pixel:
         raise ValueError(
@@ -16,7 +17,7 @@ def check_queries(network: Any, criterion: str) -> None:
         )
 
 
-def check_pixels(network: Any, criterion: str) -> None:
+def check_pixels(network: Network, criterion: str) -> None:
     """Raise a ValueError if a network does not classify pixels."""
     if not network.per_pixel:
         raise ValueError(
@@ -26,7 +27,7 @@ def check_pixels(network: Any, criterion: str) -> None:
         )
 
 
-def check_boxes(network: Any, needing: Sequence[str], supervised: bool) -> None:
+def check_boxes(network: Network, needing: Sequence[str], supervised: bool) -> None:
     """Compare the box head of a network with the parts that look at boxes.
 
     Args:

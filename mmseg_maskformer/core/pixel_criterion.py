@@ -1,7 +1,7 @@
 """The criterion of per-pixel models: cross-entropy of every pixel (paper section 3.1).
 
-Logits exist at stride 4; a tile of rows at a time is upsampled, compared with the
-labels and turned into its gradient at stride 4. No K x H x W tensor is made.
+Logits exist on a coarser grid; a tile of rows at a time is upsampled, compared with the
+labels and turned into its gradient on that grid. No K x H x W tensor is made.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from .losses import MaskLoss, mask_losses
 from .network_checks import check_pixels
 from .part_checks import check_parts
 from .precision import full_precision
+from .protocols import Network
 from .structures import PixelPredictions, loss_name, map_size
 from .targets import SegmentTargets
 from .tiling import resize_rows, resize_rows_transposed, tile_size
@@ -70,7 +71,7 @@ class PixelCriterion(nn.Module):
         """Raise a ValueError if it has numbers for classes, and not for as many."""
         check_class_weights(self.class_weight, num_classes, "criterion.class_weight")
 
-    def check_network(self, network: Any, num_classes: int) -> None:
+    def check_network(self, network: Network, num_classes: int) -> None:
         """Raise a ValueError if the network does not classify pixels."""
         check_pixels(network, "PixelCriterion")
 
@@ -153,7 +154,7 @@ def _class_mask_losses(
 
 
 class _StreamedCrossEntropy(torch.autograd.Function):
-    """Forward computes the sum and its stride-4 gradient; backward scales."""
+    """Forward computes the sum and its gradient on the grid; backward scales."""
 
     @staticmethod
     def forward(

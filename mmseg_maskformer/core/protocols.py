@@ -86,7 +86,7 @@ class Criterion(Protocol):
     def check_classes(self, num_classes: int) -> None:
         """Raise a ValueError if it was built for another number of classes K."""
 
-    def check_network(self, network: Any, num_classes: int) -> None:
+    def check_network(self, network: Network, num_classes: int) -> None:
         """Raise a ValueError if the network does not predict what is supervised."""
 
     def __call__(
