@@ -1,4 +1,4 @@
-"""Mask-classification segmentation (MaskFormer) for OpenMMLab.
+"""Mask-classification segmentation (MaskFormer, Mask2Former) for OpenMMLab.
 
 Importing the package imports no framework. It only makes sure that the hosts' models
 can be imported where mmcv has no compiled operators, see

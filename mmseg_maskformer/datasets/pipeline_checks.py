@@ -7,6 +7,8 @@ from typing import Any
 
 from mmcv.transforms import TestTimeAug
 
+from mmseg_maskformer.core.conventions import VOID
+
 from .metainfo import zero_label_message
 from .pipeline_steps import Step, flattened, name_of
 from .pipeline_trials import MisplacedError, Trial
@@ -89,7 +91,7 @@ def _trial(leaf: Any, steps: Sequence[Step]) -> Trial:
     return Trial(
         panoptic=given == "segments" or "LoadPanopticMap" in names,
         given=bool(given),
-        void=getattr(leaf, "ignore_index", 255),
+        void=getattr(leaf, "ignore_index", VOID),
         num_classes=len(classes),
     )
 

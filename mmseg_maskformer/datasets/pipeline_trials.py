@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 from mmengine.logging import print_log
 
+from mmseg_maskformer.core.conventions import VOID
+
 from .pipeline_steps import (
     Step,
     loads,
@@ -62,7 +64,7 @@ class Trial:
     """
 
     def __init__(
-        self, panoptic: bool, given: bool, void: int = 255, num_classes: int = 0
+        self, panoptic: bool, given: bool, void: int = VOID, num_classes: int = 0
     ) -> None:
         self.panoptic, self.given = panoptic, given
         self.void, self.num_classes = void, num_classes
@@ -217,13 +219,13 @@ class Trial:
 
     def _judge_values(self, step: Step, values: np.ndarray) -> None:
         """Refuse values that a transform has made or filled in, other than void."""
-        voids = {0, 255} if self.panoptic else {self.void}
+        voids = {0, VOID} if self.panoptic else {self.void}
         new = sorted(set(values.tolist()) - set(LABELS.tolist()) - voids)
         if len(new) > 1:
             raise MisplacedError(step, "mixed", new[:8])
         if not new or not (self.panoptic or self.num_classes):
             return
-        is_class = 0 <= new[0] < self.num_classes and new[0] != 255
+        is_class = 0 <= new[0] < self.num_classes and new[0] != VOID
         if self.panoptic or not is_class:
             raise MisplacedError(step, "filled", new[0])
 

@@ -54,7 +54,7 @@ def pattern_value(pattern: str, u: Array, v: Array) -> Array:
     """Value within 0..1 of a pattern whose period across is 1.
 
     Args:
-        pattern: a name of ``scene_classes.PATTERNS``.
+        pattern: a name of ``classes.PATTERNS``.
         u: coordinate across, in periods.
         v: coordinate along, in periods across.
     """
@@ -66,7 +66,7 @@ def outline_radius(outline: str, corners: int, theta: Array) -> Array:
     """Distance of the outline from the centre, about 1, in direction ``theta``.
 
     Args:
-        outline: a name of ``scene_classes.OUTLINES``.
+        outline: a name of ``classes.OUTLINES``.
         corners: number of corners, points, petals or teeth.
         theta: radians.
     """

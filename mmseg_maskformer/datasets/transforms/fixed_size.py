@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from mmcv.transforms import BaseTransform
 
+from mmseg_maskformer.core.conventions import VOID
+
 from .resizing import ResizeWithLabels, nearest_pixels
 
 Size = tuple[int, int]  # height and width
@@ -167,4 +169,4 @@ def _checked(size: Size, step: BaseTransform) -> Size:
 
 
 def _filled(pad_val: dict[str, int] | None) -> dict[str, int]:
-    return {"img": 128, "seg": 255, **(pad_val or {})}
+    return {"img": 128, "seg": VOID, **(pad_val or {})}

@@ -23,8 +23,6 @@ from mmseg_maskformer.datasets.coco.segments import segment_ids
 from .panoptic_masks import MasksOfMap
 from .resizing import naming, refuse_jpeg
 
-# What the host's transforms fill in, and void in its semantic maps: no segment has this
-# number.
 _ONE_CHANNEL = ("1", "L", "LA", "I;16", "I;16B", "I;16L", "I", "F")  # Pillow's modes
 
 
@@ -144,7 +142,10 @@ def _instances(segments: InstanceData, numbers: np.ndarray) -> InstanceData:
 
 
 def _number(place: int) -> int:
-    """The number of a segment in its place of the list, from 1."""
+    """The number of a segment in its place of the list, from 1.
+
+    None has 255, which the host's transforms fill in and which is void in its maps.
+    """
     return place if place < VOID else place + 1
 
 

@@ -8,6 +8,7 @@ import torch
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
+from mmseg_maskformer.core.conventions import VOID, WIDE_VOID
 from mmseg_maskformer.core.targets import wrong_labels
 
 
@@ -55,7 +56,7 @@ def _check_metrics(evaluator: Any, split: str) -> None:
     for metric in evaluator.metrics:
         void = _void(metric)
         if isinstance(void, int) and 0 <= void < len(classes):
-            free = 255 if len(classes) <= 255 else 65535
+            free = VOID if len(classes) <= VOID else WIDE_VOID
             raise ValueError(
                 f"{split}_evaluator has {type(metric).__name__} with ignore_index="
                 f"{void}, which is class {classes[void]!r} of the {len(classes)} "
@@ -67,7 +68,7 @@ def _check_metrics(evaluator: Any, split: str) -> None:
 
 def _void(metric: Any) -> int | None:
     """The label that a metric leaves out; of mmdet's SemSegMetric it is fixed."""
-    fixed = 255 if type(metric).__name__ == "SemSegMetric" else None
+    fixed = VOID if type(metric).__name__ == "SemSegMetric" else None
     return getattr(metric, "ignore_index", fixed)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from mmengine.hooks import Hook
@@ -85,7 +86,7 @@ def check_schedule(schedulers: list[Any], loop: Any) -> None:
                 f"{_described(scheduler)} is not over when the training ends at "
                 f"{length} {_unit(scheduler)}.",
                 logger="current",
-                level=30,
+                level=logging.WARNING,
             )
     others = [x for x in schedulers if not _warms_up(x)]
     _check_zero(others)

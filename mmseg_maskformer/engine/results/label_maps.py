@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from mmseg_maskformer.core.conventions import VOID, WIDE_VOID
+
 # labelId of each class of Cityscapes (cityscapesscripts, labels.py): what its server
 # reads. Models are trained on other numbers, its trainIds.
 CITYSCAPES_IDS = {
@@ -65,11 +67,11 @@ class LabelValues:
         if "semantic_labels" in dataset.metainfo:
             return cls(np.array(dataset.metainfo["semantic_labels"]) + 1, void=0)
         for old, new in (getattr(dataset, "label_map", None) or {}).items():
-            if new < len(classes) and new != _BYTE:  # 255: left out
+            if new < len(classes) and new != VOID:  # left out
                 labels[new] = old
         if getattr(dataset, "reduce_zero_label", False):
             return cls(labels + 1, void=0)
-        return cls(labels, void=_BYTE if labels.max(initial=0) < _BYTE else _WIDE)
+        return cls(labels, void=VOID if labels.max(initial=0) < VOID else WIDE_VOID)
 
     def encode(self, labels: np.ndarray) -> np.ndarray:
         """A map (H, W) of classes as uint8, or uint16 if a class needs it.
