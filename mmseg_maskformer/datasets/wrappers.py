@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 
@@ -18,3 +19,10 @@ def leaf_datasets(dataset: Any) -> list[Any]:
     """The data sets of files, in order."""
     found = [leaf for part in parts_of(dataset) for leaf in leaf_datasets(part)]
     return found or [dataset]
+
+
+def first_config(dataset: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The config of the data set of files inside wrappers, of several the first."""
+    while inside := dataset.get("dataset") or dataset.get("datasets"):
+        dataset = inside if isinstance(inside, Mapping) else inside[0]
+    return dataset

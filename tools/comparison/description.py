@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 
 from mmengine.config import Config
 
+from mmseg_maskformer.datasets.wrappers import first_config
+
 from .kinds import SEMANTIC, class_name, kind_of
 
 _OURS = "mmseg_maskformer."
@@ -97,9 +99,8 @@ def crop_size(config: Config) -> tuple[int, int]:
 
 def fixed_size(config: Config) -> tuple[int, int] | None:
     """Height and width of every training image; None where they vary."""
-    dataset = (config.get("train_dataloader") or {}).get("dataset") or {}
-    while "dataset" in dataset:
-        dataset = dataset["dataset"]
+    loader = config.get("train_dataloader") or {}
+    dataset = first_config(loader.get("dataset") or {})
     scope = config.get("default_scope", "mmseg")
     crops = [_fixed_by(step, scope) for step in dataset.get("pipeline", ())]
     size = next((x for x in reversed(crops) if x), None)

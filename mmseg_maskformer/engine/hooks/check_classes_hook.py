@@ -12,6 +12,7 @@ from mmseg_maskformer.checkpoints.wrappers import unwrapped
 from mmseg_maskformer.datasets.image_scales import REMEDY, scales_differ
 from mmseg_maskformer.datasets.metainfo import metainfo_of
 from mmseg_maskformer.datasets.pipeline_checks import chains, check_pipelines
+from mmseg_maskformer.datasets.wrappers import leaf_datasets
 
 _PACKAGES = ("mmdet", "mmseg", "mmseg_maskformer")  # whose metrics need classes
 
@@ -133,10 +134,7 @@ def _listed(heads: Any) -> list[Any]:
 
 def _name(dataset: Any) -> str:
     """File or folder of a data set's labels, of the first where several are wrapped."""
-    while inner := getattr(dataset, "dataset", None) or getattr(
-        dataset, "datasets", None
-    ):
-        dataset = inner[0] if isinstance(inner, list) else inner
+    dataset = leaf_datasets(dataset)[0]
     folders = getattr(dataset, "data_prefix", None) or {}
     file = getattr(dataset, "ann_file", "")
     return file or folders.get("seg_map_path") or type(dataset).__name__

@@ -11,6 +11,7 @@ from mmengine.registry import DefaultScope
 from mmengine.runner import Runner
 
 from mmseg_maskformer.datasets.transforms.image_loading import LoadImage
+from mmseg_maskformer.datasets.wrappers import leaf_datasets
 from mmseg_maskformer.visualization.images import picture_of_loaded
 
 _HOSTS = ("mmseg", "mmdet")
@@ -115,9 +116,6 @@ class VisualizationHook(Hook):
 
 def _loading(dataset: Any) -> LoadImage:
     """How the first of a data set's pipelines reads files, or the default."""
-    while inner := getattr(dataset, "dataset", None) or getattr(
-        dataset, "datasets", None
-    ):
-        dataset = inner[0] if isinstance(inner, list) else inner
-    steps = getattr(getattr(dataset, "pipeline", None), "transforms", ())
+    pipeline = getattr(leaf_datasets(dataset)[0], "pipeline", None)
+    steps = getattr(pipeline, "transforms", ())
     return next((x for x in steps if isinstance(x, LoadImage)), LoadImage())

@@ -11,6 +11,7 @@ from typing import Any
 from mmengine.config import Config
 
 from mmseg_maskformer.datasets.scenes.classes import class_palette
+from mmseg_maskformer.datasets.wrappers import first_config
 
 from .unlabelled import without_labels
 
@@ -29,10 +30,7 @@ def first_dataset(settings: Config) -> dict[str, Any]:
             f"{settings.filename} has no test_dataloader, whose pipeline images go "
             "through; write test_dataloader = val_dataloader in it."
         )
-    dataset = settings.test_dataloader.dataset
-    while "dataset" in dataset or "datasets" in dataset:
-        dataset = dataset.get("dataset") or dataset["datasets"][0]
-    return dict(dataset)
+    return dict(first_config(settings.test_dataloader.dataset))
 
 
 def image_steps(pipeline: Sequence[dict], name: str) -> list[dict]:

@@ -148,6 +148,16 @@ def test_the_order_of_a_crops_sides_is_that_of_its_host(scope, step, size):
     assert fixed_size(Config(config)) == size
 
 
+def test_the_size_of_wrapped_and_joined_data_sets_is_that_of_the_first():
+    first, second = (
+        dict(pipeline=[dict(type="RandomCrop", crop_size=size)]) for size in (64, 96)
+    )
+    joined = dict(type="ConcatDataset", datasets=[first, second])
+    wrapped = dict(type="RepeatDataset", times=2, dataset=joined)
+    data = dict(dataset=wrapped)
+    assert crop_size(Config(dict(train_dataloader=data, model=dict()))) == (64, 64)
+
+
 def test_a_config_without_a_size_is_a_sentence():
     config = read("demo/maskformer_tiny_scenes")
     config.train_dataloader.dataset.scene.pop("size")
