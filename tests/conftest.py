@@ -92,7 +92,8 @@ def scope_of_one_file() -> Iterator[None]:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Block packages, and hide the GPU, from processes that tests start too."""
+    """Block packages, windows and the GPU, in processes that tests start too."""
+    os.environ["MPLBACKEND"] = "Agg"
     for package in filter(None, os.environ.get("MASKFORMER_WITHOUT", "").split(",")):
         sys.modules[package] = None  # type: ignore[assignment]
     if config.getoption("markexpr") != "gpu":

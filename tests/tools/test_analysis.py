@@ -26,7 +26,6 @@ LEAF = REPOSITORY / "configs/demo/maskformer_tiny_scenes.py"
     ],
 )
 def test_calibration_of_scenes(monkeypatch, tmp_path, capsys, leaf):
-    pytest.importorskip("matplotlib").use("Agg")
     path = LEAF.with_name(f"{leaf}.py")
     config = Config.fromfile(path)
     init_default_scope(config.default_scope)
@@ -99,7 +98,6 @@ def comparison(path, *rows):
 
 
 def test_scores_by_classes(monkeypatch, tmp_path, capsys):
-    pytest.importorskip("matplotlib").use("Agg")
     few = comparison(
         tmp_path / "few.csv", "Baseline,2,60.0,1.5,40.0,0.25", "Masks,1,61.125,0.0,45,0"
     )

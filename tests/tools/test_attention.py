@@ -17,7 +17,6 @@ LEAF = REPOSITORY / "configs/mask2former/mask2former_tiny_scenes.py"
 
 
 def test_shares_and_pictures_of_two_models(monkeypatch, tmp_path, capsys):
-    pytest.importorskip("matplotlib").use("Agg")
     plain = dict(network=dict(transformer_decoder=dict(attention="plain")))
     models = []
     for name, head in dict(masked={}, plain=plain).items():

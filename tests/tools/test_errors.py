@@ -16,7 +16,6 @@ CONFIG = REPOSITORY / "configs/mask2former/mask2former_tiny_scenes.py"
 
 @pytest.mark.slow
 def test_tables_and_pictures(monkeypatch, tmp_path, capsys):
-    pytest.importorskip("matplotlib").use("Agg")
     command = few_scenes(CONFIG, tmp_path)
     out = tmp_path / "out"
     loader = "test_dataloader"

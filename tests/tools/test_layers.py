@@ -61,7 +61,6 @@ def test_layers_score_what_each_scores_alone(tmp_path, leaf, test_cfg, size):
 
 @pytest.mark.slow
 def test_table_and_pictures(monkeypatch, tmp_path, capsys):
-    pytest.importorskip("matplotlib").use("Agg")
     command = few_scenes(FOLDER / "mask2former_tiny_scenes.py", tmp_path)
     out = ("--out", tmp_path / "out", "--work-dir", tmp_path / "work", "--width", 64)
     options = [f"{key}={value}" for key, value in FEW.items()]

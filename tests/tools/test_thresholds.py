@@ -41,7 +41,6 @@ class PixelsWithSegment(BaseMetric):
 @pytest.mark.mmdet
 def test_each_half_is_scored_alone_with_each_pair(monkeypatch, tmp_path, capsys):
     """Of two images each is a half; thresholds of 0 keep what 0.9 throws away."""
-    pytest.importorskip("matplotlib").use("Agg")
     file, weights = few_scenes(CONFIG, tmp_path, test_cfg=dict(object_mask_thr=0.9))
     with open(file, "a") as opened:
         others = "dict(type='mmdet.SemSegMetric', iou_metrics=['mIoU'])"  # left out

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from matplotlib.figure import Figure
+
 from .table import Row, Spread
 
 
@@ -17,10 +19,6 @@ def plot(rows: list[Row], path: Path) -> str | None:
     scored = [row for row in rows if row.single]
     if not scored:
         return "No picture: no config has scores yet."
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        return "No picture: it needs matplotlib (pip install matplotlib)."
     panels = [_quality_and_speed, _bars]
     if not any(row.costs for row in scored):  # nobody measured the speed
         panels = [_bars]

@@ -226,7 +226,6 @@ def test_tool_counts_a_jitter_of_scales_at_its_height(monkeypatch, tmp_path, cap
 
 
 def test_scores_are_plotted_against_flops(monkeypatch, tmp_path, capsys):
-    pytest.importorskip("matplotlib").use("Agg")
     out = tmp_path / "scores.png"
     config = CONFIGS / "maskformer/maskformer_r50_8xb2-160k_ade20k-512x512.py"
     drawn = []

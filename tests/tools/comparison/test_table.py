@@ -173,7 +173,6 @@ def test_rows_are_called_by_what_tells_them_apart():
 
 
 def test_picture_shows_rows_with_scores(tmp_path):
-    pytest.importorskip("matplotlib")
     path = tmp_path / "comparison.png"
     assert plot([row("untrained")], path) == "No picture: no config has scores yet."
     assert not path.exists()
@@ -184,9 +183,3 @@ def test_picture_shows_rows_with_scores(tmp_path):
     assert plot([uncosted], path) is None  # without the panel of speeds
     with Image.open(path) as picture:
         assert picture.size == (500, 400)
-
-
-def test_without_matplotlib_there_is_a_sentence(tmp_path, monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "matplotlib.figure", None)
-    reason = plot([scored()], tmp_path / "comparison.png")
-    assert reason == "No picture: it needs matplotlib (pip install matplotlib)."
