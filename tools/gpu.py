@@ -156,7 +156,6 @@ def _python_path() -> str:
 
 def run_benchmarks(name: str, out: Path, tiny: bool) -> None:
     """All benchmarks of a part in this process, each with a JSON file of its own."""
-    sys.path[:0] = [str(ROOT / "tools")]
     import benchmark
 
     failed = []
@@ -176,7 +175,6 @@ def run_benchmarks(name: str, out: Path, tiny: bool) -> None:
 
 def run_chunks(out: Path, tiny: bool) -> None:
     """Time and memory against the size of what is streamed at a time."""
-    sys.path[:0] = [str(ROOT / "tools")]
     import torch
 
     from benchmark_lib.chunks import chunk_costs
@@ -198,7 +196,6 @@ def run_compile(out: Path, tiny: bool) -> None:
 
     The CPU only traces: its compiler takes minutes.
     """
-    sys.path[:0] = [str(ROOT / "tools")]
     import torch
 
     import mmseg_maskformer  # noqa: F401  (hosts without compiled operators)
@@ -223,7 +220,6 @@ def run_compile(out: Path, tiny: bool) -> None:
 
 def run_profile(out: Path, tiny: bool) -> None:
     """Kernels of a training step of ours: time on the device, calls, wall time."""
-    sys.path[:0] = [str(ROOT / "tools")]
     import torch
 
     from benchmark_lib import our_side

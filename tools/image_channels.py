@@ -9,13 +9,10 @@ among those that do; an image of copies of the colours gives what it gave before
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).resolve().parent)]
-
-from convert_checkpoint import read, save  # noqa: E402
-from mmseg_maskformer.checkpoints.channels import adapted  # noqa: E402
+from convert_checkpoint import read, save
+from mmseg_maskformer.checkpoints.channels import adapted
 
 
 def parse_args() -> argparse.Namespace:
