@@ -49,6 +49,7 @@ from benchmark_lib import (  # noqa: E402
 from benchmark_lib.environment import environment  # noqa: E402
 from benchmark_lib.inputs import Outputs, Settings  # noqa: E402
 from mmseg_maskformer.engine.arguments import image_size, output_file  # noqa: E402
+from shared.markdown import markdown_table  # noqa: E402
 
 MODES = ("criterion", "train-step", "semantic-inference", "panoptic-inference")
 MODULES = (deformable, mask2former, mask2former_criterion)
@@ -224,7 +225,7 @@ def table(report: dict[str, Any]) -> str:
     ours = results.get("ours")
     head = ["side", "time (s)", "min - max", "CPU (s)", "peak (MiB)", "held (MiB)"]
     head += ["saved (MiB)", "without inputs"]
-    rows = [head, ["---"] * len(head)]
+    rows = []
     keys = ("peak", "held", "saved", "saved_without_inputs")
     for name, figures in results.items():
         low, high = min(figures["seconds"]), max(figures["seconds"])
@@ -236,7 +237,7 @@ def table(report: dict[str, Any]) -> str:
             row = [f"{name} / ours", _ratio(figures, ours, "median"), ""]
             row.append(_ratio(figures, ours, "cpu_median"))
             rows.append(row + [_ratio(figures, ours, key) for key in keys])
-    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+    return markdown_table(head, rows, left=len(head))
 
 
 def _ratio(peer: dict[str, Any], ours: dict[str, Any], key: str) -> str:

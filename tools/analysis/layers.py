@@ -29,6 +29,7 @@ from query_lib.analysis import QueryError, query_predictions  # noqa: E402
 from query_lib.drawing import proposal_rows, sheet  # noqa: E402
 from query_lib.layers import score_layers  # noqa: E402
 from query_lib.trained import Trained, load_masks, require_head  # noqa: E402
+from shared.markdown import markdown_table  # noqa: E402
 
 # What is printed and plotted, where the config's metrics have it.
 SCORES = {"PQ": "PQ", "segm_mAP": "AP", "mIoU": "mIoU", "AR@100": "AR@100"}
@@ -71,11 +72,10 @@ def chosen_scores(row: dict) -> dict[str, str]:
 def print_table(rows: list[dict]) -> None:
     """A table in Markdown."""
     names = chosen_scores(rows[0])
-    print("| layer | decoder layers |", " | ".join(names.values()), "|")
-    print("|" + " --: |" * (2 + len(names)))
-    for row in rows:
-        cells = [row["layer"], row["decoder_layers"], *(row[key] for key in names)]
-        print("|", " | ".join(map(str, cells)), "|")
+    header = ["layer", "decoder layers", *names.values()]
+    keys = ["layer", "decoder_layers", *names]
+    lines = [[row[key] for key in keys] for row in rows]
+    print(markdown_table(header, lines, left=0))
 
 
 def save_chart(rows: list[dict], path: Path) -> None:

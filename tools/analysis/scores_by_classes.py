@@ -21,6 +21,7 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
 
 from comparison.table import Spread  # noqa: E402
 from mmseg_maskformer.engine.arguments import output_file  # noqa: E402
+from shared.markdown import markdown_table  # noqa: E402
 
 METRICS = {"miou": "mIoU", "pq_st": "PQ-St", "sq_st": "SQ-St", "rq_st": "RQ-St"}
 
@@ -98,18 +99,16 @@ def methods(scores: Scores) -> list[str]:
 def markdown(scores: dict[str, Scores]) -> str:
     """Rows of methods, columns of metrics and numbers of classes."""
     columns = [(metric, k) for metric in scores for k in scores[metric]]
-    lines = [
-        ["", *(f"{METRICS[metric]}, K = {k}" for metric, k in columns)],
-        ["---", *("--:" for _ in columns)],
-    ]
+    lines = []
     first, *others = methods(next(iter(scores.values())))
     for name in (first, *others):
         cells = [scores[metric][k].get(name, "-") for metric, k in columns]
-        lines.append([name, *map(str, cells)])
+        lines.append([name, *cells])
     for name in others:
         gains = [_gain(scores[metric][k], name, first) for metric, k in columns]
         lines.append([f"{name} - {first}", *gains])
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    header = ["", *(f"{METRICS[metric]}, K = {k}" for metric, k in columns)]
+    return markdown_table(header, lines)
 
 
 def _gain(scores: dict[str, Spread], name: str, first: str) -> str:

@@ -39,6 +39,7 @@ from mmseg_maskformer.engine.arguments import (  # noqa: E402
     image_size,
     output_file,
 )
+from shared.markdown import markdown_table  # noqa: E402
 
 VARIED = ("classes", "segments", "queries")
 CLASSES = 133  # of the Mask2Formers
@@ -127,12 +128,9 @@ def plot(peaks: dict[str, dict[int, float]], what: str, path: Path) -> None:
 def table(peaks: dict[str, dict[int, float]], what: str) -> str:
     """Peaks in MiB as Markdown."""
     numbers = list(next(iter(peaks.values())))
-    rows = [["peak (MiB)", *(f"{number} {what}" for number in numbers)]]
-    rows.append(["---", *("--:" for _ in numbers)])
-    rows += [
-        [name, *(f"{x:,.0f}" for x in row.values())] for name, row in peaks.items()
-    ]
-    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+    head = ["peak (MiB)", *(f"{number} {what}" for number in numbers)]
+    rows = [(name, *(f"{x:,.0f}" for x in row.values())) for name, row in peaks.items()]
+    return markdown_table(head, rows)
 
 
 def main() -> None:

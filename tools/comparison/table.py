@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from statistics import median, pstdev
 from typing import Any, NamedTuple
 
+from shared.markdown import markdown_table
+
 from .description import Description
 from .kinds import SEMANTIC, Kind
 
@@ -141,9 +143,8 @@ def markdown(rows: list[Row], title: str, preface: Sequence[str] = ()) -> str:
         preface: paragraphs above the table.
     """
     columns = _columns(rows)
-    lines = [list(columns), ["---"] * _LEFT + ["--:"] * (len(columns) - _LEFT)]
-    lines += [[cell(row) for cell in columns.values()] for row in rows]
-    table = "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    lines = [[cell(row) for cell in columns.values()] for row in rows]
+    table = markdown_table(list(columns), lines, _LEFT)
     notes = [f"- {row.about.name}: {note}" for row in rows for note in row.remarks()]
     below = ["\n".join(notes)] if notes else []
     return "\n\n".join([f"# {title}", *preface, table, *below]) + "\n"

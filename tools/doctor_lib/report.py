@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from mmseg_maskformer.core.conventions import VOID
+from shared.markdown import markdown_table
 
 from .class_counts import class_counts, splits, thing_areas, void_label
 from .finding import Finding
@@ -64,12 +65,6 @@ def _finding(x: Finding) -> str:
     return "\n".join([said, files, more]) if files else said
 
 
-def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """A table of Markdown, its first column to the left."""
-    lines = [header, ["---", *["--:"] * (len(header) - 1)], *rows]
-    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
-
-
 def _images(facts: Sequence[Facts]) -> str:
     readable = [x for x in facts if x.size]
     suffixes = Counter("." + x.item.image.rpartition(".")[2] for x in facts)
@@ -85,7 +80,7 @@ def _images(facts: Sequence[Facts]) -> str:
         low, mid, high = (f(sides, axis=0) for f in (np.min, np.median, np.max))
         spans = (f"{int(x[0])} x {int(x[1])}" for x in (low, mid, high))
         rows.append(("height x width: least, median, most", "; ".join(spans)))
-    return table(("", "number of images"), rows)
+    return markdown_table(("", "number of images"), rows)
 
 
 def _listed(counts: Counter) -> str:
@@ -145,7 +140,7 @@ def _objects(source: Source, facts: Sequence[Facts]) -> list[str]:
     if source.kind == "instances":
         rows[1] = ("square root of the area of a box, pixels", *rows[1][1:])
     header = ("", "least", "a quarter below", "half", "three quarters", "most")
-    return ["## Objects", table(header, rows)]
+    return ["## Objects", markdown_table(header, rows)]
 
 
 def _quartiles(values: Sequence[float] | np.ndarray) -> list[str]:
@@ -167,4 +162,4 @@ def _classes(
     )
     header = ["class", *list(rows[0])[2:]]
     lines = [(row["name"] or row["label"], *list(row.values())[2:]) for row in rows]
-    return ["## Classes", text, table(header, lines)]
+    return ["## Classes", text, markdown_table(header, lines)]

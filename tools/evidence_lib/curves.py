@@ -8,6 +8,7 @@ from pathlib import Path
 from statistics import median
 
 from comparison.plan import Comparison
+from shared.markdown import markdown_table
 
 _METRICS = dict(semantic="mIoU", panoptic="PQ", instance="coco/segm_mAP")
 
@@ -36,11 +37,8 @@ def validations(folder: Path, metric: str) -> dict[int, float]:
 def markdown(rows: dict[str, dict[int, list[float]]], metric: str) -> str:
     """A column for every iteration at which something was validated."""
     steps = sorted({step for found in rows.values() for step in found})
-    lines = [
-        [metric, *(f"{step:,}" for step in steps)],
-        ["---", *("--:" for _ in steps)],
-    ]
+    lines = []
     for name, found in rows.items():
         cells = [f"{median(found[x]):.2f}" if x in found else "-" for x in steps]
         lines.append([name, *cells])
-    return "".join("| " + " | ".join(line) + " |\n" for line in lines)
+    return markdown_table([metric, *(f"{x:,}" for x in steps)], lines) + "\n"

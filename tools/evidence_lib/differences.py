@@ -7,6 +7,7 @@ from statistics import mean, stdev
 
 from comparison.jobs import valid_parts
 from comparison.plan import Comparison
+from shared.markdown import markdown_table
 
 Scores = Mapping[str, Mapping[str, float]]  # of every seed, by name
 
@@ -38,13 +39,10 @@ def markdown(one: Scores, other: Scores, names: Mapping[str, str]) -> str:
         A table. The deviation is that of a sample, from the mean of n - 1 squares.
     """
     seeds = [x for x in one if one[x] and other.get(x)]
-    lines = [
-        ["score", *seeds, "mean", "deviation"],
-        ["---", *["--:"] * (len(seeds) + 2)],
-    ]
+    lines = []
     for name in [x for x in names if seeds and x in one[seeds[0]]]:
         less = [one[x][name] - other[x][name] for x in seeds]
         spread = f"{stdev(less):.2f}" if len(less) > 1 else "-"
         cells = [f"{x:+.2f}" for x in (*less, mean(less))]
         lines.append([names[name], *cells, spread])
-    return "".join("| " + " | ".join(line) + " |\n" for line in lines)
+    return markdown_table(["score", *seeds, "mean", "deviation"], lines) + "\n"
