@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
-from mmseg_maskformer.core.conventions import VOID
+from mmseg_maskformer.core.conventions import VOID, shown
 
 from .class_counts import class_pixels, labels, occurrences
 from .finding import Finding, Found
@@ -48,16 +48,11 @@ def values(source: Source, facts: Sequence[Facts]) -> Found:
         yield Finding(
             "error",
             f"{len(wrong)} label map(s) have values that are none of the {count} "
-            f"classes: {_few(every)}.",
+            f"classes: {shown(every)}.",
             f"Write {VOID} where a pixel is void; otherwise name all classes, or set "
             "reduce_zero_label if 0 means unlabelled.",
-            tuple(f"{x.item.labels}: {_few(values)}" for x, values in wrong),
+            tuple(f"{x.item.labels}: {shown(values)}" for x, values in wrong),
         )
-
-
-def _few(values: Iterable[object]) -> str:
-    values = list(values)
-    return ", ".join(map(str, values[:8])) + (", ..." if len(values) > 8 else "")
 
 
 def binary(source: Source, facts: Sequence[Facts]) -> Found:
@@ -119,7 +114,7 @@ def never_seen(source: Source, facts: Sequence[Facts]) -> Found:
         yield Finding(
             "warning",
             f"{len(never)} of {len(names)} classes never occur in training: "
-            f"{_few(never)}.",
+            f"{shown(never)}.",
             "They cannot be learned; their IoU counts as 0 or is left out.",
         )
     rare = [names[k] for k in names if 0 < seen[k] < _RARE * images]
@@ -127,7 +122,7 @@ def never_seen(source: Source, facts: Sequence[Facts]) -> Found:
         yield Finding(
             "warning",
             f"{len(rare)} of {len(names)} classes occur in fewer than 1 % of the "
-            f"{images} training images: {_few(rare)}.",
+            f"{images} training images: {shown(rare)}.",
             "Scores of these classes rest on few pictures; average over seeds.",
         )
 
@@ -143,6 +138,6 @@ def only_in_validation(source: Source, facts: Sequence[Facts]) -> Found:
         yield Finding(
             "warning",
             f"{len(only)} class(es) occur in validation and not in training: "
-            f"{_few(names)}.",
+            f"{shown(names)}.",
             "Split anew, so that training has every class.",
         )
