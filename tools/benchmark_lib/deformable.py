@@ -18,6 +18,7 @@ from benchmark_lib.inputs import Settings
 from benchmark_lib.measure import Variant
 from mmseg_maskformer.adapters import kernels
 from mmseg_maskformer.core.deformable_attention import deformable_attention
+from mmseg_maskformer.core.deformable_encoder import cell_centres
 
 MODES = ("deformable-attention", "deformable-forward")
 HEADS, CHANNELS, POINTS = 8, 32, 4
@@ -80,20 +81,11 @@ def problem(settings: Settings) -> tuple[list[tuple[int, int]], list[Tensor]]:
     size = torch.tensor([[w, h] for h, w in shapes])[:, None]
     samples = (settings.batch, tokens, HEADS, len(shapes), POINTS)
     away = SPREAD * torch.randn(*samples, 2, generator=generator)
-    locations = centres(shapes)[:, None, None, None] + away / size
+    centres = torch.cat([cell_centres(torch.empty(1, 1, *x)) for x in shapes])
+    locations = centres[:, None, None, None] + away / size
     weights = torch.randn(samples, generator=generator).flatten(3).softmax(-1)
     tensors = (value, locations, weights.view(samples))
     return shapes, [x.to(settings.device) for x in tensors]
-
-
-def centres(shapes: list[tuple[int, int]]) -> Tensor:
-    """Centres (T, 2) of all cells: x and y."""
-    found = []
-    for height, width in shapes:
-        rows, columns = (torch.arange(height) + 0.5), (torch.arange(width) + 0.5)
-        y, x = torch.meshgrid(rows / height, columns / width, indexing="ij")
-        found.append(torch.stack((x, y), dim=-1).flatten(0, 1))
-    return torch.cat(found)
 
 
 def with_backward(name: str, operator: Operator, settings: Settings) -> Variant:

@@ -13,14 +13,14 @@ from mmdet.models.losses import FocalLoss
 from mmdet.models.losses.focal_loss import py_sigmoid_focal_loss
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
-from mmengine.structures import InstanceData, PixelData
+from mmengine.structures import InstanceData
 from mmseg.models.decode_heads import MaskFormerHead
 from mmseg.models.segmentors.base import BaseSegmentor
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 from torch import Tensor, nn
 
-from benchmark_lib import inputs
+from benchmark_lib import inputs, our_side
 from benchmark_lib.inputs import Outputs, Settings
 from benchmark_lib.measure import Variant
 
@@ -63,7 +63,7 @@ def criterion(settings: Settings, outputs: Outputs) -> Variant:
     """Heads, mask product, matching, losses: what the head does after its decoder."""
     head = MODELS.build(_config(settings).decode_head).to(settings.device)
     note = _free_of_compiled_ops(head, settings)
-    samples = _samples(settings)
+    samples = our_side.samples(settings)
     instances, metas = head._seg_data_to_instance_data(samples)
 
     def forward() -> Tensor:
@@ -86,17 +86,6 @@ def _variant(
     return Variant(NAME, forward, given, leaves, note)
 
 
-def _samples(settings: Settings) -> list[SegDataSample]:
-    meta = dict(img_shape=settings.size, ori_shape=settings.size)
-    meta.update(batch_input_shape=settings.size, pad_shape=settings.size)
-    samples = []
-    for label_map in inputs.label_maps(settings):
-        sample = SegDataSample(metainfo=dict(meta))
-        sample.gt_sem_seg = PixelData(data=label_map[None])
-        samples.append(sample)
-    return samples
-
-
 def train_step(settings: Settings) -> Variant:
     """Forward of the whole model, losses, backward."""
     torch.manual_seed(settings.seed)
@@ -104,15 +93,7 @@ def train_step(settings: Settings) -> Variant:
     model.init_weights()
     model.train()
     note = _free_of_compiled_ops(model.decode_head, settings)
-    images, samples = inputs.images(settings), _samples(settings)
-
-    def forward() -> Tensor:
-        with settings.autocast():
-            losses = model.loss(images, samples)
-        return sum(v for k, v in losses.items() if "loss" in k)
-
-    leaves = list(model.parameters())
-    return Variant(NAME, forward, [images, *leaves], leaves, note)
+    return our_side.model_step(NAME, settings, model, note)
 
 
 def semantic_inference(settings: Settings) -> Variant:

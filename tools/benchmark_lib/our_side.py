@@ -69,27 +69,30 @@ def segmentor(settings: Settings, **head: Any) -> BaseModel:
     return model.train()
 
 
-def model_step(name: str, settings: Settings, model: BaseModel) -> Variant:
+def model_step(
+    name: str, settings: Settings, model: BaseModel, note: str = ""
+) -> Variant:
     """A training step of a model of MMSegmentation's."""
-    images, samples = inputs.images(settings), _samples(settings)
+    images, labelled = inputs.images(settings), samples(settings)
 
     def forward() -> Tensor:
         with settings.autocast():
-            losses = model.loss(images, samples)
+            losses = model.loss(images, labelled)
         return sum(v for k, v in losses.items() if "loss" in k)
 
     leaves = [x for x in model.parameters() if x.requires_grad]
-    return Variant(name, forward, [images, *leaves], leaves)
+    return Variant(name, forward, [images, *leaves], leaves, note)
 
 
-def _samples(settings: Settings) -> list[SegDataSample]:
-    samples = []
+def samples(settings: Settings) -> list[SegDataSample]:
+    """Label maps as MMSegmentation's models take them."""
+    sizes = ("img_shape", "ori_shape", "pad_shape", "batch_input_shape")
+    found = []
     for label_map in inputs.label_maps(settings):
-        meta = dict(img_shape=settings.size, ori_shape=settings.size)
-        sample = SegDataSample(metainfo=dict(meta, pad_shape=settings.size))
+        sample = SegDataSample(metainfo=dict.fromkeys(sizes, settings.size))
         sample.gt_sem_seg = PixelData(data=label_map[None])
-        samples.append(sample)
-    return samples
+        found.append(sample)
+    return found
 
 
 def semantic_inference(settings: Settings) -> Variant:

@@ -12,8 +12,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from mmengine.model import BaseModel
+
+from .measure import synchronize
 
 WARM_UP = 5  # predictions that are not counted: libraries choose their algorithms
 
@@ -46,14 +47,14 @@ def timed_predictions(model: BaseModel, warm_up: int = WARM_UP) -> Iterator[Time
             last call always counts.
     """
     times, calls = Times(), 0
-    step = model.test_step
+    step, device = model.test_step, next(model.parameters()).device
 
     def timed(data: Any) -> Any:
         nonlocal calls
-        _synchronize()
+        synchronize(device)
         start = time.perf_counter()
         results = step(data)
-        _synchronize()
+        synchronize(device)
         spent = time.perf_counter() - start
         calls += 1
         if calls == warm_up + 1:
@@ -67,8 +68,3 @@ def timed_predictions(model: BaseModel, warm_up: int = WARM_UP) -> Iterator[Time
         yield times
     finally:
         del model.test_step  # the method of the class again
-
-
-def _synchronize() -> None:
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import torch
 from torch import nn
 
 from benchmark_lib import speed
@@ -15,6 +16,7 @@ class Model(nn.Module):
     def __init__(self):
         super().__init__()
         self.now = 0.0
+        self.weight = nn.Parameter(torch.zeros(()))
 
     def test_step(self, seconds):
         self.now += sum(seconds)
