@@ -9,7 +9,6 @@ python tools/convert_checkpoint.py work_dirs/mine/iter_160000.pth folder \
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,7 @@ from mmseg_maskformer.checkpoints.loading import make_ours, warn_of_order, with_
 from mmseg_maskformer.checkpoints.zoo import class_order
 from mmseg_maskformer.datasets.class_orders import CLASS_ORDERS
 from mmseg_maskformer.engine.launch import require_file, untrained_model
+from shared.files import written_whole
 
 SCHEMES = ("maskformer://", "mask2former://", "hf://", "http://", "https://")
 
@@ -95,11 +95,9 @@ def main() -> None:
 
 
 def save(checkpoint: dict, path: Path) -> None:
-    """Write under another name first, so that no half file is ever left."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.partial")
-    torch.save(checkpoint, partial)
-    os.replace(partial, path)
+    """Write in one go, so that no half of a file bears the name."""
+    with written_whole(path) as unfinished:
+        torch.save(checkpoint, unfinished)
 
 
 if __name__ == "__main__":

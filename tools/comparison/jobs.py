@@ -18,6 +18,8 @@ from typing import Any, Literal
 
 from mmengine.config import Config
 
+from shared.files import written_whole
+
 Decision = Literal["done", "start", "resume", "evaluate", "stale"]
 
 
@@ -45,9 +47,8 @@ def read_json(path: Path) -> dict[str, Any]:
 
 def write_json(path: Path, contents: dict[str, Any]) -> None:
     """Write in one go, so that a process that is stopped leaves no half of a file."""
-    draft = path.with_suffix(".new")
-    draft.write_text(json.dumps(contents, indent=1) + "\n")
-    draft.replace(path)
+    with written_whole(path) as unfinished:
+        unfinished.write_text(json.dumps(contents, indent=1) + "\n")
 
 
 def read_job(folder: Path) -> Job:

@@ -21,7 +21,7 @@ import numpy as np
 from mmengine.utils import ProgressBar
 from PIL import ExifTags, Image
 
-UNFINISHED = ".unfinished"  # suffix of a file that is being written
+from shared.files import UNFINISHED, written_whole
 
 
 class Sample(NamedTuple):
@@ -138,10 +138,8 @@ def _times(size: tuple[int, ...]) -> str:
 
 def write_whole(path: Path, content: bytes) -> None:
     """Write a file that is complete as soon as it has its name."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(path.name + UNFINISHED)
-    unfinished.write_bytes(content)
-    unfinished.replace(path)
+    with written_whole(path) as unfinished:
+        unfinished.write_bytes(content)
 
 
 def encoded(pixels: np.ndarray, form: str, **options: object) -> bytes:

@@ -25,6 +25,7 @@ def write_initial_weights(config: Config, seed: int, path: Path) -> None:
     model = MODELS.build(config.model)
     model.init_weights()
     path.parent.mkdir(parents=True, exist_ok=True)
+    # torch writes the stem into the file, and the file's hash tells trainings apart
     draft = path.with_suffix(".new")
     torch.save(dict(meta={}, state_dict=model.state_dict()), draft)
     draft.replace(path)
