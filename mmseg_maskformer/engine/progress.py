@@ -22,7 +22,6 @@ class ProgressHook(Hook):
 
     Args:
         stream: where to write; default the standard output of the moment of creation.
-        smoothing: weight of the past in the loss shown.
 
     Attributes:
         metrics: of the last evaluation.
@@ -30,10 +29,10 @@ class ProgressHook(Hook):
 
     priority = "VERY_LOW"
     steps = 20
+    smoothing = 0.95  # weight of the past in the loss shown
 
-    def __init__(self, stream: TextIO | None = None, smoothing: float = 0.95) -> None:
+    def __init__(self, stream: TextIO | None = None) -> None:
         self.stream = stream or sys.stdout
-        self.smoothing = smoothing
         self.metrics: dict[str, float] = {}
         self.loss: float | None = None
         self.started = 0.0

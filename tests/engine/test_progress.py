@@ -55,10 +55,9 @@ def test_terminal_gets_one_line_that_renews_itself(clock):
 
 
 def test_loss_is_smoothed(clock):
-    hook = ProgressHook(io.StringIO(), smoothing=0.5)
-    text = trained(hook, clock, 3, losses=[4.0, 2.0, 1.0])
-    # 4; (4 + 2) / 2 = 3; (3 + 1) / 2 = 2
-    assert [line.split()[3] for line in text.splitlines()] == ["4.00", "3.00", "2.00"]
+    text = trained(ProgressHook(io.StringIO()), clock, 3, losses=[4.0, 2.0, 0.5])
+    # 4; 0.95 * 4 + 0.05 * 2 = 3.9; 0.95 * 3.9 + 0.05 * 0.5 = 3.73
+    assert [line.split()[3] for line in text.splitlines()] == ["4.00", "3.90", "3.73"]
 
 
 def test_evaluation_is_reported():

@@ -12,11 +12,10 @@ from torch.profiler import ProfilerActivity, profile
 from .measure import Variant, synchronize
 
 ROWS = 30
+WARM_UP = 3  # steps that are not looked at
 
 
-def profile_step(
-    variant: Variant, device: torch.device, warmup: int = 3
-) -> dict[str, Any]:
+def profile_step(variant: Variant, device: torch.device) -> dict[str, Any]:
     """Profile one step.
 
     Returns:
@@ -24,7 +23,7 @@ def profile_step(
         device computed, `launches` of kernels, `kernels` with name, seconds and calls,
         longest first, and a `table` of operators to print.
     """
-    for _ in range(warmup):
+    for _ in range(WARM_UP):
         variant.clear()
         variant.step()
     synchronize(device)

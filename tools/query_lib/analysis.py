@@ -155,13 +155,11 @@ def examples(labels: np.ndarray, count: int) -> list[int]:
     return [int(index) for _, _, index in sorted(ranks)[:count]]
 
 
-def query_table(
-    record: QueryRecord, classes: Sequence[str], top: int = 3
-) -> list[dict]:
+def query_table(record: QueryRecord, classes: Sequence[str]) -> list[dict]:
     """A row for each query, by number of unique classes in descending order.
 
     ``mean_area`` is over the images in which the query predicts a class;
-    ``top_classes`` are followed by their share in these images.
+    ``top_classes``, three at most, are followed by their share in these images.
     """
     counts = class_counts(record.labels, len(classes))
     rows = []
@@ -173,7 +171,7 @@ def query_table(
             images=int(used.sum()),
             share_of_images=round(float(used.mean()), 4),
             mean_area=_mean(record.areas[used, query]),
-            top_classes=_shares(counts[query], classes, top),
+            top_classes=_shares(counts[query], classes),
         )
         rows.append(row)
     return rows
@@ -205,8 +203,8 @@ def _mean(values: np.ndarray) -> float | str:
     return round(float(values.mean()), 4) if len(values) else ""
 
 
-def _shares(counts: np.ndarray, classes: Sequence[str], top: int) -> str:
-    """The most frequent classes and their shares, as "sky 0.75; sea 0.25"."""
-    order = np.argsort(-counts, kind="stable")[:top]
+def _shares(counts: np.ndarray, classes: Sequence[str]) -> str:
+    """The three most frequent classes and their shares, as "sky 0.75; sea 0.25"."""
+    order = np.argsort(-counts, kind="stable")[:3]
     shares = counts / max(counts.sum(), 1)
     return "; ".join(f"{classes[k]} {shares[k]:.2f}" for k in order if counts[k])

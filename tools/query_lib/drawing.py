@@ -109,23 +109,24 @@ def proposal_rows(
 
 
 def attention_row(
-    found: ImageAttention, place: int, meta: dict, width: int, last: int = 3
+    found: ImageAttention, place: int, meta: dict, width: int
 ) -> list[Tile]:
-    """A segment, and what its query looks at in the last layers, brightest cell red.
+    """A segment, and what its query looks at in the last three layers, the most in red.
+
+    A layer that reads several memories has a tile for each.
 
     Args:
         found: attention in one image.
         place: of the query among those that are matched.
         meta: of the data set, with classes and palette.
         width: of a tile, in pixels.
-        last: how many layers; one that reads several memories has a tile for each.
     """
     label, query = int(found.labels[place]), found.queries[place]
     name = readable(meta["classes"])[0][label]
     segment = found.masks[place][None]
     colours = [meta["palette"][label]]
     row = [Tile(masks_over(found.image, segment, colours, width), f"{query}: {name}")]
-    for layer in list(range(len(found.layers)))[-last:]:
+    for layer in list(range(len(found.layers)))[-3:]:
         for maps in found.layers[layer]:
             weights = maps[place][None] / max(maps[place].max(), 1e-12)
             picture = masks_over(found.image, weights, COLOURS[:1], width)
