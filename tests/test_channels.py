@@ -15,11 +15,8 @@ from PIL import Image
 from benchmark_lib.complexity import measure_complexity
 from mmseg_maskformer.adapters.tta import MaskFormerTTA
 from mmseg_maskformer.checkpoints.channels import with_channels
-from mmseg_maskformer.visualization.prediction_sheet import (
-    predict_rows,
-    prediction_sheet,
-)
 from query_lib.analysis import query_predictions
+from shared.prediction_sheet import predict_rows, prediction_sheet
 from tests.channels import config_of, write_scenes
 
 

@@ -14,13 +14,8 @@ from pathlib import Path
 from mmengine.runner import Runner
 
 from mmseg_maskformer.engine.launch import add_common_arguments, load_config
-from mmseg_maskformer.engine.progress import LastTable, ProgressHook, quiet_host
-from mmseg_maskformer.visualization.prediction_sheet import (
-    PanopticRow,
-    predict_rows,
-    prediction_sheet,
-    spread,
-)
+from shared.prediction_sheet import PanopticRow, predict_rows, prediction_sheet, spread
+from shared.progress import LastTable, ProgressHook, quiet_host
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 CONFIGS = CHECKOUT / "configs"

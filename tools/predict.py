@@ -23,7 +23,6 @@ from PIL import Image
 
 import mmseg_maskformer  # noqa: F401  (hosts without compiled operators)
 from mmseg_maskformer.engine.arguments import add_cfg_options, at_least_one
-from mmseg_maskformer.engine.progress import show_line
 from mmseg_maskformer.engine.results.files import ResultFiles
 from mmseg_maskformer.engine.results.images import listed_files
 from mmseg_maskformer.inference import (
@@ -35,6 +34,7 @@ from mmseg_maskformer.inference import (
 )
 from predict_lib.inputs import files_of, is_video
 from predict_lib.video import Video, VideoWriter
+from shared.progress import show_line
 
 
 def parse_args() -> argparse.Namespace:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -17,7 +18,6 @@ from mmseg_maskformer.core.panoptic_quality import PanopticMap
 from mmseg_maskformer.core.segment_errors import KINDS, segment_errors
 
 from .panoptic_quality import maps_of_sample
-from .tables import write_rows
 
 SIZES = {"small": 32**2, "medium": 96**2, "large": np.inf}  # COCO's, below these areas
 Error = tuple[int, int, int, bool]  # category, kind, size, whether it is predicted
@@ -98,16 +98,16 @@ class PanopticErrors(BaseMetric):
             numbers = (errors[c, k, s, False], errors[c, k, s, True])
             rows.append([names[c], KINDS[k], list(SIZES)[s], *numbers])
         header = ["class", "kind", "size", "true", "predicted"]
-        write_rows(folder / "errors.csv", header, rows)
+        _write_rows(folder / "errors.csv", header, rows)
         pixels = np.zeros((len(names), len(names)), dtype=np.int64)
         for *_, confused in results:
             for true, predicted, count in confused:
                 pixels[true, predicted] += count
         table = ([name, *row] for name, row in zip(names, pixels.tolist(), strict=True))
-        write_rows(folder / "confusion.csv", ["true \\ predicted", *names], table)
+        _write_rows(folder / "confusion.csv", ["true \\ predicted", *names], table)
         counts = [(len(e), place, name) for place, (name, e, _) in enumerate(results)]
         counts.sort(key=lambda row: -row[0])
-        write_rows(folder / "images.csv", ["errors", "place", "image"], counts)
+        _write_rows(folder / "images.csv", ["errors", "place", "image"], counts)
 
 
 def _errors(predicted: PanopticMap, true: PanopticMap) -> Iterable[Error]:
@@ -140,3 +140,11 @@ def _classes(panoptic: PanopticMap, void: int) -> np.ndarray:
     """(H, W) category of each pixel."""
     categories = np.concatenate([[void], panoptic.categories])
     return categories[panoptic.places(panoptic.segment_map)]
+
+
+def _write_rows(path: Path, header: Iterable[str], rows: Iterable[Iterable]) -> None:
+    """Write rows of values below the names of their columns."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(rows)

@@ -14,7 +14,7 @@ from comparison.run import evaluate
 from mmseg_maskformer.checkpoints.convert import OPENMMLAB, from_ours
 from mmseg_maskformer.checkpoints.fit import check_weights
 from mmseg_maskformer.engine import launch
-from mmseg_maskformer.engine.progress import ProgressHook
+from shared.progress import ProgressHook
 from tests.checkpoints import models
 from tests.checkpoints.test_runner import SCENES, build, tiny
 

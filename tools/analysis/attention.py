@@ -21,12 +21,12 @@ import numpy as np
 sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
 
 from mmseg_maskformer.engine.arguments import add_cfg_options  # noqa: E402
-from mmseg_maskformer.metrics.tables import write_csv  # noqa: E402
 from query_lib.analysis import QueryError  # noqa: E402
 from query_lib.attention import ImageAttention, matched_attention  # noqa: E402
 from query_lib.comparison import check_lengths  # noqa: E402
 from query_lib.drawing import Tile, attention_row, sheet  # noqa: E402
 from query_lib.trained import Trained, load  # noqa: E402
+from shared.tables import write_csv  # noqa: E402
 
 
 class Shares(NamedTuple):

@@ -13,22 +13,22 @@ from __future__ import annotations
 
 import argparse
 import csv
+import sys
 from collections import Counter
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
 
-from mmseg_maskformer.core.segment_errors import KINDS
-from mmseg_maskformer.engine.launch import (
+sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
+
+from mmseg_maskformer.core.segment_errors import KINDS  # noqa: E402
+from mmseg_maskformer.engine.launch import (  # noqa: E402
     add_common_arguments,
     evaluating_runner,
     load_config,
 )
-from mmseg_maskformer.visualization.prediction_sheet import (
-    predict_rows,
-    prediction_sheet,
-)
+from shared.prediction_sheet import predict_rows, prediction_sheet  # noqa: E402
 
 
 def parse_args() -> argparse.Namespace:

@@ -8,16 +8,16 @@ python tools/analysis/prediction_sheet.py CONFIG CHECKPOINT --out predictions.pn
 from __future__ import annotations
 
 import argparse
+import sys
+from pathlib import Path
 
 from mmengine.registry import DATASETS
 
-from mmseg_maskformer.engine.arguments import add_cfg_options, output_file
-from mmseg_maskformer.engine.launch import read_config, trained_model
-from mmseg_maskformer.visualization.prediction_sheet import (
-    predict_rows,
-    prediction_sheet,
-    spread,
-)
+sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
+
+from mmseg_maskformer.engine.arguments import add_cfg_options, output_file  # noqa: E402
+from mmseg_maskformer.engine.launch import read_config, trained_model  # noqa: E402
+from shared.prediction_sheet import predict_rows, prediction_sheet, spread  # noqa: E402
 
 
 def parse_args() -> argparse.Namespace:

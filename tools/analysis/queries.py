@@ -20,7 +20,6 @@ import matplotlib.pyplot as plt
 sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
 
 from mmseg_maskformer.engine.arguments import add_cfg_options  # noqa: E402
-from mmseg_maskformer.metrics.tables import write_csv  # noqa: E402
 from query_lib.analysis import (  # noqa: E402
     QueryError,
     QueryRecord,
@@ -41,6 +40,7 @@ from query_lib.comparison import (  # noqa: E402
 )
 from query_lib.drawing import comparison_tiles, query_tile, sheet  # noqa: E402
 from query_lib.trained import Trained, load  # noqa: E402
+from shared.tables import write_csv  # noqa: E402
 
 
 def parse_args() -> argparse.Namespace:

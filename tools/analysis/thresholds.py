@@ -28,9 +28,9 @@ from mmseg_maskformer.engine.launch import (  # noqa: E402
     evaluating_runner,
     load_config,
 )
-from mmseg_maskformer.metrics.tables import write_csv  # noqa: E402
 from query_lib.settings import score_settings  # noqa: E402
 from query_lib.trained import require_head  # noqa: E402
+from shared.tables import write_csv  # noqa: E402
 
 KEYS = ("object_mask_thr", "iou_thr")
 PANOPTIC_ALONE = dict(

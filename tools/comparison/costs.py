@@ -24,7 +24,7 @@ from benchmark_lib.complexity import (
 )
 from benchmark_lib.inputs import Settings, label_maps
 from mmseg_maskformer.engine.launch import untrained_model
-from mmseg_maskformer.engine.progress import quiet_host
+from shared.progress import quiet_host
 
 from . import detector_batches
 from .description import crop_size

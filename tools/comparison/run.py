@@ -15,8 +15,8 @@ from benchmark_lib.environment import environment
 from benchmark_lib.speed import timed_predictions
 from mmseg_maskformer.checkpoints.loading import require_fit
 from mmseg_maskformer.engine.evaluation import leave_training_hooks
-from mmseg_maskformer.engine.progress import ProgressHook, quiet_host
 from mmseg_maskformer.engine.resuming import newest_checkpoint
+from shared.progress import ProgressHook, quiet_host
 
 from .config import keeps_best, multi_scale, scored
 from .jobs import read_job, read_json, store_part, valid_parts, write_json

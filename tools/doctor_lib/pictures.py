@@ -12,7 +12,7 @@ from mmseg_maskformer.core.conventions import INSTANCE_OFFSET
 from mmseg_maskformer.datasets.metainfo import metainfo_of
 from mmseg_maskformer.visualization.images import picture_of_input
 from mmseg_maskformer.visualization.panoptic_drawing import encoded_truth, overlay
-from mmseg_maskformer.visualization.prediction_sheet import spread
+from shared.prediction_sheet import spread
 
 from .sources import Source
 

@@ -14,7 +14,7 @@ from mmengine.registry import DATASETS, init_default_scope
 from mmseg_maskformer.datasets.transforms.image_files import IMAGE_SUFFIXES, files_below
 from mmseg_maskformer.datasets.wrappers import leaf_datasets
 from mmseg_maskformer.engine.launch import read_config
-from mmseg_maskformer.engine.progress import quiet_host
+from shared.progress import quiet_host
 
 _IMAGE_FOLDERS = ("images", "img_dir", "imgs", "image")
 LABEL_FOLDERS = ("annotations", "ann_dir", "labels", "masks", "label", "mask")

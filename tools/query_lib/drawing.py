@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 
 from mmseg_maskformer.visualization.fonts import readable, text_font
 from mmseg_maskformer.visualization.panoptic_drawing import Palette
-from mmseg_maskformer.visualization.prediction_sheet import GAP, LINE
+from shared.prediction_sheet import GAP, LINE
 
 from .analysis import NOTHING, ImageQueries, check_queries
 from .attention import ImageAttention

@@ -11,10 +11,13 @@ from mmengine.dataset import pseudo_collate
 from PIL import Image, ImageDraw
 
 from mmseg_maskformer.core.conventions import INSTANCE_OFFSET
-
-from .fonts import readable
-from .images import picture_of_input
-from .panoptic_drawing import Palette, encoded_truth, overlay
+from mmseg_maskformer.visualization.fonts import readable
+from mmseg_maskformer.visualization.images import picture_of_input
+from mmseg_maskformer.visualization.panoptic_drawing import (
+    Palette,
+    encoded_truth,
+    overlay,
+)
 
 GAP = 4  # pixels between tiles
 LINE = 14  # height of a line of text

@@ -8,7 +8,7 @@ import torch
 from mmengine.structures import BaseDataElement, InstanceData, PixelData
 
 from mmseg_maskformer.visualization.panoptic_drawing import overlay
-from mmseg_maskformer.visualization.prediction_sheet import (
+from shared.prediction_sheet import (
     PanopticRow,
     Row,
     predict_rows,

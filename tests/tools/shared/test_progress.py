@@ -12,8 +12,8 @@ from types import SimpleNamespace
 import pytest
 from mmengine.logging import MMLogger
 
-from mmseg_maskformer.engine import progress
-from mmseg_maskformer.engine.progress import LastTable, ProgressHook, quiet_host
+from shared import progress
+from shared.progress import LastTable, ProgressHook, quiet_host
 
 
 class Terminal(io.StringIO):
