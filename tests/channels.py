@@ -9,7 +9,8 @@ import tifffile
 from mmengine.config import Config
 from PIL import Image
 
-from mmseg_maskformer.datasets.scenes.classes import class_names, class_palette
+from mmseg_maskformer.datasets.palette import class_palette
+from mmseg_maskformer.datasets.scenes.classes import class_names
 from mmseg_maskformer.datasets.scenes.rendering import SceneRenderer
 from tests.conftest import REPOSITORY
 

@@ -8,7 +8,7 @@ from typing import Any
 from mmseg_maskformer.core.conventions import VOID
 from mmseg_maskformer.datasets.ade20k_full_classes import CLASSES, IGNORED
 from mmseg_maskformer.datasets.label_map_folders import LabelMapDataset
-from mmseg_maskformer.datasets.scenes.classes import class_palette
+from mmseg_maskformer.datasets.palette import class_palette
 
 
 class ADE20KFullDataset(LabelMapDataset):

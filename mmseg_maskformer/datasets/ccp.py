@@ -7,7 +7,7 @@ from typing import Any
 from mmseg_maskformer.core.conventions import VOID
 from mmseg_maskformer.datasets.classes import read_class_table
 from mmseg_maskformer.datasets.label_map_folders import LabelMapDataset
-from mmseg_maskformer.datasets.scenes.classes import class_palette
+from mmseg_maskformer.datasets.palette import class_palette
 
 LABELS = read_class_table("ccp")  # index, name, train_images, of_22, of_9, of_3
 SIZES = (55, 22, 9, 3)

@@ -21,7 +21,7 @@ from mmseg_maskformer.datasets.coco.image_sizes import SizeChecking
 from mmseg_maskformer.datasets.coco.index import fill_index
 from mmseg_maskformer.datasets.coco.objects import choose_classes, prepare_objects
 from mmseg_maskformer.datasets.coco.segments import prepare_segments
-from mmseg_maskformer.datasets.transforms.resizing import naming
+from mmseg_maskformer.datasets.file_errors import naming_file
 
 from .metainfo import merged_metainfo
 from .pipeline_checks import check_built
@@ -144,7 +144,7 @@ class CocoPanopticDataset(_Checked, host.CocoPanopticDataset):
             image = images[row["image_id"]]
             if not image["sized"]:
                 path = osp.join(self.data_prefix["seg"], row["file_name"])
-                with naming("panoptic map", path):
+                with naming_file("panoptic map", path):
                     content = io.BytesIO(get(path, backend_args=self.backend_args))
                     with Image.open(content) as picture:
                         image["width"], image["height"] = picture.size
@@ -197,7 +197,7 @@ def _missing(folder: str, names: set[str]) -> list[str]:
     """
     present = set()
     for part in sorted({posixpath.dirname(name) for name in names}):
-        with naming("folder of panoptic maps", osp.join(folder, part)):
+        with naming_file("folder of panoptic maps", osp.join(folder, part)):
             files = os.listdir(osp.join(folder, part))
         present |= {posixpath.join(part, file) for file in files}
     return sorted(names - present)

@@ -15,12 +15,12 @@ from mmengine.logging import print_log
 from mmseg.datasets import BaseSegDataset
 
 from mmseg_maskformer.core.conventions import shown
+from mmseg_maskformer.datasets.file_errors import naming_file
 
 from .metainfo import merged_metainfo
 from .pipeline_checks import check_built
 from .pipeline_steps import flattened, loads_labels
 from .transforms.image_files import IMAGE_SUFFIXES
-from .transforms.resizing import naming
 
 
 class LabelMapDataset(BaseSegDataset):
@@ -101,7 +101,7 @@ class LabelMapDataset(BaseSegDataset):
 
     def _listed_names(self) -> list[str]:
         """Images that the file lists; suffixes, empty lines and a BOM are left out."""
-        with naming("list of images", self.ann_file):
+        with naming_file("list of images", self.ann_file):
             content = fileio.get(self.ann_file, backend_args=self.backend_args)
             text = bytes(content).decode("utf-8-sig")
         lines = [line.strip() for line in text.splitlines() if line.strip()]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from mmseg_maskformer.datasets.scenes.classes import class_palette
+from mmseg_maskformer.datasets.palette import class_palette
 
 _KEYS = ("classes", "thing_classes", "stuff_classes")
 

@@ -19,7 +19,7 @@ from mmseg_maskformer.datasets.coco.index import fill_index
 from mmseg_maskformer.datasets.coco.objects import prepare_objects
 from mmseg_maskformer.datasets.coco.segments import prepare_segments, segment_ids
 from mmseg_maskformer.datasets.coco.values import identifier
-from mmseg_maskformer.datasets.transforms.resizing import naming
+from mmseg_maskformer.datasets.file_errors import naming_file
 from mmseg_maskformer.datasets.wrappers import leaf_datasets
 
 _REMEDY = "Correct ann_file of the metric in val_evaluator and test_evaluator."
@@ -198,7 +198,7 @@ def _count_pixels(metric: Any, file: CocoFile) -> None:
                 "mmseg_maskformer.PanopticQuality, which gives the same values."
             )
         path = osp.join(metric.seg_prefix or "", expected)
-        with naming("panoptic map", path), Image.open(path) as image:
+        with naming_file("panoptic map", path), Image.open(path) as image:
             ids = segment_ids(np.asarray(image.convert("RGB")))
         areas = Counter(ids.ravel().tolist())
         for segment in row["segments_info"]:

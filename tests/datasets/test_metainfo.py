@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from mmengine.config import Config
 from mmengine.registry import DATASETS, DefaultScope
 
 from mmseg_maskformer.datasets.camvid import CamVidDataset
 from mmseg_maskformer.datasets.label_map_folders import LabelMapDataset
+from mmseg_maskformer.datasets.palette import class_palette
 from tests.checkpoints.models import CONFIGS
 
 CAMVID = CamVidDataset.METAINFO
@@ -72,3 +74,9 @@ def test_own_classes_on_the_nuclei_config_have_own_colours():
     with DefaultScope.overwrite_default_scope("mmdet"):
         dataset = DATASETS.build(config.val_dataloader.dataset)
     assert dataset.metainfo["palette"] == MADE_UP
+
+
+def test_made_up_colours_tell_neighbours_apart():
+    colours = np.array(class_palette(847))
+    assert len(np.unique(colours[:40], axis=0)) == 40
+    assert np.abs(np.diff(colours, axis=0)).max(1).min() > 30

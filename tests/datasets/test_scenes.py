@@ -14,7 +14,6 @@ from mmseg_maskformer.datasets.scenes.classes import (
     MAX_STUFF,
     MAX_THINGS,
     class_names,
-    class_palette,
     stuff_class,
     thing_class,
 )
@@ -163,12 +162,6 @@ def test_first_classes_differ_in_every_factor_but_the_last():
             count = len({other[factor] for other in first})
             assert count == (1 if factor == last else 3), (factor, value)
         assert len({look(number).pattern for number in range(8)}) == 8
-
-
-def test_palette_tells_neighbours_apart():
-    palette = np.array(class_palette(847))
-    assert len(np.unique(palette[:40], axis=0)) == 40
-    assert np.abs(np.diff(palette, axis=0)).max(1).min() > 30
 
 
 @pytest.mark.parametrize("pattern", ["stripes", "checks", "dots", "grid", "hexes"])

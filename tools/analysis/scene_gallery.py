@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from mmseg_maskformer.datasets.scenes.classes import class_palette
+from mmseg_maskformer.datasets.palette import class_palette
 from mmseg_maskformer.datasets.scenes.rendering import Scene, SceneRenderer
 
 GAP = 3

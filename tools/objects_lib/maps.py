@@ -9,12 +9,12 @@ import numpy as np
 
 from dataset_converters.preparation import reading, require_equal_sizes
 from mmseg_maskformer.datasets.coco.segments import segment_ids
+from mmseg_maskformer.datasets.file_errors import refuse_jpeg
 from mmseg_maskformer.datasets.transforms.image_files import (
     palette_indices,
     read_picture,
     turned,
 )
-from mmseg_maskformer.datasets.transforms.resizing import refuse_jpeg
 
 LARGEST_ID = 256**3 - 1  # that a panoptic PNG holds
 _AGAIN = "Export it again."

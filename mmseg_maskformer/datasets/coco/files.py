@@ -17,7 +17,7 @@ from typing import Any
 from mmengine.logging import print_log
 
 from mmseg_maskformer.core.conventions import shown
-from mmseg_maskformer.datasets.transforms.resizing import naming
+from mmseg_maskformer.datasets.file_errors import naming_file
 
 from .values import flag, identifier, number, side
 
@@ -62,7 +62,10 @@ class CocoFile:
             OSError: There is no such file, or it is no JSON.
             ValueError: As above.
         """
-        with naming("annotation file", name), open(path, encoding="utf-8-sig") as file:
+        with (
+            naming_file("annotation file", name),
+            open(path, encoding="utf-8-sig") as file,
+        ):
             content = json.load(file)
         return cls(content, name)
 

@@ -13,7 +13,6 @@ whose sign is random, outlines are symmetric, hue differences have no sign.
 
 from __future__ import annotations
 
-import colorsys
 from dataclasses import dataclass
 from math import prod
 
@@ -80,16 +79,6 @@ def class_names(num_things: int, num_stuff: int) -> tuple[str, ...]:
     things = [f"t{k} {thing_class(k).name}" for k in range(num_things)]
     stuff = [f"s{k} {stuff_class(k).name}" for k in range(num_stuff)]
     return (*things, *stuff)
-
-
-def class_palette(num_classes: int) -> list[list[int]]:
-    """Colours for label maps; scenes themselves do not use them."""
-    golden, levels = 0.618034, (0.95, 0.7, 0.5)
-    colours = [
-        colorsys.hsv_to_rgb(golden * k % 1, (0.85, 0.55)[k // 3 % 2], levels[k % 3])
-        for k in range(num_classes)
-    ]
-    return [[round(255 * channel) for channel in colour] for colour in colours]
 
 
 def _code(number: int, factors: tuple[tuple, ...]) -> list:

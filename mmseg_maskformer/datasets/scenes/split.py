@@ -15,7 +15,8 @@ import numpy as np
 from mmengine.fileio import BaseStorageBackend, register_backend
 from PIL import Image
 
-from mmseg_maskformer.datasets.scenes.classes import class_names, class_palette
+from mmseg_maskformer.datasets.palette import class_palette
+from mmseg_maskformer.datasets.scenes.classes import class_names
 from mmseg_maskformer.datasets.scenes.rendering import Scene, SceneRenderer
 
 _PATH = re.compile(

@@ -21,9 +21,15 @@ from mmcv.transforms import LoadImageFromFile as HostLoading
 from mmengine import fileio
 from PIL import Image
 
+from mmseg_maskformer.datasets.file_errors import (
+    JPEG,
+    NOT_AN_IMAGE,
+    as_pixels,
+    naming_file,
+)
+
 from .image_files import Picture, read_picture, stored_orientation, turned
 from .notices import notify, prepare_notices
-from .resizing import JPEG, NOT_AN_IMAGE, as_pixels, naming
 
 _DIM = 4096  # numbers that are all lower come from a camera of 12 bits or fewer
 _COLOR_TYPES = ("color", "grayscale", "unchanged")
@@ -61,7 +67,7 @@ class LoadImage(HostLoading):
         """Add ``img`` (H, W, C), uint8 or float32, ``img_shape``, ``ori_shape``."""
         path = results["img_path"]
         try:
-            with naming("image", path):
+            with naming_file("image", path):
                 content = self._content(path)
                 picture = self._decoded(content)
         except OSError:

@@ -8,9 +8,8 @@ from mmengine import fileio
 from mmseg.datasets.transforms import LoadAnnotations
 
 from mmseg_maskformer.core.conventions import VOID, WIDE_VOID
+from mmseg_maskformer.datasets.file_errors import naming_file, refuse_jpeg
 from mmseg_maskformer.datasets.metainfo import zero_label_message
-
-from .resizing import naming, refuse_jpeg
 
 
 class LoadLabelMap(LoadAnnotations):
@@ -41,7 +40,7 @@ class LoadLabelMap(LoadAnnotations):
             raise ValueError(
                 zero_label_message(type(self).__name__, given, of_data_set)
             )
-        with naming("label map", path):
+        with naming_file("label map", path):
             content = fileio.get(path, backend_args=self.backend_args)
             labels = mmcv.imfrombytes(
                 content, flag="unchanged", backend=self.imdecode_backend

@@ -19,9 +19,9 @@ from PIL import Image
 
 from mmseg_maskformer.core.conventions import VOID, shown
 from mmseg_maskformer.datasets.coco.segments import segment_ids
+from mmseg_maskformer.datasets.file_errors import naming_file, refuse_jpeg
 
 from .panoptic_masks import MasksOfMap
-from .resizing import naming, refuse_jpeg
 
 _ONE_CHANNEL = ("1", "L", "LA", "I;16", "I;16B", "I;16L", "I", "F")  # Pillow's modes
 
@@ -54,7 +54,7 @@ class LoadPanopticMap(BaseTransform):
             return results
         _check_panoptic(results)
         path = results["seg_map_path"]
-        with naming("panoptic map", path):
+        with naming_file("panoptic map", path):
             content = fileio.get(path, backend_args=self.backend_args)
             with Image.open(io.BytesIO(content)) as image:
                 mode = image.mode

@@ -1,21 +1,15 @@
-"""Resizing for every host, and errors that name the file that cannot be read."""
+"""Resizing for every host."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 from mmcv.image.geometric import pillow_interp_codes, rescale_size
 from mmcv.transforms import BaseTransform, Resize
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
-JPEG = b"\xff\xd8"  # how such files begin
-NOT_AN_IMAGE = (
-    "images have 8 or 16 bits without a sign (uint8, uint16). Scale its numbers to "
-    "0..255 or 0..65535; docs/images.md shows how."
-)
+from mmseg_maskformer.datasets.file_errors import NOT_AN_IMAGE, as_pixels
 
 
 class ResizeWithLabels(Resize):
@@ -96,21 +90,6 @@ def eight_bits(results: dict) -> np.ndarray:
     raise ValueError(f"{name} has numbers of type {pixels.dtype}; {NOT_AN_IMAGE}")
 
 
-def as_pixels(image: Any, name: str) -> np.ndarray:
-    """An image with numbers in the order of bytes of this machine.
-
-    Raises:
-        ValueError: It is no (H, W) or (H, W, C), or empty.
-    """
-    pixels = np.asarray(image)
-    if pixels.ndim not in (2, 3) or not pixels.size:
-        raise ValueError(
-            f"{name} has shape {pixels.shape}; give one image (H, W) or (H, W, C) that "
-            "is not empty."
-        )
-    return pixels.astype(pixels.dtype.newbyteorder("="), copy=False)
-
-
 def _resized(pixels: np.ndarray, size: tuple[int, int], method: Any) -> np.ndarray:
     """Pixels (H, W) or (H, W, C) at a width and height; channels do not mix."""
     if pixels.ndim == 2 or (pixels.shape[2] == 3 and pixels.dtype == np.uint8):
@@ -128,36 +107,3 @@ def nearest_pixels(source: int, target: int) -> np.ndarray:
     """(target,) places of the source pixels that Pillow finds nearest."""
     line = Image.fromarray(np.arange(source, dtype=np.int32)[None])
     return np.asarray(line.resize((target, 1), Image.Resampling.NEAREST))[0]
-
-
-def refuse_jpeg(content: bytes, kind: str, path: str) -> None:
-    """Refuse a map of labels that is compressed as a photograph.
-
-    Raises:
-        ValueError: It is a JPEG, whatever its suffix.
-    """
-    if bytes(content[:2]) == JPEG:
-        raise ValueError(
-            f"The {kind} {path} is a JPEG, which changes numbers along borders. Write "
-            "it as PNG again from where it was drawn."
-        )
-
-
-@contextmanager
-def naming(kind: str, path: str) -> Iterator[None]:
-    """Turn whatever a decoder raises into an error with the file's path."""
-    try:
-        yield
-    except Exception as error:
-        raise OSError(
-            f"The {kind} {path} cannot be read ({_reason(error)}). Check that the file "
-            "exists and is complete, and data_root and data_prefix of the data set."
-        ) from error
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, UnidentifiedImageError):
-        return "it is empty or no image"
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return str(error) or type(error).__name__

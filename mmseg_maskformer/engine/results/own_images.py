@@ -10,7 +10,7 @@ from typing import Any
 
 from mmengine.config import Config
 
-from mmseg_maskformer.datasets.scenes.classes import class_palette
+from mmseg_maskformer.datasets.palette import class_palette
 from mmseg_maskformer.datasets.wrappers import first_config
 
 from .unlabelled import without_labels

@@ -1,0 +1,64 @@
+"""Errors that name the file that cannot be read, or the image that is none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from PIL import UnidentifiedImageError
+
+JPEG = b"\xff\xd8"  # how such files begin
+NOT_AN_IMAGE = (
+    "images have 8 or 16 bits without a sign (uint8, uint16). Scale its numbers to "
+    "0..255 or 0..65535; docs/images.md shows how."
+)
+
+
+def as_pixels(image: Any, name: str) -> np.ndarray:
+    """An image with numbers in the order of bytes of this machine.
+
+    Raises:
+        ValueError: It is no (H, W) or (H, W, C), or empty.
+    """
+    pixels = np.asarray(image)
+    if pixels.ndim not in (2, 3) or not pixels.size:
+        raise ValueError(
+            f"{name} has shape {pixels.shape}; give one image (H, W) or (H, W, C) that "
+            "is not empty."
+        )
+    return pixels.astype(pixels.dtype.newbyteorder("="), copy=False)
+
+
+def refuse_jpeg(content: bytes, kind: str, path: str) -> None:
+    """Refuse a map of labels that is compressed as a photograph.
+
+    Raises:
+        ValueError: It is a JPEG, whatever its suffix.
+    """
+    if bytes(content[:2]) == JPEG:
+        raise ValueError(
+            f"The {kind} {path} is a JPEG, which changes numbers along borders. Write "
+            "it as PNG again from where it was drawn."
+        )
+
+
+@contextmanager
+def naming_file(kind: str, path: str) -> Iterator[None]:
+    """Turn whatever a decoder raises into an error with the file's path."""
+    try:
+        yield
+    except Exception as error:
+        raise OSError(
+            f"The {kind} {path} cannot be read ({_reason(error)}). Check that the file "
+            "exists and is complete, and data_root and data_prefix of the data set."
+        ) from error
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, UnidentifiedImageError):
+        return "it is empty or no image"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return str(error) or type(error).__name__
