@@ -56,6 +56,8 @@ def main() -> None:
     else:
         source = sources.of_config(args.source, args.cfg_options)
     facts = scan.look_at_all(source.items, args.workers)
+    if not source.classes:
+        source.highest = class_counts.highest_label(facts)
     args.out.mkdir(parents=True, exist_ok=True)
     sheet = pictures.write_sheet(source, args.out / "pipeline.png", args.pictures)
     found = checks.findings(source, facts)

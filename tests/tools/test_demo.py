@@ -204,6 +204,15 @@ def test_results_of_a_panoptic_model_are_written(panoptic_demo, tmp_path):
     assert len(list((tmp_path / "semantic").iterdir())) == 3
 
 
+def test_curve_of_a_score_that_was_not_measured_is_a_sentence(tmp_path):
+    scalars = tmp_path / "1/vis_data/scalars.json"
+    scalars.parent.mkdir(parents=True)
+    scalars.write_text('{"lr": 0.1, "loss": 2.0, "step": 1}\n{"PQ": 3.0, "step": 1}\n')
+    with pytest.raises(subprocess.CalledProcessError) as caught:
+        run("tools/analysis/training_curve.py", tmp_path)
+    assert "has no mIoU; --metric of its logs: PQ." in caught.value.stderr
+
+
 def test_curve_of_no_training_is_a_sentence(tmp_path):
     with pytest.raises(subprocess.CalledProcessError) as caught:
         run("tools/analysis/training_curve.py", tmp_path)

@@ -73,6 +73,26 @@ def test_a_sound_folder_gets_no_finding_and_its_numbers(folder, monkeypatch, cap
     }
 
 
+@pytest.mark.parametrize(
+    ("highest", "said"),
+    [
+        (1, "void on 25.0 % of pixels. num_classes=2,"),
+        (300, "void on 0.0 % of pixels. num_classes=301,"),  # and 255 a class of them
+    ],
+)
+def test_255_is_void_in_wide_labels_of_few_classes(
+    highest, said, folder, monkeypatch, capsys
+):
+    """As `LabelMapDataset` has it: of 256 classes and more 255 is one."""
+    for path in (folder / "annotations").rglob("*.png"):
+        labels = np.array(Image.open(path)).astype(np.uint16)
+        Image.fromarray(np.where(labels == 1, highest, labels)).save(path)
+    status, found, report = examine(monkeypatch, capsys, folder, folder / "out")
+    assert said in report
+    if highest == 1:
+        assert (status, found) == (0, [])
+
+
 def truncated(folder):
     path = folder / "images/train/0.png"
     path.write_bytes(path.read_bytes()[:300])

@@ -15,7 +15,7 @@ from tests.scripts import run_script
 from tests.tools.test_queries import few_scenes
 
 CONFIG = REPOSITORY / "configs/mask2former/mask2former_tiny_scenes-panoptic.py"
-LOADER = "test_dataloader"
+LOADER = "val_dataloader"
 FEW = {f"{LOADER}.num_workers": 0, f"{LOADER}.persistent_workers": False}
 
 
@@ -44,7 +44,9 @@ def test_each_half_is_scored_alone_with_each_pair(monkeypatch, tmp_path, capsys)
     file, weights = few_scenes(CONFIG, tmp_path, test_cfg=dict(object_mask_thr=0.9))
     with open(file, "a") as opened:
         others = "dict(type='mmdet.SemSegMetric', iou_metrics=['mIoU'])"  # left out
-        opened.write(f"\ntest_evaluator = [dict(type='PixelsWithSegment'), {others}]\n")
+        opened.write(f"\nval_evaluator = [dict(type='PixelsWithSegment'), {others}]\n")
+        opened.write("val_dataloader = {{_base_.test_dataloader}}\n")
+        opened.write("test_dataloader = test_evaluator = None  # are not looked at\n")
     options = [f"{key}={value}" for key, value in FEW.items()]
     options.append(f"{LOADER}.dataset.num_images=2")
     out = tmp_path / "out"
@@ -63,15 +65,17 @@ def test_each_half_is_scored_alone_with_each_pair(monkeypatch, tmp_path, capsys)
     config = Config.fromfile(file)
     config.merge_from_dict(FEW | {f"{LOADER}.dataset.num_images": 1})
     config.work_dir = str(tmp_path / "alone")
+    config.test_dataloader = config.val_dataloader
+    config.test_evaluator = config.val_evaluator
     runner = evaluating_runner(config, str(weights))
     for row in rows:
         found = {key: float(row[key]) for key in keys}
         runner.model.test_cfg = dict(runner.model.test_cfg, **found)
         assert runner.test()["pixels"] == float(row["half 0"])
     assert float(rows[1]["half 0"]) > float(rows[0]["half 0"]) == 0.0
-    best = dict(Config.fromfile(out / "test_cfg.py").model.test_cfg)
+    best = Config.fromfile(out / "config.py").model.test_cfg
     high, other = (
         max(rows, key=lambda row: float(row[half])) for half in ("half 0", "half 1")
     )
     assert high != other
-    assert best == {key: float(high[key]) for key in keys}
+    assert best == config.model.test_cfg | {key: float(high[key]) for key in keys}

@@ -5,8 +5,8 @@ python tools/analysis/thresholds.py CONFIG CHECKPOINT --out thresholds
 runs the model once and scores every pair of object_mask_thr and iou_thr on both halves
 (images are dealt out by turns). The best pair of one half is reported with its score on
 the other, beside that of the config's own pair: a choice flatters the images that it
-was made on. Writes thresholds.csv, thresholds.png and test_cfg.py, which a config takes
-into its _base_.
+was made on. Writes thresholds.csv, thresholds.png and config.py, which inherits CONFIG
+and has the best pair of half 0.
 """
 
 from __future__ import annotations
@@ -113,10 +113,22 @@ def save_chart(scores: dict[Pair, list[float]], path: Path, metric: str) -> None
     figure.savefig(path, dpi=100)
 
 
+def write_config(path: Path, base: str, pair: Pair) -> None:
+    """A config that inherits another and has these thresholds."""
+    lines = [f"{key}={value}" for key, value in zip(KEYS, pair, strict=True)]
+    path.write_text(
+        f"_base_ = {str(Path(base).resolve())!r}\n\n"
+        f"model = dict(test_cfg=dict({', '.join(lines)}))\n",
+        encoding="utf-8",
+    )
+
+
 def main() -> None:
     """Evaluate, choose, write."""
     args = parse_args()
     config = load_config(args)
+    config.test_dataloader = config.val_dataloader  # test data are for the end
+    config.test_evaluator = config.val_evaluator
     runner = evaluating_runner(config, args.checkpoint)
     require_head(runner.model, args.config)
     if not hasattr(runner.model, "num_things_classes"):
@@ -134,13 +146,11 @@ def main() -> None:
     write_csv(args.out / "thresholds.csv", rows)
     print_choices(scores, own, args.metric)
     best = chosen(scores, 0)
-    lines = [f"{key}={value}" for key, value in zip(KEYS, best, strict=True)]
-    text = f"model = dict(test_cfg=dict({', '.join(lines)}))\n"
-    (args.out / "test_cfg.py").write_text(text)
+    write_config(args.out / "config.py", args.config, best)
     grid = itertools.product(args.object_mask_thr, args.iou_thr)
     pairs_of_chart = {pair: scores[pair] for pair in grid}
     save_chart(pairs_of_chart, args.out / "thresholds.png", args.metric)
-    print(f"Table, picture and test_cfg.py (chosen on half 0): {args.out}")
+    print(f"Table, picture and config.py (chosen on half 0): {args.out}")
 
 
 if __name__ == "__main__":

@@ -14,6 +14,8 @@ import numpy as np
 
 from mmseg_maskformer.engine.arguments import output_file
 
+_NO_SCORES = {"data_time", "time", "step"}  # beside scores in the log of a validation
+
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
@@ -44,6 +46,15 @@ def read_scalars(work_dir: str) -> list[dict]:
     return [json.loads(line) for path in files for line in path.open() if line.strip()]
 
 
+def require_metric(records: list[dict], metric: str, folder: Path) -> None:
+    """Stop where no validation has that score."""
+    # losses stand beside a learning rate
+    scores = {x for r in records if "lr" not in r for x in r} - _NO_SCORES
+    if metric not in scores:
+        known = ", ".join(sorted(scores)) or "no validation yet"
+        raise SystemExit(f"{folder} has no {metric}; --metric of its logs: {known}.")
+
+
 def series(records: list[dict], name: str) -> tuple[np.ndarray, np.ndarray]:
     """Iterations and values of ``name``, the last value where one was repeated."""
     found = {r["step"]: r[name] for r in records if name in r and "step" in r}
@@ -57,6 +68,7 @@ def main() -> None:
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.2), layout="constrained")
     for folder, label in zip(args.work_dir, args.labels, strict=True):
         records = read_scalars(folder)
+        require_metric(records, args.metric, folder)
         left.plot(*series(records, "loss"), label=label, linewidth=1)
         right.plot(*series(records, args.metric), "o-", label=label, markersize=3)
     left.set(xlabel="iteration", ylabel="loss")

@@ -11,16 +11,25 @@ from .scan import Facts
 from .sources import Source
 
 
-def void_label(x: Facts) -> int:
-    """The value of a label map that is no class; 255 is one where there are 16 bits."""
-    return WIDE_VOID if x.label_type == "uint16" else VOID
+def void_labels(x: Facts, source: Source) -> set[int]:
+    """Values of a label map that are no class."""
+    if x.label_type != "uint16":
+        return {VOID}
+    return {WIDE_VOID} if source.many_classes else {VOID, WIDE_VOID}
+
+
+def highest_label(facts: Sequence[Facts]) -> int:
+    """The highest value of 16-bit label maps, void left out."""
+    wide = [x.values for x in facts if x.label_type == "uint16"]
+    return max((v for values in wide for v in values if v != WIDE_VOID), default=0)
 
 
 def labels(x: Facts, source: Source) -> Counter[int]:
     """Pixels of each class of a semantic item, as the data set reads it."""
     found: Counter[int] = Counter()
+    void = void_labels(x, source)
     for value, pixels in x.values.items():
-        if value == void_label(x) or (source.zero_is_void and value == 0):
+        if value in void or (source.zero_is_void and value == 0):
             continue
         label = value - source.zero_is_void
         new = source.label_map.get(label, label)

@@ -10,7 +10,7 @@ import numpy as np
 from mmseg_maskformer.core.conventions import VOID
 from shared.markdown import markdown_table
 
-from .class_counts import class_counts, splits, thing_areas, void_label
+from .class_counts import class_counts, splits, thing_areas, void_labels
 from .finding import Finding
 from .scan import Facts
 from .sources import Source
@@ -94,7 +94,7 @@ def _labels(source: Source, facts: Sequence[Facts]) -> list[str]:
     pixels, void = Counter[int](), Counter[int]()
     for x in facts:
         pixels.update(x.values)
-        void[void_label(x)] += x.values.get(void_label(x), 0)
+        void += {v: x.values.get(v, 0) for v in void_labels(x, source)}
     share = f"{100 * void.total() / pixels.total():.1f} % of pixels"
     text = f"Values {_ranges(sorted(pixels))}; void on {share}."
     if not source.classes:

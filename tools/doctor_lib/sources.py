@@ -11,6 +11,7 @@ from mmengine.config import Config
 from mmengine.logging import MMLogger
 from mmengine.registry import DATASETS, init_default_scope
 
+from mmseg_maskformer.core.conventions import VOID
 from mmseg_maskformer.datasets.transforms.image_files import IMAGE_SUFFIXES, files_below
 from mmseg_maskformer.datasets.wrappers import leaf_datasets
 from mmseg_maskformer.engine.launch import read_config
@@ -52,6 +53,8 @@ class Source:
         problems: why a split could not be read.
         datasets: of a config, by split, for pictures of what the pipeline makes.
         unpaired: files of a folder without a partner.
+        highest: the highest label of a folder's 16-bit maps but 65535, see
+            :attr:`many_classes`.
     """
 
     name: str
@@ -64,6 +67,12 @@ class Source:
     problems: list[str] = field(default_factory=list)
     datasets: dict[str, Any] = field(default_factory=dict)
     unpaired: list[str] = field(default_factory=list)
+    highest: int = 0
+
+    @property
+    def many_classes(self) -> bool:
+        """Whether 255 is a class where labels have 16 bits."""
+        return max(len(self.classes), self.highest) > VOID
 
 
 def of_config(path: Path, overrides: dict) -> Source:

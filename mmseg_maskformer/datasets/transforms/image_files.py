@@ -53,9 +53,17 @@ def read_picture(content: bytes) -> Picture:
 
 
 def files_below(folder: Path, suffixes: Collection[str] = IMAGE_SUFFIXES) -> list[Path]:
-    """Files with these suffixes in a folder and the folders in it, sorted."""
+    """Files with these suffixes in a folder and the folders in it, sorted.
+
+    What is hidden (a name that begins with a dot) is left out, as copies of editors and
+    of macOS are.
+    """
     return sorted(
-        x for x in folder.rglob("*") if x.suffix.lower() in suffixes and x.is_file()
+        x
+        for x in folder.rglob("*")
+        if x.suffix.lower() in suffixes
+        and x.is_file()
+        and not any(part.startswith(".") for part in x.relative_to(folder).parts)
     )
 
 
