@@ -29,7 +29,6 @@ from mmseg_maskformer.inference import (
     SHOWN_SCORE,
     TASKS,
     Found,
-    MissingResultError,
     Predictor,
 )
 from predict_lib.inputs import files_of, is_video
@@ -64,6 +63,9 @@ def parse_args() -> argparse.Namespace:
         help="least score of instances in pictures",
     )
     parser.add_argument(
+        "--force", action="store_true", help="replace former results of --out"
+    )
+    parser.add_argument(
         "--no-pictures", action="store_true", help="write results alone"
     )
     parser.add_argument(
@@ -78,7 +80,7 @@ def predict_images(
 ) -> int:
     """Predict images and write everything; how many could not be read."""
     names = [str(path) for path in paths]
-    files = ResultFiles(args.out, predictor.dataset, paths=names)
+    files = ResultFiles(args.out, predictor.dataset, paths=names, replace=args.force)
     waiting, left_out = [], 0
     for number, name in enumerate(names, start=1):
         try:
@@ -161,7 +163,7 @@ def main() -> None:
     try:
         predictor = Predictor(args.config, args.checkpoint, args.device, overrides)
         left_out = predict(predictor, paths, args)
-    except (FileNotFoundError, MissingResultError) as error:
+    except (OSError, ValueError) as error:
         raise SystemExit(str(error)) from None
     print(f"Results: {args.out}")
     if left_out:

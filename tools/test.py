@@ -29,6 +29,9 @@ def parse_args() -> argparse.Namespace:
         help="folder to write predictions to, as label maps or in COCO's formats",
     )
     parser.add_argument(
+        "--force", action="store_true", help="replace former predictions of --out"
+    )
+    parser.add_argument(
         "--format-only",
         action="store_true",
         help="evaluate nothing, as for the test set of a server; needs --out",
@@ -75,7 +78,11 @@ def main() -> None:
     if not args.format_only:
         require_labels(dataset, config.filename)
     if args.out:  # first: some metrics of the hosts change predictions
-        runner.test_evaluator.metrics.insert(0, ResultFiles(args.out, dataset))
+        try:
+            files = ResultFiles(args.out, dataset, replace=args.force)
+        except (OSError, ValueError) as error:
+            raise SystemExit(str(error)) from None
+        runner.test_evaluator.metrics.insert(0, files)
     runner.test()
     leave_processes()
 

@@ -81,7 +81,6 @@ class MaskedTransformerDecoder(nn.Module):
         check_attention(embed_dim, num_heads)
         check_widths("memory_channels", memory_channels)
         check_flags(joined_levels=joined_levels, cross_first=cross_first)
-        check_choice("attention", attention, VIEWS)
         check_choice("content", content, CONTENTS)
         self.memory_channels = list(memory_channels)
         self.levels = _checked_levels(levels, len(memory_channels))
@@ -224,6 +223,7 @@ def _layers(
     dropout: float,
 ) -> nn.ModuleList:
     """Layers that read memories by this attention."""
+    check_choice("attention", attention, VIEWS)
     return nn.ModuleList(
         TransformerDecoderLayer(
             embed_dim,

@@ -58,6 +58,8 @@ def test_images_without_labels_are_predicted_or_refused(command, monkeypatch, tm
     run_script(monkeypatch, "test.py", *command, *out, "--format-only")
     found = {str(x.relative_to(out[1])) for x in out[1].rglob("*.*")}
     assert found == {f"{folder}/{place}.png" for folder in "ab" for place in range(3)}
+    with pytest.raises(SystemExit, match=r"0\.png is there already, .*--force"):
+        run_script(monkeypatch, "test.py", *command, *out, "--format-only")
     values = np.asarray(Image.open(out[1] / "a/0.png"))
     assert (values.shape, values.dtype) == ((64, 64), np.uint8)
 

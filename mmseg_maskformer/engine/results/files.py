@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from mmengine.dist import barrier, is_main_process
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 
@@ -25,6 +26,7 @@ from .coco import (
 from .images import ImageFile, image_files, listed_files
 from .label_maps import LabelValues, write_label_map
 
+_WHOLE = ("panoptic.json", "instances.json", "images.json")  # of the whole set
 _KINDS = ("pred_sem_seg", "pred_panoptic_seg", "pred_instances")
 
 
@@ -44,13 +46,15 @@ class ResultFiles(BaseMetric):
     the ``metrics`` of an evaluator, since some metrics of the hosts change predictions.
 
     Args:
-        folder: to write into; files of the same names are replaced.
+        folder: to write into.
         dataset: whose predictions they are, of either host.
         collect_device: where the results of several processes meet, "cpu" or "gpu".
         paths: of images that are predicted instead of the data set's, whose files are
             not read then; their places are their ids, from 1.
+        replace: write over files of the same names.
 
     Raises:
+        FileExistsError: A file would be written over.
         ValueError: The folder is a file, two images have the same id, or parts of the
             data set have other classes or values than the first.
     """
@@ -63,6 +67,7 @@ class ResultFiles(BaseMetric):
         dataset: Any,
         collect_device: str = "cpu",
         paths: Sequence[str] | None = None,
+        replace: bool = False,
     ) -> None:
         super().__init__(collect_device)
         self.folder = Path(folder)
@@ -73,6 +78,9 @@ class ResultFiles(BaseMetric):
         leaves = leaf_datasets(dataset)
         self.is_listed = paths is not None
         self.images = image_files(leaves) if paths is None else listed_files(paths)
+        if is_main_process() and not replace:
+            self._refuse_former()
+        barrier()  # before any process writes
         self.values = LabelValues.of(leaves[0])
         self.category_ids = category_ids(leaves[0])
         self.categories = categories(leaves[0])
@@ -101,6 +109,20 @@ class ResultFiles(BaseMetric):
                 self._dump("images.json", self._content(results, []))
         print_log(f"Results of {len(results)} images: {self.folder}", logger="current")
         return {}
+
+    def _refuse_former(self) -> None:
+        """Raise FileExistsError where a file would be written over, say labels."""
+        maps = [file.map for file in self.images.values()]
+        names = [
+            f"{below}{x}" for below in ("", "semantic/", "panoptic/") for x in maps
+        ]
+        for name in (*_WHOLE, *names):
+            if (self.folder / name).exists():
+                raise FileExistsError(
+                    f"{self.folder / name} is there already, and results would be "
+                    "written over it: name another folder with --out, or add --force "
+                    "if it is a former result."
+                )
 
     def _content(self, results: list[dict], annotations: list[dict]) -> dict:
         """COCO's format of annotations."""

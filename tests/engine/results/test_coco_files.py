@@ -260,7 +260,7 @@ def test_a_result_of_an_unknown_image_is_a_sentence(written):
     sample = samples[0].clone()
     sample.set_metainfo(dict(img_path="elsewhere.jpg"))
     with pytest.raises(KeyError, match=r"'elsewhere\.jpg', which is none of the data"):
-        ResultFiles(folder, dataset).process(None, [sample.to_dict()])
+        ResultFiles(folder / "new", dataset).process(None, [sample.to_dict()])
 
 
 def test_no_instances_and_boxes_alone():

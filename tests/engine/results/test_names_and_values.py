@@ -73,6 +73,16 @@ def test_a_file_for_a_folder_is_refused_before_the_evaluation(tmp_path):
         ResultFiles(tmp_path / "out", Named("set/1.jpg"))
 
 
+@pytest.mark.parametrize("name", ["1.png", "panoptic/1.png", "instances.json"])
+def test_nothing_is_written_over_unless_asked_for(name, tmp_path):
+    """It may be the user's own label map of the image."""
+    file = tmp_path / "labels" / name
+    file.parent.mkdir(parents=True)
+    file.write_bytes(b"drawn by hand")
+    with pytest.raises(FileExistsError, match=rf"{name} is there already, .*--force"):
+        ResultFiles(tmp_path / "labels", Named("set/1.jpg"))
+
+
 def test_joined_data_sets_keep_their_folders_and_places():
     twice = Named("x/1.jpg", "x/2.jpg")
     joined = ConcatDataset([twice, twice, Named("y/1.jpg")])
