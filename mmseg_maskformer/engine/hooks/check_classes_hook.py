@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mmengine.hooks import Hook
-from mmengine.runner import Runner
+from mmengine.runner import BaseLoop, Runner
 from torch.nn import ModuleList
 
 from mmseg_maskformer.checkpoints.wrappers import unwrapped
@@ -25,13 +26,28 @@ class CheckClassesHook(Hook):
     segmentor and its auxiliary heads have as many ``num_classes``, if more than one.
     Data sets without ``metainfo["classes"]`` are left alone in training, and other
     models. Where training shows images at another scale than evaluation, a warning says
-    it.
+    it. Classes of one name have one number in training, in evaluation and in a
+    checkpoint that is evaluated or resumed.
 
     Raises:
         ValueError: The numbers differ, in training or in evaluation, a pipeline would
             separate image and annotation (``datasets/pipeline_checks.py``), or
             training and evaluation differ in ``reduce_zero_label``.
     """
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Compare the names of classes, unless a training begins with the weights."""
+        loops = [runner._train_loop, runner._val_loop, runner._test_loop]
+        built = [loop for loop in loops if isinstance(loop, BaseLoop)]
+        if not built or (built[0] is runner._train_loop and not runner._resume):
+            return
+        saved = (checkpoint.get("meta") or {}).get("dataset_meta")
+        if isinstance(saved, Mapping):
+            dataset = built[0].dataloader.dataset
+            _check_numbers(
+                ("the checkpoint", saved.get("classes")),
+                (_name(dataset), metainfo_of(dataset).get("classes")),
+            )
 
     def before_train(self, runner: Runner) -> None:
         """Check the data of training, and of the evaluation that comes with it."""
@@ -40,6 +56,9 @@ class CheckClassesHook(Hook):
             self.before_val(runner)
             datasets = runner.train_dataloader.dataset, runner.val_dataloader.dataset
             _check_zero_labels(*datasets)
+            _check_numbers(
+                *((_name(x), metainfo_of(x).get("classes")) for x in datasets)
+            )
             if text := scales_differ(*datasets):
                 runner.logger.warning(f"{text} {REMEDY}")
 
@@ -82,6 +101,24 @@ def _check_zero_labels(train: Any, val: Any) -> None:
             )
 
 
+def _check_numbers(
+    first: tuple[str, Sequence[str] | None], second: tuple[str, Sequence[str] | None]
+) -> None:
+    """Refuse classes of one name and two numbers; of lists without a name, none."""
+    (here, ours), (there, theirs) = first, second
+    if list(ours or ()) == list(theirs or ()):
+        return
+    places = {name: number for number, name in enumerate(theirs or ())}
+    for number, name in enumerate(ours or ()):
+        if places.get(name, number) != number:
+            raise ValueError(
+                f"The class {name!r} is number {number} in {here} and "
+                f"{places[name]} in {there}: one would be scored as another. Give both "
+                "the same order of metainfo['classes'], and of categories in "
+                "annotation files."
+            )
+
+
 def _check(runner: Runner, dataset: Any, split: str) -> None:
     check_pipelines(dataset, evaluated=split != "train")
     metainfo = metainfo_of(dataset)
@@ -105,6 +142,13 @@ def _check_panoptic(model: Any, dataset: Any, metainfo: dict, split: str) -> Non
             f"{len(things)} things and {len(stuff)} stuff classes. Write "
             f"model=dict(num_things_classes={len(things)}, num_stuff_classes="
             f"{len(stuff)}), or correct thing_classes and stuff_classes of metainfo."
+        )
+    named = "thing_classes" in metainfo and "stuff_classes" in metainfo
+    if named and [*metainfo["classes"]] != [*things, *stuff]:
+        raise ValueError(
+            f"metainfo['classes'] of the {split} data set {_name(dataset)} is not "
+            "thing_classes followed by stuff_classes: labels of stuff would be taken "
+            "for things. Put the things first, also in the categories of the file."
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -10,7 +11,7 @@ import torch
 from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
-from mmengine.runner import Runner
+from mmengine.runner import BaseLoop, Runner
 from torch import nn
 
 from mmseg_maskformer.datasets.image_scales import REMEDY
@@ -102,6 +103,54 @@ def test_training_checks_the_data_of_evaluation_too():
     with pytest.raises(ValueError, match="of the val data set"):
         hook().before_train(runner(Model(2, 1), val=OBJECTS))
     hook().before_train(runner(Model(2, 1), val=None))
+
+
+TURNED = dict(classes=OBJECTS["classes"][::-1])
+
+
+def test_a_class_has_one_number_in_training_and_evaluation():
+    """Or a perfect model would score nothing."""
+    message = r"class 'cell' is number 0 in x\.json and 1 in x\.json.*same order"
+    with pytest.raises(ValueError, match=message):
+        hook().before_train(runner(Model(2, 0), OBJECTS, TURNED))
+
+
+def test_stuff_before_things_is_refused():
+    """Its labels would be below the number of things."""
+    metainfo = PANOPTIC | dict(classes=("sky", "cell", "fibre"))
+    with pytest.raises(ValueError, match="train data set x.json is not thing_classes"):
+        hook().before_train(runner(Model(2, 1), metainfo))
+
+
+class Loop(BaseLoop):
+    def __init__(self, metainfo):
+        self.dataloader = loader(metainfo)
+
+    def run(self):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("train", "resume", "saved", "refused"),
+    [
+        (None, False, TURNED, True),
+        (None, False, OBJECTS, False),
+        (None, False, dict(classes=("nucleus", "fibre")), False),  # renamed
+        (None, False, None, False),  # says nothing
+        (Loop(OBJECTS), True, TURNED, True),
+        (Loop(OBJECTS), False, TURNED, False),  # a training begins
+    ],
+)
+def test_a_class_has_one_number_in_a_checkpoint_and_the_data(
+    train, resume, saved, refused
+):
+    given = SimpleNamespace(
+        _train_loop=train, _val_loop={}, _test_loop=Loop(OBJECTS), _resume=resume
+    )
+    checkpoint = dict(meta=dict(dataset_meta=saved))
+    message = r"class 'fibre' is number 0 in the checkpoint and 1 in x\.json"
+    with pytest.raises(ValueError, match=message) if refused else nullcontext():
+        hook().after_load_checkpoint(given, checkpoint)
 
 
 class Metric:
