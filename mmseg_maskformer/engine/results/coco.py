@@ -35,7 +35,7 @@ def categories(dataset: Any) -> list[dict]:
 
 
 def segments_info(found: PanopticMap, ids: list[int]) -> list[dict]:
-    """What COCO's panoptic format says of the segments of a map.
+    """What COCO's panoptic format says of the segments of a map, by ascending id.
 
     Args:
         found: the map; its categories are classes.
@@ -53,7 +53,7 @@ def segments_info(found: PanopticMap, ids: list[int]) -> list[dict]:
             bbox=[x.start, y.start, x.stop - x.start, y.stop - y.start],
             iscrowd=0,
         )
-        for segment, category, (y, x), area in rows
+        for segment, category, (y, x), area in sorted(rows, key=lambda row: row[0])
     ]
 
 
