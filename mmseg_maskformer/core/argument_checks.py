@@ -56,16 +56,7 @@ def check_flags(**values: bool) -> None:
 
 
 def check_choice(name: str, value: Any, choices: Iterable[Any]) -> None:
-    """Raise ValueError if a value is none of the choices.
-
-    Args:
-        name: of the argument.
-        value: that it has.
-        choices: that there are.
-
-    Raises:
-        ValueError: See above.
-    """
+    """Raise ValueError if the value of an argument is none of its choices."""
     known = tuple(choices)
     if value not in known:
         raise ValueError(f"{name}={value!r} is none of {known}; choose one of these.")

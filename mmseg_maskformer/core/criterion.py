@@ -191,9 +191,11 @@ def _box_term(
     """(L,) losses of boxes, unweighted, summed over matched pairs."""
     assert predictions.boxes is not None  # the network was built with a box head
     total = predictions.boxes.new_zeros(len(predictions.boxes))
-    for image, (match, target) in enumerate(zip(matches, targets, strict=True)):
-        layers = torch.arange(len(total), device=total.device)[:, None]
-        boxes = predictions.boxes[:, image][layers, match.queries]  # (L, n, 4)
+    layers = torch.arange(len(total), device=total.device)[:, None]
+    for boxes, match, target in zip(
+        predictions.boxes.unbind(1), matches, targets, strict=True
+    ):
+        boxes = boxes[layers, match.queries]  # (L, n, 4)
         given = target.boxes[match.segments]
         seen = given[..., 2] > 0  # a segment without a pixel has no box
         total = total + (loss(boxes, given) * seen).sum(dim=1)

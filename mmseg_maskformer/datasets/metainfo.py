@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from mmseg_maskformer.datasets.palette import class_palette
@@ -85,6 +85,15 @@ def metainfo_of(dataset: Any) -> dict[str, Any]:
                     f"in the one after {place}. Give all of them the same."
                 )
     return first
+
+
+def saved_classes(checkpoint: Mapping[str, Any]) -> Sequence[str]:
+    """Classes of the data that a checkpoint was trained on; empty if it names none."""
+    meta = checkpoint.get("meta") or {}
+    found = meta.get("dataset_meta") or {}
+    if isinstance(found, list | tuple):  # of joined data sets, whose classes are equal
+        found = found[0]
+    return found.get("classes") or meta.get("CLASSES") or ()
 
 
 def zero_label_message(name: str, given: Any, of_data_set: Any) -> str:

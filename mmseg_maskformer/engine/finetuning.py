@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 
 from mmengine.config import Config
@@ -13,7 +13,7 @@ from mmengine.runner import Runner
 
 from mmseg_maskformer.checkpoints.finetune import begin_with
 from mmseg_maskformer.checkpoints.wrappers import unwrapped
-from mmseg_maskformer.datasets.metainfo import metainfo_of
+from mmseg_maskformer.datasets.metainfo import metainfo_of, saved_classes
 
 from .launch import require_checkpoint
 
@@ -78,7 +78,7 @@ class FinetuneHook(Hook):
             )
         weights = checkpoint["state_dict"]
         classes = metainfo_of(runner.train_dataloader.dataset).get("classes")
-        others = _other_classes(checkpoint.get("meta") or {}, classes)
+        others = _other_classes(saved_classes(checkpoint), classes)
         try:
             found = begin_with(model, weights, others)
         except ValueError as error:
@@ -88,9 +88,8 @@ class FinetuneHook(Hook):
         print_log(f"Loaded:\n{names}", logger="current", level=logging.DEBUG)
 
 
-def _other_classes(meta: Mapping[str, Any], classes: Any) -> str:
+def _other_classes(named: Sequence[str], classes: Any) -> str:
     """Why a file's classes are not those of the data; "" where they are."""
-    named = (meta.get("dataset_meta") or {}).get("classes") or meta.get("CLASSES")
     if not named:
         return "the file names no classes"
     if list(named) == list(classes or ()):

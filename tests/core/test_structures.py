@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from mmseg_maskformer.core.structures import PixelPredictions, Predictions
 from mmseg_maskformer.core.targets import SegmentTargets, semantic_targets
@@ -202,3 +203,29 @@ def test_pixel_logits_are_the_product_and_the_bias():
     ((classes, masks),) = answer.images()
     assert classes is None
     assert masks.tolist() == [[[-4.5, -5.5]]]
+
+
+class Sizes(TorchDispatchMode):
+    """Number of elements of every tensor that is made."""
+
+    def __init__(self):
+        super().__init__()
+        self.seen = []
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        made = func(*args, **(kwargs or {}))
+        self.seen += [made.numel()] if isinstance(made, torch.Tensor) else []
+        return made
+
+
+def test_images_give_one_gradient_of_the_batch():
+    """An index would give one of that size for each image, 0 but for its own part."""
+    features = torch.ones(1, 8, 4, 3, 5, requires_grad=True)
+    embed, logits = torch.ones(2, 8, 6, 4), torch.ones(2, 8, 6, 3)
+    images = Predictions(logits, embed, features).images()
+    total = sum(n * image.mask_features.sum() for n, image in enumerate(images))
+    with Sizes() as sizes:
+        total.backward()
+    # the joined gradient, and the leaf's view of it; by index there are 17
+    assert sizes.seen.count(features.numel()) == 2
+    assert features.grad[0, :, 0, 0, 0].tolist() == list(range(8))

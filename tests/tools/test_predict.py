@@ -46,6 +46,9 @@ def test_inputs(images, tmp_path, monkeypatch):
     a0, a1, b0 = images
     (tmp_path / "images/notes.txt").touch()
     (tmp_path / "images/c").mkdir()
+    (tmp_path / "images/.checkpoints").mkdir()
+    for hidden in (".checkpoints/0.png", "._0.png"):
+        (tmp_path / "images" / hidden).touch()
     monkeypatch.chdir(tmp_path)
     out = tmp_path / "images/predictions"
     folder = files_of(["images"], out)

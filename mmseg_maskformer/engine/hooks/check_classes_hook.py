@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from mmengine.hooks import Hook
@@ -11,7 +11,7 @@ from torch.nn import ModuleList
 
 from mmseg_maskformer.checkpoints.wrappers import unwrapped
 from mmseg_maskformer.datasets.image_scales import REMEDY, scales_differ
-from mmseg_maskformer.datasets.metainfo import metainfo_of
+from mmseg_maskformer.datasets.metainfo import metainfo_of, saved_classes
 from mmseg_maskformer.datasets.pipeline_checks import chains, check_pipelines
 from mmseg_maskformer.datasets.wrappers import leaf_datasets
 
@@ -26,13 +26,14 @@ class CheckClassesHook(Hook):
     segmentor and its auxiliary heads have as many ``num_classes``, if more than one.
     Data sets without ``metainfo["classes"]`` are left alone in training, and other
     models. Where training shows images at another scale than evaluation, a warning says
-    it. Classes of one name have one number in training, in evaluation and in a
-    checkpoint that is evaluated or resumed.
+    it. A class has the same number in training, in evaluation and in a checkpoint that
+    is evaluated or resumed.
 
     Raises:
         ValueError: The numbers differ, in training or in evaluation, a pipeline would
-            separate image and annotation (``datasets/pipeline_checks.py``), or
-            training and evaluation differ in ``reduce_zero_label``.
+            separate image and annotation (``datasets/pipeline_checks.py``),
+            training and evaluation differ in ``reduce_zero_label`` or in the number of
+            a class, or stuff is listed before things.
     """
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
@@ -41,13 +42,8 @@ class CheckClassesHook(Hook):
         built = [loop for loop in loops if isinstance(loop, BaseLoop)]
         if not built or (built[0] is runner._train_loop and not runner._resume):
             return
-        saved = (checkpoint.get("meta") or {}).get("dataset_meta")
-        if isinstance(saved, Mapping):
-            dataset = built[0].dataloader.dataset
-            _check_numbers(
-                ("the checkpoint", saved.get("classes")),
-                (_name(dataset), metainfo_of(dataset).get("classes")),
-            )
+        saved = "the checkpoint", saved_classes(checkpoint)
+        _check_numbers(saved, _named_classes(built[0].dataloader.dataset))
 
     def before_train(self, runner: Runner) -> None:
         """Check the data of training, and of the evaluation that comes with it."""
@@ -56,9 +52,7 @@ class CheckClassesHook(Hook):
             self.before_val(runner)
             datasets = runner.train_dataloader.dataset, runner.val_dataloader.dataset
             _check_zero_labels(*datasets)
-            _check_numbers(
-                *((_name(x), metainfo_of(x).get("classes")) for x in datasets)
-            )
+            _check_numbers(*map(_named_classes, datasets))
             if text := scales_differ(*datasets):
                 runner.logger.warning(f"{text} {REMEDY}")
 
@@ -101,15 +95,20 @@ def _check_zero_labels(train: Any, val: Any) -> None:
             )
 
 
+def _named_classes(dataset: Any) -> tuple[str, Sequence[str]]:
+    """How messages call a data set, and its classes; none where it names none."""
+    return _name(dataset), metainfo_of(dataset).get("classes") or ()
+
+
 def _check_numbers(
-    first: tuple[str, Sequence[str] | None], second: tuple[str, Sequence[str] | None]
+    first: tuple[str, Sequence[str]], second: tuple[str, Sequence[str]]
 ) -> None:
-    """Refuse classes of one name and two numbers; of lists without a name, none."""
+    """Refuse a class that has another number in the second list than in the first."""
     (here, ours), (there, theirs) = first, second
-    if list(ours or ()) == list(theirs or ()):
+    if list(ours) == list(theirs):  # where a name may occur twice
         return
-    places = {name: number for number, name in enumerate(theirs or ())}
-    for number, name in enumerate(ours or ()):
+    places = {name: number for number, name in enumerate(theirs)}
+    for number, name in enumerate(ours):
         if places.get(name, number) != number:
             raise ValueError(
                 f"The class {name!r} is number {number} in {here} and "

@@ -111,7 +111,7 @@ class ResultFiles(BaseMetric):
         return {}
 
     def _refuse_former(self) -> None:
-        """Raise FileExistsError where a file would be written over, say labels."""
+        """Raise FileExistsError if a result has the path of a file, say of labels."""
         maps = [file.map for file in self.images.values()]
         names = [
             f"{below}{x}" for below in ("", "semantic/", "panoptic/") for x in maps
