@@ -24,7 +24,7 @@ from .match_costs import (
     check_costs,
 )
 from .part_checks import check_parts
-from .precision import full_precision
+from .precision import full_precision, without_autocast
 from .structures import ImagePredictions, Match, Predictions
 from .targets import SegmentTargets
 from .tiling import of_device
@@ -125,7 +125,6 @@ class HungarianAssigner:
         ]
 
     @torch.no_grad()
-    @full_precision
     def assign(
         self, pred_instances: Any, gt_instances: Any, img_meta: dict | None = None
     ) -> Assignment:
@@ -141,7 +140,10 @@ class HungarianAssigner:
         assigned = labels.new_full((len(scores),), -1)
         costs = self.class_costs + self.mask_costs + self.box_costs + self.other_costs
         if len(labels):
-            values = [cost(pred_instances, gt_instances, img_meta) for cost in costs]
+            with without_autocast(scores.device):
+                values = [
+                    cost(pred_instances, gt_instances, img_meta) for cost in costs
+                ]
             name = (img_meta or {}).get("img_path", "unnamed image")
             table = torch.stack(values).sum(dim=0)[None].cpu().numpy()
             pairs = solve(self._guarded([table], [name])[0])[:, 0]

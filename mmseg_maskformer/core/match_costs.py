@@ -18,7 +18,7 @@ from .argument_checks import check_not_negative
 from .boxes import centres, generalized_iou
 from .layers import softplus
 from .part_checks import described
-from .precision import at_least_float32
+from .precision import at_least_float32, full_precision
 
 
 class MatchCost:
@@ -69,10 +69,8 @@ class ClassificationCost(MatchCost):
         self, pred_instances: Any, gt_instances: Any, img_meta: dict | None = None
     ) -> Tensor:
         """Weighted costs (n, G) from ``pred_instances.scores``, ``labels``."""
-        cost = self.pairwise(
-            at_least_float32(pred_instances.scores), gt_instances.labels
-        )
-        return self.weight * cost
+        pairwise = full_precision(self.pairwise)
+        return self.weight * pairwise(pred_instances.scores, gt_instances.labels)
 
 
 class MaskCost(MatchCost):
@@ -101,7 +99,8 @@ class MaskCost(MatchCost):
         """Weighted costs (n, G) from mask logits (n, h, w) and masks (G, h, w)."""
         logits = at_least_float32(pred_instances.masks.flatten(1))
         masks = gt_instances.masks.flatten(1).to(logits.dtype)
-        return self.weight * self.pairwise(logits, logits.sigmoid(), masks)
+        pairwise = full_precision(self.pairwise)
+        return self.weight * pairwise(logits, logits.sigmoid(), masks)
 
 
 class FocalCost(MaskCost):
@@ -217,9 +216,8 @@ class BoxCost(MatchCost):
         found = at_least_float32(pred_instances.bboxes)
         scale = found.new_tensor([width, height, width, height])
         given = gt_instances.bboxes.to(found)
-        return self.weight * self.pairwise(
-            centres(found / scale), centres(given / scale)
-        )
+        pairwise = full_precision(self.pairwise)
+        return self.weight * pairwise(centres(found / scale), centres(given / scale))
 
 
 class BoxL1Cost(BoxCost):

@@ -15,6 +15,7 @@ from .pipeline_trials import MisplacedError, Trial
 from .trial_images import random_numbers
 from .wrappers import parts_of
 
+_FLIP_KEYS = ("flip", "flip_direction")
 _FITTING = (
     "the resizing, RandomFlip, RandomCrop, Pad, Rotate, Shear*, Translate* and Expand "
     "of the hosts move both, and changes of colour move nothing (docs/data.md)"
@@ -102,10 +103,12 @@ def _evaluate(leaf: Any, steps: Sequence[Step]) -> None:
     if not places:
         # Segmentors turn results back, detectors do not.
         unflips = hasattr(leaf, "reduce_zero_label")
+        _check_flips(leaf, steps)
         _trial(leaf, steps).evaluate(steps, unflips)
         return
     for number, view in enumerate(steps[places[0]].subroutines):
         chain = [*steps[: places[0]], *view.transforms]
+        _check_flips(leaf, chain)
         _trial(leaf, chain).evaluate(chain, unflips=True, compared=number == 0)
 
 
@@ -117,6 +120,22 @@ def _check_zero_label(leaf: Any, steps: Sequence[Step]) -> None:
         if None not in (data_set, given) and bool(given) != bool(data_set):
             where = f"{name_of(step)} in the pipeline of {_described(leaf)}"
             raise ValueError(zero_label_message(where, given, data_set))
+
+
+def _check_flips(leaf: Any, steps: Sequence[Step]) -> None:
+    """Refuse to pack a mirrored image without saying that it is mirrored."""
+    flat = list(flattened(steps))
+    if not any("Flip" in name_of(x) and getattr(x, "prob", None) for x in flat):
+        return
+    for step in flat:
+        packed = getattr(step, "meta_keys", None)
+        missing = [k for k in _FLIP_KEYS if packed is not None and k not in packed]
+        if missing:
+            raise ValueError(
+                f"{name_of(step)} in the pipeline of {_described(leaf)} has meta_keys "
+                f"without {' and '.join(missing)}: results of mirrored images could "
+                "not be turned back. Add them, or leave meta_keys out."
+            )
 
 
 def _check_packing(leaf: Any, steps: Sequence[Step]) -> None:

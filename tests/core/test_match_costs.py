@@ -104,10 +104,17 @@ def test_half_precision_inputs_are_compared_in_float32():
     logits = torch.full((1, 64, 64), 40.0)
     predicted = SimpleNamespace(masks=logits.half())
     truth = SimpleNamespace(masks=torch.zeros(1, 64, 64, dtype=torch.bool))
-    with torch.autocast("cpu", dtype=torch.float16, enabled=False):
-        cost = BCECost(weight=1.0)(predicted, truth)
+    cost = BCECost(weight=1.0)(predicted, truth)
     assert cost.dtype == torch.float32
     assert float(cost) == pytest.approx(40.0, rel=1e-6)
+
+
+@pytest.mark.parametrize("cost", [FocalCost, BCECost, DiceCost])
+def test_autocast_of_an_assigner_of_mmdet_changes_no_cost(cost):
+    predicted, truth = instances(*problem())
+    exact = cost()(predicted, truth)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert torch.equal(cost()(predicted, truth), exact)
 
 
 @pytest.mark.parametrize("cost", [ClassificationCost, FocalCost, BCECost, DiceCost])

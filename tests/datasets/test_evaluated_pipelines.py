@@ -105,6 +105,16 @@ def test_flipped_label_maps_are_refused_where_views_are_averaged():
         check_pipelines(flipped, evaluated=True)
 
 
+def test_mirrored_views_say_that_they_are_mirrored():
+    pack = dict(PACK_LABELS, meta_keys=("img_shape", "ori_shape", "flip_direction"))
+    flips = dict(type="TestTimeAug", transforms=[BOTH, [LABELS], [pack]])
+    given = semantic(flips)
+    with pytest.raises(ValueError, match=r"^PackSegInputs in .* without flip: "):
+        check_pipelines(given, evaluated=True)
+    flips["transforms"][0] = BOTH[:1]  # no view is mirrored
+    check_pipelines(semantic(flips), evaluated=True)
+
+
 @pytest.mark.parametrize("evaluated", [False, True])
 def test_transforms_get_images_of_the_type_that_is_loaded(evaluated, monkeypatch):
     told = []
