@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 import torch
+from mmengine.config import ConfigDict
 from mmengine.structures import PixelData
 from mmseg.models.segmentors import EncoderDecoder
 from mmseg.structures import SegDataSample
@@ -14,6 +16,7 @@ from torch.nn import ModuleList
 
 from mmseg_maskformer.checkpoints.fit import check_weights
 from mmseg_maskformer.checkpoints.loading import register_load_hooks
+from mmseg_maskformer.core.conventions import VOID
 from mmseg_maskformer.core.score_maps import (
     ScoreMap,
     ScoreWindow,
@@ -60,7 +63,8 @@ class MaskFormerSegmentor(EncoderDecoder):
             )
         register_load_hooks(self)
         watch_images(self)
-        self.prediction_options()
+        # whole, for the host reads some of it, too
+        self.test_cfg = ConfigDict(asdict(self.prediction_options()))
         self._check_auxiliary()
         check_padding(self.data_preprocessor)
         void = getattr(self.data_preprocessor, "seg_pad_val", None)
@@ -84,6 +88,13 @@ class MaskFormerSegmentor(EncoderDecoder):
                         f"but decode_head {wanted}. Write model=dict(auxiliary_head="
                         f"dict({key}={wanted}))."
                     )
+        ignored = self.decode_head.ignore_index
+        if heads and ignored != VOID and self.decode_head.is_void(VOID):
+            raise ValueError(
+                f"auxiliary_head knows void as ignore_index={ignored} alone, and labels"
+                f" of padding and of dropped classes are {VOID}. Set ignore_index="
+                f"{VOID} of both heads, or auxiliary_head=None."
+            )
 
     def prediction_options(self) -> PredictionOptions:
         """What ``test_cfg`` says now.

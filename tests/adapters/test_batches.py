@@ -255,3 +255,17 @@ def test_auxiliary_heads_know_the_same_labels(wrong, message):
     HOST.build(dict(**model, auxiliary_head=auxiliary))
     with pytest.raises(ValueError, match=message):
         HOST.build(dict(**model, auxiliary_head=[auxiliary, {**auxiliary, **wrong}]))
+
+
+def test_auxiliary_heads_know_void_by_one_label_alone():
+    init_default_scope("mmseg")
+    other = dict(num_classes=5, ignore_index=9)
+    auxiliary = dict(type="FCNHead", in_channels=32, in_index=2, channels=8, **other)
+    model = dict(
+        type="mmseg_maskformer.MaskFormerSegmentor",
+        backbone=dict(type="ResNet", depth=18, base_channels=8, stem_channels=8),
+        decode_head={**HEAD, **other},
+    )
+    HOST.build(model)
+    with pytest.raises(ValueError, match=r"void as ignore_index=9 alone, .* are 255"):
+        HOST.build(dict(**model, auxiliary_head=auxiliary))

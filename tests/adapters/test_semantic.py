@@ -52,7 +52,7 @@ def test_tiled_labels_equal_the_hosts_dense_ones(case):
 
 @torch.no_grad()
 def test_scores_are_given_when_asked_for():
-    model = build_tiled(test_cfg=dict(mode="whole", seg_logits=True))
+    model = build_tiled(test_cfg=dict(seg_logits=True))
     result = model.predict(images((64, 96)), samples((64, 96)))
     predictions = model.decode_head(model.extract_feat(images((64, 96))))
     expected = semantic_scores(
