@@ -23,6 +23,7 @@ from mmengine.structures import InstanceData, PixelData
 from mmseg_maskformer.adapters.images import checked_image, image_channels
 from mmseg_maskformer.core.conventions import INSTANCE_OFFSET
 from mmseg_maskformer.core.structures import ImageLogits
+from mmseg_maskformer.datasets.metainfo import check_numbers
 from mmseg_maskformer.engine.launch import read_config, trained_model
 from mmseg_maskformer.engine.results.own_images import (
     classes_of,
@@ -155,8 +156,8 @@ class Predictor:
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: The weights do not fit the model, or the config has no test images
-            to be loaded like.
+        ValueError: The weights do not fit the model, a class has another number in
+            them, or the config has no test images to be loaded like.
     """
 
     def __init__(
@@ -178,6 +179,8 @@ class Predictor:
         # without its files, which whoever has only images lacks
         self.dataset = DATASETS.build(dict(leaf, pipeline=[], lazy_init=True))
         self.meta = classes_of(self.dataset, settings.filename)
+        saved = self.model.dataset_meta["classes"]
+        check_numbers(("the checkpoint", saved), (str(config), self.meta["classes"]))
         load, *steps = image_steps(leaf["pipeline"], settings.filename)
         self._from_file, self._steps = Compose([load]), Compose(steps)
         options = {k: v for k, v in load.items() if k not in ("type", "_scope_")}

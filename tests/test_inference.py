@@ -176,6 +176,22 @@ def test_what_is_not_there_is_named(images, scenes, tmp_path):
         found.confidence()
 
 
+def test_a_class_of_another_number_in_the_weights_is_refused(scenes):
+    config, path = scenes
+    classes = list(Predictor(config, path).meta["classes"])
+    saved = torch.load(path)
+
+    def predictor(names):
+        torch.save(saved | dict(meta=dict(dataset_meta=dict(classes=names))), path)
+        return Predictor(config, path)
+
+    predictor([*classes[:-1], "renamed"])
+    first, second, *others = classes
+    text = rf"'{second}' is number 0 in the checkpoint and 1 in .*\.py: "
+    with pytest.raises(ValueError, match=text):
+        predictor([second, first, *others])
+
+
 def test_a_loader_of_the_host_stays(scenes, tmp_path):
     """JPEG by OpenCV, as in tools/test.py, and an error that names the file."""
     load = [dict(type="LoadImageFromFile"), dict(type="PackSegInputs")]

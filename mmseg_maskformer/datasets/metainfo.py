@@ -96,6 +96,32 @@ def saved_classes(checkpoint: Mapping[str, Any]) -> Sequence[str]:
     return found.get("classes") or meta.get("CLASSES") or ()
 
 
+def check_numbers(
+    first: tuple[str, Sequence[str]], second: tuple[str, Sequence[str]]
+) -> None:
+    """Refuse a class that has another number in the second list than in the first.
+
+    Args:
+        first: how messages call it, and its classes.
+        second: the same of another.
+
+    Raises:
+        ValueError: See above.
+    """
+    (here, ours), (there, theirs) = first, second
+    if list(ours) == list(theirs):  # where a name may occur twice
+        return
+    places = {name: number for number, name in enumerate(theirs)}
+    for number, name in enumerate(ours):
+        if places.get(name, number) != number:
+            raise ValueError(
+                f"The class {name!r} is number {number} in {here} and "
+                f"{places[name]} in {there}: one would be scored as another. Give both "
+                "the same order of metainfo['classes'], and of categories in "
+                "annotation files."
+            )
+
+
 def zero_label_message(name: str, given: Any, of_data_set: Any) -> str:
     """What is wrong with a transform that contradicts its data set."""
     return (

@@ -15,6 +15,7 @@ from mmengine.registry import MODELS, RUNNERS, STRATEGIES, init_default_scope
 from mmengine.runner import FlexibleRunner, Runner, load_checkpoint
 
 from mmseg_maskformer.checkpoints.loading import require_fit
+from mmseg_maskformer.datasets.metainfo import saved_classes
 
 from .arguments import add_cfg_options
 from .evaluation import leave_training_hooks, require_semantic_metrics
@@ -121,13 +122,16 @@ def untrained_model(config: Config) -> BaseModel:
 def trained_model(config: Config, checkpoint: str, device: str = "") -> BaseModel:
     """The model of a config of either host with its weights; on a GPU if there is one.
 
+    It has ``dataset_meta`` with the ``classes`` that the file names, as in the hosts.
+
     Raises:
         ValueError: The weights do not fit it.
     """
     require_checkpoint(checkpoint)
     model = untrained_model(config)
     require_fit(model, checkpoint, config.filename)
-    load_checkpoint(model, checkpoint, map_location="cpu")
+    loaded = load_checkpoint(model, checkpoint, map_location="cpu")
+    model.dataset_meta = dict(classes=saved_classes(loaded))
     return model.to(device or get_device())
 
 

@@ -11,7 +11,7 @@ from torch.nn import ModuleList
 
 from mmseg_maskformer.checkpoints.wrappers import unwrapped
 from mmseg_maskformer.datasets.image_scales import REMEDY, scales_differ
-from mmseg_maskformer.datasets.metainfo import metainfo_of, saved_classes
+from mmseg_maskformer.datasets.metainfo import check_numbers, metainfo_of, saved_classes
 from mmseg_maskformer.datasets.pipeline_checks import chains, check_pipelines
 from mmseg_maskformer.datasets.wrappers import leaf_datasets
 
@@ -43,7 +43,7 @@ class CheckClassesHook(Hook):
         if not built or (built[0] is runner._train_loop and not runner._resume):
             return
         saved = "the checkpoint", saved_classes(checkpoint)
-        _check_numbers(saved, _named_classes(built[0].dataloader.dataset))
+        check_numbers(saved, _named_classes(built[0].dataloader.dataset))
 
     def before_train(self, runner: Runner) -> None:
         """Check the data of training, and of the evaluation that comes with it."""
@@ -52,7 +52,7 @@ class CheckClassesHook(Hook):
             self.before_val(runner)
             datasets = runner.train_dataloader.dataset, runner.val_dataloader.dataset
             _check_zero_labels(*datasets)
-            _check_numbers(*map(_named_classes, datasets))
+            check_numbers(*map(_named_classes, datasets))
             if text := scales_differ(*datasets):
                 runner.logger.warning(f"{text} {REMEDY}")
 
@@ -98,24 +98,6 @@ def _check_zero_labels(train: Any, val: Any) -> None:
 def _named_classes(dataset: Any) -> tuple[str, Sequence[str]]:
     """How messages call a data set, and its classes; none where it names none."""
     return _name(dataset), metainfo_of(dataset).get("classes") or ()
-
-
-def _check_numbers(
-    first: tuple[str, Sequence[str]], second: tuple[str, Sequence[str]]
-) -> None:
-    """Refuse a class that has another number in the second list than in the first."""
-    (here, ours), (there, theirs) = first, second
-    if list(ours) == list(theirs):  # where a name may occur twice
-        return
-    places = {name: number for number, name in enumerate(theirs)}
-    for number, name in enumerate(ours):
-        if places.get(name, number) != number:
-            raise ValueError(
-                f"The class {name!r} is number {number} in {here} and "
-                f"{places[name]} in {there}: one would be scored as another. Give both "
-                "the same order of metainfo['classes'], and of categories in "
-                "annotation files."
-            )
 
 
 def _check(runner: Runner, dataset: Any, split: str) -> None:
