@@ -13,6 +13,7 @@ import json
 import shlex
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import torch
 
@@ -34,6 +35,7 @@ from mmseg_maskformer.export.runtimes import (
     runtime_version,
     write_openvino,
 )
+from run_exported import read_image
 
 _WRITTEN = ("model.onnx", "model.xml", "model.bin", "model.json")
 
@@ -100,22 +102,28 @@ def image_files(paths: list[Path]) -> list[Path]:
 
 
 def write_model(network: ExportableNetwork, args: argparse.Namespace) -> Path:
-    """Write the model in place of a former one; the path of what the runtime opens."""
+    """Write the model in place of a former one; the path of what the runtime opens.
+
+    The former one goes when the new one is complete.
+    """
     args.out.mkdir(parents=True, exist_ok=True)
-    for name in _WRITTEN:
-        (args.out / name).unlink(missing_ok=True)
-    path = args.out / f"model{SUFFIXES[args.backend]}"
-    if args.backend == "onnx" and not args.half:
-        write_onnx(network, path, args.size)
-        return path
-    full = args.out / "float32.onnx"
-    write_onnx(network, full, args.size)
-    if args.backend == "onnx":
-        write_half(full, path)
-    else:
-        write_openvino(full, path, half=args.half)
-    full.unlink()
-    return path
+    opened = f"model{SUFFIXES[args.backend]}"
+    with TemporaryDirectory(dir=args.out) as unfinished:
+        folder = Path(unfinished)
+        path, full = folder / opened, folder / "float32.onnx"
+        if args.backend == "onnx" and not args.half:
+            write_onnx(network, path, args.size)
+        else:
+            write_onnx(network, full, args.size)
+            if args.backend == "onnx":
+                write_half(full, path)
+            else:
+                write_openvino(full, path, half=args.half)
+        for name in _WRITTEN:
+            (args.out / name).unlink(missing_ok=True)
+            if (folder / name).exists():
+                (folder / name).rename(args.out / name)
+    return args.out / opened
 
 
 def main() -> None:
@@ -123,11 +131,12 @@ def main() -> None:
     args = parse_args()
     torch.set_num_threads(args.threads)
     try:
-        images = image_files(args.images)
+        paths = image_files(args.images)
         config = read_config(args.config, args.cfg_options)
         model = trained_model(config, args.checkpoint).cpu().eval()
         network = ExportableNetwork(model, labels=args.labels).eval()
         description = describe(network, config, args.size)
+        images = {path: read_image(path, description) for path in paths}
         path = write_model(network, args)
     except (ModuleNotFoundError, OSError, RuntimeError, ValueError) as error:
         raise SystemExit(str(error)) from error
@@ -137,7 +146,6 @@ def main() -> None:
         network,
         lambda: open_model(args.backend, path, args.threads),
         images,
-        description,
     )
     limits = HALF if args.half else FLOAT32
     facts = dict(
@@ -149,7 +157,7 @@ def main() -> None:
     )
     faults = found.faults(limits)
     if faults and not (args.half or args.labels):
-        rounding = own_rounding(network, images, description)
+        rounding = own_rounding(network, [image for image, _ in images.values()])
         facts["PyTorch's float32 from its float64"] = ", ".join(
             f"{name} {value:.2e}" for name, value in rounding.items()
         )

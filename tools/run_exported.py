@@ -20,8 +20,19 @@ Size = tuple[int, int]  # height and width
 
 
 def read_image(path: Path, model: dict[str, Any]) -> tuple[Array, Size]:
-    """The network's input (1, 3, H, W), and the size of the file's image."""
-    image = ImageOps.exif_transpose(Image.open(path)).convert("RGB")
+    """The network's input (1, 3, H, W), and the size of the file's image.
+
+    Raises:
+        ValueError: Values have more than 8 bits.
+    """
+    stored = Image.open(path)
+    if stored.mode[0] in "IF":
+        raise ValueError(
+            f"{path} has values of more than 8 bits (Pillow's mode {stored.mode}), and "
+            "exported models take 8-bit images; convert it."
+        )
+    turned = ImageOps.exif_transpose(stored) if model["orientation"] else stored
+    image = turned.convert("RGB")
     width, height = image.size
     rule = model["resize"]
     if rule is None:
@@ -140,6 +151,10 @@ def instance(probs: Array, masks: Array, model: dict[str, Any]) -> dict[str, Arr
 
 def check(folder: Path, images: list[Path], model: dict[str, Any]) -> None:
     """Stop, before anything is run, where results would be wrong or lost."""
+    if not model:
+        sys.exit(
+            f"{folder} has no model.json; name a folder that tools/export.py wrote."
+        )
     if not (folder / "model.onnx").is_file():
         sys.exit(
             f"{folder} has no model.onnx, and this script uses ONNX Runtime alone: "
@@ -167,7 +182,8 @@ def main() -> None:
     parser.add_argument("images", type=Path, nargs="+", help="image files")
     parser.add_argument("--out", type=Path, required=True, help="folder to write")
     args = parser.parse_args()
-    model = json.loads((args.folder / "model.json").read_text())
+    path = args.folder / "model.json"
+    model = json.loads(path.read_text()) if path.is_file() else {}
     check(args.folder, args.images, model)
     import onnxruntime
 

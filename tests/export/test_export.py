@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -23,7 +22,6 @@ from mmseg_maskformer.export.network import ExportableNetwork
 from mmseg_maskformer.export.onnx_file import write_half
 from mmseg_maskformer.export.runtimes import open_model, write_openvino
 from tests.helpers import exported
-from tests.test_package import roots
 
 pytestmark = pytest.mark.slow
 SIZES = [(33, 47), (64, 96), (131, 97)]
@@ -152,29 +150,6 @@ def test_the_script_without_torch_gives_the_hosts_results(case, monkeypatch):
                 assert abs(found[name] - x.numpy()).max() < 1e-4
             else:
                 assert (found[name] == x.numpy()).mean() >= 0.999
-
-
-WRONG = {
-    "rule": ("model.onnx", "detr", "ab", r"panoptic_rule='detr', which .*add --cfg"),
-    "runtime": ("model.xml", "maskformer", "ab", r"no model\.onnx, .*--backend onnx"),
-    "names": ("model.onnx", "maskformer", "aa", r"2 images .* to a\.npz: give them"),
-}
-
-
-@pytest.mark.parametrize(
-    ("file", "rule", "names", "message"), WRONG.values(), ids=WRONG
-)
-def test_what_the_script_cannot_do_is_said_first(tmp_path, file, rule, names, message):
-    (tmp_path / file).touch()
-    images = [Path(f"folder{k}/{name}.jpg") for k, name in enumerate(names)]
-    model = dict(results=["panoptic"], options=dict(panoptic_rule=rule))
-    with pytest.raises(SystemExit, match=message):
-        run_exported.check(tmp_path, images, model)
-
-
-def test_the_script_imports_no_torch():
-    packages = roots(Path(run_exported.__file__))
-    assert packages == {"numpy", "PIL", "cv2", "onnxruntime"}
 
 
 def test_labels_of_one_size(tmp_path, monkeypatch):

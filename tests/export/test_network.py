@@ -108,7 +108,11 @@ def test_description_says_how_images_are_resized():
     rule = describe(network, config, None)["resize"]
     assert rule == dict(scale=[160, 96], keep_ratio=True, backend="pillow")
     assert describe(network, config, (64, 96))["resize"]["scale"] == [96, 64]
-    config.test_pipeline[1].pop("scale")
+    load, resize, _ = config.test_dataloader.dataset.pipeline
+    assert describe(network, config, None)["orientation"]
+    load["color_type"] = "color_ignore_orientation"
+    assert not describe(network, config, None)["orientation"]
+    resize.pop("scale")
     with pytest.raises(ValueError, match=r"knows bilinear .* --size HxW"):
         describe(network, config, None)
 

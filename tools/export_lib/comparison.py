@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,6 @@ from mmseg_maskformer.core.panoptic import detr_segments, panoptic_segments
 from mmseg_maskformer.core.tiling import Placement
 from mmseg_maskformer.export.network import ExportableNetwork
 from mmseg_maskformer.export.runtimes import Run
-from run_exported import read_image
 
 Outputs = dict[str, Tensor]
 
@@ -108,30 +107,27 @@ class Comparison:
 def compare(
     network: ExportableNetwork,
     open_runtime: Callable[[], Run],
-    paths: Sequence[Path],
-    description: dict[str, Any],
+    images: Mapping[Path, tuple[np.ndarray, tuple[int, int]]],
 ) -> Comparison:
     """Run both on images; each has seen an image of the size before it is timed.
 
     Args:
         network: in PyTorch.
         open_runtime: loads the exported file.
-        paths: of the images.
-        description: as ``describe`` gives it.
+        images: of each file the input (1, C, H, W) and the size of its image.
     """
-    inputs = [read_image(path, description) for path in paths]
-    largest = max((image for image, _ in inputs), key=np.size)
+    largest = max((image for image, _ in images.values()), key=np.size)
     with resident_peak() as runtime_peak:
         run = open_runtime()
         run(largest)
     with resident_peak() as torch_peak:
         _in_torch(network, largest)
     weights = sum(x.nbytes for x in network.state_dict().values())
-    images = [
+    compared = [
         _compare_image(network, run, path.name, image, size)
-        for path, (image, size) in zip(paths, inputs, strict=True)
+        for path, (image, size) in images.items()
     ]
-    return Comparison(images, (weights + torch_peak[0], runtime_peak[0]))
+    return Comparison(compared, (weights + torch_peak[0], runtime_peak[0]))
 
 
 def _compare_image(
@@ -176,9 +172,7 @@ def _in_torch(network: ExportableNetwork, image: np.ndarray) -> Outputs:
 
 
 def own_rounding(
-    network: ExportableNetwork,
-    paths: Sequence[Path],
-    description: dict[str, Any],
+    network: ExportableNetwork, images: Sequence[np.ndarray]
 ) -> dict[str, float]:
     """The largest difference of PyTorch in float32 from float64, by output of logits.
 
@@ -186,8 +180,7 @@ def own_rounding(
     """
     exact = copy.deepcopy(network).double()
     found: dict[str, float] = {}
-    for path in paths:
-        image, _ = read_image(path, description)
+    for image in images:
         wanted = _in_torch(exact, image.astype(np.float64))
         for key, x in _in_torch(network, image).items():
             difference = float((x - wanted[key]).abs().max())

@@ -1,0 +1,30 @@
+"""`tools/export.py` where nothing comes of it: a former export stays as it is."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.helpers import exported
+
+
+@pytest.mark.parametrize("fault", ["exporter", "image"])
+def test_what_fails_leaves_a_former_export(tmp_path, monkeypatch, fault):
+    calls = []
+
+    def failing(network, path, size=None):
+        calls.append(path)
+        path.write_text("half")
+        raise RuntimeError("no such operator")
+
+    monkeypatch.setattr("mmseg_maskformer.export.onnx_file.write_onnx", failing)
+    made = exported.make("semantic", False, tmp_path)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/model.onnx").write_text("former")
+    if fault == "image":
+        (tmp_path / "images/z.png").write_text("no image")
+    message = dict(exporter="^no such operator", image=r"cannot identify .*z\.png")
+    with pytest.raises(SystemExit, match=message[fault]):
+        made.export()
+    assert len(calls) == (fault == "exporter")
+    assert [x.name for x in (tmp_path / "out").iterdir()] == ["model.onnx"]
+    assert (tmp_path / "out/model.onnx").read_text() == "former"

@@ -1,0 +1,64 @@
+"""`tools/run_exported.py` where no model is run; the rest needs an exported one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import run_exported
+from tests.test_package import roots
+
+WRONG = {
+    "rule": ("model.onnx", "detr", "ab", r"panoptic_rule='detr', which .*add --cfg"),
+    "runtime": ("model.xml", "maskformer", "ab", r"no model\.onnx, .*--backend onnx"),
+    "names": ("model.onnx", "maskformer", "aa", r"2 images .* to a\.npz: give them"),
+}
+
+
+@pytest.mark.parametrize(
+    ("file", "rule", "names", "message"), WRONG.values(), ids=WRONG
+)
+def test_what_the_script_cannot_do_is_said_first(tmp_path, file, rule, names, message):
+    (tmp_path / file).touch()
+    images = [Path(f"folder{k}/{name}.jpg") for k, name in enumerate(names)]
+    model = dict(results=["panoptic"], options=dict(panoptic_rule=rule))
+    with pytest.raises(SystemExit, match=message):
+        run_exported.check(tmp_path, images, model)
+
+
+def test_the_script_imports_no_torch():
+    packages = roots(Path(run_exported.__file__))
+    assert packages == {"numpy", "PIL", "cv2", "onnxruntime"}
+
+
+def test_a_folder_without_a_description_is_named(tmp_path, monkeypatch):
+    arguments = ["x", str(tmp_path), "a.jpg", "--out", str(tmp_path / "out")]
+    monkeypatch.setattr("sys.argv", arguments)
+    with pytest.raises(SystemExit, match=rf"^{tmp_path} has no model\.json; name"):
+        run_exported.main()
+
+
+@pytest.mark.parametrize("orientation", [True, False])
+def test_images_are_turned_as_the_model_was_trained(tmp_path, orientation):
+    pixels = np.arange(2 * 3 * 3, dtype=np.uint8).reshape(2, 3, 3)
+    image, exif = Image.fromarray(pixels), Image.Exif()
+    exif[0x0112] = 6  # a quarter turn to the right
+    image.save(tmp_path / "a.png", exif=exif)
+    model = dict(orientation=orientation, resize=None)
+    found, size = run_exported.read_image(tmp_path / "a.png", model)
+    wanted = np.rot90(pixels, -1) if orientation else pixels
+    np.testing.assert_array_equal(found[0].transpose(1, 2, 0), wanted)
+    assert size == wanted.shape[:2]
+
+
+def test_images_of_more_than_eight_bits_are_refused(tmp_path):
+    """Pillow would make 255 of all values above it."""
+    pixels = np.full((4, 4), 1000, np.uint16)
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    with pytest.raises(
+        ValueError, match=r"a\.png has values of .* \(Pillow's mode I;16"
+    ):
+        run_exported.read_image(tmp_path / "a.png", dict(orientation=True))
