@@ -18,6 +18,7 @@ from mmseg_maskformer.checkpoints.loading import require_fit
 
 from .arguments import add_cfg_options
 from .evaluation import leave_training_hooks, require_semantic_metrics
+from .overrides import override
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -54,10 +55,13 @@ def read_config(path: str, overrides: dict) -> Config:
 
     A preprocessor that stands beside the model goes into a model that has none, where
     the runner would put it.
+
+    Raises:
+        SystemExit: There is no such file, or a setting would have no effect.
     """
     require_file(path, "config")
     config = Config.fromfile(path)
-    config.merge_from_dict(overrides)
+    override(config, overrides)
     if "model" in config and "data_preprocessor" in config:
         config.model.setdefault("data_preprocessor", config.data_preprocessor)
     return config
