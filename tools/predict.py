@@ -22,7 +22,11 @@ import numpy as np
 from PIL import Image
 
 import mmseg_maskformer  # noqa: F401  (hosts without compiled operators)
-from mmseg_maskformer.engine.arguments import add_cfg_options, at_least_one
+from mmseg_maskformer.engine.arguments import (
+    add_cfg_options,
+    at_least_one,
+    output_folder,
+)
 from mmseg_maskformer.engine.results.files import ResultFiles, refuse_former
 from mmseg_maskformer.engine.results.images import listed_files
 from mmseg_maskformer.inference import (
@@ -45,7 +49,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("checkpoint", help="checkpoint file")
     parser.add_argument("inputs", nargs="+", help="images, folders, patterns, videos")
     parser.add_argument(
-        "--out", type=Path, default=Path("predictions"), help="folder to write"
+        "--out", type=output_folder, default="predictions", help="folder to write"
     )
     parser.add_argument(
         "--batch-size", type=at_least_one, default=1, help="images at a time"

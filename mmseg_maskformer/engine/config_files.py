@@ -1,4 +1,4 @@
-"""Settings of a command line that override a config."""
+"""Configs as their files have them, and settings of a command line for them."""
 
 from __future__ import annotations
 
@@ -21,6 +21,23 @@ _READ = {
     # by the hosts' functions and the scripts here
     *("scored", "test_pipeline", "tta_model", "tta_pipeline"),
 } - {"cfg"}
+
+
+def config_of_file(path: str) -> Config:
+    """The config of a file; an error of the code in it is Python's.
+
+    Raises:
+        SystemExit: A file that it inherits is missing, or one is no config.
+    """
+    try:
+        return Config.fromfile(path)
+    except FileNotFoundError as error:
+        raise SystemExit(
+            f"{path} needs {error.filename}, which is not there. Paths in _base_ begin "
+            "at the folder of the file that they stand in."
+        ) from error
+    except (OSError, SyntaxError, UnicodeError) as error:
+        raise SystemExit(f"{path} cannot be read as a config: {error}") from error
 
 
 def override(config: Config, settings: Mapping[str, Any]) -> None:

@@ -1,11 +1,11 @@
-"""Settings of a command line that nobody would read do not go unseen."""
+"""Files that are no configs, and settings that nobody would read, are sentences."""
 
 from __future__ import annotations
 
 import pytest
 from mmengine.config import Config
 
-from mmseg_maskformer.engine.overrides import override
+from mmseg_maskformer.engine.config_files import config_of_file, override
 
 
 @pytest.fixture
@@ -81,3 +81,24 @@ def test_new_keys_are_taken_without_a_word(config, capsys):
     assert (config.load_from, config.randomness.seed) == ("a.pth", 1)
     assert config.param_scheduler[0] == dict(power=0.9, end=4)
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        (
+            "a.py",
+            "_base_ = 'b.py'",
+            r"a\.py needs .*/c\.py, which is not there\. Paths",
+        ),
+        ("a.py", "model = dict(", r"a\.py cannot be read as a config: .*never closed"),
+        ("a.pth", "", r"a\.pth cannot be read as a config: Only py/yml/yaml/json"),
+        ("a.py", b"# \xff", r"a\.py cannot be read as a config: .*can't decode"),
+    ],
+)
+def test_what_is_no_config_is_a_sentence(tmp_path, name, text, message):
+    (tmp_path / "b.py").write_text("_base_ = 'c.py'")
+    content = text.encode() if isinstance(text, str) else text
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(SystemExit, match=message):
+        config_of_file(str(tmp_path / name))
