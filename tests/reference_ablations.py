@@ -120,8 +120,10 @@ def nearest(x: Tensor, size: tuple[int, int]) -> Tensor:
     return x[:, rows][:, :, columns]
 
 
-def halved(x: Tensor) -> Tensor:
-    """Maximum of the 3 x 3 cells around every second cell."""
+def halved(x: Tensor, size: tuple[int, int]) -> Tensor:
+    """Maximum of the 3 x 3 cells around every second cell, unless it has the size."""
+    if x.shape[1:] == size:
+        return x
     rows = []
     for r in range(0, x.shape[1], 2):
         row = []
@@ -191,7 +193,7 @@ def bifpn(
 ) -> tuple[Tensor, list[Tensor]]:
     """Mask features, and the memories, of BiFPN with four levels a..d, fine to coarse.
 
-    Each size is twice the next.
+    Each size is twice the next, or the same.
     """
     a, b, c, d = (
         conv(weights, f"input_convs.{i}", x, groups) for i, x in enumerate(features)
@@ -205,7 +207,7 @@ def bifpn(
         c1 = fuse("down.0", c, nearest(d, size[2]))
         b1 = fuse("down.1", b, nearest(c1, size[1]))
         a = fuse("down.2", a, nearest(b1, size[0]))
-        b = fuse("up.0", b, b1, halved(a))
-        c = fuse("up.1", c, c1, halved(b))
-        d = fuse("up.2", d, halved(c))
+        b = fuse("up.0", b, b1, halved(a, size[1]))
+        c = fuse("up.1", c, c1, halved(b, size[2]))
+        d = fuse("up.2", d, halved(c, size[3]))
     return conv(weights, "mask_conv", a), [d, c, b]

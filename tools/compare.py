@@ -23,7 +23,7 @@ import mmseg_maskformer  # noqa: E402, F401  (hosts without compiled operators)
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    from mmseg_maskformer.engine.arguments import add_cfg_options, at_least_one
+    from mmseg_maskformer.engine import arguments
 
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -31,8 +31,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("configs", nargs="+", metavar="CONFIG", help="config files")
     parser.add_argument(
         "--out",
-        type=Path,
-        default=Path("work_dirs/comparison"),
+        type=arguments.output_folder,
+        default="work_dirs/comparison",
         help="folder of trainings and tables",
     )
     parser.add_argument(
@@ -53,14 +53,14 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--amp", action="store_true", help="train in mixed precision")
     parser.add_argument(
         "--jobs",
-        type=at_least_one,
+        type=arguments.at_least_one,
         default=1,
         help="trainings side by side, in one thread each",
     )
     parser.add_argument(
         "--device", choices=["cpu", "cuda"], help="default: a GPU if any"
     )
-    add_cfg_options(parser)
+    arguments.add_cfg_options(parser)
     return parser.parse_args()
 
 

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from mmengine.config import Config
 from mmengine.runner import CheckpointLoader
 from torch import Tensor
 
@@ -23,7 +22,8 @@ from mmseg_maskformer.checkpoints.files import read_checkpoint, tensors_by_name
 from mmseg_maskformer.checkpoints.loading import make_ours, warn_of_order, with_source
 from mmseg_maskformer.checkpoints.zoo import class_order
 from mmseg_maskformer.datasets.class_orders import CLASS_ORDERS
-from mmseg_maskformer.engine.launch import require_file, untrained_model
+from mmseg_maskformer.engine.arguments import add_cfg_options
+from mmseg_maskformer.engine.launch import read_config, untrained_model
 from shared.files import written_whole
 
 SCHEMES = ("maskformer://", "mask2former://", "hf://", "http://", "https://")
@@ -41,6 +41,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("output", help="file, or folder with --to huggingface")
     parser.add_argument("--config", required=True, help="config of the model")
     parser.add_argument("--to", choices=["ours", "huggingface"], default="ours")
+    add_cfg_options(parser)
     return parser.parse_args()
 
 
@@ -65,7 +66,6 @@ def convert(source: dict[str, Tensor], model: Any, name: str) -> dict[str, Tenso
     report = make_ours(model, source)
     if report is not None:
         print(report)
-        warn_of_order(model, report, name)
     if model.weights_misfit is not None:
         layout = report.layout if report else "no known layout"
         raise SystemExit(
@@ -73,14 +73,15 @@ def convert(source: dict[str, Tensor], model: Any, name: str) -> dict[str, Tenso
             f"of --config: {model.weights_misfit}. Choose the config of the same "
             "backbone, pixel decoder and number of classes."
         )
+    if report is not None:
+        warn_of_order(model, report, name)
     return {key: source.get(key, tensor) for key, tensor in model.state_dict().items()}
 
 
 def main() -> None:
     """Convert, account for every tensor, and write only what is complete."""
     args = parse_args()
-    require_file(args.config, "config")
-    config = Config.fromfile(args.config)
+    config = read_config(args.config, args.cfg_options)
     model = untrained_model(config)
     try:
         converted = convert(read(args.input), model, args.input)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from mmengine.runner import Runner
 
+from mmseg_maskformer.engine.arguments import at_least_one
 from mmseg_maskformer.engine.launch import add_common_arguments, load_config
 from shared.prediction_sheet import PanopticRow, predict_rows, prediction_sheet, spread
 from shared.progress import LastTable, ProgressHook, quiet_host
@@ -40,7 +41,7 @@ def parse_args() -> argparse.Namespace:
             help=f"instead of the semantic demo: configs/{path}",
         )
     parser.add_argument(
-        "--num", type=int, default=6, help="scenes on the sheet of predictions"
+        "--num", type=at_least_one, default=6, help="scenes on the sheet of predictions"
     )
     add_common_arguments(parser)
     return parser.parse_args()

@@ -20,7 +20,12 @@ import sys
 from pathlib import Path
 
 import mmseg_maskformer  # noqa: F401  (hosts without compiled operators)
-from mmseg_maskformer.engine.arguments import add_cfg_options, at_least_one
+from mmseg_maskformer.engine.arguments import (
+    add_cfg_options,
+    at_least_one,
+    not_negative,
+    output_folder,
+)
 
 
 def parse_args() -> argparse.Namespace:
@@ -31,15 +36,15 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("source", type=Path, help="a config, or a folder")
     parser.add_argument(
         "--out",
-        type=Path,
-        default=Path("work_dirs/doctor"),
+        type=output_folder,
+        default="work_dirs/doctor",
         help="folder of the report",
     )
     parser.add_argument(
         "--workers", type=at_least_one, help="processes; default: one a core"
     )
     parser.add_argument(
-        "--pictures", type=int, default=10, help="training images to paint"
+        "--pictures", type=not_negative, default=10, help="training images to paint"
     )
     add_cfg_options(parser)
     return parser.parse_args()
@@ -58,7 +63,6 @@ def main() -> None:
     facts = scan.look_at_all(source.items, args.workers)
     if not source.classes:
         source.highest = class_counts.highest_label(facts)
-    args.out.mkdir(parents=True, exist_ok=True)
     sheet = pictures.write_sheet(source, args.out / "pipeline.png", args.pictures)
     found = checks.findings(source, facts)
     classes = class_counts.class_table(source, facts)

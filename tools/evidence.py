@@ -20,7 +20,7 @@ from evidence_lib.questions import QUESTIONS
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    from mmseg_maskformer.engine.arguments import add_cfg_options, at_least_one
+    from mmseg_maskformer.engine import arguments
 
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -33,8 +33,8 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument(
         "--out",
-        type=Path,
-        default=Path("work_dirs/evidence"),
+        type=arguments.output_folder,
+        default="work_dirs/evidence",
         help="folder of trainings and tables",
     )
     parser.add_argument(
@@ -42,7 +42,7 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument(
         "--jobs",
-        type=at_least_one,
+        type=arguments.at_least_one,
         default=1,
         help="trainings side by side, in one thread each",
     )
@@ -52,7 +52,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         "--tables", action="store_true", help="train nothing, write the tables"
     )
-    add_cfg_options(parser)
+    arguments.add_cfg_options(parser)
     args = parser.parse_args()
     unknown = [name for name in args.questions if name not in QUESTIONS]
     if unknown:

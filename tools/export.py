@@ -24,6 +24,7 @@ from mmseg_maskformer.engine.arguments import (
     add_cfg_options,
     at_least_one,
     image_size,
+    output_folder,
 )
 from mmseg_maskformer.engine.launch import read_config, trained_model
 from mmseg_maskformer.export.description import describe
@@ -53,7 +54,9 @@ def parse_args() -> argparse.Namespace:
         default="onnx",
         help="runtime the file is for",
     )
-    parser.add_argument("--out", type=Path, required=True, help="folder to write")
+    parser.add_argument(
+        "--out", type=output_folder, required=True, help="folder to write"
+    )
     parser.add_argument(
         "--images",
         type=Path,

@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -119,6 +120,7 @@ def training(out: Path, tiny: bool) -> list[str]:
     if tiny or not data.exists():
         name = "demo/maskformer_tiny_scenes.py"
     found = [sys.executable, str(ROOT / "tools/train.py"), str(ROOT / "configs" / name)]
+    shutil.rmtree(out / "training", ignore_errors=True)  # a former one is refused
     found += ["--work-dir", str(out / "training"), "--amp"]
     return [*found, "--iterations", "2" if tiny else "1000"]
 

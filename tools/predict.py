@@ -22,8 +22,12 @@ import numpy as np
 from PIL import Image
 
 import mmseg_maskformer  # noqa: F401  (hosts without compiled operators)
-from mmseg_maskformer.engine.arguments import add_cfg_options, at_least_one
-from mmseg_maskformer.engine.results.files import ResultFiles
+from mmseg_maskformer.engine.arguments import (
+    add_cfg_options,
+    at_least_one,
+    output_folder,
+)
+from mmseg_maskformer.engine.results.files import ResultFiles, refuse_former
 from mmseg_maskformer.engine.results.images import listed_files
 from mmseg_maskformer.inference import (
     SHOWN_SCORE,
@@ -45,7 +49,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("checkpoint", help="checkpoint file")
     parser.add_argument("inputs", nargs="+", help="images, folders, patterns, videos")
     parser.add_argument(
-        "--out", type=Path, default=Path("predictions"), help="folder to write"
+        "--out", type=output_folder, default="predictions", help="folder to write"
     )
     parser.add_argument(
         "--batch-size", type=at_least_one, default=1, help="images at a time"
@@ -145,12 +149,24 @@ def complain(text: str) -> None:
 def predict(predictor: Predictor, paths: list[Path], args: argparse.Namespace) -> int:
     """Predict everything; how many files could not be read to their end."""
     images = [path for path in paths if not is_video(path)]
+    films = listed_files([str(path) for path in paths if is_video(path)])
+    videos = {
+        name: f"pictures/{Path(file.map).with_suffix('.mp4')}"
+        for name, file in films.items()
+    }
+    if not args.force:
+        refuse_former(args.out, [*pictures_of(images, args), *videos.values()])
     left_out = predict_images(predictor, images, args) if images else 0
-    videos = listed_files([str(path) for path in paths if is_video(path)])
-    for name, file in videos.items():
-        target = (args.out / "pictures" / file.map).with_suffix(".mp4")
-        left_out += not predict_video(predictor, Path(name), target, args)
+    for name, film in videos.items():
+        left_out += not predict_video(predictor, Path(name), args.out / film, args)
     return left_out
+
+
+def pictures_of(images: list[Path], args: argparse.Namespace) -> list[str]:
+    """What is painted of images, below --out; the results say themselves."""
+    kinds = ["pictures"] * (not args.no_pictures) + ["confidence"] * args.uncertainty
+    files = listed_files([str(path) for path in images]).values()
+    return [f"{kind}/{file.map}" for kind in kinds for file in files]
 
 
 def main() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from mmseg_maskformer.engine.arguments import output_folder
 from mmseg_maskformer.engine.launch import (
     add_common_arguments,
     enable_tta,
@@ -26,6 +27,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("checkpoint", help="checkpoint file")
     parser.add_argument(
         "--out",
+        type=output_folder,
         help="folder to write predictions to, as label maps or in COCO's formats",
     )
     parser.add_argument(
@@ -40,7 +42,9 @@ def parse_args() -> argparse.Namespace:
         "--tta", action="store_true", help="average over scaled and mirrored images"
     )
     parser.add_argument("--show", action="store_true", help="show predictions")
-    parser.add_argument("--show-dir", help="folder to paint predictions into")
+    parser.add_argument(
+        "--show-dir", type=output_folder, help="folder to paint predictions into"
+    )
     parser.add_argument(
         "--wait-time", type=float, default=2, help="seconds to show each prediction"
     )
@@ -60,7 +64,7 @@ def paint_predictions(config: Config, args: argparse.Namespace) -> None:
         "wait_time": args.wait_time,
     }
     if args.show_dir:
-        config.visualizer.save_dir = args.show_dir
+        config.visualizer.save_dir = str(args.show_dir)
 
 
 def main() -> None:

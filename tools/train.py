@@ -13,7 +13,7 @@ from mmseg_maskformer.engine.launch import (
     leave_processes,
     load_config,
 )
-from mmseg_maskformer.engine.resuming import resume
+from mmseg_maskformer.engine.resuming import require_no_training, resume
 from mmseg_maskformer.engine.schedule import scale_schedule
 
 
@@ -60,6 +60,8 @@ def main() -> None:
         finetune(config, args.finetune)
     elif asked := args.resume or config.get("resume"):
         resume(config, None if asked is True else asked)
+    if not config.get("resume"):
+        require_no_training(config.work_dir)
     runner = build_runner(config)
     if args.finetune:
         runner.register_hook(FinetuneHook(args.finetune))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 from pathlib import Path
 
@@ -48,19 +49,46 @@ def at_least_one(text: str) -> int:
     return int(text)
 
 
+def not_negative(text: str) -> int:
+    """A number of things, or none.
+
+    Raises:
+        argparse.ArgumentTypeError: The text is no whole number from 0.
+    """
+    if not re.fullmatch(r"\d+", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 0.")
+    return int(text)
+
+
 def output_file(text: str) -> Path:
     """A file to be written; its folder is made now, before the work.
 
     Raises:
-        argparse.ArgumentTypeError: The file is a folder, or its folder cannot be made.
+        argparse.ArgumentTypeError: The file is a folder, or its folder cannot be made
+            or written.
     """
     path = Path(text)
     if text.endswith("/") or path.is_dir():
         raise argparse.ArgumentTypeError(f"{text} is a folder; name a file in it.")
+    output_folder(str(path.parent))
+    return path
+
+
+def output_folder(text: str) -> Path:
+    """A folder for files to be written; it is made now, before the work.
+
+    Raises:
+        argparse.ArgumentTypeError: It cannot be made, or nothing can be written there.
+    """
+    path = Path(text)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise argparse.ArgumentTypeError(
-            f"the folder of {text} cannot be made ({error.strerror}); name another."
+            f"the folder {text} cannot be made ({error.strerror}); name another."
         ) from error
+    if not os.access(path, os.W_OK):
+        raise argparse.ArgumentTypeError(
+            f"the folder {text} may not be written to; name another."
+        )
     return path

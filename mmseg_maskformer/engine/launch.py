@@ -17,7 +17,8 @@ from mmengine.runner import FlexibleRunner, Runner, load_checkpoint
 from mmseg_maskformer.checkpoints.loading import require_fit
 from mmseg_maskformer.datasets.metainfo import saved_classes
 
-from .arguments import add_cfg_options
+from .arguments import add_cfg_options, output_folder
+from .config_files import config_of_file, override
 from .evaluation import leave_training_hooks, require_semantic_metrics
 
 if TYPE_CHECKING:
@@ -26,7 +27,9 @@ if TYPE_CHECKING:
 
 def add_common_arguments(parser: ArgumentParser) -> None:
     """Add the arguments that training and testing share."""
-    parser.add_argument("--work-dir", help="folder of logs and checkpoints")
+    parser.add_argument(
+        "--work-dir", type=output_folder, help="folder of logs and checkpoints"
+    )
     add_cfg_options(parser)
     parser.add_argument(
         "--launcher",
@@ -43,7 +46,7 @@ def load_config(args: Namespace) -> Config:
     config = read_config(args.config, args.cfg_options)
     config.launcher = args.launcher
     default_work_dir = config.get("work_dir") or f"work_dirs/{Path(args.config).stem}"
-    config.work_dir = args.work_dir or default_work_dir
+    config.work_dir = str(args.work_dir or default_work_dir)
     os.environ.setdefault("LOCAL_RANK", str(args.local_rank))
     if args.launcher != "none" and get_device() == "cpu":
         _use_cpu_processes(config)
@@ -55,10 +58,14 @@ def read_config(path: str, overrides: dict) -> Config:
 
     A preprocessor that stands beside the model goes into a model that has none, where
     the runner would put it.
+
+    Raises:
+        SystemExit: There is no such file, it cannot be read, or a setting would have no
+            effect.
     """
     require_file(path, "config")
-    config = Config.fromfile(path)
-    config.merge_from_dict(overrides)
+    config = config_of_file(path)
+    override(config, overrides)
     if "model" in config and "data_preprocessor" in config:
         config.model.setdefault("data_preprocessor", config.data_preprocessor)
     return config

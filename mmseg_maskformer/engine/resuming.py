@@ -1,4 +1,4 @@
-"""A training that goes on where it stopped."""
+"""A training that goes on where it stopped, or begins where there is none."""
 
 from __future__ import annotations
 
@@ -48,6 +48,26 @@ def resume(config: Config, checkpoint: str | None = None) -> None:
         if text := meta.get("cfg"):
             check_resumed_length(config, Config.fromstring(text, ".py"), found)
     config.load_from, config.resume = found, True
+
+
+def require_no_training(work_dir: str) -> None:
+    """Stop where a training that begins would lie among the checkpoints of another.
+
+    It would replace some, and the best of both would lie side by side. A folder of
+    logs alone, of a training that broke off, is taken.
+
+    Raises:
+        SystemExit: The folder holds checkpoints.
+    """
+    folder = Path(work_dir)
+    found = [*folder.glob("best_*.pth"), *folder.glob("last_checkpoint")]
+    if found:
+        names = ", ".join(sorted(path.name for path in found))
+        raise SystemExit(
+            f"{work_dir} holds a training ({names}), whose checkpoints would mix with "
+            "those of a new one. Go on with it by --resume, train in another "
+            "--work-dir, or move the folder away."
+        )
 
 
 def _given(checkpoint: str) -> str:

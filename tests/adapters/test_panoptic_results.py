@@ -37,14 +37,13 @@ def test_every_result_can_be_switched_off():
 
 
 def test_results_have_the_size_of_the_image_or_of_the_input():
-    model = detector(test_cfg=dict(max_per_image=7)).eval()
+    model = detector().eval()
     for rescale, size in ((True, (50, 70)), (False, SIZE)):
         with torch.no_grad():
             (sample,) = model.predict(image((80, 128)), [compact()], rescale=rescale)
         assert sample.pred_panoptic_seg.sem_seg.shape == (1, *size)
         assert sample.pred_sem_seg.sem_seg.shape == (1, *size)
         assert sample.pred_instances.masks.shape[1:] == size
-        assert len(sample.pred_instances) <= 7
         assert set(sample.pred_sem_seg.sem_seg.unique().tolist()) <= set(range(5))
 
 
@@ -136,6 +135,30 @@ def test_the_panoptic_rule_is_that_of_test_cfg(rule, wanted):
     # all twelve queries are stuff 1; DETR keeps the first of them, which wins all; of
     # Mask2Former's the pixels outside all masks are void
     assert sample.pred_panoptic_seg.sem_seg.unique().tolist() == wanted
+
+
+@pytest.mark.parametrize(
+    ("config", "counts"),
+    [
+        ({}, [12, 12, 12]),
+        (dict(max_per_image=7), [7, 0, 0]),
+        (dict(score_thr=0.25), [12, 12, 0]),
+        (dict(one_per_query=True), [12, 0, 0]),
+    ],
+)
+def test_how_many_instances_there_are_is_said_by_test_cfg(config, counts):
+    model = detector(test_cfg=config).eval()
+    network = model.decode_head.network
+    for last in (network.class_head, network.mask_head[-1]):
+        torch.nn.init.zeros_(last.weight)
+    torch.nn.init.zeros_(network.pixel_decoder.mask_conv.weight)
+    # all twelve queries are sure of the whole image, and of things 0 to 2 by these
+    network.class_head.bias.data = torch.tensor([5.0, 4, 3, 1, 1, 1]).log()
+    network.mask_head[-1].bias.data.fill_(1)
+    network.pixel_decoder.mask_conv.bias.data.fill_(1)  # logits are 32 everywhere
+    with torch.no_grad():
+        (sample,) = model.predict(image(), [compact()])
+    assert sample.pred_instances.labels.bincount(minlength=3).tolist() == counts
 
 
 def test_the_mask_threshold_is_that_of_the_rule():

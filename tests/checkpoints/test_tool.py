@@ -8,6 +8,7 @@ from functools import partial
 import pytest
 import torch
 
+from mmseg_maskformer.checkpoints import loading
 from mmseg_maskformer.checkpoints.convert import OPENMMLAB, from_ours
 from tests.checkpoints import models
 from tests.scripts import run_script
@@ -57,6 +58,28 @@ def test_nothing_is_written_when_a_tensor_is_missing(convert, tmp_path, capsys):
         convert(tmp_path / "in.pth", tmp_path / "out.pth", "--config", CAMVID)
     assert "transformer_decoder.query_embed.weight" in capsys.readouterr().out
     assert [path.name for path in tmp_path.iterdir()] == ["in.pth"]
+
+
+def test_options_are_those_of_the_model(convert, tmp_path):
+    theirs(tmp_path / "in.pth")
+    asked = (tmp_path / "in.pth", tmp_path / "out.pth", "--config", CAMVID)
+    seven = "model.decode_head.num_classes=7"
+    with pytest.raises(SystemExit, match=r"weight \(8, 256\) from .* \(12, 256\), dec"):
+        convert(*asked, "--cfg-options", seven)
+
+
+def test_classes_are_warned_of_in_what_is_written(convert, tmp_path, monkeypatch):
+    told = []
+    monkeypatch.setattr(loading, "warn_of_order", lambda *_: told.append(1))
+    state, _ = theirs(tmp_path / "in.pth")
+    asked = (tmp_path / "in.pth", tmp_path / "out.pth", "--config", CAMVID)
+    convert(*asked)
+    assert told == [1]
+    del state["decode_head.query_embed.weight"]
+    torch.save(state, tmp_path / "in.pth")
+    with pytest.raises(SystemExit, match="Nothing was written"):
+        convert(*asked)
+    assert told == [1]
 
 
 def test_unknown_names_are_a_sentence(convert, tmp_path):

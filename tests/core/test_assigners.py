@@ -15,7 +15,9 @@ from mmseg_maskformer.core.match_costs import (
     FocalCost,
 )
 from mmseg_maskformer.core.structures import Predictions
+from mmseg_maskformer.core.targets import SegmentTargets
 from tests import cases, reference
+from tests.core.test_point_masks import GivenPoints
 
 
 def assigner(**options):
@@ -237,3 +239,27 @@ def test_costs_of_mmdet_serve_as_well(void):
     assert found([theirs[0], ours[1], theirs[2]]) == wanted
     for index in range(3):  # each of the three matters
         assert found([x for i, x in enumerate(theirs) if i != index]) != wanted
+
+
+def test_costs_of_other_packages_see_points_that_count_by_half_at_least():
+    seen = []
+
+    def cost(predicted, given):
+        seen.append((predicted.masks, given.masks))
+        return torch.zeros(2, 2)
+
+    # centres of the pixels lie at 1/4 and 3/4: of the second point 1/4 is void, of the
+    # third 3/4, of the last 1/2
+    points = [[0.25, 0.25], [0.5, 0.5], [0.625, 0.75], [0.75, 0.5]]
+    pixels, ids = torch.tensor([[1, 2], [1, 0]]), torch.tensor([1, 2])
+    target = SegmentTargets(ids - 1, pixels, ids, valid=pixels > 0)
+    features = torch.tensor([[0.0, 4], [8, 12]]).view(1, 1, 1, 2, 2)
+    embed = torch.tensor([[1.0, -1], [2, 3]]).view(2, 1, 2, 1)
+    masks = GivenPoints(4, [torch.tensor([points])])
+    predictions = Predictions(torch.zeros(2, 1, 2, 3), embed, features)
+    HungarianAssigner([cost], masks=masks)(predictions, [target])
+    logits = torch.tensor([0.0, 6, 8])  # 6 amid the four, 8 amid 4 and 12
+    wanted = torch.tensor([[1, 1 / 2, 0], [0, 1 / 4, 1 / 2]])  # shares of each pixel
+    for (found, given), factors in zip(seen, embed[:, 0], strict=True):
+        torch.testing.assert_close(found, (factors * logits)[:, None])
+        torch.testing.assert_close(given, wanted[:, None])

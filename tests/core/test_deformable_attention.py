@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -121,24 +120,6 @@ def test_shapes_that_do_not_fit_are_named(shapes, message):
     value, locations, weights = problem(SHAPES)
     with pytest.raises(ValueError, match=message):
         deformable_attention(value, shapes, locations, weights)
-
-
-def test_deformops_is_called_as_it_documents(monkeypatch):
-    def msda(value, sizes, starts, locations, weights):
-        assert sizes.tolist() == [list(shape) for shape in SHAPES]
-        assert starts.tolist() == [0, 15, 22]
-        return reference.deformable_attention(
-            value, [tuple(size) for size in sizes.tolist()], locations, weights
-        )
-
-    fake = ModuleType("deformops.registry")
-    fake.msda = msda
-    monkeypatch.setitem(sys.modules, "deformops", ModuleType("deformops"))
-    monkeypatch.setitem(sys.modules, "deformops.registry", fake)
-    value, locations, weights = problem(SHAPES)
-    found = kernels.deformops_kernel(value, SHAPES, locations, weights)
-    wanted = deformable_attention(value, SHAPES, locations, weights)
-    torch.testing.assert_close(found, wanted)
 
 
 def test_a_kernel_is_for_cuda_only(monkeypatch):

@@ -36,21 +36,30 @@ def built(kind, widths=WIDTHS, **options):
     return randomise(kind(widths, **SMALL, **options)).double()
 
 
+def of_reference(slow, weights, features, *rounds):
+    """Mask features, and the memories, of a batch of two."""
+    images = [slow(weights, [x[b] for x in features], 2, *rounds) for b in range(2)]
+    found = [torch.stack([mask for mask, _ in images])]
+    return found + [torch.stack(x) for x in zip(*(m for _, m in images), strict=True)]
+
+
+def assert_as_slow(model, features, slow, *rounds):
+    """What the model makes of the maps, and the reference, after comparing them."""
+    wanted = of_reference(slow, dict(model.named_parameters()), features, *rounds)
+    found = model(features)
+    results = [found.mask_features, *found.memories]
+    for ours, theirs in zip(results, wanted, strict=True):
+        torch.testing.assert_close(ours, theirs)
+    return results, wanted
+
+
 @pytest.mark.parametrize("kind", REFERENCES)
 def test_maps_and_gradients_are_those_of_the_slow_reference(kind):
     slow, options = REFERENCES[kind]
     model, features = built(kind, **options), maps()
-    found = model(features)
+    results, wanted = assert_as_slow(model, features, slow, *options.values())
     weights = dict(model.named_parameters())
-    extra = (options["num_rounds"],) if options else ()
-    images = [slow(weights, [x[b] for x in features], 2, *extra) for b in range(2)]
-    wanted = [torch.stack([mask for mask, _ in images])]
-    wanted += [torch.stack(x) for x in zip(*(m for _, m in images), strict=True)]
-    results = [found.mask_features, *found.memories]
-    assert [x.shape[-2:] for x in results[1:]] == [(1, 2), (2, 4), (4, 8)]
     inputs = [*features, *(p for n, p in weights.items() if not is_fusion(n))]
-    for ours, theirs in zip(results, wanted, strict=True):
-        torch.testing.assert_close(ours, theirs)
     gradients = [
         torch.autograd.grad(sum(x.square().sum() for x in y), inputs)
         for y in (results, wanted)
@@ -91,13 +100,16 @@ def test_every_round_starts_from_equal_weights():
 
 
 def test_maps_of_one_size_are_fused_as_they_are():
-    x = torch.randn(1, 2, 5, 7)
-    assert resampled(x, (5, 7)) is x
-    assert resampled(x, (3, 4)).shape == (1, 2, 3, 4)  # halved, odd sizes too
     equal = maps(sizes=((8, 16), (4, 8), (4, 8), (4, 8)))  # of the scenes
-    for kind, (_, options) in REFERENCES.items():
-        memories = built(kind, **options)(equal).memories
-        assert {tuple(memory.shape[-2:]) for memory in memories} == {(4, 8)}
+    for kind, (slow, options) in REFERENCES.items():
+        assert_as_slow(built(kind, **options), equal, slow, *options.values())
+
+
+def test_maps_of_odd_sizes_are_halved_too():
+    x = torch.arange(35.0, 0.0, -1).view(1, 1, 5, 7)
+    # of falling numbers the first of rows 0 to 1, 1 to 3 and 3 to 4 is the highest
+    wanted = x[:, :, [0, 1, 3]][..., [0, 1, 3, 5]]
+    assert torch.equal(resampled(x, (3, 4)), wanted)
 
 
 def test_memories_of_semantic_fpn_are_those_of_fpn():
@@ -112,14 +124,30 @@ def test_memories_of_semantic_fpn_are_those_of_fpn():
         assert torch.equal(ours, theirs)
 
 
-@pytest.mark.parametrize("kind", REFERENCES)
-def test_fewer_maps(kind):
-    features = maps(WIDTHS[:2], SIZES[:2])
-    model = built(kind, WIDTHS[:2])
-    found = model(features)
+def bifpn_of_two(weights, features, groups):
+    """One round of the reference's fusion of two maps."""
+    a, b = (
+        reference.conv(weights, f"input_convs.{i}", x, groups)
+        for i, x in enumerate(features)
+    )
+    large = reference.nearest(b, SIZES[0])
+    a = reference.node(weights, "rounds.0.down.0", (a, large), groups)
+    small = reference.halved(a, SIZES[1])
+    b = reference.node(weights, "rounds.0.up.0", (b, small), groups)
+    return reference.conv(weights, "mask_conv", a), [b, a]
+
+
+@pytest.mark.parametrize(
+    ("kind", "slow", "options"),
+    [
+        (SemanticFPNPixelDecoder, reference.semantic_fpn, {}),
+        (BiFPNPixelDecoder, bifpn_of_two, dict(num_rounds=1)),
+    ],
+)
+def test_fewer_maps(kind, slow, options):
+    model = built(kind, WIDTHS[:2], **options)
     assert model.memory_channels == (8, 8)
-    assert [x.shape[-2:] for x in found.memories] == [(4, 8), (8, 16)]
-    assert found.mask_features.shape == (2, 6, 8, 16)
+    assert_as_slow(model, maps(WIDTHS[:2], SIZES[:2]), slow)
 
 
 def test_one_map_cannot_be_fused():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from copy import deepcopy
 
 import pytest
@@ -13,6 +14,7 @@ from mmseg_maskformer.core.layers import AttentionBlock
 from mmseg_maskformer.core.masked_decoder import MaskedTransformerDecoder
 from mmseg_maskformer.core.resize import resize
 from mmseg_maskformer.core.structures import PixelFeatures
+from tests.core.test_maskformer import assert_uniform
 from tests.weights import randomise
 
 QUERIES, WIDTH, HEADS = 6, 32, 4
@@ -29,13 +31,16 @@ def pixels(sizes=((2, 3), (4, 6), (8, 12)), widths=(WIDTH,) * 3, dtype=torch.flo
     return PixelFeatures(mask_features, tuple(memories))
 
 
-def decoder(widths=(WIDTH,) * 3, num_layers=4, **options):
+def untrained(widths=(WIDTH,) * 3, num_layers=4, **options):
     torch.manual_seed(0)
     settings = dict(num_queries=QUERIES, embed_dim=WIDTH, num_heads=HEADS, ffn_dim=64)
-    model = MaskedTransformerDecoder(
+    return MaskedTransformerDecoder(
         widths, num_layers=num_layers, **settings, **options
     )
-    return randomise(model)
+
+
+def decoder(*args, **options):
+    return randomise(untrained(*args, **options))
 
 
 def mask_head():
@@ -211,6 +216,19 @@ def test_any_number_of_memories_of_any_width(widths):
     outputs = model(pixels(sizes, widths), mask_head())
     outputs.square().sum().backward()
     assert all(x.grad is not None for x in model.parameters())
+
+
+def test_initial_weights_are_those_of_the_specification():
+    model = untrained((48, WIDTH))
+    attention = model.layers[0].cross_attention.attention
+    assert_uniform(attention.out_proj.weight, math.sqrt(6 / (WIDTH + WIDTH)))
+    linear = model.layers[3].feed_forward.layers[0]
+    assert_uniform(linear.weight, math.sqrt(6 / (WIDTH + 64)))
+    projection = model.memory_projections[0]
+    assert_uniform(projection.weight, math.sqrt(3 / 48))
+    assert projection.bias.abs().max() == 0
+    for table in (model.query_content, model.query_embed, model.level_embed):
+        assert table.weight.std().item() == pytest.approx(1.0, abs=0.15)
 
 
 def test_in_half_precision_the_mask_head_still_gets_its_gradient():

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import os
 
 import pytest
 
 from mmseg_maskformer.engine.arguments import (
     add_cfg_options,
+    at_least_one,
     image_size,
+    not_negative,
     output_file,
+    output_folder,
 )
 
 
@@ -18,6 +22,9 @@ def parser():
     parser = argparse.ArgumentParser()
     parser.add_argument("--size", type=image_size, default="4096")
     parser.add_argument("--out", type=output_file, default="x.png")
+    parser.add_argument("--folder", type=output_folder)
+    parser.add_argument("--some", type=at_least_one)
+    parser.add_argument("--any", type=not_negative)
     add_cfg_options(parser)
     return parser
 
@@ -42,6 +49,33 @@ def test_folders_of_outputs_are_made_before_the_work(parser, tmp_path):
     assert parser.parse_args(["--out", str(path)]).out == path
     assert path.parent.is_dir()
     assert not path.exists()
+
+
+def test_what_cannot_be_a_folder_is_a_sentence(parser, tmp_path, monkeypatch, capsys):
+    new = tmp_path / "a" / "b"
+    assert parser.parse_args(["--folder", str(new)]).folder == new
+    assert new.is_dir()
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(os, "access", lambda path, _: path != new)
+    for option, path, said in (
+        ("--folder", tmp_path / "file", "file cannot be made (File exists); name ano"),
+        ("--folder", new, f"the folder {new} may not be written to; name another"),
+        ("--out", new / "x.png", f"the folder {new} may not be written to; name"),
+    ):
+        with pytest.raises(SystemExit):
+            parser.parse_args([option, str(path)])
+        assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("option", "least"), [("--some", 1), ("--any", 0)])
+def test_what_is_no_number_of_things_is_a_sentence(parser, option, least, capsys):
+    found = parser.parse_args([option, str(least)])
+    assert getattr(found, option[2:]) == least
+    for text in (str(least - 1), "1.5", "many"):
+        with pytest.raises(SystemExit):
+            parser.parse_args([f"{option}={text}"])
+        said = f"argument {option}: {text!r} is no whole number from {least}."
+        assert said in capsys.readouterr().err
 
 
 def test_what_cannot_be_a_file_is_a_sentence(parser, tmp_path, capsys):

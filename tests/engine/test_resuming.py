@@ -140,6 +140,28 @@ def test_the_command_line_names_a_checkpoint_or_none(monkeypatch, tmp_path, aske
     assert said == [None if x == "--resume" else x for x in asked[-1:]]
 
 
+@pytest.mark.parametrize("former", ["best_mIoU_iter_8.pth", "last_checkpoint"])
+def test_a_training_does_not_begin_among_checkpoints(monkeypatch, tmp_path, former):
+    """Nor does one that is tuned; logs are in nobody's way."""
+    begun, folder = [], tmp_path / "work"
+    run = SimpleNamespace(train=lambda: begun.append(1), register_hook=str)
+    monkeypatch.setattr(launch, "build_runner", lambda config: run)
+    leaf = REPOSITORY / "configs/demo/maskformer_tiny_scenes.py"
+    asked = ("train.py", leaf, "--work-dir", folder)
+    (folder / "20260101").mkdir(parents=True)
+    run_script(monkeypatch, *asked)
+    assert len(begun) == 1
+    (folder / former).touch()
+    (tmp_path / "other.pth").touch()
+    for options in ((), ("--finetune", tmp_path / "other.pth")):
+        message = rf"{folder} holds a training \({former}\).*Go on with it by --resume"
+        with pytest.raises(SystemExit, match=message):
+            run_script(monkeypatch, *asked, *options)
+    monkeypatch.setattr(resuming, "resume", lambda config, x: config.update(resume=x))
+    run_script(monkeypatch, *asked, "--resume", "iter_4.pth")
+    assert len(begun) == 2
+
+
 @pytest.mark.slow
 def test_fine_tuning_goes_on_from_its_own_checkpoint(tmp_path):
     """The runner alone would resume the weights that it began with."""

@@ -14,6 +14,13 @@ from tests.tools.test_queries import few_scenes
 CONFIG = REPOSITORY / "configs/mask2former/mask2former_tiny_scenes.py"
 
 
+def test_objects_alone_are_refused(monkeypatch, tmp_path):
+    name = "mask2former/mask2former_r18_1xb4-5k_dsb2018-instance.py"
+    asked = (REPOSITORY / "configs" / name, "none.pth", "--out", tmp_path)
+    with pytest.raises(SystemExit, match=r"instance\.py evaluates instances alone"):
+        run_script(monkeypatch, "analysis/errors.py", *asked)
+
+
 @pytest.mark.slow
 def test_tables_and_pictures(monkeypatch, tmp_path, capsys):
     command = few_scenes(CONFIG, tmp_path)

@@ -210,3 +210,33 @@ def test_videos_are_painted_frame_by_frame(scenes, tmp_path, monkeypatch, capsys
     # the first and the third show the same, the second another
     near, far = (np.abs(frames[0] - frames[k]).mean() for k in (2, 1))
     assert near < far / 2
+
+
+@pytest.mark.parametrize(
+    ("former", "given", "without"),
+    [
+        ("pictures/1.png", "images/a/1.png", "--no-pictures"),
+        ("confidence/1.png", "images/a/1.png", None),
+        ("pictures/film.mp4", "film.mp4", "--force"),
+    ],
+)
+def test_nothing_is_painted_over_without_force(
+    images, scenes, tmp_path, monkeypatch, former, given, without
+):
+    """Films neither; what does not come over a file is no reason."""
+    (tmp_path / "film.mp4").write_bytes(b"no video")
+    there = tmp_path / "out" / former
+    there.parent.mkdir(parents=True)
+    there.write_text("mine")
+    asked = ["predict.py", *scenes, tmp_path / given, "--out", tmp_path / "out"]
+    options = ["--uncertainty"] if former.startswith("confidence") else []
+    with pytest.raises(SystemExit, match=rf"{former} is there already, .*--force"):
+        run_script(monkeypatch, *asked, *options)
+    assert there.read_text() == "mine"
+    assert files_below(tmp_path / "out") == {former}
+    if without == "--force":
+        with pytest.raises(SystemExit, match="1 of 1 files were left out"):
+            run_script(monkeypatch, *asked, without)
+    else:
+        run_script(monkeypatch, *asked, *filter(None, [without]))
+        assert (tmp_path / "out/1.png").is_file()

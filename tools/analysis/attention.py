@@ -20,7 +20,11 @@ import numpy as np
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
 
-from mmseg_maskformer.engine.arguments import add_cfg_options  # noqa: E402
+from mmseg_maskformer.engine.arguments import (  # noqa: E402
+    add_cfg_options,
+    at_least_one,
+    output_folder,
+)
 from query_lib.analysis import QueryError  # noqa: E402
 from query_lib.attention import ImageAttention, matched_attention  # noqa: E402
 from query_lib.comparison import check_lengths  # noqa: E402
@@ -42,16 +46,20 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("config", help="config file")
     parser.add_argument("checkpoint", help="checkpoint file")
-    parser.add_argument("--out", type=Path, default=Path("attention"), help="folder")
+    parser.add_argument("--out", type=output_folder, default="attention", help="folder")
     parser.add_argument(
         "--against",
         nargs=2,
         metavar=("CONFIG", "CHECKPOINT"),
         help="model with other attention",
     )
-    parser.add_argument("--images", type=int, help="so many of the set; all of them")
-    parser.add_argument("--num", type=int, default=3, help="images to paint")
-    parser.add_argument("--width", type=int, default=128, help="of a tile, in pixels")
+    parser.add_argument(
+        "--images", type=at_least_one, help="so many of the set; all of them"
+    )
+    parser.add_argument("--num", type=at_least_one, default=3, help="images to paint")
+    parser.add_argument(
+        "--width", type=at_least_one, default=128, help="of a tile, in pixels"
+    )
     add_cfg_options(parser)
     return parser.parse_args()
 
@@ -121,7 +129,6 @@ def painted(found: list[list[ImageAttention]], meta: dict, width: int) -> list:
 def main() -> None:
     """Run, count, paint."""
     args = parse_args()
-    args.out.mkdir(parents=True, exist_ok=True)
     names = ["share", "against"]
     trained = [load(args.config, args.checkpoint, args.cfg_options, masks=True)]
     if args.against:

@@ -11,7 +11,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from mmengine.dist import is_main_process
 
-from mmseg_maskformer.engine.arguments import output_file
+from mmseg_maskformer.engine.arguments import at_least_one, output_file
 from mmseg_maskformer.engine.launch import (
     add_common_arguments,
     evaluating_runner,
@@ -30,7 +30,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         "--out", type=output_file, default="reliability.png", help="file to write"
     )
-    parser.add_argument("--bins", type=int, default=15, help="of confidence")
+    parser.add_argument("--bins", type=at_least_one, default=15, help="of confidence")
     add_common_arguments(parser)
     return parser.parse_args()
 

@@ -19,10 +19,13 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
+from mmengine.config import Config
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
 
+from comparison.kinds import class_name, evaluators_of  # noqa: E402
 from mmseg_maskformer.core.segment_errors import KINDS  # noqa: E402
+from mmseg_maskformer.engine.arguments import at_least_one, output_folder  # noqa: E402
 from mmseg_maskformer.engine.launch import (  # noqa: E402
     add_common_arguments,
     evaluating_runner,
@@ -38,11 +41,29 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument("config", help="config file")
     parser.add_argument("checkpoint", help="checkpoint file")
-    parser.add_argument("--out", type=Path, default=Path("errors"), help="folder")
-    parser.add_argument("--num", type=int, default=4, help="worst images to paint")
-    parser.add_argument("--width", type=int, default=256, help="of a tile, in pixels")
+    parser.add_argument("--out", type=output_folder, default="errors", help="folder")
+    parser.add_argument(
+        "--num", type=at_least_one, default=4, help="worst images to paint"
+    )
+    parser.add_argument(
+        "--width", type=at_least_one, default=256, help="of a tile, in pixels"
+    )
     add_common_arguments(parser)
     return parser.parse_args()
+
+
+def require_maps(config: Config) -> None:
+    """Stop where a config evaluates objects alone, whose masks overlap.
+
+    Raises:
+        SystemExit: It does.
+    """
+    if {class_name(x) for x in evaluators_of(config)} == {"CocoMetric"}:
+        raise SystemExit(
+            f"{config.filename} evaluates instances alone (CocoMetric), and errors are "
+            "counted in maps, where a pixel has one segment. Name a config of a "
+            "semantic or panoptic model."
+        )
 
 
 def read(path: Path) -> list[dict[str, str]]:
@@ -100,6 +121,7 @@ def main() -> None:
     """Evaluate, write, paint."""
     args = parse_args()
     config = load_config(args)
+    require_maps(config)
     metric = dict(type="mmseg_maskformer.PanopticErrors", out=str(args.out))
     config.test_evaluator = [metric]
     runner = evaluating_runner(config, args.checkpoint)

@@ -19,6 +19,7 @@ import matplotlib.pyplot as plt
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
 
+from mmseg_maskformer.engine.arguments import at_least_one, output_folder  # noqa: E402
 from mmseg_maskformer.engine.launch import (  # noqa: E402
     add_common_arguments,
     evaluating_runner,
@@ -40,12 +41,14 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("config", help="config file")
     parser.add_argument("checkpoint", help="checkpoint file")
-    parser.add_argument("--out", type=Path, default=Path("layers"), help="folder")
-    parser.add_argument("--num", type=int, default=3, help="images to paint")
+    parser.add_argument("--out", type=output_folder, default="layers", help="folder")
+    parser.add_argument("--num", type=at_least_one, default=3, help="images to paint")
     parser.add_argument(
         "--queries", type=int, nargs="+", help="to paint; the two surest of an image"
     )
-    parser.add_argument("--width", type=int, default=128, help="of a tile, in pixels")
+    parser.add_argument(
+        "--width", type=at_least_one, default=128, help="of a tile, in pixels"
+    )
     add_common_arguments(parser)
     return parser.parse_args()
 
@@ -113,7 +116,6 @@ def save_proposals(trained: Trained, rows: list[dict], args: Any) -> None:
 def main() -> None:
     """Evaluate, write, paint."""
     args = parse_args()
-    args.out.mkdir(parents=True, exist_ok=True)
     try:
         trained, rows = evaluate(args)
         write_csv(args.out / "layers.csv", rows)

@@ -15,7 +15,11 @@ from mmengine.registry import DATASETS
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
 
-from mmseg_maskformer.engine.arguments import add_cfg_options, output_file  # noqa: E402
+from mmseg_maskformer.engine.arguments import (  # noqa: E402
+    add_cfg_options,
+    at_least_one,
+    output_file,
+)
 from mmseg_maskformer.engine.launch import read_config, trained_model  # noqa: E402
 from shared.prediction_sheet import predict_rows, prediction_sheet, spread  # noqa: E402
 
@@ -28,8 +32,10 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         "--out", type=output_file, default="predictions.png", help="file to write"
     )
-    parser.add_argument("--num", type=int, default=6, help="number of samples")
-    parser.add_argument("--width", type=int, default=256, help="of a tile, in pixels")
+    parser.add_argument("--num", type=at_least_one, default=6, help="number of samples")
+    parser.add_argument(
+        "--width", type=at_least_one, default=256, help="of a tile, in pixels"
+    )
     parser.add_argument("--split", choices=["train", "val", "test"], default="val")
     add_cfg_options(parser)
     return parser.parse_args()

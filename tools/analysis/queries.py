@@ -19,7 +19,11 @@ import matplotlib.pyplot as plt
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
 
-from mmseg_maskformer.engine.arguments import add_cfg_options  # noqa: E402
+from mmseg_maskformer.engine.arguments import (  # noqa: E402
+    add_cfg_options,
+    at_least_one,
+    output_folder,
+)
 from query_lib.analysis import (  # noqa: E402
     QueryError,
     QueryRecord,
@@ -48,12 +52,14 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("config", help="config file")
     parser.add_argument("checkpoint", help="checkpoint file")
-    parser.add_argument("--out", type=Path, default=Path("queries"), help="folder")
+    parser.add_argument("--out", type=output_folder, default="queries", help="folder")
     parser.add_argument("--queries", type=int, nargs="+", help="to paint; most used")
     parser.add_argument(
-        "--num", type=int, default=6, help="queries and images to paint"
+        "--num", type=at_least_one, default=6, help="queries and images to paint"
     )
-    parser.add_argument("--width", type=int, default=192, help="of a tile, in pixels")
+    parser.add_argument(
+        "--width", type=at_least_one, default=192, help="of a tile, in pixels"
+    )
     parser.add_argument("--min-score", type=float, default=0.0, help="of a prediction")
     parser.add_argument(
         "--against",
@@ -118,7 +124,6 @@ def save_comparison(trained: Trained, args: Any) -> None:
 def main() -> None:
     """Count, write and paint."""
     args = parse_args()
-    args.out.mkdir(parents=True, exist_ok=True)
     trained = load(args.config, args.checkpoint, args.cfg_options)
     classes = trained.dataset.metainfo["classes"]
     try:

@@ -23,6 +23,7 @@ from mmengine.runner import Runner
 sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
 
 from mmseg_maskformer.adapters.panoptic_options import PanopticOptions  # noqa: E402
+from mmseg_maskformer.engine.arguments import output_folder  # noqa: E402
 from mmseg_maskformer.engine.launch import (  # noqa: E402
     add_common_arguments,
     evaluating_runner,
@@ -48,7 +49,9 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument("config", help="config file of a panoptic model")
     parser.add_argument("checkpoint", help="checkpoint file")
-    parser.add_argument("--out", type=Path, default=Path("thresholds"), help="folder")
+    parser.add_argument(
+        "--out", type=output_folder, default="thresholds", help="folder"
+    )
     steps = [0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9]
     for key in KEYS:
         option = f"--{key.replace('_', '-')}"
@@ -138,7 +141,6 @@ def main() -> None:
     pairs = list(itertools.product(args.object_mask_thr, args.iou_thr))
     pairs = [own, *(pair for pair in pairs if pair != own)]
     scores = scores_of_pairs(runner, pairs, args.metric)
-    args.out.mkdir(parents=True, exist_ok=True)
     rows = [
         dict(zip((*KEYS, "half 0", "half 1"), (*pair, *halves), strict=True))
         for pair, halves in scores.items()

@@ -44,9 +44,18 @@ from objects_lib.samples import (  # noqa: E402
 from objects_lib.writing import check_results, write_results  # noqa: E402
 
 
+class Parser(argparse.ArgumentParser):
+    """Takes the mark of UTF-8 and empty lines in @FILE for no part of a class."""
+
+    def convert_arg_line_to_args(self, arg_line: str) -> list[str]:
+        """The class of a line, if it has one."""
+        text = arg_line.removeprefix("\ufeff").strip()
+        return [text] if text else []
+
+
 def parse_args() -> argparse.Namespace:
     """Read the command line; paths are below the root."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         fromfile_prefix_chars="@",

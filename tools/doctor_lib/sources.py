@@ -14,6 +14,7 @@ from mmengine.registry import DATASETS, init_default_scope
 from mmseg_maskformer.core.conventions import VOID
 from mmseg_maskformer.datasets.transforms.image_files import IMAGE_SUFFIXES, files_below
 from mmseg_maskformer.datasets.wrappers import leaf_datasets
+from mmseg_maskformer.engine.hooks.check_classes_hook import check_class_numbers
 from mmseg_maskformer.engine.launch import read_config
 from shared.progress import quiet_host
 
@@ -79,7 +80,7 @@ def of_config(path: Path, overrides: dict) -> Source:
     """Training and validation data of a config, as its data sets list them.
 
     Raises:
-        SystemExit: A data set has no files.
+        SystemExit: A data set has no files, or there is none.
     """
     MMLogger.get_current_instance()  # made here, it writes to the screen later, too
     config = read_config(str(path), overrides)
@@ -93,14 +94,35 @@ def of_config(path: Path, overrides: dict) -> Source:
         try:
             with quiet_host(), warned:
                 dataset = DATASETS.build(loader.dataset)
+        except IndexError:
+            source.problems.append(
+                f"{split}: indices of the data set ask for images that it lacks; write "
+                "indices=None for all of them."
+            )
+            continue
         except (OSError, ValueError, KeyError, TypeError) as error:
             source.problems.append(f"{split}: {error}")
             continue
+        source.problems += _misfit(config, dataset, split)
         source.problems += [f"{split}: {text}" for text in warned.texts]
         source.datasets[split] = dataset
         for leaf in leaf_datasets(dataset):
             _add(source, split, leaf)
+    if not (source.datasets or source.problems):
+        raise SystemExit(
+            f"{path} has no train_dataloader and no val_dataloader; there is nothing "
+            "to look over."
+        )
     return source
+
+
+def _misfit(config: Config, dataset: Any, split: str) -> list[str]:
+    """What is wrong with the number of classes of a config's model, if anything."""
+    try:
+        check_class_numbers(config.get("model"), dataset, split)
+    except ValueError as error:
+        return [str(error)]
+    return []
 
 
 class _Warnings(logging.Handler):

@@ -102,10 +102,23 @@ def _named_classes(dataset: Any) -> tuple[str, Sequence[str]]:
 
 def _check(runner: Runner, dataset: Any, split: str) -> None:
     check_pipelines(dataset, evaluated=split != "train")
+    check_class_numbers(unwrapped(runner.model), dataset, split)
+
+
+def check_class_numbers(model: Any, dataset: Any, split: str) -> None:
+    """Compare the classes of a model with those of its data.
+
+    Args:
+        model: or its config.
+        dataset: of either host; nothing is asked of one without classes.
+        split: what messages call it, "train" say.
+
+    Raises:
+        ValueError: They have other numbers, or stuff is listed before things.
+    """
     metainfo = metainfo_of(dataset)
     if not metainfo.get("classes"):
         return
-    model = unwrapped(runner.model)
     if hasattr(model, "num_things_classes"):
         _check_panoptic(model, dataset, metainfo, split)
     elif hasattr(model, "decode_head"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -116,13 +116,7 @@ class ResultFiles(BaseMetric):
         names = [
             f"{below}{x}" for below in ("", "semantic/", "panoptic/") for x in maps
         ]
-        for name in (*_WHOLE, *names):
-            if (self.folder / name).exists():
-                raise FileExistsError(
-                    f"{self.folder / name} is there already, and results would be "
-                    "written over it: name another folder with --out, or add --force "
-                    "if it is a former result."
-                )
+        refuse_former(self.folder, (*_WHOLE, *names))
 
     def _content(self, results: list[dict], annotations: list[dict]) -> dict:
         """COCO's format of annotations."""
@@ -202,6 +196,22 @@ class ResultFiles(BaseMetric):
     def _dump(self, name: str, content: Any) -> None:
         text = json.dumps(content)
         (self.folder / name).write_text(f"{text}\n", encoding="utf-8")
+
+
+def refuse_former(folder: Path, names: Iterable[str]) -> None:
+    """Raise FileExistsError where a file of a folder would be written over.
+
+    Args:
+        folder: of results.
+        names: below it.
+    """
+    for name in names:
+        if (folder / name).exists():
+            raise FileExistsError(
+                f"{folder / name} is there already, and results would be written over "
+                "it: name another folder with --out, or add --force if it is a former "
+                "result."
+            )
 
 
 def _row(file: ImageFile, shape: Sequence[int]) -> dict:

@@ -117,7 +117,7 @@ def test_ids_are_colours_or_void_where_it_is_said(root, convert):
 
 def test_label_maps_say_classes_and_stuff(root, convert):
     things = root / "things.txt"
-    things.write_text("1=living cell\n2=dust\n")
+    things.write_text("1=living cell\n\n2=dust\n", encoding="utf-8-sig")
     text = convert(root, *LABEL_MAPS, "--things", f"@{things}", "--stuff", "5=glass")
     assert segments(root) == {
         1: (3, 6, [0, 0, 5, 4], 0),  # glass outside of objects

@@ -1,0 +1,105 @@
+"""Configs as their files have them, and settings of a command line for them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from inspect import signature
+from typing import Any
+
+from mmengine.config import Config
+from mmengine.runner import FlexibleRunner, Runner
+
+_ALIKE = 0.75  # difflib's ratio of a name and what was meant; "lrr" and "lr" have 0.8
+# What a config may have that is read after it is whole.
+_READ = {
+    *(name for kind in (Runner, FlexibleRunner) for name in signature(kind).parameters),
+    # by the runners, past their arguments
+    *("activation_checkpointing", "efficient_conv_bn_eval", "find_unused_parameters"),
+    *("model_wrapper_cfg", "runner_type", "sync_bn"),
+    # by the hosts' functions and the scripts here
+    *("scored", "test_pipeline", "tta_model", "tta_pipeline"),
+} - {"cfg"}
+
+
+def config_of_file(path: str) -> Config:
+    """The config of a file; an error of the code in it is Python's.
+
+    Raises:
+        SystemExit: A file that it inherits is missing, or one is no config.
+    """
+    try:
+        return Config.fromfile(path)
+    except FileNotFoundError as error:
+        raise SystemExit(
+            f"{path} needs {error.filename}, which is not there. Paths in _base_ begin "
+            "at the folder of the file that they stand in."
+        ) from error
+    except (OSError, SyntaxError, UnicodeError) as error:
+        raise SystemExit(f"{path} cannot be read as a config: {error}") from error
+
+
+def override(config: Config, settings: Mapping[str, Any]) -> None:
+    """Put settings into a config.
+
+    A new name that nothing reads ends it. A warning goes to the standard error for a
+    variable that other settings were made of, and for a new key that is almost another.
+
+    Args:
+        config: changed in place.
+        settings: by keys such as "train_dataloader.batch_size".
+
+    Raises:
+        SystemExit: A setting would have no effect, or its place is not there.
+    """
+    for key in settings:
+        _check(config, key)
+    try:
+        config.merge_from_dict(dict(settings))
+    except (KeyError, TypeError) as error:
+        raise SystemExit(
+            f"--cfg-options {' '.join(settings)} does not go into {config.filename}: "
+            f"{error.args[0]}"
+        ) from None
+
+
+def _check(config: Config, key: str) -> None:
+    """Stop, or warn, where a setting is read by nobody."""
+    said, (name, *rest) = f"--cfg-options {key}", key.split(".")
+    if name not in config and name not in _READ:
+        raise SystemExit(
+            f"{said}: {config.filename} has no {name}, and nothing reads one"
+            f"{_meant(name, {*config, *_READ})}. What code of your own reads, write "
+            "into the config."
+        )
+    if name not in _READ:
+        _warn(
+            f"{said} changes nothing: settings were made of {name} before; set those."
+        )
+    place: Any = config.get(name)
+    for name in rest:
+        if isinstance(place, dict) and name not in place:
+            if meant := _meant(name, place):
+                _warn(f"{said}: {name} is new{meant}.")
+            return
+        place = _inside(place, name)
+
+
+def _inside(place: Any, name: str) -> Any:
+    """What has that name or number; None where there is no such place."""
+    if isinstance(place, dict):
+        return place[name]
+    if isinstance(place, list | tuple) and name.isdecimal() and int(name) < len(place):
+        return place[int(name)]
+    return None
+
+
+def _meant(name: str, known: Iterable[str]) -> str:
+    """A question for the known name that is almost this one; "" without one."""
+    found = get_close_matches(name, known, 1, _ALIKE)
+    return f" (did you mean {found[0]}?)" if found else ""
+
+
+def _warn(text: str) -> None:
+    print(f"Warning: {text}", file=sys.stderr)

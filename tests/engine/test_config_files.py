@@ -1,0 +1,104 @@
+"""Files that are no configs, and settings that nobody would read, are sentences."""
+
+from __future__ import annotations
+
+import pytest
+from mmengine.config import Config
+
+from mmseg_maskformer.engine.config_files import config_of_file, override
+
+
+@pytest.fixture
+def config():
+    given = dict(
+        data_root="data",
+        model=dict(decode_head=dict(num_classes=3)),
+        train_cfg=dict(max_iters=4),
+        param_scheduler=[dict(power=0.9)],
+        optim_wrapper=dict(optimizer=dict(lr=1e-3)),
+    )
+    return Config(given, cfg_text="-", filename="leaf.py")
+
+
+@pytest.mark.parametrize(
+    ("key", "message"),
+    [
+        (
+            "randomnes.seed",
+            r"randomnes.seed: leaf.py has no randomnes, .* \(did you me",
+        ),
+        (
+            "train_dataloder.batch_size",
+            r"reads one \(did you mean train_dataloader\?\)",
+        ),
+        ("modl", r"\(did you mean model\?\)\. What code of your own reads, write into"),
+        ("foo", r"leaf.py has no foo, and nothing reads one\. What code"),
+        (
+            "param_scheduler.1.power",
+            "does not go into leaf.py: Index 1 exceeds the len",
+        ),
+        ("train_cfg.max_iters.x", "does not go into leaf.py: max_iters=.'x': 1. in ch"),
+    ],
+)
+def test_a_place_that_is_not_there_is_a_sentence(config, key, message):
+    with pytest.raises(SystemExit, match=message):
+        override(config, {key: 1})
+
+
+@pytest.mark.parametrize(
+    ("key", "message"),
+    [
+        ("train_cfg.max_iterss", "max_iterss is new (did you mean max_iters?)."),
+        ("optim_wrapper.optimizer.lrr", "lrr is new (did you mean lr?)."),
+        ("optim_wrapper.optimiser.lr", "optimiser is new (did you mean optimizer?)."),
+        ("param_scheduler.0.powr", "powr is new (did you mean power?)."),
+        (
+            "data_root",
+            "changes nothing: settings were made of data_root before; set those.",
+        ),
+    ],
+)
+def test_what_may_be_a_mistake_is_a_warning(config, key, message, capsys):
+    override(config, {key: 1})
+    separator = " " if key == "data_root" else ": "
+    expected = f"Warning: --cfg-options {key}{separator}{message}\n"
+    assert capsys.readouterr().err == expected
+
+
+def test_new_keys_are_taken_without_a_word(config, capsys):
+    new = {
+        "load_from": "a.pth",
+        "resume": True,
+        "randomness.seed": 1,
+        "custom_hooks": [],
+        "tta_model.type": "MaskFormerTTA",
+        "model.init_cfg": None,
+        "model.decode_head.mask_padding": True,
+        "train_cfg.val_interval": 2,
+        "param_scheduler.0.end": 4,
+    }
+    override(config, new)
+    assert (config.load_from, config.randomness.seed) == ("a.pth", 1)
+    assert config.param_scheduler[0] == dict(power=0.9, end=4)
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        (
+            "a.py",
+            "_base_ = 'b.py'",
+            r"a\.py needs .*/c\.py, which is not there\. Paths",
+        ),
+        ("a.py", "model = dict(", r"a\.py cannot be read as a config: .*never closed"),
+        ("a.pth", "", r"a\.pth cannot be read as a config: Only py/yml/yaml/json"),
+        ("a.py", b"# \xff", r"a\.py cannot be read as a config: .*can't decode"),
+    ],
+)
+def test_what_is_no_config_is_a_sentence(tmp_path, name, text, message):
+    (tmp_path / "b.py").write_text("_base_ = 'c.py'")
+    content = text.encode() if isinstance(text, str) else text
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(SystemExit, match=message):
+        config_of_file(str(tmp_path / name))

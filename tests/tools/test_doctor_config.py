@@ -1,0 +1,90 @@
+"""The doctor compares a config with its data, before training does."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.conftest import REPOSITORY
+from tests.helpers.pages import python_blocks
+from tests.scripts import run_script
+from tests.tools.test_doctor import examine
+
+CLASSES = ("car", "person", "dog")
+
+
+@pytest.fixture
+def config(tmp_path, monkeypatch):
+    """The page's config of instances, with three images a split, an object in each."""
+    monkeypatch.chdir(tmp_path)
+    for split, seed in (("train", 0), ("val", 3)):
+        folder = tmp_path / "data/mine/images" / split
+        folder.mkdir(parents=True)
+        images, rows = [], []
+        for k in range(3):
+            rng = np.random.default_rng(seed + k)
+            pixels = rng.integers(0, 256, (256, 352, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(folder / f"{k}.png")
+            images.append(dict(id=k, file_name=f"{k}.png", height=256, width=352))
+            square = [[40, 40, 140, 40, 140, 140, 40, 140]]
+            row = dict(id=k + 1, image_id=k, category_id=k + 1, iscrowd=0)
+            rows.append(
+                dict(row, area=1e4, bbox=[40, 40, 100, 100], segmentation=square)
+            )
+        categories = [dict(id=k, name=x) for k, x in enumerate(CLASSES, start=1)]
+        content = dict(images=images, annotations=rows, categories=categories)
+        (folder.parents[1] / f"instances_{split}.json").write_text(json.dumps(content))
+    path = tmp_path / "mine.py"
+    _, text = python_blocks("docs/few_images.md", "Images of your own")
+    path.write_text(text.replace("configs/", f"{REPOSITORY}/configs/"))
+    return path
+
+
+@pytest.mark.mmdet
+def test_instances_by_the_page_are_sound(config, monkeypatch, capsys):
+    status, found, report = examine(
+        monkeypatch, capsys, config, config.parent / "out", "--pictures", "0"
+    )
+    assert (status, found) == (0, [])
+    assert "Instances data: 3 train, 3 val. Nothing to report." in report
+
+
+@pytest.mark.mmdet
+def test_another_number_of_classes_is_an_error(config, monkeypatch, capsys):
+    options = ("--pictures", "0", "--cfg-options", "model.num_things_classes=1")
+    status, found, _ = examine(
+        monkeypatch, capsys, config, config.parent / "out", *options
+    )
+    assert (status, len(found)) == (1, 2)
+    for split, line in zip(("train", "val"), found, strict=True):
+        file = f"data/mine/instances_{split}.json"
+        assert line.startswith(
+            "error: The model has num_things_classes=1 and num_stuff_classes=0, but "
+            f"metainfo of the {split} data set {file} has 3 things and 0 stuff classes."
+        )
+
+
+@pytest.mark.mmdet
+def test_indices_of_another_data_set_are_an_error(config, monkeypatch, capsys):
+    text = config.read_text()
+    config.write_text(text.replace("-instance.py", "-instance-50.py"))
+    status, found, _ = examine(
+        monkeypatch, capsys, config, config.parent / "out", "--pictures", "0"
+    )
+    assert status == 1
+    for split, line in zip(("train", "val"), found, strict=True):
+        assert line == (
+            f"error: {split}: indices of the data set ask for images that it lacks; "
+            "write indices=None for all of them."
+        )
+
+
+def test_a_config_without_data_is_a_sentence(tmp_path, monkeypatch):
+    (tmp_path / "none.py").write_text("model = dict()")
+    with pytest.raises(SystemExit, match=r"none\.py has no train_dataloader and no"):
+        run_script(
+            monkeypatch, "doctor.py", tmp_path / "none.py", "--out", tmp_path / "out"
+        )
