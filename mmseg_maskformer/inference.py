@@ -24,7 +24,11 @@ from mmseg_maskformer.adapters.images import checked_image, image_channels
 from mmseg_maskformer.core.conventions import INSTANCE_OFFSET
 from mmseg_maskformer.core.structures import ImageLogits
 from mmseg_maskformer.datasets.metainfo import check_numbers
-from mmseg_maskformer.engine.launch import read_config, trained_model
+from mmseg_maskformer.engine.launch import (
+    MissingFileExit,
+    read_config,
+    trained_model,
+)
 from mmseg_maskformer.engine.results.own_images import (
     classes_of,
     first_dataset,
@@ -156,8 +160,9 @@ class Predictor:
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: The weights do not fit the model, a class has another number in
-            them, or the config has no test images to be loaded like.
+        ValueError: The config cannot be read or has no test images to be loaded like, a
+            setting has no effect, the weights do not fit the model, or a class has
+            another number in them.
     """
 
     def __init__(
@@ -171,8 +176,10 @@ class Predictor:
             settings = read_config(str(config), overrides or {})
             init_default_scope(settings.get("default_scope", "mmseg"))
             self.model = trained_model(settings, str(checkpoint), device or "").eval()
-        except SystemExit as error:  # of command lines
+        except MissingFileExit as error:  # of command lines
             raise FileNotFoundError(str(error)) from None
+        except SystemExit as error:
+            raise ValueError(str(error)) from None
         backbone = hasattr(self.model, "backbone")
         self._channels = image_channels(self.model) if backbone else None
         leaf = first_dataset(settings)

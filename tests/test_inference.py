@@ -161,6 +161,8 @@ def test_what_is_not_there_is_named(images, scenes, tmp_path):
         Predictor(config, tmp_path / "other.pth")
     with pytest.raises(ValueError, match=r"no test_dataloader.*val_dataloader"):
         Predictor(config, path, overrides=dict(test_dataloader=None))
+    with pytest.raises(ValueError, match="randomnes.*nothing reads one .*randomness"):
+        Predictor(config, path, overrides={"randomnes.seed": 1})
     predictor = Predictor(config, path)
     with pytest.raises(OSError, match=r"nowhere\.jpg"):
         next(predictor("nowhere.jpg"))

@@ -6,9 +6,9 @@ import argparse
 from typing import TYPE_CHECKING
 
 from mmseg_maskformer.engine.arguments import output_folder
+from mmseg_maskformer.engine.evaluation import enable_tta
 from mmseg_maskformer.engine.launch import (
     add_common_arguments,
-    enable_tta,
     evaluating_runner,
     leave_processes,
     load_config,

@@ -1,4 +1,4 @@
-"""What an evaluation leaves out of the config of a training, and asks of it."""
+"""What an evaluation changes in the config of a training, and asks of it."""
 
 from __future__ import annotations
 
@@ -42,3 +42,50 @@ def require_semantic_metrics(config: Config) -> None:
             f"{config.filename} has {', '.join(others)}. Evaluate with SemSegMetric "
             "alone: test_evaluator=[dict(type='SemSegMetric', iou_metrics=['mIoU'])]."
         )
+
+
+def enable_tta(config: Config) -> None:
+    """Evaluate the mean over the scaled and mirrored views of every image.
+
+    Raises:
+        SystemExit: The config has no ``tta_pipeline``, a metric is not of label maps
+            alone, or the scores of its model cannot be averaged.
+    """
+    if not config.get("tta_pipeline"):
+        raise SystemExit(
+            f"--tta needs tta_pipeline in {config.filename}, a pipeline with "
+            "TestTimeAug (docs/inference.md)."
+        )
+    require_semantic_metrics(config)
+    config.test_dataloader.dataset.pipeline = config.tta_pipeline
+    config.model = averaging_model(config)
+
+
+def averaging_model(config: Config) -> dict:
+    """The config of the wrapper that averages a model's predictions of views.
+
+    It is the config's ``tta_model``. Of MaskFormerTTA and the host's SegTTAModel, which
+    a config may have inherited, a model of this package gets the first and a model of
+    the host the second: the host's takes a softmax of scores, and ours are none.
+
+    Raises:
+        SystemExit: A head of this package stands in a segmentor of the host.
+    """
+    ours = "mmseg_maskformer."
+    own = dict(type=f"{ours}MaskFormerTTA")
+    wrapper = config.get("tta_model") or own
+    if config.model.type.startswith(ours):
+        if wrapper["type"].rpartition(".")[2] == "SegTTAModel":
+            wrapper = own
+    elif wrapper["type"].startswith(ours):
+        head = config.model.get("decode_head", {})
+        if isinstance(head, dict) and head["type"].startswith(ours):
+            raise SystemExit(
+                f"{config.filename} has {head['type']} in {config.model.type}, whose "
+                "scores of several views cannot be averaged; set model.type to "
+                f"{ours}MaskFormerSegmentor."
+            )
+        wrapper = dict(type="SegTTAModel")
+    # A wrapper without one gets the config's own from the runner, in the model's place.
+    inner = config.model.get("data_preprocessor")
+    return {"data_preprocessor": inner, **wrapper, "module": config.model}

@@ -19,7 +19,7 @@ from mmseg_maskformer.datasets.metainfo import saved_classes
 
 from .arguments import add_cfg_options, output_folder
 from .config_files import config_of_file, override
-from .evaluation import leave_training_hooks, require_semantic_metrics
+from .evaluation import leave_training_hooks
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -71,10 +71,16 @@ def read_config(path: str, overrides: dict) -> Config:
     return config
 
 
+class MissingFileExit(SystemExit):
+    """What a command line names is not there."""
+
+
 def require_file(path: str, kind: str) -> None:
     """Exit with a message when ``path`` is not a file."""
     if not Path(path).is_file():
-        raise SystemExit(f"There is no {kind} file {path} (looked from {Path.cwd()}).")
+        raise MissingFileExit(
+            f"There is no {kind} file {path} (looked from {Path.cwd()})."
+        )
 
 
 def require_checkpoint(path: str) -> None:
@@ -158,53 +164,6 @@ def evaluating_runner(config: Config, checkpoint: str) -> Runner:
     runner = Runner.from_cfg(renamed)
     require_fit(runner.model, checkpoint, config.filename)
     return runner
-
-
-def enable_tta(config: Config) -> None:
-    """Evaluate the mean over the scaled and mirrored views of every image.
-
-    Raises:
-        SystemExit: The config has no ``tta_pipeline``, a metric is not of label maps
-            alone, or the scores of its model cannot be averaged.
-    """
-    if not config.get("tta_pipeline"):
-        raise SystemExit(
-            f"--tta needs tta_pipeline in {config.filename}, a pipeline with "
-            "TestTimeAug (docs/inference.md)."
-        )
-    require_semantic_metrics(config)
-    config.test_dataloader.dataset.pipeline = config.tta_pipeline
-    config.model = averaging_model(config)
-
-
-def averaging_model(config: Config) -> dict:
-    """The config of the wrapper that averages a model's predictions of views.
-
-    It is the config's ``tta_model``. Of MaskFormerTTA and the host's SegTTAModel, which
-    a config may have inherited, a model of this package gets the first and a model of
-    the host the second: the host's takes a softmax of scores, and ours are none.
-
-    Raises:
-        SystemExit: A head of this package stands in a segmentor of the host.
-    """
-    ours = "mmseg_maskformer."
-    own = dict(type=f"{ours}MaskFormerTTA")
-    wrapper = config.get("tta_model") or own
-    if config.model.type.startswith(ours):
-        if wrapper["type"].rpartition(".")[2] == "SegTTAModel":
-            wrapper = own
-    elif wrapper["type"].startswith(ours):
-        head = config.model.get("decode_head", {})
-        if isinstance(head, dict) and head["type"].startswith(ours):
-            raise SystemExit(
-                f"{config.filename} has {head['type']} in {config.model.type}, whose "
-                "scores of several views cannot be averaged; set model.type to "
-                f"{ours}MaskFormerSegmentor."
-            )
-        wrapper = dict(type="SegTTAModel")
-    # A wrapper without one gets the config's own from the runner, in the model's place.
-    inner = config.model.get("data_preprocessor")
-    return {"data_preprocessor": inner, **wrapper, "module": config.model}
 
 
 def enable_auto_scale_lr(config: Config) -> None:

@@ -14,6 +14,7 @@ from comparison.run import evaluate
 from mmseg_maskformer.checkpoints.convert import OPENMMLAB, from_ours
 from mmseg_maskformer.checkpoints.fit import check_weights
 from mmseg_maskformer.engine import launch
+from mmseg_maskformer.engine.evaluation import enable_tta
 from shared.progress import ProgressHook
 from tests.checkpoints import models
 from tests.checkpoints.test_runner import SCENES, build, tiny
@@ -201,7 +202,7 @@ def test_an_evaluation_refuses_them_when_they_are_loaded(way, weights, tmp_path)
     path = str(tmp_path / "in.pth")
     torch.save(dict(state_dict=without_head(weights)), path)
     if way == "tta":
-        launch.enable_tta(config)
+        enable_tta(config)
     with pytest.raises(ValueError, match=r"in\.pth does not fit the model of my\.py"):
         if way == "compare":
             config.load_from = path

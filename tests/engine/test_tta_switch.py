@@ -12,7 +12,7 @@ from mmengine.registry import DATASETS, MODELS, init_default_scope
 from mmengine.runner import Runner
 from PIL import Image
 
-from mmseg_maskformer.engine.launch import enable_tta
+from mmseg_maskformer.engine.evaluation import enable_tta
 from tests.conftest import REPOSITORY
 from tests.scripts import run_script
 

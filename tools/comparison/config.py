@@ -13,6 +13,7 @@ from mmengine.config import Config
 
 from mmseg_maskformer.checks import CHECKS
 from mmseg_maskformer.engine import launch
+from mmseg_maskformer.engine.evaluation import averaging_model
 from mmseg_maskformer.engine.schedule import scale_schedule
 
 from .kinds import SEMANTIC, class_name, complete_evaluators, kind_of
@@ -142,7 +143,7 @@ def multi_scale(config: Config) -> Config:
     the host's heads go through a softmax first.
     """
     changed = copy.deepcopy(config)
-    changed.model = launch.averaging_model(config)
+    changed.model = averaging_model(config)
     changed.val_dataloader.dataset.pipeline = config.tta_pipeline
     return changed
 
