@@ -25,6 +25,7 @@ import mmseg_maskformer  # noqa: F401  (hosts without compiled operators)
 from mmseg_maskformer.engine.arguments import (
     add_cfg_options,
     at_least_one,
+    device_name,
     output_folder,
 )
 from mmseg_maskformer.engine.results.files import ResultFiles, refuse_former
@@ -54,7 +55,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         "--batch-size", type=at_least_one, default=1, help="images at a time"
     )
-    parser.add_argument("--device", help="default: a GPU if there is one")
+    parser.add_argument(
+        "--device", type=device_name, help="default: a GPU if there is one"
+    )
     parser.add_argument(
         "--task",
         choices=list(TASKS),

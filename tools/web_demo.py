@@ -13,7 +13,7 @@ import argparse
 from pathlib import Path
 
 import mmseg_maskformer  # noqa: F401  (hosts without compiled operators)
-from mmseg_maskformer.engine.arguments import add_cfg_options
+from mmseg_maskformer.engine.arguments import add_cfg_options, device_name
 from mmseg_maskformer.inference import Predictor
 from web_demo_lib.explorer import Explorer, images_below
 from web_demo_lib.page import serve
@@ -26,7 +26,9 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument("config", help="config file")
     parser.add_argument("checkpoint", help="checkpoint file")
-    parser.add_argument("--device", help="default: a GPU if there is one")
+    parser.add_argument(
+        "--device", type=device_name, help="default: a GPU if there is one"
+    )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen at")
     parser.add_argument("--port", type=int, default=7860, help="to listen at")
     parser.add_argument("--examples", type=Path, help="folder of images to choose from")

@@ -7,6 +7,7 @@ import os
 import re
 from pathlib import Path
 
+import torch
 from mmengine.config import DictAction
 
 
@@ -20,6 +21,22 @@ def add_cfg_options(parser: argparse.ArgumentParser) -> None:
         metavar="KEY=VALUE",
         help="settings that override the config, e.g. train_dataloader.batch_size=4",
     )
+
+
+def device_name(text: str) -> str:
+    """A device that PyTorch has here, as "cpu" or "cuda:1".
+
+    Raises:
+        argparse.ArgumentTypeError: It has none of that name.
+    """
+    try:
+        torch.empty(0, device=text)
+    except (RuntimeError, AssertionError) as error:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no device that PyTorch has here ({str(error).splitlines()[0]}"
+            "); name cpu, or cuda where there is a GPU."
+        ) from error
+    return text
 
 
 def image_size(text: str) -> tuple[int, int]:

@@ -10,6 +10,7 @@ import pytest
 from mmseg_maskformer.engine.arguments import (
     add_cfg_options,
     at_least_one,
+    device_name,
     image_size,
     not_negative,
     output_file,
@@ -22,6 +23,7 @@ def parser():
     parser = argparse.ArgumentParser()
     parser.add_argument("--size", type=image_size, default="4096")
     parser.add_argument("--out", type=output_file, default="x.png")
+    parser.add_argument("--device", type=device_name)
     parser.add_argument("--folder", type=output_folder)
     parser.add_argument("--some", type=at_least_one)
     parser.add_argument("--any", type=not_negative)
@@ -88,6 +90,16 @@ def test_what_cannot_be_a_file_is_a_sentence(parser, tmp_path, capsys):
         with pytest.raises(SystemExit):
             parser.parse_args(["--out", str(text)])
         assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("text", ["graphics", "cpu:x", "cuda:99"])
+def test_a_device_that_is_not_there_is_a_sentence(parser, text, capsys):
+    assert parser.parse_args(["--device", "cpu"]).device == "cpu"
+    with pytest.raises(SystemExit):
+        parser.parse_args(["--device", text])
+    said = capsys.readouterr().err
+    assert f"{text!r} is no device that PyTorch has here (" in said
+    assert said.endswith("); name cpu, or cuda where there is a GPU.\n")
 
 
 def test_overrides_are_values_and_none_is_empty(parser):

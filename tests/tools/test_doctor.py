@@ -174,14 +174,12 @@ def test_a_reencoded_copy_is_alike(folder, monkeypatch, capsys):
 
 
 def camvid_of(folder):
-    """Options with which the CamVid config reads the folder, as two classes.
-
-    Images keep their size, as those of CamVid do.
-    """
+    """Options with which CamVid's config reads the folder: two classes, own sizes."""
     parts = [f"data_root={folder}", "img_suffix=.png", "metainfo.classes=(a,b)"]
     parts.append("type=mmseg_maskformer.LabelMapDataset")
     loaders = ("train_dataloader", "val_dataloader")
-    return [f"{loader}.dataset.{part}" for loader in loaders for part in parts] + SAME
+    options = [f"{loader}.dataset.{part}" for loader in loaders for part in parts]
+    return ["model.decode_head.num_classes=2", *options, *SAME]
 
 
 def test_a_config_names_values_that_are_no_class(folder, monkeypatch, capsys):
@@ -219,7 +217,8 @@ def test_classes_are_those_that_the_data_set_makes_of_labels(
     loaders = ("train_dataloader", "val_dataloader")
     parts = (f"data_root={folder}", "img_suffix=.png", "metainfo.classes=(building,)")
     options = [f"{loader}.dataset.{part}" for loader in loaders for part in parts]
-    options = ["--pictures", "0", "--cfg-options", *options, *SAME]
+    options += ["model.decode_head.num_classes=1", *SAME]
+    options = ["--pictures", "0", "--cfg-options", *options]
     _, found, report = examine(monkeypatch, capsys, CAMVID, folder / "out", *options)
     # of 24 x 32 pixels 12 x 24 are left
     assert [x[:41] for x in found] == ["warning: 62.5 % of all pixels are void: n"]

@@ -1,4 +1,4 @@
-"""The doctor compares a config with its data, before training does."""
+"""The doctor compares a config with its data; files may be too large for it."""
 
 from __future__ import annotations
 
@@ -88,3 +88,21 @@ def test_a_config_without_data_is_a_sentence(tmp_path, monkeypatch):
         run_script(
             monkeypatch, "doctor.py", tmp_path / "none.py", "--out", tmp_path / "out"
         )
+
+
+def test_files_of_too_many_pixels_are_not_called_broken(tmp_path, monkeypatch, capsys):
+    """Of 20 x 30 pixels, where Pillow opens twice 299."""
+    for kind in ("images", "annotations"):
+        (tmp_path / kind).mkdir()
+        Image.new("L", (30, 20)).save(tmp_path / kind / "large.png")
+        Image.new("L", (3, 2)).save(tmp_path / kind / "small.png")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 299)
+    status, found, report = examine(monkeypatch, capsys, tmp_path, tmp_path / "out")
+    assert status == 1
+    assert found[0].startswith(
+        "error: 2 file(s) are sound, but have more pixels than are opened. Cut images"
+    )
+    assert not any("cannot be read" in line for line in found)
+    assert (
+        "annotations/large.png: Image size (600 pixels) exceeds limit of 598" in report
+    )

@@ -15,6 +15,7 @@ from .sources import Source
 _CHECKS = (
     files.not_built,
     files.unreadable,
+    files.too_large,
     files.without_partner,
     files.without_labels,
     files.sizes_differ,

@@ -32,6 +32,19 @@ def unreadable(source: Source, facts: Sequence[Facts]) -> Found:
         )
 
 
+def too_large(source: Source, facts: Sequence[Facts]) -> Found:
+    """Files of more pixels than Pillow opens, 178,956,970."""
+    texts = [text for x in facts for text in x.too_large]
+    if texts:
+        yield Finding(
+            "error",
+            f"{len(texts)} file(s) are sound, but have more pixels than are opened.",
+            "Cut images and label maps into the same tiles, or make them smaller: "
+            "training shows crops, and the network would not hold the whole.",
+            tuple(texts),
+        )
+
+
 def without_partner(source: Source, facts: Sequence[Facts]) -> Found:
     """Images without label map in a folder, and the other way round."""
     if source.unpaired:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
 import numpy as np
+from PIL import Image
 
 from mmseg_maskformer.datasets.coco.segments import segment_ids
 from mmseg_maskformer.datasets.transforms.image_files import (
@@ -32,6 +34,7 @@ class Facts:
     Args:
         item: the item.
         problems: why a file cannot be read.
+        too_large: what Pillow says of a file of more pixels than it opens.
         size: height and width of the image as a viewer shows it.
         channels: of the image, alpha among them.
         has_alpha: whether the last of them is alpha.
@@ -48,6 +51,7 @@ class Facts:
 
     item: Item
     problems: list[str] = field(default_factory=list)
+    too_large: list[str] = field(default_factory=list)
     size: tuple[int, int] | None = None
     channels: int = 0
     has_alpha: bool = False
@@ -64,16 +68,23 @@ class Facts:
 def look(item: Item) -> Facts:
     """Read the files of an item."""
     facts = Facts(item)
-    try:
+    with _noting(facts, f"image {item.image}"):
         _look_at_image(facts)
-    except Exception as error:  # whatever the decoders raise
-        facts.problems.append(f"image {item.image}: {_reason(error)}")
-    try:
-        if item.labels:
+    if item.labels:
+        with _noting(facts, f"label map {item.labels}"):
             _look_at_labels(facts)
-    except Exception as error:
-        facts.problems.append(f"label map {item.labels}: {_reason(error)}")
     return facts
+
+
+@contextmanager
+def _noting(facts: Facts, file: str) -> Iterator[None]:
+    """Note why a file cannot be read, whatever the decoders raise."""
+    try:
+        yield
+    except Image.DecompressionBombError as error:
+        facts.too_large.append(f"{file}: {error}")
+    except Exception as error:
+        facts.problems.append(f"{file}: {_reason(error)}")
 
 
 def _reason(error: Exception) -> str:

@@ -68,11 +68,32 @@ def write_results(
             task = partial(convert, folder=Path(draft, f"panoptic_{split}"))
             found[split] = for_each(task, chosen, workers)
             _write_lists(Path(draft), split, found[split], classes)
-        for path in results_in(out):
-            if path.exists():
-                path.replace(Path(draft, f"former_{path.name}"))
-            Path(draft, path.name).replace(path)
+        put_in_place(Path(draft), out)
     return found
+
+
+def put_in_place(draft: Path, out: Path) -> None:
+    """Give all results their names, or none where that is interrupted.
+
+    Args:
+        draft: folder that has them, and gets the former ones.
+        out: folder on the same disk.
+    """
+    begun = []
+    try:
+        for path in results_in(out):
+            former = draft / f"former_{path.name}"
+            begun.append((path, former))
+            if path.exists():
+                path.replace(former)
+            (draft / path.name).replace(path)
+    except BaseException:
+        for path, former in reversed(begun):
+            if not (draft / path.name).exists():
+                path.replace(draft / path.name)
+            if former.exists():
+                former.replace(path)
+        raise
 
 
 def _write_lists(
