@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-from PIL import UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 JPEG = b"\xff\xd8"  # how such files begin
 NOT_AN_IMAGE = (
@@ -49,6 +49,11 @@ def naming_file(kind: str, path: str) -> Iterator[None]:
     """Turn whatever a decoder raises into an error with the file's path."""
     try:
         yield
+    except Image.DecompressionBombError as error:
+        raise OSError(
+            f"The {kind} {path} has more pixels than Pillow opens ({error}). Cut it "
+            "into tiles, or make it smaller."
+        ) from error
     except Exception as error:
         raise OSError(
             f"The {kind} {path} cannot be read ({_reason(error)}). Check that the file "

@@ -264,3 +264,11 @@ def test_white_needs_the_lower_bits(rng, tmp_path, bits):
         ScaleIntensity(white=4095)(results)
     with pytest.raises(ValueError, match=r"white=70000 is no number of 16 bits"):
         ScaleIntensity(white=70000)
+
+
+def test_an_image_of_more_pixels_than_pillow_opens_is_named(tmp_path, monkeypatch):
+    path = tmp_path / "large.png"
+    Image.fromarray(np.zeros((6, 8, 3), np.uint8)).save(path)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 23)  # refuses above twice as many
+    with pytest.raises(OSError, match=r"large\.png has more pixels .* \(48 .*Cut it"):
+        LoadImage()(dict(img_path=str(path)))
