@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import copy
 import re
-from functools import cache, partial
+from functools import cache
 from typing import NamedTuple
-from unittest.mock import patch
 
 import pytest
 import torch
@@ -16,7 +15,7 @@ from mmengine.registry import MODELS, init_default_scope
 
 from tests import test_configs
 from tests.conftest import REPOSITORY
-from tests.helpers.configs import trainable
+from tests.helpers.configs import trainable, without_values
 
 FOLDER = REPOSITORY / "configs/mask2former"
 NAMES = sorted(path.stem.removeprefix("mask2former_") for path in FOLDER.glob("*.py"))
@@ -44,8 +43,7 @@ def built(name):
     init_default_scope(config.default_scope)
     settings = copy.deepcopy(config.model)
     settings.backbone.init_cfg = None
-    on_cpu = partial(torch.linspace, device="cpu")  # Swin asks for its values
-    with patch.object(torch, "linspace", on_cpu), torch.device("meta"):
+    with without_values():
         return MODELS.build(settings)
 
 

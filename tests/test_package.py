@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 import yaml
-from mmengine.config import Config
 from mmengine.registry import MODELS as ROOT_MODELS
 from mmengine.registry import DefaultScope
 
@@ -219,11 +218,6 @@ def config_files() -> list[Path]:
 def test_names_of_configs_are_unique():
     names = [path.name for path in config_files()]
     assert len(set(names)) == len(names)  # mim finds a config by its name alone
-
-
-@pytest.mark.parametrize("path", config_files(), ids=lambda path: path.stem)
-def test_config_reads(path):
-    assert len(Config.fromfile(path)) > 0
 
 
 @pytest.fixture(scope="module")

@@ -102,25 +102,32 @@ def share(segments):
     return total / 2 / max(1, total / 2)
 
 
-def work(rank, folder, segments):
+def work(rank, folder):
     torch.set_num_threads(1)
     store = f"file://{folder}/store"
     dist.init_process_group(
         "gloo", init_method=store, rank=rank, world_size=2, timeout=TIMEOUT
     )
-    found = losses_and_gradients(part(joint_case(segments), rank))
-    weights = train_two_steps(segments, rank)
-    torch.save((*found, weights), f"{folder}/rank{rank}.pt")
+    found = {}
+    for split, segments in SPLITS.items():
+        results = losses_and_gradients(part(joint_case(segments), rank))
+        found[split] = (*results, train_two_steps(segments, rank))
+    torch.save(found, f"{folder}/rank{rank}.pt")
     dist.destroy_process_group()
 
 
-@pytest.fixture(scope="module", params=SPLITS.values(), ids=SPLITS.keys())
-def results(request, tmp_path_factory):
-    """The segment counts and what each of the two ranks found."""
+@pytest.fixture(scope="module")
+def ranks(tmp_path_factory):
+    """What each of the two ranks found, by split."""
     folder = tmp_path_factory.mktemp("ranks")
-    mp.spawn(work, (str(folder), request.param), nprocs=2)
-    ranks = [torch.load(Path(folder) / f"rank{rank}.pt") for rank in range(2)]
-    return request.param, ranks
+    mp.spawn(work, (str(folder),), nprocs=2)
+    return [torch.load(Path(folder) / f"rank{rank}.pt") for rank in range(2)]
+
+
+@pytest.fixture(params=SPLITS)
+def results(request, ranks):
+    """The segment counts and what each of the two ranks found."""
+    return SPLITS[request.param], [rank[request.param] for rank in ranks]
 
 
 def test_mask_losses_equal_one_process_on_the_joint_batch(results):

@@ -12,7 +12,6 @@ from mmseg_maskformer.engine import launch, resuming
 from mmseg_maskformer.engine.resuming import newest_checkpoint, resume
 from tests.conftest import REPOSITORY
 from tests.scripts import run_script
-from tests.tools.test_demo import run
 
 
 def config(folder, **changes):
@@ -160,30 +159,3 @@ def test_a_training_does_not_begin_among_checkpoints(monkeypatch, tmp_path, form
     monkeypatch.setattr(resuming, "resume", lambda config, x: config.update(resume=x))
     run_script(monkeypatch, *asked, "--resume", "iter_4.pth")
     assert len(begun) == 2
-
-
-@pytest.mark.slow
-def test_fine_tuning_goes_on_from_its_own_checkpoint(tmp_path):
-    """The runner alone would resume the weights that it began with."""
-    leaf = REPOSITORY / "configs/demo/maskformer_tiny_scenes.py"
-    begun, tuned = tmp_path / "begun", tmp_path / "tuned"
-    small = [
-        *(f"{x}_dataloader.dataset.scene.size=(64, 64)" for x in ("train", "val")),
-        *("val_dataloader.dataset.num_images=2", "default_hooks.checkpoint.interval=1"),
-        "default_hooks.checkpoint.max_keep_ckpts=2",
-    ]
-
-    def train(*arguments):
-        done = run("tools/train.py", leaf, *arguments, "--cfg-options", *small)
-        return done.stdout + done.stderr
-
-    train("--iterations", 1, "--work-dir", begun)
-    small.append(f"load_from={begun / 'iter_1.pth'}")
-    train("--iterations", 2, "--work-dir", tuned)
-    (tuned / "iter_2.pth").unlink()
-    wrote(tuned, tuned / "iter_1.pth")
-    said = train("--iterations", 2, "--work-dir", tuned, "--resume")
-    assert f"Load checkpoint from {tuned / 'iter_1.pth'}" in said
-    assert "resumed epoch: 0, iter: 1" in said
-    assert "Labels of 4 training images: " in said  # one batch is left
-    assert (tuned / "iter_2.pth").is_file()

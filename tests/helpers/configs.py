@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from unittest.mock import patch
 
 import torch
 from mmengine.config import Config
@@ -24,13 +28,26 @@ LEAVES = sorted(
 ADE = Config.fromfile(CONFIGS / "maskformer/maskformer_r50_8xb2-160k_ade20k-512x512.py")
 
 
-def build(config):
-    """The model of a config, without downloads."""
-    init_default_scope("mmseg")
+def offline(config):
+    """The config, whose backbone begins with no weights of others."""
     config.model.backbone.init_cfg = None
     if "pretrained" in config.model.backbone:
         config.model.backbone.pretrained = False
-    return MODELS.build(config.model)
+    return config
+
+
+def build(config):
+    """The model of a config, without downloads."""
+    init_default_scope("mmseg")
+    return MODELS.build(offline(config).model)
+
+
+@contextmanager
+def without_values() -> Iterator[None]:
+    """Models that are built here have parameters without values, in no time."""
+    on_cpu = partial(torch.linspace, device="cpu")  # Swin asks for its values
+    with patch.object(torch, "linspace", on_cpu), torch.device("meta"):
+        yield
 
 
 def trainable(module):
@@ -39,13 +56,24 @@ def trainable(module):
 
 
 def shallow(config):
-    """The config with few blocks; every width stays."""
-    backbone = config.model.backbone
+    """The config with few blocks and no downloads; every width stays."""
+    backbone = offline(config).model.backbone
     if "depths" in backbone:
         backbone.depths = (2, 2, 2, 2)
     if backbone.get("depth") == 101:
         backbone.depth = 50
     return config
+
+
+PASSED: set[str] = set()
+
+
+def once(check, config):
+    """Check a config unless it passed for another with this model and optimizer."""
+    key = repr((check.__module__, config.model, config.optim_wrapper))
+    if key not in PASSED:
+        check(config)
+        PASSED.add(key)
 
 
 def batch(classes):
