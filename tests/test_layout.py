@@ -7,7 +7,7 @@ import statistics
 from graphlib import TopologicalSorter
 
 from tests.conftest import REPOSITORY
-from tests.test_package import PACKAGE, imported_names
+from tests.test_package import PACKAGE, imported_names, roots
 
 MOST_LINES = 300
 
@@ -30,6 +30,19 @@ def test_functions_are_short():
     ]
     assert statistics.median(lengths) <= 10
     assert max(lengths) <= 40
+
+
+def test_scripts_below_tools_find_what_they_import_there():
+    folders = {x.name for x in (REPOSITORY / "tools").iterdir() if x.is_dir()}
+    scripts = {x: x.read_text() for x in (REPOSITORY / "tools").glob("*/*.py")}
+    needing = {
+        x: text
+        for x, text in scripts.items()
+        if "__main__" in text and roots(x) & folders
+    }
+    assert len(needing) > 10
+    lacking = [x.name for x, text in needing.items() if "\nsys.path[:0]" not in text]
+    assert lacking == []
 
 
 def test_modules_do_not_import_each_other_in_a_circle():

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from mmengine.config import Config
 from mmengine.registry import MODELS as ROOT_MODELS
 from mmengine.registry import DefaultScope
 
@@ -218,6 +219,12 @@ def config_files() -> list[Path]:
 def test_names_of_configs_are_unique():
     names = [path.name for path in config_files()]
     assert len(set(names)) == len(names)  # mim finds a config by its name alone
+
+
+@pytest.mark.parametrize("path", config_files(), ids=lambda path: path.stem)
+def test_config_reads(path):
+    """Without mmdet, too."""
+    assert len(Config.fromfile(path)) > 0
 
 
 @pytest.fixture(scope="module")

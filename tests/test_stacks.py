@@ -249,12 +249,12 @@ def of_one_process(config, tmp_path_factory) -> Callable[..., Path]:
     return train
 
 
-@pytest.mark.parametrize("options", [(), (FLEXIBLE, FSDP)])
+@pytest.mark.parametrize("options", [(), (FLEXIBLE,), (FLEXIBLE, FSDP)])
 def test_two_processes_train_like_one(config, of_one_process, tmp_path, options):
     """Same images, same order: the parameters after training are equal.
 
-    With mmengine's Runner, and its FlexibleRunner with sharded parameters, which then
-    goes on from the middle and ends alike. Every step's gradient is clipped.
+    With mmengine's Runner, its FlexibleRunner, and that with sharded parameters, which
+    then goes on from the middle and ends alike. Every step's gradient is clipped.
     """
     whole, resumed = tmp_path / "whole", tmp_path / "resumed"
     wanted = of_one_process(*options[:1])

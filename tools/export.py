@@ -38,7 +38,8 @@ from mmseg_maskformer.export.runtimes import (
 )
 from run_exported import read_image
 
-_WRITTEN = ("model.onnx", "model.xml", "model.bin", "model.json")
+# the second holds the weights of an ONNX file of more than 1.5 GB
+_WRITTEN = ("model.onnx", "model.onnx.data", "model.xml", "model.bin", "model.json")
 
 
 def parse_args() -> argparse.Namespace:
@@ -122,10 +123,12 @@ def write_model(network: ExportableNetwork, args: argparse.Namespace) -> Path:
                 write_half(full, path)
             else:
                 write_openvino(full, path, half=args.half)
+        for extra in folder.glob("float32.*"):
+            extra.unlink()
         for name in _WRITTEN:
             (args.out / name).unlink(missing_ok=True)
-            if (folder / name).exists():
-                (folder / name).rename(args.out / name)
+        for path in folder.iterdir():
+            path.rename(args.out / path.name)
     return args.out / opened
 
 
@@ -134,6 +137,7 @@ def main() -> None:
     args = parse_args()
     torch.set_num_threads(args.threads)
     try:
+        runtime = runtime_version(args.backend)
         paths = image_files(args.images)
         config = read_config(args.config, args.cfg_options)
         model = trained_model(config, args.checkpoint).cpu().eval()
@@ -153,7 +157,7 @@ def main() -> None:
     limits = HALF if args.half else FLOAT32
     facts = dict(
         command=shlex.join(["python", "tools/export.py", *sys.argv[1:]]),
-        runtime=runtime_version(args.backend),
+        runtime=runtime,
         threads=args.threads,
         precision="half" if args.half else "float32",
         file=f"{path.name}, {_megabytes(args.out):.1f} MB",

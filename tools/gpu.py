@@ -17,7 +17,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -120,8 +119,8 @@ def training(out: Path, tiny: bool) -> list[str]:
     if tiny or not data.exists():
         name = "demo/maskformer_tiny_scenes.py"
     found = [sys.executable, str(ROOT / "tools/train.py"), str(ROOT / "configs" / name)]
-    shutil.rmtree(out / "training", ignore_errors=True)  # a former one is refused
-    found += ["--work-dir", str(out / "training"), "--amp"]
+    folder = out / time.strftime("training-%Y%m%d-%H%M%S")
+    found += ["--work-dir", str(folder), "--amp"]
     return [*found, "--iterations", "2" if tiny else "1000"]
 
 

@@ -56,11 +56,12 @@ def main() -> None:
         enable_amp(config)
     if args.auto_scale_lr:
         enable_auto_scale_lr(config)
+    resumed = args.resume or config.get("resume")
     if args.finetune:
         finetune(config, args.finetune)
-    elif asked := args.resume or config.get("resume"):
-        resume(config, None if asked is True else asked)
-    if not config.get("resume"):
+    elif resumed:
+        resume(config, None if resumed is True else resumed)
+    if args.finetune or not resumed:
         require_no_training(config.work_dir)
     runner = build_runner(config)
     if args.finetune:

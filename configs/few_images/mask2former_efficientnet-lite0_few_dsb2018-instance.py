@@ -1,7 +1,6 @@
 r"""Small Mask2Former for few images with objects as instances, EfficientNet-Lite0.
 
-All images of a folder like that of the nuclei: a base for objects of one's own
-(docs/few_images.md).
+With all images of the nuclei; the base for objects of your own (docs/few_images.md).
 
 MASKFORMER_DATA=/path/to/data python tools/train.py --amp \
         configs/few_images/mask2former_efficientnet-lite0_few_dsb2018-instance.py

@@ -63,7 +63,7 @@ class MaskFormerSegmentor(EncoderDecoder):
             )
         register_load_hooks(self)
         watch_images(self)
-        # whole, for the host reads some of it, too
+        # with all keys, for the host reads some of them, too
         self.test_cfg = ConfigDict(asdict(self.prediction_options()))
         self._check_auxiliary()
         check_padding(self.data_preprocessor)

@@ -109,16 +109,13 @@ def check_numbers(
         ValueError: See above.
     """
     (here, ours), (there, theirs) = first, second
-    if list(ours) == list(theirs):  # where a name may occur twice
-        return
-    places = {name: number for number, name in enumerate(theirs)}
     for number, name in enumerate(ours):
-        if places.get(name, number) != number:
+        if name in theirs and list(theirs[number : number + 1]) != [name]:
             raise ValueError(
                 f"The class {name!r} is number {number} in {here} and "
-                f"{places[name]} in {there}: one would be scored as another. Give both "
-                "the same order of metainfo['classes'], and of categories in "
-                "annotation files."
+                f"{list(theirs).index(name)} in {there}: one would be taken for "
+                "another. Give both the same order of metainfo['classes'], and of "
+                "categories in annotation files; a checkpoint has that of its training."
             )
 
 

@@ -9,9 +9,12 @@ from inspect import signature
 from typing import Any
 
 from mmengine.config import Config
+from mmengine.config.utils import ConfigParsingError
 from mmengine.runner import FlexibleRunner, Runner
 
-_ALIKE = 0.75  # difflib's ratio of a name and what was meant; "lrr" and "lr" have 0.8
+# difflib's ratio of a name and what was meant: "lrr" and "lr" have 0.8, "save_last" and
+# "save_best" 0.78
+_ALIKE = 0.8
 # What a config may have that is read after it is whole.
 _READ = {
     *(name for kind in (Runner, FlexibleRunner) for name in signature(kind).parameters),
@@ -19,32 +22,34 @@ _READ = {
     *("activation_checkpointing", "efficient_conv_bn_eval", "find_unused_parameters"),
     *("model_wrapper_cfg", "runner_type", "sync_bn"),
     # by the hosts' functions and the scripts here
-    *("scored", "test_pipeline", "tta_model", "tta_pipeline"),
+    *("scored", "tta_model", "tta_pipeline"),
 } - {"cfg"}
 
 
 def config_of_file(path: str) -> Config:
-    """The config of a file; an error of the code in it is Python's.
+    """The config of a file.
 
     Raises:
-        SystemExit: A file that it inherits is missing, or one is no config.
+        SystemExit: A file that it inherits or opens is missing, or one is no config.
     """
     try:
         return Config.fromfile(path)
-    except FileNotFoundError as error:
+    except (OSError, SyntaxError, UnicodeError, ConfigParsingError) as error:
+        missing = isinstance(error, FileNotFoundError) and error.filename
+        if not missing:
+            raise SystemExit(f"{path} cannot be read as a config: {error}") from error
         raise SystemExit(
-            f"{path} needs {error.filename}, which is not there. Paths in _base_ begin "
-            "at the folder of the file that they stand in."
+            f"{path} needs {missing}, which is not there. (Paths in _base_ begin at "
+            "the folder of the file that they stand in.)"
         ) from error
-    except (OSError, SyntaxError, UnicodeError) as error:
-        raise SystemExit(f"{path} cannot be read as a config: {error}") from error
 
 
 def override(config: Config, settings: Mapping[str, Any]) -> None:
     """Put settings into a config.
 
     A new name that nothing reads ends it. A warning goes to the standard error for a
-    variable that other settings were made of, and for a new key that is almost another.
+    variable, of which the config has made other settings, and for a new key that is
+    almost another.
 
     Args:
         config: changed in place.
@@ -74,9 +79,7 @@ def _check(config: Config, key: str) -> None:
             "into the config."
         )
     if name not in _READ:
-        _warn(
-            f"{said} changes nothing: settings were made of {name} before; set those."
-        )
+        _warn(f"{said}: what the config has made of {name} stays; set that.")
     place: Any = config.get(name)
     for name in rest:
         if isinstance(place, dict) and name not in place:

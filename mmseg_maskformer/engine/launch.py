@@ -135,7 +135,7 @@ def untrained_model(config: Config) -> BaseModel:
 def trained_model(config: Config, checkpoint: str, device: str = "") -> BaseModel:
     """The model of a config of either host with its weights; on a GPU if there is one.
 
-    It has ``dataset_meta`` with the ``classes`` that the file names, as in the hosts.
+    Its ``dataset_meta`` has the ``classes`` that the file names, if it names any.
 
     Raises:
         ValueError: The weights do not fit it.

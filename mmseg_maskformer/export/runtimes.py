@@ -29,11 +29,17 @@ def open_model(backend: str, path: Path, threads: int) -> Run:
 
 
 def runtime_version(backend: str) -> str:
-    """Name and version of the runtime."""
+    """Name and version of the runtime.
+
+    Raises:
+        ModuleNotFoundError: The runtime is not installed.
+    """
     if backend == "onnx":
+        require("onnxruntime")
         import onnxruntime
 
         return f"ONNX Runtime {onnxruntime.__version__}"
+    require("openvino")
     import openvino
 
     return f"OpenVINO {openvino.__version__.partition('-')[0]}"

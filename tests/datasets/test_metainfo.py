@@ -9,6 +9,7 @@ from mmengine.registry import DATASETS, DefaultScope
 
 from mmseg_maskformer.datasets.camvid import CamVidDataset
 from mmseg_maskformer.datasets.label_map_folders import LabelMapDataset
+from mmseg_maskformer.datasets.metainfo import check_numbers
 from mmseg_maskformer.datasets.palette import class_palette
 from tests.checkpoints.models import CONFIGS
 
@@ -80,3 +81,11 @@ def test_made_up_colours_tell_neighbours_apart():
     colours = np.array(class_palette(847))
     assert len(np.unique(colours[:40], axis=0)) == 40
     assert np.abs(np.diff(colours, axis=0)).max(1).min() > 30
+
+
+def test_names_that_occur_twice_are_compared_by_their_places():
+    """Values of a map may share a name."""
+    ours, theirs = ["person", "lane", "lane"], ["human", "lane", "lane", "sky"]
+    check_numbers(("weights", ours), ("data", theirs))
+    with pytest.raises(ValueError, match=r"'lane' is number 2 in weights and 1 in dat"):
+        check_numbers(("weights", ours), ("data", ["human", "lane", "sky"]))

@@ -16,7 +16,9 @@ def test_what_fails_leaves_a_former_export(tmp_path, monkeypatch, fault):
         path.write_text("half")
         raise RuntimeError("no such operator")
 
-    monkeypatch.setattr("mmseg_maskformer.export.onnx_file.write_onnx", failing)
+    package = "mmseg_maskformer.export"
+    monkeypatch.setattr(f"{package}.onnx_file.write_onnx", failing)
+    monkeypatch.setattr(f"{package}.runtimes.runtime_version", str)
     made = exported.make("semantic", False, tmp_path)
     (tmp_path / "out").mkdir()
     (tmp_path / "out/model.onnx").write_text("former")

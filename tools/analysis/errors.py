@@ -23,7 +23,6 @@ from mmengine.config import Config
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
 
-from comparison.kinds import class_name, evaluators_of  # noqa: E402
 from mmseg_maskformer.core.segment_errors import KINDS  # noqa: E402
 from mmseg_maskformer.engine.arguments import at_least_one, output_folder  # noqa: E402
 from mmseg_maskformer.engine.launch import (  # noqa: E402
@@ -53,15 +52,15 @@ def parse_args() -> argparse.Namespace:
 
 
 def require_maps(config: Config) -> None:
-    """Stop where a config evaluates objects alone, whose masks overlap.
+    """Stop where a model knows objects alone, whose masks overlap.
 
     Raises:
         SystemExit: It does.
     """
-    if {class_name(x) for x in evaluators_of(config)} == {"CocoMetric"}:
+    if config.model.get("num_stuff_classes") == 0:
         raise SystemExit(
-            f"{config.filename} evaluates instances alone (CocoMetric), and errors are "
-            "counted in maps, where a pixel has one segment. Name a config of a "
+            f"{config.filename} has num_stuff_classes=0, instances alone, and errors "
+            "are counted in maps, where a pixel has one segment. Name a config of a "
             "semantic or panoptic model."
         )
 

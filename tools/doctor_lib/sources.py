@@ -13,12 +13,16 @@ from mmengine.registry import DATASETS, init_default_scope
 
 from mmseg_maskformer.core.conventions import VOID
 from mmseg_maskformer.datasets.transforms.image_files import IMAGE_SUFFIXES, files_below
-from mmseg_maskformer.datasets.wrappers import leaf_datasets
+from mmseg_maskformer.datasets.wrappers import first_config, leaf_datasets
 from mmseg_maskformer.engine.hooks.check_classes_hook import check_class_numbers
 from mmseg_maskformer.engine.launch import read_config
 from shared.progress import quiet_host
 
 _IMAGE_FOLDERS = ("images", "img_dir", "imgs", "image")
+_LACKING = (
+    "indices of the data set ask for images that it lacks; write indices=None for all "
+    "of them."
+)
 LABEL_FOLDERS = ("annotations", "ann_dir", "labels", "masks", "label", "mask")
 
 
@@ -94,13 +98,10 @@ def of_config(path: Path, overrides: dict) -> Source:
         try:
             with quiet_host(), warned:
                 dataset = DATASETS.build(loader.dataset)
-        except IndexError:
-            source.problems.append(
-                f"{split}: indices of the data set ask for images that it lacks; write "
-                "indices=None for all of them."
-            )
-            continue
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, LookupError, TypeError) as error:
+            asked = first_config(loader.dataset).get("indices") is not None
+            if isinstance(error, IndexError) and asked:
+                error = IndexError(_LACKING)
             source.problems.append(f"{split}: {error}")
             continue
         source.problems += _misfit(config, dataset, split)

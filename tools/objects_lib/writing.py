@@ -73,7 +73,7 @@ def write_results(
 
 
 def put_in_place(draft: Path, out: Path) -> None:
-    """Give all results their names, or none where that is interrupted.
+    """Give all results their names, or none where that is interrupted once.
 
     Args:
         draft: folder that has them, and gets the former ones.

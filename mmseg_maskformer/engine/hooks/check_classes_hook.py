@@ -128,7 +128,7 @@ def check_class_numbers(model: Any, dataset: Any, split: str) -> None:
 def _check_panoptic(model: Any, dataset: Any, metainfo: dict, split: str) -> None:
     things = metainfo.get("thing_classes", metainfo["classes"])
     stuff = metainfo.get("stuff_classes", ())
-    given = (model.num_things_classes, model.num_stuff_classes)
+    given = (model.num_things_classes, getattr(model, "num_stuff_classes", 0))
     if given != (len(things), len(stuff)):
         raise ValueError(
             f"The model has num_things_classes={given[0]} and num_stuff_classes="
