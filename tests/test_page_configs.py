@@ -21,8 +21,8 @@ CONFIGS = {
 }
 
 
-def test_pages_print_seven_configs():
-    assert len(CONFIGS) == 7
+def test_pages_print_eight_configs():
+    assert len(CONFIGS) == 8
 
 
 @pytest.mark.parametrize(

@@ -78,7 +78,7 @@ def found(model, path, given):
         num_queries=(len(decoder.query_embed.weight), usual.get("num_queries", 100)),
         num_layers=(len(decoder.layers), usual.get("num_layers", 6)),
         self_attention=(attends, True),
-        semantic_rule=(model.test_cfg.get("semantic_rule"), None),
+        semantic_rule=(model.test_cfg.get("semantic_rule", "semantic"), "semantic"),
         panoptic_rule=(model.test_cfg.get("panoptic_rule"), "maskformer"),
     )
     if "semantic_on" not in model.test_cfg:  # of a segmentor, with one rule
