@@ -23,7 +23,7 @@ from mmengine.structures import InstanceData, PixelData
 from mmseg_maskformer.adapters.images import checked_image, image_channels
 from mmseg_maskformer.core.conventions import INSTANCE_OFFSET
 from mmseg_maskformer.core.structures import ImageLogits
-from mmseg_maskformer.datasets.metainfo import check_numbers
+from mmseg_maskformer.datasets.metainfo import check_class_order
 from mmseg_maskformer.engine.launch import (
     MissingFileExit,
     read_config,
@@ -187,7 +187,9 @@ class Predictor:
         self.dataset = DATASETS.build(dict(leaf, pipeline=[], lazy_init=True))
         self.meta = classes_of(self.dataset, settings.filename)
         saved = self.model.dataset_meta["classes"]
-        check_numbers(("the checkpoint", saved), (str(config), self.meta["classes"]))
+        check_class_order(
+            ("the checkpoint", saved), (str(config), self.meta["classes"])
+        )
         load, *steps = image_steps(leaf["pipeline"], settings.filename)
         self._from_file, self._steps = Compose([load]), Compose(steps)
         options = {k: v for k, v in load.items() if k not in ("type", "_scope_")}

@@ -110,7 +110,6 @@ def write_model(network: ExportableNetwork, args: argparse.Namespace) -> Path:
 
     The former one goes when the new one is complete.
     """
-    args.out.mkdir(parents=True, exist_ok=True)
     opened = f"model{SUFFIXES[args.backend]}"
     with TemporaryDirectory(dir=args.out) as unfinished:
         folder = Path(unfinished)
@@ -123,11 +122,9 @@ def write_model(network: ExportableNetwork, args: argparse.Namespace) -> Path:
                 write_half(full, path)
             else:
                 write_openvino(full, path, half=args.half)
-        for extra in folder.glob("float32.*"):
-            extra.unlink()
         for name in _WRITTEN:
             (args.out / name).unlink(missing_ok=True)
-        for path in folder.iterdir():
+        for path in folder.glob("model.*"):
             path.rename(args.out / path.name)
     return args.out / opened
 

@@ -152,16 +152,16 @@ def complain(text: str) -> None:
 def predict(predictor: Predictor, paths: list[Path], args: argparse.Namespace) -> int:
     """Predict everything; how many files could not be read to their end."""
     images = [path for path in paths if not is_video(path)]
-    films = listed_files([str(path) for path in paths if is_video(path)])
+    files = listed_files([str(path) for path in paths if is_video(path)])
     videos = {
         name: f"pictures/{Path(file.map).with_suffix('.mp4')}"
-        for name, file in films.items()
+        for name, file in files.items()
     }
     if not args.force:
         refuse_former(args.out, [*pictures_of(images, args), *videos.values()])
     left_out = predict_images(predictor, images, args) if images else 0
-    for name, film in videos.items():
-        left_out += not predict_video(predictor, Path(name), args.out / film, args)
+    for name, painted in videos.items():
+        left_out += not predict_video(predictor, Path(name), args.out / painted, args)
     return left_out
 
 

@@ -96,7 +96,7 @@ def saved_classes(checkpoint: Mapping[str, Any]) -> Sequence[str]:
     return found.get("classes") or meta.get("CLASSES") or ()
 
 
-def check_numbers(
+def check_class_order(
     first: tuple[str, Sequence[str]], second: tuple[str, Sequence[str]]
 ) -> None:
     """Refuse a class that has another number in the second list than in the first.

@@ -128,9 +128,8 @@ def _check_flips(leaf: Any, steps: Sequence[Step]) -> None:
     if not any("Flip" in name_of(x) and getattr(x, "prob", None) for x in flat):
         return
     for step in flat:
-        packed = getattr(step, "meta_keys", None)
-        missing = [k for k in _FLIP_KEYS if packed is not None and k not in packed]
-        if missing:
+        packed = getattr(step, "meta_keys", _FLIP_KEYS)
+        if missing := [key for key in _FLIP_KEYS if key not in packed]:
             raise ValueError(
                 f"{name_of(step)} in the pipeline of {_described(leaf)} has meta_keys "
                 f"without {' and '.join(missing)}: results of mirrored images could "

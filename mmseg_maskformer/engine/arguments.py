@@ -61,9 +61,7 @@ def at_least_one(text: str) -> int:
     Raises:
         argparse.ArgumentTypeError: The text is no whole number from 1.
     """
-    if not re.fullmatch(r"0*[1-9]\d*", text):
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1.")
-    return int(text)
+    return _whole_number(text, least=1)
 
 
 def not_negative(text: str) -> int:
@@ -72,8 +70,12 @@ def not_negative(text: str) -> int:
     Raises:
         argparse.ArgumentTypeError: The text is no whole number from 0.
     """
-    if not re.fullmatch(r"\d+", text):
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 0.")
+    return _whole_number(text, least=0)
+
+
+def _whole_number(text: str, least: int) -> int:
+    if not re.fullmatch(r"\d+", text) or int(text) < least:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from {least}.")
     return int(text)
 
 

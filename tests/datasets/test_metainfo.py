@@ -9,7 +9,7 @@ from mmengine.registry import DATASETS, DefaultScope
 
 from mmseg_maskformer.datasets.camvid import CamVidDataset
 from mmseg_maskformer.datasets.label_map_folders import LabelMapDataset
-from mmseg_maskformer.datasets.metainfo import check_numbers
+from mmseg_maskformer.datasets.metainfo import check_class_order
 from mmseg_maskformer.datasets.palette import class_palette
 from tests.checkpoints.models import CONFIGS
 
@@ -86,6 +86,6 @@ def test_made_up_colours_tell_neighbours_apart():
 def test_names_that_occur_twice_are_compared_by_their_places():
     """Values of a map may share a name."""
     ours, theirs = ["person", "lane", "lane"], ["human", "lane", "lane", "sky"]
-    check_numbers(("weights", ours), ("data", theirs))
+    check_class_order(("weights", ours), ("data", theirs))
     with pytest.raises(ValueError, match=r"'lane' is number 2 in weights and 1 in dat"):
-        check_numbers(("weights", ours), ("data", ["human", "lane", "sky"]))
+        check_class_order(("weights", ours), ("data", ["human", "lane", "sky"]))

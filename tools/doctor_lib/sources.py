@@ -14,7 +14,7 @@ from mmengine.registry import DATASETS, init_default_scope
 from mmseg_maskformer.core.conventions import VOID
 from mmseg_maskformer.datasets.transforms.image_files import IMAGE_SUFFIXES, files_below
 from mmseg_maskformer.datasets.wrappers import first_config, leaf_datasets
-from mmseg_maskformer.engine.hooks.check_classes_hook import check_class_numbers
+from mmseg_maskformer.engine.hooks.check_classes_hook import check_num_classes
 from mmseg_maskformer.engine.launch import read_config
 from shared.progress import quiet_host
 
@@ -100,9 +100,8 @@ def of_config(path: Path, overrides: dict) -> Source:
                 dataset = DATASETS.build(loader.dataset)
         except (OSError, ValueError, LookupError, TypeError) as error:
             asked = first_config(loader.dataset).get("indices") is not None
-            if isinstance(error, IndexError) and asked:
-                error = IndexError(_LACKING)
-            source.problems.append(f"{split}: {error}")
+            text = _LACKING if isinstance(error, IndexError) and asked else error
+            source.problems.append(f"{split}: {text}")
             continue
         source.problems += _misfit(config, dataset, split)
         source.problems += [f"{split}: {text}" for text in warned.texts]
@@ -120,7 +119,7 @@ def of_config(path: Path, overrides: dict) -> Source:
 def _misfit(config: Config, dataset: Any, split: str) -> list[str]:
     """What is wrong with the number of classes of a config's model, if anything."""
     try:
-        check_class_numbers(config.get("model"), dataset, split)
+        check_num_classes(config.get("model"), dataset, split)
     except ValueError as error:
         return [str(error)]
     return []

@@ -11,7 +11,11 @@ from torch.nn import ModuleList
 
 from mmseg_maskformer.checkpoints.wrappers import unwrapped
 from mmseg_maskformer.datasets.image_scales import REMEDY, scales_differ
-from mmseg_maskformer.datasets.metainfo import check_numbers, metainfo_of, saved_classes
+from mmseg_maskformer.datasets.metainfo import (
+    check_class_order,
+    metainfo_of,
+    saved_classes,
+)
 from mmseg_maskformer.datasets.pipeline_checks import chains, check_pipelines
 from mmseg_maskformer.datasets.wrappers import leaf_datasets
 
@@ -43,7 +47,7 @@ class CheckClassesHook(Hook):
         if not built or (built[0] is runner._train_loop and not runner._resume):
             return
         saved = "the checkpoint", saved_classes(checkpoint)
-        check_numbers(saved, _named_classes(built[0].dataloader.dataset))
+        check_class_order(saved, _named_classes(built[0].dataloader.dataset))
 
     def before_train(self, runner: Runner) -> None:
         """Check the data of training, and of the evaluation that comes with it."""
@@ -52,7 +56,7 @@ class CheckClassesHook(Hook):
             self.before_val(runner)
             datasets = runner.train_dataloader.dataset, runner.val_dataloader.dataset
             _check_zero_labels(*datasets)
-            check_numbers(*map(_named_classes, datasets))
+            check_class_order(*map(_named_classes, datasets))
             if text := scales_differ(*datasets):
                 runner.logger.warning(f"{text} {REMEDY}")
 
@@ -102,10 +106,10 @@ def _named_classes(dataset: Any) -> tuple[str, Sequence[str]]:
 
 def _check(runner: Runner, dataset: Any, split: str) -> None:
     check_pipelines(dataset, evaluated=split != "train")
-    check_class_numbers(unwrapped(runner.model), dataset, split)
+    check_num_classes(unwrapped(runner.model), dataset, split)
 
 
-def check_class_numbers(model: Any, dataset: Any, split: str) -> None:
+def check_num_classes(model: Any, dataset: Any, split: str) -> None:
     """Compare the classes of a model with those of its data.
 
     Args:
