@@ -23,10 +23,10 @@ from mmengine.structures import InstanceData, PixelData
 from mmseg_maskformer.adapters.images import checked_image, image_channels
 from mmseg_maskformer.core.conventions import INSTANCE_OFFSET
 from mmseg_maskformer.core.structures import ImageLogits
-from mmseg_maskformer.datasets.metainfo import check_class_order
 from mmseg_maskformer.engine.launch import (
     MissingFileExit,
     read_config,
+    require_class_order,
     trained_model,
 )
 from mmseg_maskformer.engine.results.own_images import (
@@ -186,10 +186,7 @@ class Predictor:
         # without its files, which whoever has only images lacks
         self.dataset = DATASETS.build(dict(leaf, pipeline=[], lazy_init=True))
         self.meta = classes_of(self.dataset, settings.filename)
-        saved = self.model.dataset_meta["classes"]
-        check_class_order(
-            ("the checkpoint", saved), (str(config), self.meta["classes"])
-        )
+        require_class_order(self.model, self.meta["classes"], settings.filename)
         load, *steps = image_steps(leaf["pipeline"], settings.filename)
         self._from_file, self._steps = Compose([load]), Compose(steps)
         options = {k: v for k, v in load.items() if k not in ("type", "_scope_")}

@@ -26,7 +26,11 @@ from mmseg_maskformer.engine.arguments import (
     image_size,
     output_folder,
 )
-from mmseg_maskformer.engine.launch import read_config, trained_model
+from mmseg_maskformer.engine.launch import (
+    read_config,
+    require_class_order,
+    trained_model,
+)
 from mmseg_maskformer.export.description import describe
 from mmseg_maskformer.export.network import ExportableNetwork
 from mmseg_maskformer.export.onnx_file import write_half, write_onnx
@@ -140,6 +144,7 @@ def main() -> None:
         model = trained_model(config, args.checkpoint).cpu().eval()
         network = ExportableNetwork(model, labels=args.labels).eval()
         description = describe(network, config, args.size)
+        require_class_order(model, description["classes"] or (), args.config)
         images = {path: read_image(path, description) for path in paths}
         path = write_model(network, args)
     except (ModuleNotFoundError, OSError, RuntimeError, ValueError) as error:

@@ -15,7 +15,7 @@ from mmengine.registry import MODELS, RUNNERS, STRATEGIES, init_default_scope
 from mmengine.runner import FlexibleRunner, Runner, load_checkpoint
 
 from mmseg_maskformer.checkpoints.loading import require_fit
-from mmseg_maskformer.datasets.metainfo import saved_classes
+from mmseg_maskformer.datasets.metainfo import check_class_order, saved_classes
 
 from .arguments import add_cfg_options, output_folder
 from .config_files import config_of_file, override
@@ -23,6 +23,7 @@ from .evaluation import leave_training_hooks
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
+    from collections.abc import Sequence
 
 
 def add_common_arguments(parser: ArgumentParser) -> None:
@@ -146,6 +147,21 @@ def trained_model(config: Config, checkpoint: str, device: str = "") -> BaseMode
     loaded = load_checkpoint(model, checkpoint, map_location="cpu")
     model.dataset_meta = dict(classes=saved_classes(loaded))
     return model.to(device or get_device())
+
+
+def require_class_order(model: BaseModel, classes: Sequence[str], name: str) -> None:
+    """Refuse a trained model whose classes have other numbers than data.
+
+    Args:
+        model: from :func:`trained_model`.
+        classes: of the data that its results are named by; none where nobody knows.
+        name: of the config, for messages.
+
+    Raises:
+        ValueError: A class has another number in the model's checkpoint.
+    """
+    saved = model.dataset_meta["classes"]
+    check_class_order(("the checkpoint", saved), (name, classes))
 
 
 def evaluating_runner(config: Config, checkpoint: str) -> Runner:

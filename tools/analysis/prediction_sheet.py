@@ -20,7 +20,11 @@ from mmseg_maskformer.engine.arguments import (  # noqa: E402
     at_least_one,
     output_file,
 )
-from mmseg_maskformer.engine.launch import read_config, trained_model  # noqa: E402
+from mmseg_maskformer.engine.launch import (  # noqa: E402
+    read_config,
+    require_class_order,
+    trained_model,
+)
 from shared.prediction_sheet import predict_rows, prediction_sheet, spread  # noqa: E402
 
 
@@ -47,8 +51,9 @@ def main() -> None:
     config = read_config(args.config, args.cfg_options)
     model = trained_model(config, args.checkpoint)
     dataset = DATASETS.build(config[f"{args.split}_dataloader"].dataset)
-    rows = predict_rows(model, dataset, spread(args.num, len(dataset)))
     meta = dataset.metainfo
+    require_class_order(model, meta["classes"], args.config)
+    rows = predict_rows(model, dataset, spread(args.num, len(dataset)))
     sheet = prediction_sheet(rows, meta["classes"], meta["palette"], args.width)
     sheet.save(args.out, optimize=True)
     print(f"Image, truth and prediction of {len(rows)} samples: {args.out}")

@@ -8,7 +8,11 @@ import torch
 from mmengine.registry import DATASETS
 
 from mmseg_maskformer.adapters.head import PredictionHead
-from mmseg_maskformer.engine.launch import read_config, trained_model
+from mmseg_maskformer.engine.launch import (
+    read_config,
+    require_class_order,
+    trained_model,
+)
 
 
 class Trained(NamedTuple):
@@ -30,7 +34,9 @@ def load(
         load_masks(config.val_dataloader.dataset)
     model = trained_model(config, checkpoint)
     require_head(model, config_file)
-    return Trained(model, DATASETS.build(config.val_dataloader.dataset))
+    dataset = DATASETS.build(config.val_dataloader.dataset)
+    require_class_order(model, dataset.metainfo["classes"], config_file)
+    return Trained(model, dataset)
 
 
 def require_head(model: torch.nn.Module, config_file: str) -> None:
