@@ -153,6 +153,11 @@ def predict(predictor: Predictor, paths: list[Path], args: argparse.Namespace) -
     """Predict everything; how many files could not be read to their end."""
     images = [path for path in paths if not is_video(path)]
     files = listed_files([str(path) for path in paths if is_video(path)])
+    if files and (args.no_pictures or args.uncertainty):
+        raise ValueError(
+            f"{next(iter(files))} is a video, of which only the painted one is made: "
+            "leave --no-pictures and --uncertainty out, or name its frames as images."
+        )
     videos = {
         name: f"pictures/{Path(file.map).with_suffix('.mp4')}"
         for name, file in files.items()

@@ -198,6 +198,11 @@ def test_videos_are_painted_frame_by_frame(scenes, tmp_path, monkeypatch, capsys
         write_video(tmp_path / folder / "film.mp4", [first, second, first])
     (tmp_path / "b/empty.mp4").write_bytes(b"no video")
     out, inputs = tmp_path / "out", [tmp_path / "a", tmp_path / "b"]
+    for option in ("--no-pictures", "--uncertainty"):  # nothing of it would be written
+        with pytest.raises(SystemExit, match="film.mp4 is a video, of which only"):
+            run_script(
+                monkeypatch, "predict.py", *scenes, *inputs, "--out", out, option
+            )
     with pytest.raises(SystemExit, match="1 of 3 files were left out"):
         run_script(monkeypatch, "predict.py", *scenes, *inputs, "--out", out)
     assert "b/empty.mp4 0 of" in capsys.readouterr().err
