@@ -24,8 +24,7 @@ class DecodeHeadPixelDecoder(nn.Module):
     """The per-pixel features of a decode head, before its classifier of pixels.
 
     So any per-pixel model becomes a mask classifier (paper section 3.3). Queries attend
-    to the backbone's coarsest map. Masks have the stride of the head's output:
-    ``mask_stride`` of the network says it where it is not 4.
+    to the backbone's coarsest map. Masks have the size of the head's output.
 
     Args:
         in_channels: widths of the backbone's maps, fine to coarse.

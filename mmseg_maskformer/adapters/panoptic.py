@@ -87,6 +87,8 @@ class MaskFormerDetector(BaseDetector):
         self.num_stuff_classes = num_stuff_classes
         options = PanopticOptions.read(test_cfg)
         self.test_cfg = asdict(options)
+        if "object_mask_thr" not in (test_cfg or {}):  # panoptic_rule says it
+            del self.test_cfg["object_mask_thr"]
         if self.num_classes >= INSTANCE_OFFSET and options.panoptic_on:
             raise ValueError(
                 f"{self.num_classes} classes do not fit into MMDetection's encoding, "

@@ -21,7 +21,7 @@ class MaskFormer(nn.Module):
         transformer_decoder: gives the query content of each supervised layer.
         num_classes: K, without "no object".
         with_boxes: predict a box per query beside its mask (paper Table 5).
-        mask_stride: pixels of the input to a cell of the mask features.
+        mask_stride: pixels of the input to a cell of the backbone's finest map.
 
     Raises:
         ValueError: There is no transformer decoder.

@@ -22,7 +22,7 @@ class PerPixelBaseline(nn.Module):
         pixel_decoder: gives mask features and memories.
         num_classes: K.
         transformer_decoder: of K queries.
-        mask_stride: pixels of the input to a cell of the mask features.
+        mask_stride: pixels of the input to a cell of the backbone's finest map.
 
     Raises:
         ValueError: There are not K queries.

@@ -66,7 +66,7 @@ class Network(Protocol):
     """A module from the backbone's maps to predictions.
 
     Attributes:
-        mask_stride: pixels of the input to a cell of the mask features.
+        mask_stride: pixels of the input to a cell of the backbone's finest map.
         per_pixel: whether it classifies pixels and not masks.
     """
 

@@ -119,11 +119,15 @@ class GaussianView(PlainView):
         mask: Callable[[], Tensor | None],
     ) -> Tensor | None:
         """(B, heads, Q, m), see :meth:`PlainView.forward`."""
-        query = at_least_float32(content + position)
+        query = (content + position).to(self.scale.weight.dtype)
         with without_autocast(query.device):
-            centre = self.centre(query).sigmoid()[:, None]  # (B, 1, Q, 2) x, y in 0..1
-            centre = centre + FIRST_WIDTH * self._by_head(self.offset(query))
-            scale = self._by_head(self.scale(query)) / FIRST_WIDTH
+            centre, offset, scale = (
+                at_least_float32(head(query))
+                for head in (self.centre, self.offset, self.scale)
+            )
+        centre = centre.sigmoid()[:, None]  # (B, 1, Q, 2) x, y in 0..1
+        centre = centre + FIRST_WIDTH * self._by_head(offset)
+        scale = self._by_head(scale) / FIRST_WIDTH
         bias = torch.cat(
             [log_gaussian(centre, scale, grid) for grid in level.grids], -1
         )
@@ -198,7 +202,7 @@ class MaskPooling(nn.Module):
             blocked: boolean, True where memory does not count, (B, m) or (B, n, m);
                 something of it counts for each query.
         """
-        pooled = self._pooled(at_least_float32(memory), blocked)
+        pooled = self._pooled(at_least_float32(memory), blocked).to(x.dtype)
         return self.norm(x + self.dropout(self.linear(pooled)))
 
     def _pooled(self, memory: Tensor, blocked: Tensor | None) -> Tensor:

@@ -53,6 +53,7 @@ def transpose_columns(x: Tensor, n_in: int) -> Tensor:
 
 
 @lru_cache(maxsize=64)
+@torch.inference_mode(False)  # what is kept may meet gradients later
 def _blocks(
     n_in: int, n_out: int, dtype: torch.dtype, device: torch.device
 ) -> list[tuple[slice, slice, Tensor]]:

@@ -170,6 +170,7 @@ def _widened(x: Tensor, width: int) -> Tensor:
 
 
 @lru_cache(maxsize=1024)
+@torch.inference_mode(False)  # what is kept may meet gradients later
 def _mixture(
     n_in: int, n_out: int, rows: tuple[int, int], device: torch.device
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -203,6 +204,7 @@ def resize_rows_transposed(
 
 
 @lru_cache(maxsize=256)
+@torch.inference_mode(False)
 def _row_weights(
     n_in: int,
     n_out: int,

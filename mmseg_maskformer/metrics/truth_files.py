@@ -37,7 +37,7 @@ def check_truth(metric: Any, dataset: Any) -> None:
     """
     index = getattr(metric, "_coco_api", None)
     if index is None:
-        _check_masks(metric, dataset)
+        _check_own_truth(metric, dataset)
         return
     file = getattr(metric, "file", None)
     if isinstance(file, CocoFile):
@@ -52,12 +52,26 @@ def check_truth(metric: Any, dataset: Any) -> None:
         metric.img_ids = [item["img_id"] for item in items]  # not all of the file
 
 
-def _check_masks(metric: Any, dataset: Any) -> None:
-    """Refuse a metric of masks that is to take them from data without any."""
-    from_segments = getattr(metric, "from_segments", False)
-    if "segm" not in getattr(metric, "metrics", ()) or from_segments:
+def _check_own_truth(metric: Any, dataset: Any) -> None:
+    """Refuse a metric without a file where data tell it no masks, or two images as one.
+
+    ThingAP takes masks from the panoptic maps and numbers images by itself.
+    """
+    if not hasattr(metric, "_coco_api") or getattr(metric, "from_segments", False):
         return
-    for item in (item for leaf in leaf_datasets(dataset) for item in _entries(leaf)):
+    items = [item for leaf in leaf_datasets(dataset) for item in _entries(leaf)]
+    numbers = Counter(item["img_id"] for item in items if "img_id" in item)
+    repeated = [number for number, count in numbers.items() if count > 1]
+    if repeated:
+        raise ValueError(
+            f"{type(metric).__name__} without ann_file tells images apart by their "
+            f"ids, and {len(repeated)} id(s) are those of several images that are "
+            f"evaluated: {shown(repeated)}. Give it one file of all images, or "
+            "evaluate one data set at a time."
+        )
+    if "segm" not in getattr(metric, "metrics", ()):
+        return
+    for item in items:
         if any("mask" not in x for x in item.get("instances", ())):
             raise ValueError(
                 f"{type(metric).__name__} without ann_file takes the objects of the "

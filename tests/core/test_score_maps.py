@@ -17,7 +17,7 @@ from mmseg_maskformer.core.score_maps import (
     single_window,
 )
 from mmseg_maskformer.core.sliding import SlidingWindows, window_starts
-from mmseg_maskformer.core.tiling import Placement
+from mmseg_maskformer.core.tiling import Placement, resize_rows
 from tests import reference
 from tests.core.test_inference import assert_labels_equal, outputs
 
@@ -211,6 +211,18 @@ def test_every_window_is_predicted_once_and_few_are_kept():
     assert len(places) == len(set(places)) == 9 * 3  # tops 0, 10, ..., 80; 0, 15, 30
     assert max(len(call) for call in model.calls) == 800 // 400
     assert max(kept) == 2  # rows 10..14 lie in the windows at 0 and 10
+
+
+def test_rows_have_gradients_after_a_prediction_in_inference_mode():
+    """What is kept for the next call must not come from there; sizes of this test."""
+    logits = torch.randn(2, 5, 7, requires_grad=True)
+    sizes = (11, 13), (0, 6)
+    with torch.inference_mode():
+        wanted = resize_rows(logits, *sizes)
+    found = resize_rows(logits, *sizes)
+    assert torch.equal(found, wanted)
+    (gradient,) = torch.autograd.grad(found.sum(), logits)
+    assert gradient.sum().item() == pytest.approx(2 * 6 * 13)  # shares of a pixel are 1
 
 
 def test_autocast_leaves_scores_in_float32():

@@ -77,6 +77,17 @@ def test_things_are_objects_by_size_of_their_masks():
     assert found["coco/segm_mAP_l"] == -1
 
 
+def test_images_of_joined_data_sets_may_have_one_number():
+    """Each is predicted with the object of the other: as one, they would be perfect."""
+    first, second = sample(LARGE), sample(FRAME)  # has the frame, has the square
+    for place, (x, label) in enumerate(((first, 1), (second, 0))):
+        x["gt_segments"] = x["gt_segments"][place : place + 1]
+        x["pred_instances"].labels[:] = label
+    assert values(ThingAP(), first, second)["coco/segm_mAP"] == 0.0
+    second["img_id"] = 8
+    assert values(ThingAP(), first, second)["coco/segm_mAP"] == 0.0
+
+
 def test_a_model_without_instances_is_told():
     without = sample(FRAME)
     del without["pred_instances"]

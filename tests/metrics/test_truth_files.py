@@ -13,6 +13,7 @@ pytest.importorskip("mmdet")
 from mmdet.datasets.api_wrappers import COCO, COCOPanoptic
 from mmdet.evaluation.metrics import CocoMetric as HostMetric
 from mmdet.structures import DetDataSample
+from mmengine.dataset import ConcatDataset
 from pycocotools.cocoeval import COCOeval
 
 from mmseg_maskformer.engine.hooks.check_metric_files_hook import CheckMetricFilesHook
@@ -263,6 +264,20 @@ def test_the_hosts_metric_without_a_file_needs_masks(tmp_path):
     ):
         check_truth(metric, case.data(tmp_path, "panoptic"))
     check_truth(ThingAP(), case.data(tmp_path, "panoptic"))  # has masks of its own
+
+
+def test_the_hosts_metric_without_a_file_needs_an_id_for_each_image(tmp_path):
+    """Of joined data sets two images of one id would be one, and AP another."""
+    case = Case()
+    case.write(tmp_path)
+    joined = ConcatDataset([case.data(tmp_path, "instances") for _ in range(2)])
+    message = (
+        r"tells images apart by their ids, and 2 id\(s\) .* evaluated: 1, 2\. Give"
+    )
+    for metric in ("bbox", "segm"):
+        with pytest.raises(ValueError, match=message):
+            check_truth(HostMetric(metric=metric), joined)
+    check_truth(ThingAP(), joined)
 
 
 class PanopticMetric:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from types import MethodType
 from typing import Any
 
 import torch
@@ -47,12 +47,15 @@ class CompileNetworkHook(Hook):
         self._compiled = []
 
 
-def _compiled_in_training(part: nn.Module, settings: dict) -> Callable[..., Any]:
-    """The forward pass of a part, compiled when it is called in training."""
-    eager = part.forward
+def _compiled_in_training(part: nn.Module, settings: dict) -> MethodType:
+    """The forward pass of a part, compiled when it is called in training.
+
+    A method, which a deep copy binds to the copy.
+    """
+    eager = type(part).forward
     compiled = torch.compile(eager, **settings)
 
-    def forward(*args: Any, **kwargs: Any) -> Any:
-        return (compiled if part.training else eager)(*args, **kwargs)
+    def forward(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
+        return (compiled if self.training else eager)(self, *args, **kwargs)
 
-    return forward
+    return MethodType(forward, part)

@@ -56,6 +56,14 @@ def test_another_optimizer_or_schedule_is_refused(other, message):
     HOOK.after_load_checkpoint(runner, checkpoint)
 
 
+def test_a_switch_that_an_older_torch_did_not_know_is_no_difference():
+    checkpoint, runner = saved(trained()), trained()
+    del checkpoint["optimizer"]["param_groups"][0]["decoupled_weight_decay"]
+    HOOK.after_load_checkpoint(runner, checkpoint)
+    runner.optim_wrapper.load_state_dict(checkpoint["optimizer"])
+    assert runner.optim_wrapper.param_groups[0]["decoupled_weight_decay"]
+
+
 def test_another_learning_rate_is_a_warning(monkeypatch):
     said = []
     monkeypatch.setattr(

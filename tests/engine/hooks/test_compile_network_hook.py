@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+
 import pytest
 import torch
 from mmengine.config import Config
@@ -43,6 +45,23 @@ def train(folder, runner_class, **changes):
     runner.train()
     (kept,) = [x for x in runner.hooks if isinstance(x, KeepTheLosses)]
     return runner, kept.losses
+
+
+@HOOKS.register_module()
+class CopyTheBackbone(Hook):
+    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
+        """A copy computes with weights of its own."""
+        copied = deepcopy(runner.model.backbone)
+        for x in copied.parameters():
+            torch.nn.init.zeros_(x)
+        with torch.no_grad():
+            assert not copied(torch.ones(1, 3, 32, 32))[-1].any()
+            assert runner.model.backbone(torch.ones(1, 3, 32, 32))[-1].any()
+
+
+def test_copies_of_a_model_in_training_are_models_of_their_own(tmp_path):
+    hooks = [dict(type=x) for x in ("KeepTheLosses", "CopyTheBackbone")]
+    train(tmp_path, Runner, compile=dict(backend="eager"), custom_hooks=hooks)
 
 
 @pytest.mark.parametrize("runner_class", [Runner, FlexibleRunner])
