@@ -144,11 +144,9 @@ class MaskFormerSegmentor(EncoderDecoder):
             for sample, image in zip(data_samples, scores, strict=True):
                 self.add_result(sample, image, options)
             return data_samples
-        metas = [sample.metainfo for sample in data_samples]
-        features = self.extract_feat(inputs)
-        labels = self.decode_head.predict_labels(features, metas, size, options)
-        for sample, label_map in zip(data_samples, labels, strict=True):
-            sample.pred_sem_seg = PixelData(data=label_map[None])
+        images = self.image_logits(inputs, data_samples)
+        for sample, logits in zip(data_samples, images, strict=True):
+            self.apply_rules(sample, logits, options)
         return data_samples
 
     def image_logits(

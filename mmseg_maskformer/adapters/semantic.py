@@ -2,7 +2,7 @@
 
 The way of one image: the host's backbone gives features, ``MaskFormerHead.forward``
 turns them into predictions, ``loss`` compares those with the label maps, ``predict``
-and ``predict_labels`` turn them into scores or labels.
+turns them into scores; ``image_logits`` and ``labels`` make label maps without those.
 """
 
 from __future__ import annotations
@@ -29,8 +29,6 @@ from mmseg_maskformer.core.tiling import Placement
 from .geometry import fits, input_size, unflipped
 from .head import PredictionHead
 from .options import PredictionOptions
-
-_DEFAULT = PredictionOptions()
 
 
 class MaskFormerHead(PredictionHead):
@@ -125,27 +123,6 @@ class MaskFormerHead(PredictionHead):
         height, width = (-(-length // stride) * stride for length in size)
         return height, width
 
-    def predict_labels(
-        self,
-        inputs: Sequence[Tensor],
-        batch_img_metas: list[dict],
-        size: tuple[int, int],
-        options: PredictionOptions = _DEFAULT,
-    ) -> list[Tensor]:
-        """Label maps at the images' original sizes, without K x H x W scores.
-
-        Args:
-            inputs: backbone maps.
-            batch_img_metas: one dictionary per image.
-            size: height and width of the input, padding included.
-            options: the rule and its thresholds, and the layer.
-        """
-        images = self.image_logits(inputs, batch_img_metas, size, options.layer)
-        return [
-            self.labels(logits, meta, options)
-            for logits, meta in zip(images, batch_img_metas, strict=True)
-        ]
-
     def image_logits(
         self,
         inputs: Sequence[Tensor],
@@ -153,7 +130,14 @@ class MaskFormerHead(PredictionHead):
         size: tuple[int, int],
         layer: int = -1,
     ) -> list[ImageLogits]:
-        """What :meth:`labels` makes label maps of; arguments as above."""
+        """What :meth:`labels` makes label maps of.
+
+        Args:
+            inputs: backbone maps.
+            batch_img_metas: one dictionary per image.
+            size: height and width of the input, padding included.
+            layer: that predicts.
+        """
         images = self.predict_layer(inputs, batch_img_metas, size, layer).images()
         large = self.upsampled_size(size)
         return [
@@ -164,22 +148,17 @@ class MaskFormerHead(PredictionHead):
     def labels(
         self, logits: ImageLogits, meta: dict, options: PredictionOptions
     ) -> Tensor:
-        """The label map (H, W) of one image by the rule of the options."""
-        return unflipped(self._labels(*logits, options), meta)
+        """The label map (H, W) of one image by the rule of the options.
 
-    def _labels(
-        self,
-        class_logits: Tensor | None,
-        mask_logits: Tensor,
-        placement: Placement,
-        options: PredictionOptions,
-    ) -> Tensor:
-        if class_logits is None or options.semantic_rule == "semantic":
-            return semantic_labels(class_logits, mask_logits, placement)
-        image = (class_logits, mask_logits, placement, self.ignore_index)
-        if options.semantic_rule == "general":
-            return general_labels(*image, options.object_mask_thr)
-        return iterative_labels(*image, options.iou_thr)
+        At the image's original size, a tile of K x H x W scores at a time.
+        """
+        if logits.class_logits is None or options.semantic_rule == "semantic":
+            found = semantic_labels(*logits)
+        elif options.semantic_rule == "general":
+            found = general_labels(*logits, self.ignore_index, options.object_mask_thr)
+        else:
+            found = iterative_labels(*logits, self.ignore_index, options.iou_thr)
+        return unflipped(found, meta)
 
 
 def _name(meta: dict, index: int) -> str:

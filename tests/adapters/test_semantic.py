@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from mmseg_maskformer.adapters.geometry import input_size, valid_part
+from mmseg_maskformer.adapters.options import PredictionOptions
 from mmseg_maskformer.core.inference import semantic_scores
 from mmseg_maskformer.core.layers import padding_mask
 from mmseg_maskformer.core.structures import Predictions
@@ -204,8 +205,17 @@ def test_autocast_changes_no_label():
     model.decode_head.network = Noise()
     features = model.extract_feat(images((64, 96)))
     metas = [sample.metainfo for sample in samples((64, 96))]
-    expected = model.decode_head.predict_labels(features, metas, (64, 96))
+    head = model.decode_head
+
+    def labels():
+        found = head.image_logits(features, metas, (64, 96))
+        return [
+            head.labels(x, meta, PredictionOptions())
+            for x, meta in zip(found, metas, strict=True)
+        ]
+
+    expected = labels()
     with torch.autocast("cpu", torch.bfloat16):
-        found = model.decode_head.predict_labels(features, metas, (64, 96))
+        found = labels()
     for a, b in zip(found, expected, strict=True):
         assert torch.equal(a, b)

@@ -10,6 +10,7 @@ from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 
 from mmseg_maskformer.adapters.build import build_part
+from mmseg_maskformer.adapters.options import PredictionOptions
 from mmseg_maskformer.core.mask_comparison import DenseMasks, PointMasks
 from mmseg_maskformer.core.maskformer import MaskFormer
 from mmseg_maskformer.core.per_pixel import PerPixelBaseline
@@ -180,7 +181,11 @@ def test_scores_of_a_per_pixel_model_are_its_upsampled_logits():
     with torch.no_grad():
         logits = model(features()).class_logits()
         found = model.predict(features(), metas)
-        labels = model.predict_labels(features(), metas, SIZE)
+        images = model.image_logits(features(), metas, SIZE)
+    labels = [
+        model.labels(logits, meta, PredictionOptions())
+        for logits, meta in zip(images, metas, strict=True)
+    ]
     wanted = torch.nn.functional.interpolate(logits, SIZE, mode="bilinear")
     torch.testing.assert_close(found, wanted, rtol=1e-5, atol=1e-5)
     assert (torch.stack(labels) == wanted.argmax(1)).float().mean() > 0.999

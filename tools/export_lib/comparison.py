@@ -7,19 +7,18 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
+from mmengine.structures import BaseDataElement, InstanceData
 from torch import Tensor
 
 from benchmark_lib.measure import resident_peak
-from mmseg_maskformer.core.inference import semantic_labels
-from mmseg_maskformer.core.instances import instances
-from mmseg_maskformer.core.panoptic import detr_segments, panoptic_segments
+from mmseg_maskformer.core.structures import ImageLogits
 from mmseg_maskformer.core.tiling import Placement
 from mmseg_maskformer.export.network import ExportableNetwork
 from mmseg_maskformer.export.runtimes import Run
+from mmseg_maskformer.inference import TASKS
 
 Outputs = dict[str, Tensor]
 
@@ -202,53 +201,31 @@ def label_maps(
 ) -> Outputs:
     """The results of ``test_cfg`` as maps (H, W) of whole numbers.
 
-    ``semantic``: classes. ``panoptic``: class + 1000 * number of the segment, -1 where
-    void. ``instance``: the class of the object with the highest score at a pixel, -1
-    where there is none.
+    ``semantic``: classes. ``panoptic``: class + 1000 * object, K where void.
+    ``instance``: the class of the object with the highest score at a pixel, -1 where
+    there is none.
     """
     if network.labels:
         return dict(semantic=outputs["labels"][0])
-    image: dict[str, Any] = dict(
-        class_logits=outputs["class_logits"][0],
-        mask_logits=outputs["mask_logits"][0],
-        placement=placement,
+    logits = ImageLogits(
+        outputs["class_logits"][0], outputs["mask_logits"][0], placement
     )
-    things = getattr(network.model, "num_things_classes", None)
-    if things is None:
-        return dict(semantic=semantic_labels(**image))
-    options, maps = network.model.prediction_options(), {}
-    if options.semantic_on:
-        maps["semantic"] = semantic_labels(**image, resize_logits=True)
-    if options.panoptic_on:
-        maps["panoptic"] = _panoptic_map(dict(image, num_things=things), options)
-    if options.instance_on:
-        maps["instance"] = _instance_map(dict(image, num_things=things), options)
+    sample = BaseDataElement()
+    network.model.apply_rules(sample, logits, network.model.prediction_options())
+    maps = {}
+    for name, key in TASKS.items():
+        if key not in sample:
+            continue
+        found = sample.get(key)
+        if name == "instance":
+            maps[name] = _instance_map(found, placement.out_size)
+        else:  # MMDetection's samples have it by another name
+            maps[name] = found.get("sem_seg", found.get("data"))[0]
     return maps
 
 
-def _panoptic_map(image: dict[str, Any], options: Any) -> Tensor:
-    score = options.object_mask_thr
-    if options.panoptic_rule == "detr":
-        found = detr_segments(**image, score_threshold=score)
-    else:
-        found = panoptic_segments(
-            **image,
-            score_threshold=score,
-            overlap_threshold=options.iou_thr,
-            inside_masks=options.panoptic_rule == "mask2former",
-        )
-    codes = found.labels + 1000 * torch.arange(1, len(found.labels) + 1)
-    return torch.cat([torch.tensor([-1]), codes])[found.segment_map.long()]
-
-
-def _instance_map(image: dict[str, Any], options: Any) -> Tensor:
-    found = instances(
-        **image,
-        max_per_image=options.max_per_image,
-        score_thr=options.score_thr,
-        one_per_query=options.one_per_query,
-    )
-    painted = torch.full(image["placement"].out_size, -1)
+def _instance_map(found: InstanceData, size: tuple[int, int]) -> Tensor:
+    painted = torch.full(size, -1)
     for mask, label in zip(found.masks.flip(0), found.labels.flip(0), strict=True):
         painted[mask] = label
     return painted
