@@ -47,8 +47,8 @@ def install_loaders(class_orders: Mapping[str, Sequence[int]]) -> None:
     """
     read = Loaders(class_orders)
     loaders = {
-        "maskformer://": read.load_from_maskformer,
-        "mask2former://": read.load_from_mask2former,
+        "maskformer://": read.load_from_zoo,
+        "mask2former://": read.load_from_zoo,
         "hf://": read.load_from_hf,
         "http://": read.load_from_http,
         "https://": read.load_from_http,
@@ -104,15 +104,8 @@ class Loaders:
         with _downloaded(filename) as path:
             return self.load_from_file(path, map_location)
 
-    def load_from_maskformer(self, filename: str, map_location: Any = None) -> dict:
-        """A MaskFormer that the paper's authors released, by its zoo name."""
-        return self._load_released(filename, map_location)
-
-    def load_from_mask2former(self, filename: str, map_location: Any = None) -> dict:
-        """A Mask2Former that the paper's authors released, by its zoo name."""
-        return self._load_released(filename, map_location)
-
-    def _load_released(self, filename: str, map_location: Any) -> dict:
+    def load_from_zoo(self, filename: str, map_location: Any = None) -> dict:
+        """A model that the papers' authors released, by its zoo name."""
         scheme, _, name = filename.partition("://")
         url = zoo.zoo_url(name, scheme)
         print_log(

@@ -114,7 +114,7 @@ class HungarianAssigner:
             for image, target in zip(predictions.images(), targets, strict=True)
         ]
         tables = self._guarded(to_numpy(costs), [x.name for x in targets])
-        self._warn_of_crowds(targets, predictions.class_logits.shape[2])
+        self._warn_of_unmatched(targets, predictions.class_logits.shape[2])
         pairs = [solve(table) for table in tables]
         packed = torch.from_numpy(np.concatenate([p.ravel() for p in pairs]))
         packed = packed.to(predictions.class_logits.device)
@@ -278,13 +278,13 @@ class HungarianAssigner:
             )
         return [np.where(b, worse(t, b), t) for t, b in zip(tables, bad, strict=True)]
 
-    def _warn_of_crowds(
+    def _warn_of_unmatched(
         self, targets: Sequence[SegmentTargets], num_queries: int
     ) -> None:
         for target in targets:
             if len(target) > num_queries:
                 self._warn(
-                    "crowd",
+                    "unmatched",
                     f"{target.name} has {len(target)} segments but the model has "
                     f"{num_queries} queries; {len(target) - num_queries} segments "
                     "stay unmatched. Raise num_queries if this is common.",

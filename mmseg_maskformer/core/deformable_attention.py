@@ -1,11 +1,4 @@
-"""Multi-scale deformable attention as a weighted sum of table rows.
-
-A sample is the bilinear mean of four neighbouring cells, so an output row is a
-weighted sum of rows of the value table: one `embedding_bag` for each of the four
-corners. The maps stand in the table with a border of zeros, so that no sample needs a
-test whether it is inside. The gradient by the values is the same sum the other way
-round: samples are sorted by their upper left cell, and a cell sums rows of the incoming
-gradient. Nothing is added atomically, so both directions are deterministic.
+"""Multi-scale deformable attention by the sums of ``deformable_sums.py``.
 
 Memory is that of one head of one image at a time on the CPU; nothing but the inputs is
 kept for backward.

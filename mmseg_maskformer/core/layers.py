@@ -22,9 +22,7 @@ def softplus(x: Tensor, sigmoid: Tensor, complement: Tensor) -> Tensor:
     return x.clamp(min=0).sub_(torch.maximum(sigmoid, complement).log_())
 
 
-def sine_position_encoding(
-    padding_mask: Tensor, channels: int, temperature: float = 10000.0
-) -> Tensor:
+def sine_position_encoding(padding_mask: Tensor, channels: int) -> Tensor:
     """Normalised sine encoding of the cells of a grid (DETR; paper section 3.2).
 
     The first half of the channels encodes the row, the second the column; inside a
@@ -34,7 +32,6 @@ def sine_position_encoding(
         padding_mask: (B, h, w) boolean, True where a cell is padding; positions
             count the other cells only.
         channels: C, divisible by 4.
-        temperature: base of the wavelengths.
 
     Returns:
         (B, h * w, C) float32.
@@ -45,13 +42,13 @@ def sine_position_encoding(
         position = (~padding_mask).cumsum(dim, dtype=torch.int32).float()
         last = position.select(dim, -1).unsqueeze(dim)
         angle = 2 * math.pi * position / (last + 1e-6)
-        halves.append(_sines(angle, channels // 2, temperature))
+        halves.append(_sines(angle, channels // 2))
     return torch.cat(halves, dim=-1).flatten(1, 2)
 
 
-def _sines(angle: Tensor, channels: int, temperature: float) -> Tensor:
+def _sines(angle: Tensor, channels: int) -> Tensor:
     k = torch.arange(channels // 2, dtype=torch.float32, device=angle.device)
-    wave = angle[..., None] / temperature ** (2 * k / channels)
+    wave = angle[..., None] / 10000.0 ** (2 * k / channels)
     return torch.stack((wave.sin(), wave.cos()), dim=-1).flatten(-2)
 
 

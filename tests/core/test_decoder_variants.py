@@ -175,7 +175,7 @@ def test_order_in_a_layer(cross_first, attention):
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("options", VARIANTS, ids=names)
+@pytest.mark.parametrize("options", [{}, *VARIANTS], ids=names)
 def test_what_is_in_padding_changes_nothing(options):
     model, head, given = decoder(**options), mask_head(), pixels()
     valid = torch.tensor([[1.0, 1.0], [0.5, 2 / 3]], dtype=torch.float64)

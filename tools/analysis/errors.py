@@ -30,6 +30,7 @@ from mmseg_maskformer.engine.launch import (  # noqa: E402
     evaluating_runner,
     load_config,
 )
+from shared.markdown import markdown_table  # noqa: E402
 from shared.prediction_sheet import predict_rows, prediction_sheet  # noqa: E402
 
 
@@ -73,18 +74,16 @@ def read(path: Path) -> list[dict[str, str]]:
 
 def print_kinds(rows: list[dict[str, str]]) -> None:
     """A table in Markdown: how many segments of each kind and size."""
-    sums = Counter[tuple[str, str, str]]()
+    true, predicted = Counter[tuple[str, str]](), Counter[tuple[str, str]]()
     for row in rows:
-        for side in ("true", "predicted"):
-            sums[row["kind"], row["size"], side] += int(row[side])
+        true[row["kind"], row["size"]] += int(row["true"])
+        predicted[row["kind"], row["size"]] += int(row["predicted"])
     sizes = ("small", "medium", "large")
-    print("| true / predicted segments |", " | ".join(sizes), "|")
-    print("|---|" + "--:|" * len(sizes))
-    for kind in KINDS:
-        cells = (
-            f"{sums[kind, s, 'true']} / {sums[kind, s, 'predicted']}" for s in sizes
-        )
-        print(f"| {kind} |", " | ".join(cells), "|")
+    lines = (
+        (kind, *(f"{true[kind, size]} / {predicted[kind, size]}" for size in sizes))
+        for kind in KINDS
+    )
+    print(markdown_table(("true / predicted segments", *sizes), lines))
 
 
 def save_chart(out: Path, classes: list[str]) -> None:

@@ -31,6 +31,7 @@ from mmseg_maskformer.engine.launch import (  # noqa: E402
 )
 from query_lib.settings import score_settings  # noqa: E402
 from query_lib.trained import require_head  # noqa: E402
+from shared.markdown import markdown_table  # noqa: E402
 from shared.tables import write_csv  # noqa: E402
 
 KEYS = ("object_mask_thr", "iou_thr")
@@ -91,12 +92,13 @@ def chosen(scores: dict[Pair, list[float]], half: int) -> Pair:
 
 def print_choices(scores: dict[Pair, list[float]], own: Pair, metric: str) -> None:
     """A table in Markdown: what a choice on one half is worth on the other."""
-    print(f"| | {KEYS[0]} | {KEYS[1]} | {metric} of half 0 | {metric} of half 1 |")
-    print("|---|" + 4 * "--:|")
     best = {f"best of half {half}": chosen(scores, half) for half in (0, 1)}
-    for name, pair in {**best, "the config's": own}.items():
-        halves = " | ".join(f"{x:.2f}" for x in scores[pair])
-        print(f"| {name} | {pair[0]} | {pair[1]} | {halves} |")
+    rows = (
+        (name, *pair, *(f"{x:.2f}" for x in scores[pair]))
+        for name, pair in {**best, "the config's": own}.items()
+    )
+    halves = (f"{metric} of half {half}" for half in (0, 1))
+    print(markdown_table(("", *KEYS, *halves), rows))
 
 
 def save_chart(scores: dict[Pair, list[float]], path: Path, metric: str) -> None:

@@ -10,16 +10,18 @@ from typing import Any
 
 import torch
 
+from shared.markdown import markdown_table
+
 from .comparison import Comparison, ImageComparison, Limits
 
-HEAD = [
+HEAD = (
     "image",
     "input",
     "equal labels",
     "largest difference",
     "PyTorch, CPU",
     "runtime, CPU",
-]
+)
 
 
 def write_report(
@@ -71,15 +73,9 @@ def _markdown(
         "",
         *(f"- {name}: {value}" for name, value in facts.items()),
         "",
-        *_row(HEAD),
-        "|---|---|---|---|--:|--:|",
-        *(line for image in comparison.images for line in _row(_cells(image))),
+        markdown_table(HEAD, map(_cells, comparison.images), left=4),
     ]
     return "\n".join(lines) + "\n"
-
-
-def _row(cells: list[str]) -> list[str]:
-    return [f"| {' | '.join(cells)} |"]
 
 
 def _cells(image: ImageComparison) -> list[str]:
