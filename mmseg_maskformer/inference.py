@@ -127,7 +127,11 @@ class Found(NamedTuple):
         return overlay(image, encoded, self.meta["classes"], self.meta["palette"])
 
     def encoded(self, task: str, score_thr: float = SHOWN_SCORE) -> np.ndarray:
-        """(H, W) class + 1000 * object of what :meth:`picture` paints; K is void."""
+        """(H, W) class + 1000 * object of what :meth:`picture` paints; K is void.
+
+        Raises:
+            MissingResultError: The model makes none of this task, or no masks.
+        """
         result, void = self.result(task), len(self.meta["classes"])
         if isinstance(result, PixelData):
             maps = result.get("sem_seg", result.get("data"))
@@ -135,6 +139,11 @@ class Found(NamedTuple):
             if task == "panoptic":
                 return labels
             return np.where((labels >= 0) & (labels < void), labels, void)
+        if "masks" not in result:
+            raise MissingResultError(
+                "The model finds boxes and no masks, which are not painted; "
+                "tools/predict.py --no-pictures writes them."
+            )
         objects = result[result.scores >= score_thr]
         encoded = np.full(self.image.shape[:2], void)
         rows = zip(as_array(objects.masks), as_array(objects.labels), strict=True)

@@ -176,6 +176,9 @@ def test_what_is_not_there_is_named(images, scenes, tmp_path):
         found.picture("panoptic")
     with pytest.raises(MissingResultError, match="uncertainty=True"):
         found.confidence()
+    found.sample.pred_instances = InstanceData(scores=torch.ones(1))  # and boxes
+    with pytest.raises(MissingResultError, match="no masks.*--no-pictures"):
+        found.picture("instance")
 
 
 def test_a_class_of_another_number_in_the_weights_is_refused(scenes):

@@ -9,6 +9,7 @@ python tools/convert_checkpoint.py work_dirs/mine/iter_160000.pth folder \
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,11 @@ from torch import Tensor
 
 from mmseg_maskformer.adapters.host import prepare_host
 from mmseg_maskformer.checkpoints.export import export_to_huggingface
-from mmseg_maskformer.checkpoints.files import read_checkpoint, tensors_by_name
+from mmseg_maskformer.checkpoints.files import read_content, tensors_by_name
 from mmseg_maskformer.checkpoints.loading import make_ours, warn_of_order, with_source
 from mmseg_maskformer.checkpoints.zoo import class_order
 from mmseg_maskformer.datasets.class_orders import CLASS_ORDERS
+from mmseg_maskformer.datasets.metainfo import saved_classes
 from mmseg_maskformer.engine.arguments import add_cfg_options
 from mmseg_maskformer.engine.launch import read_config, untrained_model
 from shared.files import written_whole
@@ -45,20 +47,30 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def read(name: str) -> dict[str, Tensor]:
-    """The tensors of a file or behind a scheme that runs no code from it."""
+def read(name: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """What a file holds, or what is behind a scheme; no code from it runs.
+
+    Returns:
+        Tensors by name, and the ``meta`` of a checkpoint that names its classes.
+    """
     prepare_host()
     if name.startswith(SCHEMES):
-        loaded = CheckpointLoader.load_checkpoint(name, "cpu")["state_dict"]
-        tensors_by_name(loaded, name)  # or an error
-        return loaded
+        loaded = CheckpointLoader.load_checkpoint(name, "cpu")
+        tensors_by_name(loaded["state_dict"], name)  # or an error
+        return loaded["state_dict"], _meta(loaded)
     if "://" in name:
         raise ValueError(
             f"{name} would be read by mmengine, which may run what a file asks for. "
             f"Name a local file, or an address of {', '.join(SCHEMES)}."
         )
-    file = Path(name).name
-    return with_source(read_checkpoint(name), file, class_order(file, CLASS_ORDERS))
+    content, file = read_content(name), Path(name).name
+    tensors = tensors_by_name(content, name)
+    return with_source(tensors, file, class_order(file, CLASS_ORDERS)), _meta(content)
+
+
+def _meta(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
+    classes = saved_classes(checkpoint)
+    return dict(dataset_meta=dict(classes=tuple(classes))) if classes else {}
 
 
 def convert(source: dict[str, Tensor], model: Any, name: str) -> dict[str, Tensor]:
@@ -84,12 +96,13 @@ def main() -> None:
     config = read_config(args.config, args.cfg_options)
     model = untrained_model(config)
     try:
-        converted = convert(read(args.input), model, args.input)
+        source, meta = read(args.input)
+        converted = convert(source, model, args.input)
         if args.to == "huggingface":
             model.load_state_dict(converted)
             export_to_huggingface(model, config, args.output)
         else:
-            save(dict(meta={}, state_dict=converted), Path(args.output))
+            save(dict(meta=meta, state_dict=converted), Path(args.output))
     except (OSError, ValueError, KeyError) as error:
         raise SystemExit(str(error)) from error
     print(f"Written: {args.output}")

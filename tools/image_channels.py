@@ -36,8 +36,9 @@ def main() -> None:
     """Read, adapt, write."""
     args = parse_args()
     try:
-        tensors = adapted(read(args.input), args.channels)
-        save(dict(meta={}, state_dict=tensors), Path(args.output))
+        tensors, meta = read(args.input)
+        changed = adapted(tensors, args.channels)
+        save(dict(meta=meta, state_dict=changed), Path(args.output))
     except (OSError, ValueError, KeyError) as error:
         raise SystemExit(str(error)) from error
     print(f"Written: {args.output}")

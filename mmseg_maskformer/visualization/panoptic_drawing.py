@@ -21,6 +21,7 @@ from mmseg_maskformer.core.conventions import INSTANCE_OFFSET
 from .fonts import readable
 
 LEAST_SIDE = 384  # of pictures, for the text
+LONGEST_SIDE = 4096  # of pictures that are enlarged
 _GOLDEN = 0.618034  # its multiples, whole parts dropped, never come close early
 _DEEPEST = 0.6  # of the way to black or white
 _OUTLINE = (255, 255, 255)
@@ -93,7 +94,10 @@ def overlay(
 def enlarged(
     image: np.ndarray, encoded: np.ndarray, least_side: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Image and map with every pixel repeated until both sides have that length."""
+    """Image and map with every pixel repeated until both sides have that length.
+
+    Unless the longer side would exceed ``LONGEST_SIDE``.
+    """
     factor = enlargement(encoded.shape, least_side)
     image, encoded = (
         pixels.repeat(factor, axis=0).repeat(factor, axis=1)
@@ -104,7 +108,7 @@ def enlarged(
 
 def enlargement(size: Sequence[int], least_side: int) -> int:
     """The factor by which :func:`enlarged` repeats pixels of a height and width."""
-    return max(1, -(-least_side // min(size)))
+    return max(1, min(-(-least_side // min(size)), LONGEST_SIDE // max(size)))
 
 
 def segment_colours(values: np.ndarray, palette: Palette) -> np.ndarray:

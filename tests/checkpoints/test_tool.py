@@ -17,6 +17,9 @@ CAMVID = models.CONFIGS / "maskformer/maskformer_r18_1xb4-4k_camvid-256x256.py"
 ADE = models.CONFIGS / "maskformer/maskformer_r50_8xb2-160k_ade20k-512x512.py"
 
 
+META = dict(dataset_meta=dict(classes=("sky", "road")))
+
+
 class Attack:
     """Unpickles to a command."""
 
@@ -34,14 +37,16 @@ def theirs(path):
     """A file in OpenMMLab's layout, and our tensors that it was made of."""
     ours = models.randomise(models.ours(CAMVID.stem)).state_dict()
     state = from_ours(ours, OPENMMLAB)
-    torch.save(dict(state_dict=state), path)
+    torch.save(dict(meta=META, state_dict=state), path)
     return state, ours
 
 
 def test_their_file_becomes_ours(convert, tmp_path, capsys):
     _, expected = theirs(tmp_path / "in.pth")
     convert(tmp_path / "in.pth", tmp_path / "out.pth", "--config", CAMVID)
-    found = torch.load(tmp_path / "out.pth", weights_only=True)["state_dict"]
+    written = torch.load(tmp_path / "out.pth", weights_only=True)
+    found = written["state_dict"]
+    assert written["meta"] == META
     assert found.keys() == expected.keys()
     assert all(torch.equal(found[name], expected[name]) for name in expected)
     assert (

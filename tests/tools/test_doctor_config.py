@@ -52,6 +52,36 @@ def test_instances_by_the_page_are_sound(config, monkeypatch, capsys):
     assert "Instances data: 3 train, 3 val. Nothing to report." in report
 
 
+def test_joined_data_sets_are_read_each_by_its_own_rule(tmp_path, monkeypatch, capsys):
+    """Zero is void in one and a class in the other, each with a stripe of a class."""
+    parts = []
+    for name, first in (("one", 1), ("two", 0)):
+        rng = np.random.default_rng(first)
+        pixels = rng.integers(0, 256, (24, 48, 3), dtype=np.uint8)
+        stripes = np.arange(first, first + 3, dtype=np.uint8).repeat(8)
+        for folder, values in (("x", pixels), ("y", stripes[:, None].repeat(48, 1))):
+            (tmp_path / name / folder).mkdir(parents=True)
+            Image.fromarray(values).save(tmp_path / name / folder / "0.png")
+        parts.append(
+            f"dict(type='mmseg_maskformer.LabelMapDataset', pipeline=[], data_prefix="
+            f"dict(img_path='x', seg_map_path='y'), data_root='{tmp_path / name}', "
+            f"metainfo=dict(classes={CLASSES}), img_suffix='.png', "
+            f"reduce_zero_label={bool(first)})"
+        )
+    path = tmp_path / "mine.py"
+    path.write_text(
+        "train_dataloader = dict(dataset=dict(type='ConcatDataset', "
+        "ignore_keys=['reduce_zero_label'], datasets="
+        f"[{', '.join(parts)}]))\n"
+    )
+    status, found, report = examine(
+        monkeypatch, capsys, path, tmp_path / "out", "--pictures", "0"
+    )
+    assert (status, found) == (0, [])
+    for name in CLASSES:
+        assert f"| {name} | 2 | 33.3333 |" in report
+
+
 @pytest.mark.mmdet
 def test_another_number_of_classes_is_an_error(config, monkeypatch, capsys):
     options = ("--pictures", "0", "--cfg-options", "model.num_things_classes=1")

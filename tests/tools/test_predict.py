@@ -41,6 +41,16 @@ def files_below(folder):
     return {str(x.relative_to(folder)) for x in folder.rglob("*") if x.is_file()}
 
 
+def test_linked_folders_are_read_once(images, tmp_path):
+    (tmp_path / "images/b/loop").symlink_to(tmp_path / "images")
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for name in ("a", "a again", "b"):
+        (photos / name).symlink_to(tmp_path / "images" / name[0])
+    found = files_of([str(photos)], tmp_path / "out")
+    assert found == [photos / x for x in ("a/0.png", "a/1.png", "b/0.png")]
+
+
 def test_inputs(images, tmp_path, monkeypatch):
     """Folders, patterns and names, each file once; results are no inputs."""
     a0, a1, b0 = images

@@ -10,6 +10,7 @@ from mmseg_maskformer.visualization import fonts
 from mmseg_maskformer.visualization.fonts import text_font
 from mmseg_maskformer.visualization.panoptic_drawing import (
     enlarged,
+    enlargement,
     outlines,
     overlay,
     segment_colours,
@@ -162,6 +163,9 @@ def test_small_images_are_enlarged_by_a_whole_factor():
     assert np.array_equal(big[3::4, 3::4], image)
     assert np.array_equal(encoded, big[..., 0])
     assert np.array_equal(enlarged(image, image[..., 0], least_side=30)[0], image)
+    # 13 * 50 = 650; 24 * 1024 would be longer than 4096; 5000 is already
+    found = [enlargement(x, 384) for x in ((30, 50), (16, 1024), (1, 5000))]
+    assert found == [13, 4, 1]
 
 
 def test_another_size_than_the_image_is_a_sentence():

@@ -29,10 +29,10 @@ def labels(x: Facts, source: Source) -> Counter[int]:
     found: Counter[int] = Counter()
     void = void_labels(x, source)
     for value, pixels in x.values.items():
-        if value in void or (source.zero_is_void and value == 0):
+        if value in void or (x.item.zero_is_void and value == 0):
             continue
-        label = value - source.zero_is_void
-        new = source.label_map.get(label, label)
+        label = value - x.item.zero_is_void
+        new = (x.item.label_map or {}).get(label, label)
         if not new == VOID != label:  # a class that the data set leaves out
             found[new] += pixels
     return found

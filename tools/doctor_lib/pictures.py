@@ -56,7 +56,7 @@ def _tiles(packed: dict, meta: dict[str, Any]) -> list[Image.Image]:
     painted = overlay(
         image, _encoded(packed["data_samples"], len(classes)), classes, palette
     )
-    size = (_WIDTH, round(_WIDTH * image.shape[0] / image.shape[1]))
+    size = (_WIDTH, max(1, round(_WIDTH * image.shape[0] / image.shape[1])))
     return [Image.fromarray(x).resize(size) for x in (image, painted)]
 
 

@@ -23,6 +23,7 @@ _LACKING = (
     "indices of the data set ask for images that it lacks; write indices=None for all "
     "of them."
 )
+_SPLITS = {"training": "train", "validation": "val", "valid": "val"}  # of folders
 LABEL_FOLDERS = ("annotations", "ann_dir", "labels", "masks", "label", "mask")
 
 
@@ -35,12 +36,16 @@ class Item(NamedTuple):
         labels: file of its label map or panoptic map, "" where there is none.
         objects: of a panoptic map (id, class, is a thing, is a crowd); of instances
             (area of the box, class, True, is a crowd). None in semantic data.
+        zero_is_void: ``reduce_zero_label`` of its data set.
+        label_map: new numbers of labels there, 255 for none.
     """
 
     split: str
     image: str
     labels: str
     objects: tuple[tuple[float, int, bool, bool], ...] | None = None
+    zero_is_void: bool = False
+    label_map: dict[int, int] | None = None
 
 
 @dataclass
@@ -52,8 +57,6 @@ class Source:
         kind: "semantic", "panoptic" or "instances".
         items: of all splits.
         classes: names, empty where they are not known.
-        zero_is_void: ``reduce_zero_label`` of the data set.
-        label_map: new numbers of labels, 255 for none.
         queries: of the model, None without a config.
         problems: why a split could not be read.
         datasets: of a config, by split, for pictures of what the pipeline makes.
@@ -66,8 +69,6 @@ class Source:
     kind: str = "semantic"
     items: list[Item] = field(default_factory=list)
     classes: tuple[str, ...] = ()
-    zero_is_void: bool = False
-    label_map: dict[int, int] = field(default_factory=dict)
     queries: int | None = None
     problems: list[str] = field(default_factory=list)
     datasets: dict[str, Any] = field(default_factory=dict)
@@ -155,8 +156,8 @@ def _add(source: Source, split: str, dataset: Any) -> None:
     """
     meta = dataset.metainfo
     source.classes = tuple(meta["classes"])
-    source.zero_is_void = bool(getattr(dataset, "reduce_zero_label", False))
-    source.label_map = getattr(dataset, "label_map", None) or {}
+    zero_is_void = bool(getattr(dataset, "reduce_zero_label", False))
+    label_map = getattr(dataset, "label_map", None)
     things = meta.get("thing_classes")
     for index in range(len(dataset)):
         info = dataset.get_data_info(index)
@@ -173,7 +174,8 @@ def _add(source: Source, split: str, dataset: Any) -> None:
         elif "instances" in info:
             source.kind, labels = "instances", ""
             objects = tuple(_instance(row) for row in info["instances"])
-        source.items.append(Item(split, image, labels, objects))
+        item = Item(split, image, labels, objects, zero_is_void, label_map)
+        source.items.append(item)
 
 
 def _segment(row: dict, things: Any) -> tuple[float, int, bool, bool]:
@@ -220,7 +222,7 @@ def of_folder(folder: Path) -> Source:
         if partner is None and labels is not None:
             source.unpaired.append(str(path))
         parts = Path(key).parts
-        split = parts[0] if len(parts) > 1 else "all"
+        split = _SPLITS.get(parts[0], parts[0]) if len(parts) > 1 else "all"
         source.items.append(Item(split, str(path), str(partner or "")))
     source.unpaired += [str(path) for path in maps.values()]
     return source

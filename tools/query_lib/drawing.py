@@ -35,7 +35,7 @@ def masks_over(
     image: np.ndarray, masks: np.ndarray, colours: Palette, width: int
 ) -> np.ndarray:
     """Probabilities (n, h, w) in their colours over a grey image ``width`` wide."""
-    height = round(width * image.shape[0] / image.shape[1])
+    height = max(1, round(width * image.shape[0] / image.shape[1]))
     grey = Image.fromarray(image).convert("L").convert("RGB").resize((width, height))
     canvas: np.ndarray = np.asarray(grey, dtype=np.float32)
     for mask, colour in zip(masks, colours, strict=True):
@@ -139,7 +139,7 @@ def comparison_tiles(
     found: Comparison, classes: Sequence[str], width: int
 ) -> list[Tile]:
     """Image, things, and the queries of either model, each in a colour of its own."""
-    height = round(width * found.image.shape[0] / found.image.shape[1])
+    height = max(1, round(width * found.image.shape[0] / found.image.shape[1]))
     image = np.asarray(Image.fromarray(found.image).resize((width, height)))
     number = len(found.things)
     things = masks_over(found.image, found.things, _colours(number), width)

@@ -144,7 +144,7 @@ def prediction_sheet(
 def _tile_size(row: Row, width: int) -> tuple[int, int]:
     """``width`` and as high as the prediction then is."""
     height, length = row.prediction.shape
-    return width, round(width * height / length)
+    return width, max(1, round(width * height / length))
 
 
 def _resized(

@@ -7,6 +7,7 @@ keeps 8 bits; OpenCV reads those.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection
 from io import BytesIO
 from itertools import islice
@@ -56,15 +57,19 @@ def files_below(folder: Path, suffixes: Collection[str] = IMAGE_SUFFIXES) -> lis
     """Files with these suffixes in a folder and the folders in it, sorted.
 
     What is hidden (a name that begins with a dot) is left out, as copies of editors and
-    of macOS are.
+    of macOS are. Links to folders are followed, and each folder is read once.
     """
-    return sorted(
-        x
-        for x in folder.rglob("*")
-        if x.suffix.lower() in suffixes
-        and x.is_file()
-        and not any(part.startswith(".") for part in x.relative_to(folder).parts)
-    )
+    found: list[Path] = []
+    seen = set[str]()
+    for place, folders, names in os.walk(folder, followlinks=True):
+        folders[:] = sorted(x for x in folders if not x.startswith("."))
+        real = os.path.realpath(place)
+        if real in seen:  # a link to it, perhaps from inside
+            folders.clear()
+            continue
+        seen.add(real)
+        found += [Path(place, x) for x in names if not x.startswith(".")]
+    return sorted(x for x in found if x.suffix.lower() in suffixes and x.is_file())
 
 
 def palette_indices(content: bytes) -> np.ndarray | None:
