@@ -70,8 +70,15 @@ def overlay(
         (H, W, 3) uint8.
 
     Raises:
-        ValueError: The map has another size than the image.
+        ValueError: The map has another size than the image, or there are too many
+            classes to be told from objects.
     """
+    if len(classes) >= INSTANCE_OFFSET:
+        raise ValueError(
+            f"{len(classes)} classes cannot be painted: a map holds class + "
+            f"{INSTANCE_OFFSET} * object. Write results without pictures "
+            "(tools/predict.py --no-pictures)."
+        )
     if image.shape[:2] != encoded.shape:
         raise ValueError(
             f"A panoptic map of {encoded.shape[0]} x {encoded.shape[1]} pixels cannot "

@@ -168,6 +168,11 @@ def test_small_images_are_enlarged_by_a_whole_factor():
     assert found == [13, 4, 1]
 
 
+def test_more_classes_than_a_map_can_hold_are_a_sentence():
+    with pytest.raises(ValueError, match=r"1000 classes cannot be painted.*1000 \*"):
+        overlay(IMAGE, np.zeros((40, 40), int), ["x"] * 1000, PALETTE)
+
+
 def test_another_size_than_the_image_is_a_sentence():
     with pytest.raises(ValueError, match=r"40 x 30 .* image of 40 x 40"):
         overlay(IMAGE, np.zeros((40, 30), int), CLASSES, PALETTE)
