@@ -83,8 +83,7 @@ def test_semantic_maps_alone_are_those_of_the_model(task):
             panoptic_on=False, instance_on=False, semantic_on=True
         )
     else:  # whose classes nobody but the checkpoint names
-        nameless = dict(type="BaseSegDataset", pipeline=config.test_pipeline)
-        config.test_dataloader.dataset = nameless
+        config.test_dataloader.dataset.metainfo = None
     model = untrained_model(config).eval()
     model.dataset_meta = dict(classes=NAMES)
     network = ExportableNetwork(model)
@@ -103,4 +102,4 @@ def test_semantic_maps_alone_are_those_of_the_model(task):
     wanted = label_maps(network, outputs, placement)["semantic"].numpy()
     arrays = {name: x.numpy() for name, x in outputs.items()}
     found = run_exported.results(arrays, description, inside, size)["semantic"]
-    assert (found == wanted).mean() > 0.9995  # the other rule: below 0.99
+    assert (found == wanted).mean() > 0.9995  # the other rule: 0.993
