@@ -17,7 +17,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from mmengine.dataset import Compose, pseudo_collate
-from mmengine.registry import DATASETS, init_default_scope
 from mmengine.structures import InstanceData, PixelData
 
 from mmseg_maskformer.adapters.images import checked_image, image_channels
@@ -29,11 +28,7 @@ from mmseg_maskformer.engine.launch import (
     require_class_order,
     trained_model,
 )
-from mmseg_maskformer.engine.results.own_images import (
-    classes_of,
-    first_dataset,
-    image_steps,
-)
+from mmseg_maskformer.engine.results.own_images import classes_of, own_images
 from mmseg_maskformer.visualization.images import picture_of_loaded
 from mmseg_maskformer.visualization.panoptic_drawing import (
     LEAST_SIDE,
@@ -183,7 +178,6 @@ class Predictor:
     ) -> None:
         try:
             settings = read_config(str(config), overrides or {})
-            init_default_scope(settings.get("default_scope", "mmseg"))
             self.model = trained_model(settings, str(checkpoint), device or "").eval()
         except MissingFileExit as error:  # of command lines
             raise FileNotFoundError(str(error)) from None
@@ -191,12 +185,9 @@ class Predictor:
             raise ValueError(str(error)) from None
         backbone = hasattr(self.model, "backbone")
         self._channels = image_channels(self.model) if backbone else None
-        leaf = first_dataset(settings)
-        # without its files, which whoever has only images lacks
-        self.dataset = DATASETS.build(dict(leaf, pipeline=[], lazy_init=True))
+        self.dataset, (load, *steps) = own_images(settings)
         self.meta = classes_of(self.dataset, settings.filename)
         require_class_order(self.model, self.meta["classes"], settings.filename)
-        load, *steps = image_steps(leaf["pipeline"], settings.filename)
         self._from_file, self._steps = Compose([load]), Compose(steps)
         options = {k: v for k, v in load.items() if k not in ("type", "_scope_")}
         array = dict(options, type="mmseg_maskformer.LoadImageFromNDArray")

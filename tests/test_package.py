@@ -84,7 +84,7 @@ def test_the_checks_of_a_run_come_with_every_config():
 def test_checkpoints_know_no_host_but_mmengine():
     known = {"torch", "numpy", "safetensors", "huggingface_hub", PACKAGE.name}
     for path in sources("checkpoints"):
-        meets_host = path.name in ("loaders.py", "loading.py", "export.py")
+        meets_host = path.name in ("loaders.py", "loading.py")
         assert roots(path) <= known | ({"mmengine"} if meets_host else set()), path
         assert own_parts(path) <= {"checkpoints", "compat"}, path
 

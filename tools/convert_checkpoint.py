@@ -26,6 +26,7 @@ from mmseg_maskformer.datasets.class_orders import CLASS_ORDERS
 from mmseg_maskformer.datasets.metainfo import saved_classes
 from mmseg_maskformer.engine.arguments import add_cfg_options
 from mmseg_maskformer.engine.launch import read_config, untrained_model
+from mmseg_maskformer.engine.results.described_images import described_images
 from shared.files import written_whole
 
 SCHEMES = ("maskformer://", "mask2former://", "hf://", "http://", "https://")
@@ -100,7 +101,9 @@ def main() -> None:
         converted = convert(source, model, args.input)
         if args.to == "huggingface":
             model.load_state_dict(converted)
-            export_to_huggingface(model, config, args.output)
+            tests = config.get("test_dataloader") or config.get("val_dataloader")
+            images = described_images(config) if tests else None
+            export_to_huggingface(model, config.model, args.output, images)
         else:
             save(dict(meta=meta, state_dict=converted), Path(args.output))
     except (OSError, ValueError, KeyError) as error:

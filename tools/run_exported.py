@@ -92,7 +92,7 @@ def results(
     divisor = model["divisor"]
     padded = (-(-inside[0] // divisor) * divisor, -(-inside[1] // divisor) * divisor)
     logits = bilinear(outputs["mask_logits"][0], padded)[:, : inside[0], : inside[1]]
-    if model["results"] == ["semantic"]:  # probabilities are resized, else logits
+    if model["resized"] == "probabilities":
         masks = sigmoid(logits)
         masks = masks if inside == size else bilinear(masks, size)
     else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from torch import Tensor
@@ -26,23 +26,20 @@ def for_rgb(
 
 
 def image_processor(
-    settings: Mapping[str, Any], dataset: Mapping[str, Any], reduces_labels: bool
+    settings: Mapping[str, Any], resize: Mapping[str, Any] | None, reduces_labels: bool
 ) -> dict[str, Any]:
     """The ``preprocessor_config.json`` of a model of ours.
 
     Args:
         settings: config of the model's preprocessor.
-        dataset: config of the data set whose pipeline prepares the images.
+        resize: ``scale`` (width and height) and ``keep_ratio``, or None.
         reduces_labels: whether 0 in label maps means no class.
-
-    Raises:
-        ValueError: The pipeline resizes in another way than theirs.
     """
     mean, std = settings.get("mean"), settings.get("std")
     if _takes_bgr(settings):
         mean, std = (x and x[::-1] for x in (mean, std))
     return dict(
-        **_resize(dataset.get("pipeline", ())),
+        **_resize(resize),
         do_rescale=mean is not None,  # without one the model takes 0..255
         do_normalize=mean is not None,
         image_mean=[value / 255 for value in mean or (0, 0, 0)],
@@ -58,18 +55,12 @@ def _takes_bgr(settings: Mapping[str, Any]) -> bool:
     return not (settings.get("bgr_to_rgb") or settings.get("rgb_to_bgr"))
 
 
-def _resize(pipeline: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """What the test pipeline does to the size of an image."""
-    step = next((x for x in pipeline if "Resize" in str(x["type"])), None)
-    if step is None:
+def _resize(rule: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Their names of a rule of resizing."""
+    if rule is None:
         return dict(do_resize=False)
-    if step.get("scale") is None:
-        raise ValueError(
-            f"transformers resizes to a size; give {step['type']} of the test pipeline "
-            "a scale=(long, short)."
-        )
-    width, height = step["scale"]
-    if not step.get("keep_ratio", False):
+    width, height = rule["scale"]
+    if not rule["keep_ratio"]:
         return dict(do_resize=True, size=dict(height=height, width=width))
     edges = dict(shortest_edge=min(width, height), longest_edge=max(width, height))
     return dict(do_resize=True, size=edges)

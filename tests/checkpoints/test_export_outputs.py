@@ -11,6 +11,7 @@ from mmengine.registry import DefaultScope
 
 from mmseg_maskformer.checkpoints.export import export_to_huggingface
 from mmseg_maskformer.engine.launch import untrained_model
+from mmseg_maskformer.engine.results.described_images import described_images
 from tests.checkpoints import models
 from tests.helpers.export import (
     ADE,
@@ -30,7 +31,7 @@ def test_a_resnet_of_caffe_style_gives_the_same_logits(tmp_path):
     transformers = pytest.importorskip("transformers")
     ours = models.randomise(models.ours(ADE, **{"backbone.style": "caffe"}))
     config = settings(**{"model.backbone.style": "caffe"})
-    export_to_huggingface(ours, config, tmp_path)
+    export_to_huggingface(ours, config.model, tmp_path, described_images(config))
     kind = transformers.MaskFormerForInstanceSegmentation
     theirs = kind.from_pretrained(tmp_path).eval()
     image = torch.randn(1, 3, 64, 96)
@@ -57,7 +58,7 @@ def test_every_kind_is_read_and_gives_ours(
     ours = models.randomise(untrained_model(config))
     # as in a program that has set no scope
     monkeypatch.setattr(DefaultScope, "_instance_dict", OrderedDict())
-    export_to_huggingface(ours, config, tmp_path)
+    export_to_huggingface(ours, config.model, tmp_path, described_images(config))
     kind = transformers.MaskFormerForInstanceSegmentation
     theirs = kind.from_pretrained(tmp_path).eval()
     assert theirs.config.id2label == dict(enumerate(NAMES))
@@ -86,7 +87,7 @@ def test_a_mask2former_is_read_and_gives_ours(backbone, tmp_path):
     transformers = pytest.importorskip("transformers")
     config = small_masked(backbone)
     ours = models.randomise(untrained_model(config))
-    export_to_huggingface(ours, config, tmp_path)
+    export_to_huggingface(ours, config.model, tmp_path, described_images(config))
     kind = transformers.Mask2FormerForUniversalSegmentation
     theirs, info = kind.from_pretrained(tmp_path, output_loading_info=True)
     assert not info["missing_keys"]

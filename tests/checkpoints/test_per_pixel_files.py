@@ -207,7 +207,7 @@ def test_variants_cannot_be_written_for_transformers(config, options, tmp_path):
     model = models.ours(config, **options)
     settings = models.settings(config)
     with pytest.raises(ValueError, match="per-pixel models and other variants cannot"):
-        export_to_huggingface(model, settings, tmp_path / "folder")
+        export_to_huggingface(model, settings.model, tmp_path / "folder")
     assert not (tmp_path / "folder").exists()
 
 

@@ -39,7 +39,10 @@ def small(task, backbone, preprocessor):
     panoptic = "maskformer_swin-t_64xb1-554k_coco-panoptic"
     name = ADE if things is None else panoptic
     config = Config.fromfile(models.CONFIGS / "maskformer" / f"{name}.py")
-    config.val_dataloader.dataset.metainfo = dict(classes=NAMES)
+    dataset = config.test_dataloader.dataset
+    dataset.metainfo = dict(classes=NAMES)
+    if things is None:
+        dataset.type = "BaseSegDataset"  # that of ADE20K has other classes
     parts = dict(
         in_channels=WIDTHS[backbone["type"]],
         network=dict(transformer_decoder=dict(num_layers=1, num_queries=5, dropout=0)),

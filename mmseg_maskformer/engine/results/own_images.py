@@ -5,11 +5,13 @@ The files of its data set are not read.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from mmengine.config import Config
+from mmengine.registry import DATASETS, init_default_scope
 
+from mmseg_maskformer.datasets.metainfo import metainfo_of
 from mmseg_maskformer.datasets.palette import class_palette
 from mmseg_maskformer.datasets.wrappers import first_config
 
@@ -19,33 +21,53 @@ _OURS = "mmseg_maskformer."
 _LOADS = ("LoadImage", "LoadImageFromFile")
 
 
-def first_dataset(settings: Config) -> dict[str, Any]:
-    """Settings of the first data set of the test that wraps no other.
+class OwnImages(NamedTuple):
+    """How images are loaded, and what their classes are.
+
+    Attributes:
+        dataset: first of the test that wraps no other; its files have not been read.
+        steps: of its pipeline without labels; the first one loads an image.
+    """
+
+    dataset: Any
+    steps: list[dict[str, Any]]
+
+
+def own_images(settings: Config) -> OwnImages:
+    """Read the test of a config.
 
     Raises:
-        ValueError: The config has no test.
+        ValueError: The config has no test, its data set is unknown, or images are
+            loaded in a way of their own.
     """
+    name = settings.filename
     if not settings.get("test_dataloader"):
         raise ValueError(
-            f"{settings.filename} has no test_dataloader, whose pipeline images go "
-            "through; write test_dataloader = val_dataloader in it."
+            f"{name} has no test_dataloader, whose pipeline images go through; write "
+            "test_dataloader = val_dataloader in it."
         )
-    return dict(first_config(settings.test_dataloader.dataset))
+    leaf = first_config(settings.test_dataloader.dataset)
+    init_default_scope(settings.get("default_scope", "mmseg"))
+    try:  # without its files, which whoever has only images lacks
+        dataset = DATASETS.build(dict(leaf, pipeline=[], lazy_init=True))
+    except KeyError as error:
+        raise ValueError(
+            f"test_dataloader.dataset of {name} cannot be built: {error}. A data set "
+            "of your own needs custom_imports, one of a host its default_scope."
+        ) from error
+    return OwnImages(dataset, _image_steps(leaf.get("pipeline", ()), name))
 
 
-def image_steps(pipeline: Sequence[dict], name: str) -> list[dict]:
-    """Steps of a pipeline without labels; the first one loads an image.
+def kind_of(step: Mapping[str, Any]) -> str:
+    """The name of a step's class, without its scope."""
+    kind = step["type"]
+    return str(getattr(kind, "__name__", kind)).rpartition(".")[2]
 
-    Args:
-        pipeline: of a data set.
-        name: of the config, for messages.
 
-    Raises:
-        ValueError: Images are loaded in a way of their own.
-    """
+def _image_steps(pipeline: Sequence[dict], name: str) -> list[dict[str, Any]]:
+    """Steps of a pipeline without labels; the first one loads an image."""
     steps = without_labels(pipeline)
-    types = [getattr(x["type"], "__name__", x["type"]) for x in steps]
-    kinds = [name.rpartition(".")[2] for name in types]
+    kinds = [kind_of(step) for step in steps]
     if kinds and kinds[0] in _LOADS:
         return steps
     strange = [kind for kind in kinds if kind.startswith("Load")]
@@ -65,9 +87,9 @@ def classes_of(dataset: Any, name: str) -> dict[str, Any]:
         name: of the config, for messages.
 
     Raises:
-        ValueError: It does not name them.
+        ValueError: It does not name them, or names are no list.
     """
-    meta = dict(dataset.metainfo)
+    meta = dict(metainfo_of(dataset))
     if not meta.get("classes"):
         raise ValueError(
             f"test_dataloader.dataset of {name} does not name its classes; write "
