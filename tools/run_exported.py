@@ -155,6 +155,11 @@ def check(folder: Path, images: list[Path], model: dict[str, Any]) -> None:
         sys.exit(
             f"{folder} has no model.json; name a folder that tools/export.py wrote."
         )
+    if "resized" not in model:
+        sys.exit(
+            f"{folder}/model.json is that of an earlier tools/export.py, which did not "
+            "say what is resized; export the model again."
+        )
     if not (folder / "model.onnx").is_file():
         sys.exit(
             f"{folder} has no model.onnx, and this script uses ONNX Runtime alone: "

@@ -152,12 +152,15 @@ class MaskFormerHead(PredictionHead):
 
         At the image's original size, a tile of K x H x W scores at a time.
         """
-        if logits.class_logits is None or options.semantic_rule == "semantic":
-            found = semantic_labels(*logits)
-        elif options.semantic_rule == "general":
-            found = general_labels(*logits, self.ignore_index, options.object_mask_thr)
+        class_logits, mask_logits, placement = logits
+        if class_logits is None or options.semantic_rule == "semantic":
+            found = semantic_labels(class_logits, mask_logits, placement)
         else:
-            found = iterative_labels(*logits, self.ignore_index, options.iou_thr)
+            image = (class_logits, mask_logits, placement, self.ignore_index)
+            if options.semantic_rule == "general":
+                found = general_labels(*image, options.object_mask_thr)
+            else:
+                found = iterative_labels(*image, options.iou_thr)
         return unflipped(found, meta)
 
 

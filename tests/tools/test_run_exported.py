@@ -32,8 +32,13 @@ WRONG = {
 def test_what_the_script_cannot_do_is_said_first(tmp_path, file, rule, names, message):
     (tmp_path / file).touch()
     images = [Path(f"folder{k}/{name}.jpg") for k, name in enumerate(names)]
-    model = dict(results=["panoptic"], options=dict(panoptic_rule=rule))
+    model = dict(
+        results=["panoptic"], resized="logits", options=dict(panoptic_rule=rule)
+    )
     with pytest.raises(SystemExit, match=message):
+        run_exported.check(tmp_path, images, model)
+    del model["resized"]
+    with pytest.raises(SystemExit, match="of an earlier tools/export.py, .* again"):
         run_exported.check(tmp_path, images, model)
 
 

@@ -85,3 +85,5 @@ def test_names_are_those_of_the_built_data_set(tmp_path):
 def test_an_unknown_data_set_is_a_sentence():
     with pytest.raises(ValueError, match=r"dataset of .*\.py cannot be built: .*MyDat"):
         classes(type="MyDataset")
+    with pytest.raises(ValueError, match=r"'PascalVOCDataset' of .*wants its files\."):
+        classes(_delete_=True, type="PascalVOCDataset", ann_file="absent", pipeline=[])
