@@ -20,6 +20,7 @@ from mmseg_maskformer.datasets.coco.objects import choose_classes, prepare_objec
 from mmseg_maskformer.datasets.coco.values import identifier
 
 from .boundary import boundary_ap, require_library
+from .no_detections import scored_without_detections
 
 
 class CocoMetric(host.CocoMetric):
@@ -113,7 +114,8 @@ class CocoMetric(host.CocoMetric):
         for number in self.img_ids:  # polygons are drawn at these sizes
             size = {key: seen[number][key] for key in ("height", "width")}
             self._coco_api.imgs[number].update(size)
-        found = super().compute_metrics(results)
+        with scored_without_detections():
+            found = super().compute_metrics(results)
         if self.boundary and not self.format_only:
             found.update(self._boundary_ap([prediction for _, prediction in results]))
         if self.outfile_prefix is not None:

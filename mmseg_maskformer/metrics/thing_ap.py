@@ -11,6 +11,7 @@ from pycocotools import mask as codes
 
 from mmseg_maskformer.datasets.coco.masks import codes_of_map
 
+from .no_detections import scored_without_detections
 from .samples import map_of_sample
 
 
@@ -58,7 +59,8 @@ class ThingAP(host.CocoMetric):
             for number, pair in enumerate(results):
                 for part in pair:
                     part["img_id"] = number
-        return super().compute_metrics(results)
+        with scored_without_detections():
+            return super().compute_metrics(results)
 
     def gt_to_coco_json(self, gt_dicts: Sequence[dict], outfile_prefix: str) -> str:
         """The host's file of the truth, with areas of masks where it has boxes'."""

@@ -77,6 +77,18 @@ def test_things_are_objects_by_size_of_their_masks():
     assert found["coco/segm_mAP_l"] == -1
 
 
+@pytest.mark.parametrize("file", [False, True], ids=["ThingAP", "CocoMetric"])
+def test_a_model_that_finds_nothing_has_an_ap_of_0(file, tmp_path):
+    """No object is large; the file has no small one either."""
+    metric = CocoMetric(instances_file(tmp_path / "x.json")) if file else ThingAP()
+    metric.metrics = ["segm"]
+    nothing = sample(FRAME)
+    nothing["pred_instances"] = nothing["pred_instances"][:0]
+    found = values(metric, nothing)
+    sizes = [found[f"coco/segm_mAP{size}"] for size in ("", "_50", "_s", "_m", "_l")]
+    assert sizes == [0.0, 0.0, -1.0 if file else 0.0, 0.0, -1.0]
+
+
 def test_images_of_joined_data_sets_may_have_one_number():
     """Each is predicted with the object of the other: as one, they would be perfect."""
     first, second = sample(LARGE), sample(FRAME)  # has the frame, has the square

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import runpy
 
 import pytest
 from mmengine.config import Config
@@ -74,3 +75,18 @@ def test_table_and_pictures(monkeypatch, tmp_path, capsys):
     assert f"| {' | '.join(last)} |" in printed
     with Image.open(tmp_path / "out/proposals.png") as picture:
         assert picture.size == (5 * 68 - 4, 2 * (64 + 14 + 4) - 4)
+
+
+def test_a_layer_may_lack_a_score_that_others_have(tmp_path, capsys):
+    """As the host's AP, where the layer detects nothing."""
+    tool = runpy.run_path(str(REPOSITORY / "tools/analysis/layers.py"))
+    rows = [dict(layer=0, decoder_layers=0), dict(layer=1, decoder_layers=1)]
+    rows[1]["coco/segm_mAP"] = 0.5
+    tool["print_table"](rows)
+    assert capsys.readouterr().out.splitlines()[2:] == [
+        "| 0 | 0 | - |",
+        "| 1 | 1 | 0.5 |",
+    ]
+    tool["save_chart"](rows, tmp_path / "x.png")
+    with Image.open(tmp_path / "x.png") as picture:
+        assert picture.size == (260, 240)  # one panel

@@ -17,6 +17,7 @@ from tests.tools.test_queries import few_scenes
 CONFIG = REPOSITORY / "configs/mask2former/mask2former_tiny_scenes-panoptic.py"
 LOADER = "val_dataloader"
 FEW = {f"{LOADER}.num_workers": 0, f"{LOADER}.persistent_workers": False}
+RULE = "model.test_cfg.panoptic_rule"
 
 
 @METRICS.register_module()
@@ -48,7 +49,7 @@ def test_each_half_is_scored_alone_with_each_pair(monkeypatch, tmp_path, capsys)
         opened.write("val_dataloader = {{_base_.test_dataloader}}\n")
         opened.write("test_dataloader = test_evaluator = None  # are not looked at\n")
     options = [f"{key}={value}" for key, value in FEW.items()]
-    options.append(f"{LOADER}.dataset.num_images=2")
+    options += [f"{LOADER}.dataset.num_images=2", f"{RULE}=mask2former"]
     out = tmp_path / "out"
     rest = ("--out", out, "--work-dir", tmp_path / "work", "--cfg-options", *options)
     pairs = ("--object-mask-thr", "0.0", "0.1", "--iou-thr", "0.0")
@@ -63,7 +64,8 @@ def test_each_half_is_scored_alone_with_each_pair(monkeypatch, tmp_path, capsys)
         (0.1, 0.0),
     ]
     config = Config.fromfile(file)
-    config.merge_from_dict(FEW | {f"{LOADER}.dataset.num_images": 1})
+    few = {f"{LOADER}.dataset.num_images": 1, RULE: "mask2former"}
+    config.merge_from_dict(FEW | few)
     config.work_dir = str(tmp_path / "alone")
     config.test_dataloader = config.val_dataloader
     config.test_evaluator = config.val_evaluator
@@ -73,7 +75,9 @@ def test_each_half_is_scored_alone_with_each_pair(monkeypatch, tmp_path, capsys)
         runner.model.test_cfg = dict(runner.model.test_cfg, **found)
         assert runner.test()["pixels"] == float(row["half 0"])
     assert float(rows[1]["half 0"]) > float(rows[0]["half 0"]) == 0.0
-    best = Config.fromfile(out / "config.py").model.test_cfg
+    written = Config.fromfile(out / "config.py")
+    best = written.model.test_cfg
+    assert written.val_dataloader.dataset.num_images == 2
     high, other = (
         max(rows, key=lambda row: float(row[half])) for half in ("half 0", "half 1")
     )

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from math import nan
 from pathlib import Path
 from typing import Any
 
@@ -63,10 +64,11 @@ def evaluate(args: argparse.Namespace) -> tuple[Trained, list[dict]]:
     return Trained(runner.model, runner.test_dataloader.dataset), rows
 
 
-def chosen_scores(row: dict) -> dict[str, str]:
-    """Keys of a row that are printed and plotted, and their names."""
+def chosen_scores(rows: list[dict]) -> dict[str, str]:
+    """Keys of rows that are printed and plotted, and their names."""
     return {
         key: SCORES[key.rpartition("/")[2]]
+        for row in rows
         for key in row
         if key.rpartition("/")[2] in SCORES
     }
@@ -74,21 +76,23 @@ def chosen_scores(row: dict) -> dict[str, str]:
 
 def print_table(rows: list[dict]) -> None:
     """A table in Markdown."""
-    names = chosen_scores(rows[0])
+    names = chosen_scores(rows)
     header = ["layer", "decoder layers", *names.values()]
     keys = ["layer", "decoder_layers", *names]
-    lines = [[row[key] for key in keys] for row in rows]
+    lines = [[row.get(key, "-") for key in keys] for row in rows]
     print(markdown_table(header, lines, left=0))
 
 
 def save_chart(rows: list[dict], path: Path) -> None:
     """A curve for each score."""
-    names = chosen_scores(rows[0])
+    names = chosen_scores(rows)
     figure, panels = plt.subplots(
         1, len(names), figsize=(2.6 * len(names), 2.4), layout="constrained"
     )
     for axes, (key, name) in zip(figure.axes, names.items(), strict=True):
-        axes.plot([x["decoder_layers"] for x in rows], [x[key] for x in rows], "o-")
+        axes.plot(
+            [x["decoder_layers"] for x in rows], [x.get(key, nan) for x in rows], "o-"
+        )
         axes.set(xlabel="decoder layers", title=name)
         axes.locator_params(axis="x", integer=True)
         axes.grid(alpha=0.3)

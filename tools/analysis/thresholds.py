@@ -6,7 +6,7 @@ runs the model once and scores every pair of object_mask_thr and iou_thr on both
 (images are dealt out by turns). The best pair of one half is reported with its score on
 the other, beside that of the config's own pair: a choice flatters the images that it
 was made on. Writes thresholds.csv, thresholds.png and config.py, which inherits CONFIG
-and has the best pair of half 0.
+and has the best pair of half 0 and what --cfg-options say.
 """
 
 from __future__ import annotations
@@ -14,10 +14,13 @@ from __future__ import annotations
 import argparse
 import itertools
 import sys
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
+from mmengine.config import Config
 from mmengine.runner import Runner
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
@@ -118,20 +121,36 @@ def save_chart(scores: dict[Pair, list[float]], path: Path, metric: str) -> None
     figure.savefig(path, dpi=100)
 
 
-def write_config(path: Path, base: str, pair: Pair) -> None:
-    """A config that inherits another and has these thresholds."""
-    lines = [f"{key}={value}" for key, value in zip(KEYS, pair, strict=True)]
-    path.write_text(
-        f"_base_ = {str(Path(base).resolve())!r}\n\n"
-        f"model = dict(test_cfg=dict({', '.join(lines)}))\n",
-        encoding="utf-8",
-    )
+def overridden(config: Config, options: Iterable[str]) -> dict[str, Any]:
+    """What a config file says to have these options of the command line, too.
+
+    Args:
+        config: has them.
+        options: their keys, such as "model.test_cfg.panoptic_rule".
+    """
+    whole, names = config.to_dict(), {key.partition(".")[0] for key in options}
+    return {
+        name: {**whole[name], "_delete_": True}
+        if isinstance(whole[name], dict)
+        else whole[name]
+        for name in sorted(names)
+    }
+
+
+def write_config(path: Path, base: str, pair: Pair, settings: dict[str, Any]) -> None:
+    """A config that inherits another and has these settings and thresholds."""
+    model = settings.get("model", {})
+    found = dict(model.get("test_cfg") or {}, **dict(zip(KEYS, pair, strict=True)))
+    changes = dict(settings, model=dict(model, test_cfg=found))
+    inherited = f"_base_ = {str(Path(base).resolve())!r}\n\n"
+    path.write_text(inherited + Config(changes).pretty_text, encoding="utf-8")
 
 
 def main() -> None:
     """Evaluate, choose, write."""
     args = parse_args()
     config = load_config(args)
+    given = overridden(config, args.cfg_options)
     config.test_dataloader = config.val_dataloader  # test data are for the end
     config.test_evaluator = config.val_evaluator
     runner = evaluating_runner(config, args.checkpoint)
@@ -150,7 +169,7 @@ def main() -> None:
     write_csv(args.out / "thresholds.csv", rows)
     print_choices(scores, own, args.metric)
     best = chosen(scores, 0)
-    write_config(args.out / "config.py", args.config, best)
+    write_config(args.out / "config.py", args.config, best, given)
     grid = itertools.product(args.object_mask_thr, args.iou_thr)
     pairs_of_chart = {pair: scores[pair] for pair in grid}
     save_chart(pairs_of_chart, args.out / "thresholds.png", args.metric)

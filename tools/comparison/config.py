@@ -24,9 +24,8 @@ _TRAINING = (
 )
 _EVALUATION = ("model", "val_dataloader", "val_evaluator")
 _CHOICE = ("val_dataloader", "val_evaluator")  # of the best checkpoint
-_PLACES = ("data_root", "work_dir")  # where files stand changes no result
+PLACES = ("data_root", "work_dir")  # where files stand changes no result
 _WEIGHTS = ("load_from", "source")  # files that count by what they hold
-_SAME_DATA = {"CocoInstanceDataset": "CocoDataset"}  # ours checks the host's files
 _CHECKPOINTS = 10  # of a training, so that little is lost when it stops
 
 
@@ -148,44 +147,8 @@ def multi_scale(config: Config) -> Config:
     return changed
 
 
-def check_same_data(configs: list[Config]) -> None:
-    """Stop when two configs are evaluated on different data, or score different things.
-
-    What both say about their data set must be equal; paths may differ.
-
-    Raises:
-        SystemExit: It is not; the message says what.
-    """
-    kinds = {kind_of(config).name: config.filename for config in configs}
-    if len(kinds) > 1:
-        listed = " and ".join(f"{name} ({path})" for name, path in kinds.items())
-        raise SystemExit(f"A comparison needs one kind of config, got {listed}.")
-    first = configs[0].val_dataloader.dataset
-    for config in configs[1:]:
-        other = config.val_dataloader.dataset
-        for key in sorted((set(first) & set(other)) - {"pipeline", *_PLACES}):
-            pair = [_comparable(x, key) for x in (first, other)]
-            if pair[0] != pair[1]:
-                raise SystemExit(
-                    "A comparison needs one data set, but val_dataloader.dataset."
-                    f"{key} is {pair[0]} in {configs[0].filename} and {pair[1]} in "
-                    f"{config.filename}; compare them apart."
-                )
-
-
-def _comparable(dataset: dict, key: str) -> Any:
-    """A setting as it is compared: where a file lists the data, folders by name."""
-    value = dataset[key]
-    if key == "type":
-        name = value.rpartition(".")[2]
-        return _SAME_DATA.get(name, name)
-    if key == "data_prefix" and dataset.get("ann_file"):
-        return {name: Path(path or "").name for name, path in value.items()}
-    return value
-
-
 def fingerprint(
-    config: Config, keys: tuple[str, ...], without: tuple[str, ...] = _PLACES
+    config: Config, keys: tuple[str, ...], without: tuple[str, ...] = PLACES
 ) -> str:
     """A hash of some keys of a config, at any depth ``without`` others.
 
@@ -202,7 +165,7 @@ def training_fingerprint(config: Config) -> str:
     hooks = config.get("custom_hooks") or []
     config.custom_hooks = [x for x in hooks if class_name(x) not in CHECKS]
     keys = _TRAINING + (_CHOICE if keeps_best(config) else ())
-    return fingerprint(config, keys, (*_PLACES, "test_cfg"))
+    return fingerprint(config, keys, (*PLACES, "test_cfg"))
 
 
 def evaluation_fingerprint(config: Config) -> str:

@@ -20,6 +20,7 @@ from . import config as settings
 from .description import describe
 from .jobs import Job, valid_parts
 from .kinds import kind_of
+from .same_data import check_same_data
 from .table import Row, markdown, preface, records
 
 
@@ -137,7 +138,7 @@ def _tasks(options: Options) -> list[Task]:
         settings.read_config(x, options.overrides, training=options.train)
         for x in options.configs
     ]
-    settings.check_same_data([settings.scored(x) for x in configs])
+    check_same_data([settings.scored(x) for x in configs])
     rows: list[Row] = []
     costs: list[Task] = []
     scores: list[Task] = []

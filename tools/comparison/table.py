@@ -60,15 +60,24 @@ class Row:
     def remarks(self) -> list[str]:
         """The notes, and what is missing of the seeds."""
         parts = {"scores": self.single, "multi-scale scores": self.multi}
-        return self.notes + [
+        notes = self.notes + [
             f"{name} of {len(found)} of {self.seeds} seeds so far"
             for name, found in parts.items()
             if 0 < len(found) < self.seeds
         ]
+        for name, heading in self.kind.scores.items():
+            value, found = self.score(name), self._found(name)
+            if value and value.seeds < len(found):
+                notes.append(f"{heading} of {value.seeds} of {len(found)} seeds alone")
+        return notes
+
+    def _found(self, name: str) -> list[dict[str, float]]:
+        """The scores of every seed that a score is among."""
+        return self.multi if name == "miou_ms" else self.single
 
     def score(self, name: str) -> Spread | None:
         """A score over the seeds; ``miou_ms`` is mIoU with scales and flips."""
-        found = self.multi if name == "miou_ms" else self.single
+        found = self._found(name)
         key = name.removesuffix("_ms")
         return Spread.of([scores[key] for scores in found if key in scores])
 

@@ -40,7 +40,8 @@ def markdown(one: Scores, other: Scores, names: Mapping[str, str]) -> str:
     """
     seeds = [x for x in one if one[x] and other.get(x)]
     lines = []
-    for name in [x for x in names if seeds and x in one[seeds[0]]]:
+    both = [scores[x] for scores in (one, other) for x in seeds]
+    for name in [x for x in names if both and all(x in found for found in both)]:
         less = [one[x][name] - other[x][name] for x in seeds]
         spread = f"{stdev(less):.2f}" if len(less) > 1 else "-"
         cells = [f"{x:+.2f}" for x in (*less, mean(less))]

@@ -9,12 +9,9 @@ from typing import Any
 
 
 def write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write mappings, at least one, in the columns that the first one has.
-
-    Raises:
-        ValueError: Another one has a further key.
-    """
+    """Write mappings; columns are all their keys, in the order in which they come."""
+    columns = dict.fromkeys(key for row in rows for key in row)
     with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+        writer = csv.DictWriter(file, list(columns), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)

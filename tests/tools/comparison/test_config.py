@@ -9,7 +9,6 @@ from mmengine.config import Config
 
 from comparison import config as settings
 from tests.conftest import REPOSITORY
-from tests.helpers.host_configs import host_config
 
 CONFIGS = REPOSITORY / "configs"
 CAMVID = "_r18_1xb4-4k_camvid-256x256"
@@ -46,22 +45,6 @@ def test_a_peer_shares_everything_but_the_head(ours, peer):
         assert head.num_classes == classes
         assert head.norm_cfg == dict(type="BN", requires_grad=True)
     assert other.model.auxiliary_head.loss_decode.loss_weight == 0.4
-
-
-@pytest.mark.mmdet
-def test_the_hosts_coco_is_the_same_data_as_ours():
-    ours = read("maskformer/maskformer_r50-6enc_64xb1-554k_coco-panoptic")
-    path = host_config("mmdet", "maskformer/maskformer_r50_ms-16xb1-75e_coco.py")
-    host = settings.read_config(str(path), training=False)
-    settings.check_same_data([ours, host])
-    host.val_dataloader.dataset.ann_file = "annotations/panoptic_train2017.json"
-    with pytest.raises(SystemExit, match=r"dataset\.ann_file is .*val2017\.json in"):
-        settings.check_same_data([ours, host])
-    demo = read("demo/maskformer_tiny_scenes")
-    with pytest.raises(
-        SystemExit, match="one kind of config, got panoptic .* semantic"
-    ):
-        settings.check_same_data([ours, demo])
 
 
 def test_preparation_sets_seed_budget_and_checkpoints():
@@ -102,19 +85,6 @@ def test_a_rule_without_scores_has_no_multi_scale():
     config.model.test_cfg.semantic_rule = "general"
     reason = "the general rule has no scores to average"
     assert settings.no_multi_scale(config) == reason
-
-
-def test_data_of_two_configs_must_be_the_same():
-    demo, camvid = read("demo/maskformer_tiny_scenes"), read(PAIRS[0][0])
-    moved = read("peers/mmseg-upernet_tiny_scenes")
-    moved.val_dataloader.dataset.data_root = "elsewhere"
-    settings.check_same_data([demo, moved])
-    other = r"type is ScenesDataset in .*tiny_scenes.py and CamVidDataset in .*camvid"
-    with pytest.raises(SystemExit, match=other):
-        settings.check_same_data([demo, moved, camvid])
-    moved.val_dataloader.dataset.num_images = 3
-    with pytest.raises(SystemExit, match="num_images is 200 in .* and 3 in"):
-        settings.check_same_data([demo, moved])
 
 
 def changed(config, key, value):

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+from dataclasses import dataclass
 from types import SimpleNamespace
 
 import pytest
+import torch
 from mmengine.config import Config
 
 from comparison import run as module
+from comparison.kinds import INSTANCE
+
+
+@dataclass
+class Times:
+    seconds: float = 0.0
 
 
 @pytest.fixture
@@ -63,3 +72,32 @@ def test_a_training_goes_on_until_its_best_checkpoint_is_known(trained, tmp_path
     found, runs = trained("iter_40.pth", best="best_iter_8.pth", save_best="mIoU")
     assert found == "best_iter_8.pth"
     assert runs == [str(tmp_path / "iter_40.pth")]
+
+
+@pytest.mark.mmdet
+def test_a_collapsed_seed_has_an_ap_of_0_by_the_hosts_metric(monkeypatch):
+    """It gives no value where nothing is predicted; no object is large here."""
+    metrics = pytest.importorskip("mmdet.evaluation").metrics
+    box = dict(bbox=[0, 0, 40, 40], bbox_label=0, ignore_flag=0)
+    outline = [[0, 0, 40, 0, 40, 40, 0, 40]]
+    truth = dict(img_id=1, ori_shape=(50, 50), instances=[dict(box, mask=outline)])
+    nothing = dict(
+        bboxes=torch.zeros(0, 4),
+        scores=torch.zeros(0),
+        labels=torch.zeros(0, dtype=torch.long),
+        masks=torch.zeros(0, 50, 50, dtype=torch.bool),
+    )
+
+    def test():
+        metric = metrics.CocoMetric(metric="segm")
+        metric.dataset_meta = dict(classes=("cell",))
+        metric.process(None, [dict(truth, pred_instances=nothing)])
+        return metric.evaluate(1)
+
+    runner = SimpleNamespace(model=None, test=test, register_hook=lambda hook: None)
+    monkeypatch.setattr(module.Runner, "from_cfg", lambda config: runner)
+    monkeypatch.setattr(module, "require_fit", lambda *_: None)
+    monkeypatch.setattr(module, "timed_predictions", lambda _: nullcontext(Times()))
+    config = Config(dict(load_from="weights"))
+    expected = dict(ap=0.0, ap50=0.0, ap75=0.0, ap_m=0.0, seconds=0.0)
+    assert module.evaluate(config, INSTANCE, progress=None) == expected

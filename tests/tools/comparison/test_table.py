@@ -109,6 +109,9 @@ def test_missing_seeds_are_said_below_the_table():
         "- maskformer_r50: scores of 2 of 3 seeds so far",
         "- maskformer_r50: multi-scale scores of 1 of 3 seeds so far",
     ]
+    unequal = row(single=[dict(miou=40.0, pq_st=9.0), dict(miou=41.0)], seeds=2)
+    last = markdown([unequal], "").splitlines()[-1]
+    assert last == "- maskformer_r50: PQ-St of 1 of 2 seeds alone"
 
 
 def test_one_seed_has_no_spread():

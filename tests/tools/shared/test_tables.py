@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from shared.tables import write_csv
 
 
@@ -14,5 +12,6 @@ def test_tables_are_written_with_a_header(tmp_path):
 
 
 def test_no_value_is_left_out(tmp_path):
-    with pytest.raises(ValueError, match="top"):
-        write_csv(tmp_path / "x.csv", [dict(query=2), dict(query=0, top="sky")])
+    path = tmp_path / "x.csv"
+    write_csv(path, [dict(query=2), dict(top="sky", query=0)])
+    assert path.read_text() == "query,top\n2,\n0,sky\n"

@@ -1,0 +1,89 @@
+"""Whether configs are evaluated on the same data."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+from mmengine.registry import DATASETS
+
+from .config import PLACES
+from .kinds import class_name, kind_of
+
+_SAME_DATA = {"CocoInstanceDataset": "CocoDataset"}  # ours checks the host's files
+_CLASSES = ("classes", "thing_classes", "stuff_classes")
+_HOW_READ = (  # the same data, however
+    *("pipeline", "metainfo", "backend_args", "lazy_init", "serialize_data"),
+    *("max_refetch", *PLACES),
+)
+
+
+def check_same_data(configs: list[Config]) -> None:
+    """Stop when two configs are evaluated on different data, or score different things.
+
+    What they say about their data set must be equal, where they say nothing what its
+    class does; paths may differ.
+
+    Raises:
+        SystemExit: It is not; the message says what.
+    """
+    kinds = {kind_of(config).name: config.filename for config in configs}
+    if len(kinds) > 1:
+        listed = " and ".join(f"{name} ({path})" for name, path in kinds.items())
+        raise SystemExit(f"A comparison needs one kind of config, got {listed}.")
+    for config in configs[1:]:
+        for key, pair in _settings(configs[0], config).items():
+            if pair[0] != pair[1]:
+                raise SystemExit(
+                    "A comparison needs one data set, but val_dataloader.dataset."
+                    f"{key} is {pair[0]} in {configs[0].filename} and {pair[1]} in "
+                    f"{config.filename}; compare them apart."
+                )
+
+
+def _settings(*configs: Config) -> dict[str, list[Any]]:
+    """What the data sets of configs are, beginning with their type."""
+    datasets = [config.val_dataloader.dataset for config in configs]
+    kinds = [_class(config) for config in configs]
+    names = [class_name(dataset) for dataset in datasets]
+    found: dict[str, list[Any]] = {"type": [_SAME_DATA.get(x, x) for x in names]}
+    pairs = list(zip(datasets, kinds, strict=True))
+    for key in _CLASSES:
+        found[f"metainfo.{key}"] = [_classes(*pair, key) for pair in pairs]
+    for key in sorted({*datasets[0], *datasets[1]} - {"type", *_HOW_READ}):
+        found[key] = [_comparable(*pair, key) for pair in pairs]
+    return found
+
+
+def _class(config: Config) -> type | None:
+    """That of the validation data; None where nobody knows it."""
+    with DATASETS.switch_scope_and_registry(config.default_scope) as registry:
+        return registry.get(config.val_dataloader.dataset.get("type", ""))
+
+
+def _classes(dataset: Mapping, kind: type | None, key: str) -> list[str] | None:
+    """Names of classes, where the data set or its class says them."""
+    known = {**getattr(kind, "METAINFO", {}), **(dataset.get("metainfo") or {})}
+    return list(known[key]) if known.get(key) else None
+
+
+def _comparable(dataset: Mapping, kind: type | None, key: str) -> Any:
+    """A setting as it is compared: where a file lists the data, folders by name."""
+    value = dataset[key] if key in dataset else _default(kind, key)
+    if key == "data_prefix" and dataset.get("ann_file"):
+        folders = {name: Path(path or "").name for name, path in (value or {}).items()}
+        return {name: folder for name, folder in folders.items() if folder}
+    return value
+
+
+def _default(kind: type | None, key: str) -> Any:
+    """What a class takes where it is not told; None where it says nothing."""
+    for one in kind.__mro__ if kind else ():
+        made = vars(one).get("__init__")
+        known = inspect.signature(made).parameters if made else {}
+        if key in known and known[key].default is not inspect.Parameter.empty:
+            return known[key].default
+    return None
