@@ -101,8 +101,8 @@ def main() -> None:
         converted = convert(source, model, args.input)
         if args.to == "huggingface":
             model.load_state_dict(converted)
-            tests = config.get("test_dataloader") or config.get("val_dataloader")
-            images = described_images(config) if tests else None
+            data = config.get("test_dataloader") or config.get("val_dataloader")
+            images = described_images(config) if data else None  # or an error
             export_to_huggingface(model, config.model, args.output, images)
         else:
             save(dict(meta=meta, state_dict=converted), Path(args.output))

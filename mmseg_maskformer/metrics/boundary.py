@@ -36,7 +36,8 @@ def boundary_ap(
         images: ids of the images that are evaluated.
 
     Returns:
-        ``boundary_mAP`` and so on as the host names AP of masks, in 0..1.
+        ``boundary_mAP`` and so on as the host names AP of masks, in 0..1; all 0
+        without detections.
     """
     library = require_library()
     names = [f"boundary_{name}" for name in _NAMES]

@@ -60,7 +60,7 @@ def _check_own_truth(metric: Any, dataset: Any) -> None:
     if not hasattr(metric, "_coco_api") or getattr(metric, "from_segments", False):
         return
     items = [item for leaf in leaf_datasets(dataset) for item in _entries(leaf)]
-    numbers = Counter(item["img_id"] for item in items if "img_id" in item)
+    numbers = Counter(item["img_id"] for item in items)
     repeated = [number for number, count in numbers.items() if count > 1]
     if repeated:
         raise ValueError(

@@ -76,7 +76,7 @@ def overlay(
     if len(classes) >= INSTANCE_OFFSET:
         raise ValueError(
             f"{len(classes)} classes cannot be painted: a map holds class + "
-            f"{INSTANCE_OFFSET} * object. Write results without pictures "
+            f"{INSTANCE_OFFSET} * object. Leave pictures out "
             "(tools/predict.py --no-pictures)."
         )
     if image.shape[:2] != encoded.shape:

@@ -81,9 +81,7 @@ def test_the_log_names_the_loader(monkeypatch, tmp_path):
         with pytest.raises(Exception, match=r"."):
             load(name)
     words = [text.split()[:4] for text in said]
-    loaders = [
-        ["Loads", "checkpoint", "by", x] for x in ("maskformer", "mask2former", "hf")
-    ]
+    loaders = [["Loads", "checkpoint", "by", x] for x in ("zoo", "zoo", "hf")]
     assert words == [*loaders, *([*loaders[0][:3], x] for x in ("http", "file"))]
 
 

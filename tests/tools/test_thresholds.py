@@ -50,6 +50,7 @@ def test_each_half_is_scored_alone_with_each_pair(monkeypatch, tmp_path, capsys)
         opened.write("test_dataloader = test_evaluator = None  # are not looked at\n")
     options = [f"{key}={value}" for key, value in FEW.items()]
     options += [f"{LOADER}.dataset.num_images=2", f"{RULE}=mask2former"]
+    options += ["randomness.seed=1"]  # the config has no randomness
     out = tmp_path / "out"
     rest = ("--out", out, "--work-dir", tmp_path / "work", "--cfg-options", *options)
     pairs = ("--object-mask-thr", "0.0", "0.1", "--iou-thr", "0.0")
@@ -78,6 +79,7 @@ def test_each_half_is_scored_alone_with_each_pair(monkeypatch, tmp_path, capsys)
     written = Config.fromfile(out / "config.py")
     best = written.model.test_cfg
     assert written.val_dataloader.dataset.num_images == 2
+    assert written.randomness == dict(seed=1)
     high, other = (
         max(rows, key=lambda row: float(row[half])) for half in ("half 0", "half 1")
     )

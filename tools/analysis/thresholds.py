@@ -121,20 +121,20 @@ def save_chart(scores: dict[Pair, list[float]], path: Path, metric: str) -> None
     figure.savefig(path, dpi=100)
 
 
-def overridden(config: Config, options: Iterable[str]) -> dict[str, Any]:
-    """What a config file says to have these options of the command line, too.
+def overridden(config: Config, base: str, options: Iterable[str]) -> dict[str, Any]:
+    """What a config that inherits ``base`` says to have these options, too.
 
     Args:
         config: has them.
+        base: its file, which has not.
         options: their keys, such as "model.test_cfg.panoptic_rule".
     """
-    whole, names = config.to_dict(), {key.partition(".")[0] for key in options}
-    return {
-        name: {**whole[name], "_delete_": True}
-        if isinstance(whole[name], dict)
-        else whole[name]
-        for name in sorted(names)
-    }
+    whole, inherited = config.to_dict(), Config.fromfile(base)
+    found = {name: whole[name] for name in {key.partition(".")[0] for key in options}}
+    for name, value in found.items():
+        if isinstance(value, dict) and isinstance(inherited.get(name), dict):
+            found[name] = {**value, "_delete_": True}
+    return found
 
 
 def write_config(path: Path, base: str, pair: Pair, settings: dict[str, Any]) -> None:
@@ -150,7 +150,7 @@ def main() -> None:
     """Evaluate, choose, write."""
     args = parse_args()
     config = load_config(args)
-    given = overridden(config, args.cfg_options)
+    given = overridden(config, args.config, args.cfg_options)
     config.test_dataloader = config.val_dataloader  # test data are for the end
     config.test_evaluator = config.val_evaluator
     runner = evaluating_runner(config, args.checkpoint)

@@ -17,7 +17,7 @@ _SAME_DATA = {"CocoInstanceDataset": "CocoDataset"}  # ours checks the host's fi
 _CLASSES = ("classes", "thing_classes", "stuff_classes")
 _HOW_READ = (  # the same data, however
     *("pipeline", "metainfo", "backend_args", "lazy_init", "serialize_data"),
-    *("max_refetch", *PLACES),
+    *("max_refetch", "test_mode", "filter_cfg", *PLACES),
 )
 
 
@@ -53,6 +53,7 @@ def _settings(*configs: Config) -> dict[str, list[Any]]:
     pairs = list(zip(datasets, kinds, strict=True))
     for key in _CLASSES:
         found[f"metainfo.{key}"] = [_classes(*pair, key) for pair in pairs]
+    found["filter_cfg"] = [_filter(dataset) for dataset in datasets]
     for key in sorted({*datasets[0], *datasets[1]} - {"type", *_HOW_READ}):
         found[key] = [_comparable(*pair, key) for pair in pairs]
     return found
@@ -67,7 +68,17 @@ def _class(config: Config) -> type | None:
 def _classes(dataset: Mapping, kind: type | None, key: str) -> list[str] | None:
     """Names of classes, where the data set or its class says them."""
     known = {**getattr(kind, "METAINFO", {}), **(dataset.get("metainfo") or {})}
-    return list(known[key]) if known.get(key) else None
+    names = known.get(key)
+    if isinstance(names, str):  # a file of names
+        names = (
+            Path(names).read_text().split("\n") if Path(names).is_file() else [names]
+        )
+    return [name for name in names if name] if names else None
+
+
+def _filter(dataset: Mapping) -> Any:
+    """Which images are left out; none in a test."""
+    return None if dataset.get("test_mode") else dataset.get("filter_cfg") or None
 
 
 def _comparable(dataset: Mapping, kind: type | None, key: str) -> Any:

@@ -68,7 +68,10 @@ class Row:
         for name, heading in self.kind.scores.items():
             value, found = self.score(name), self._found(name)
             if value and value.seeds < len(found):
-                notes.append(f"{heading} of {value.seeds} of {len(found)} seeds alone")
+                notes.append(
+                    f"{heading} is that of {value.seeds} of {len(found)} seeds; the "
+                    "others have none"
+                )
         return notes
 
     def _found(self, name: str) -> list[dict[str, float]]:

@@ -23,12 +23,14 @@ def write_sheet(source: Source, path: Path, count: int) -> str:
     """Write pairs of image and labels of training images, spread over the data set.
 
     Returns:
-        The name of the file; "" where there is no data set, or its pipeline fails: the
-        reason is added to the source's problems.
+        The name of the file; "" where there is no data set, or one of 1000 classes or
+        more, or its pipeline fails: the reason is added to the source's problems.
     """
     dataset = source.datasets.get("train")
     if dataset is None or not len(dataset) or not count:
         return ""
+    if len(metainfo_of(dataset)["classes"]) >= INSTANCE_OFFSET:
+        return ""  # a map could not tell them from objects
     tiles = []
     for index in spread(count, len(dataset)):
         try:

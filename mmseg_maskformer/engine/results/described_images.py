@@ -63,8 +63,8 @@ def _resizing(
             raise ValueError(
                 f"{_pipeline(config)} has {dict(step)}, and other programs know one "
                 "bilinear Resize or ResizeWithLabels to a scale=(width, height) alone. "
-                "Write one in its place, or remove it; tools/export.py --size HxW "
-                "takes the place of resizing."
+                "Leave one such step, or none; tools/export.py --size HxW takes the "
+                "place of any that resizes."
             )
     if size is not None:
         return dict(scale=[size[1], size[0]], keep_ratio=False, backend="pillow")

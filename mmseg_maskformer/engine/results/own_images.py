@@ -50,14 +50,19 @@ def own_images(settings: Config) -> OwnImages:
     init_default_scope(settings.get("default_scope", "mmseg"))
     try:  # without its files, which whoever has only images lacks
         dataset = DATASETS.build(dict(leaf, pipeline=[], lazy_init=True))
-    except AssertionError as error:  # some of MMSegmentation look for files
+    except AssertionError as error:
+        if str(error):
+            raise ValueError(
+                f"test_dataloader.dataset of {name} cannot be built: {error}."
+            ) from error
+        # without a word, some of MMSegmentation's look for files
         raise ValueError(
             f"test_dataloader.dataset.type={leaf['type']!r} of {name} wants its files. "
             "Where they are not, write test_dataloader = dict(dataset=dict(_delete_="
             "True, type='mmseg_maskformer.LabelMapDataset', metainfo=dict(classes="
             "...), pipeline=...)) with its classes and pipeline."
         ) from error
-    except KeyError as error:
+    except (KeyError, TypeError) as error:
         raise ValueError(
             f"test_dataloader.dataset of {name} cannot be built: {error}. A data set "
             "of your own needs custom_imports, one of a host its default_scope."

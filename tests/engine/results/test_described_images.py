@@ -35,7 +35,7 @@ def with_steps(*steps, **load):
 
 @pytest.mark.parametrize("step", UNSAID, ids=lambda step: step["type"])
 def test_a_step_that_cannot_be_said_is_refused(step):
-    text = rf"in .*ade20k\S+\.py has {re.escape(str(step))}, .* Write one in its place"
+    text = rf"in .*ade20k\S+\.py has {re.escape(str(step))}, .* Leave one such step, or"
     with pytest.raises(ValueError, match=text):
         described_images(with_steps(step))
 
@@ -87,3 +87,5 @@ def test_an_unknown_data_set_is_a_sentence():
         classes(type="MyDataset")
     with pytest.raises(ValueError, match=r"'PascalVOCDataset' of .*wants its files\."):
         classes(_delete_=True, type="PascalVOCDataset", ann_file="absent", pipeline=[])
+    with pytest.raises(ValueError, match="cannot be built: dataset metainfo `classes`"):
+        classes(_delete_=True, type="BaseSegDataset", test_mode=True, pipeline=[])

@@ -37,7 +37,7 @@ def test_the_hosts_coco_is_the_same_data_as_ours():
 def test_data_of_two_configs_must_be_the_same():
     demo, camvid = read("demo/maskformer_tiny_scenes"), read(CAMVID)
     moved = read("peers/mmseg-upernet_tiny_scenes")
-    moved.val_dataloader.dataset.data_root = "elsewhere"
+    moved.val_dataloader.dataset.update(data_root="elsewhere", test_mode=True)
     check_same_data([demo, moved])
     other = r"type is ScenesDataset in .*tiny_scenes.py and CamVidDataset in .*camvid"
     with pytest.raises(SystemExit, match=other):
@@ -70,6 +70,13 @@ def test_what_one_config_does_not_say_is_what_its_data_set_does(
     check_same_data([plain, told[0]])
     with pytest.raises(SystemExit, match=sentence):
         check_same_data([plain, told[1]])
+
+
+def test_names_of_classes_may_stand_in_a_file(tmp_path):
+    path = tmp_path / "names.txt"
+    path.write_text("\n".join(CamVidDataset.METAINFO["classes"]) + "\n")
+    named = read(CAMVID, {"val_dataloader.dataset.metainfo": dict(classes=str(path))})
+    check_same_data([read(CAMVID), named])
 
 
 def test_a_default_is_that_of_the_data_set():

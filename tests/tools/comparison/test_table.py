@@ -111,7 +111,9 @@ def test_missing_seeds_are_said_below_the_table():
     ]
     unequal = row(single=[dict(miou=40.0, pq_st=9.0), dict(miou=41.0)], seeds=2)
     last = markdown([unequal], "").splitlines()[-1]
-    assert last == "- maskformer_r50: PQ-St of 1 of 2 seeds alone"
+    assert last == (
+        "- maskformer_r50: PQ-St is that of 1 of 2 seeds; the others have none"
+    )
 
 
 def test_one_seed_has_no_spread():
