@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from doctor_lib.pictures import write_sheet
+from doctor_lib.sources import Source
 from tests.conftest import REPOSITORY
 from tests.helpers.pages import python_blocks
 from tests.scripts import run_script
@@ -50,6 +52,16 @@ def test_instances_by_the_page_are_sound(config, monkeypatch, capsys):
     )
     assert (status, found) == (0, [])
     assert "Instances data: 3 train, 3 val. Nothing to report." in report
+
+
+class ManyClasses(list):
+    metainfo = dict(classes=["x"] * 1000)
+
+
+def test_more_classes_than_a_picture_can_tell_from_objects_get_none(tmp_path):
+    source = Source("many", datasets=dict(train=ManyClasses([None])))
+    assert write_sheet(source, tmp_path / "sheet.png", 1) == ""
+    assert not source.problems  # the image was not asked for
 
 
 def test_joined_data_sets_are_read_each_by_its_own_rule(tmp_path, monkeypatch, capsys):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
+from mmengine.fileio import list_from_file
 from mmengine.registry import DATASETS
 
 from .config import PLACES
@@ -70,10 +71,8 @@ def _classes(dataset: Mapping, kind: type | None, key: str) -> list[str] | None:
     known = {**getattr(kind, "METAINFO", {}), **(dataset.get("metainfo") or {})}
     names = known.get(key)
     if isinstance(names, str):  # a file of names
-        names = (
-            Path(names).read_text().split("\n") if Path(names).is_file() else [names]
-        )
-    return [name for name in names if name] if names else None
+        names = list_from_file(names) if Path(names).is_file() else [names]
+    return list(names) if names else None
 
 
 def _filter(dataset: Mapping) -> Any:
