@@ -136,18 +136,17 @@ def test_recipe_of_every_row(name):
     (schedule,) = config.param_scheduler  # no warm-up
     resize = [x for x in config.test_pipeline if "Resize" in x.type]
     is_panoptic = "panoptic" in name
+    options = model.prediction_options()
     assert recipe_of(name) == Recipe(
         iterations=config.train_cfg.max_iters,
         steps=tuple(schedule.get("milestones", ())),
         size=size_of(config),
         test_scale=tuple(resize[0].scale),
         queries=model.decode_head.network.transformer_decoder.num_queries,
-        thresholds=(model.test_cfg["object_mask_thr"], model.test_cfg["iou_thr"])
-        if is_panoptic
-        else None,
+        thresholds=(options.object_mask_thr, options.iou_thr) if is_panoptic else None,
     )
     if is_panoptic:
-        assert model.test_cfg["panoptic_rule"] == "mask2former"
+        assert options.panoptic_rule == "mask2former"
     gpus, images = map(int, re.search(r"_(\d+)xb(\d)-", name).groups())
     assert config.train_dataloader.batch_size == images
     assert gpus * images == config.auto_scale_lr.base_batch_size == 16

@@ -113,7 +113,7 @@ def test_description_says_how_images_are_resized():
     load["color_type"] = "color_ignore_orientation"
     assert not describe(network, config, None)["orientation"]
     resize.pop("scale")
-    with pytest.raises(ValueError, match=r"knows bilinear .* --size HxW"):
+    with pytest.raises(ValueError, match=r"know one bilinear .* --size HxW"):
         describe(network, config, None)
 
 
