@@ -136,7 +136,7 @@ class MaskFormerHead(PredictionHead):
             inputs: backbone maps.
             batch_img_metas: one dictionary per image.
             size: height and width of the input, padding included.
-            layer: that predicts.
+            layer: the decoder layer that predicts; -1 is the last.
         """
         images = self.predict_layer(inputs, batch_img_metas, size, layer).images()
         large = self.upsampled_size(size)

@@ -53,7 +53,7 @@ class ThingAP(host.CocoMetric):
         )
 
     def compute_metrics(self, results: list[tuple[dict, dict]]) -> dict[str, float]:
-        """The host's, with numbers of its own where joined data sets share theirs."""
+        """The host's scores; images are numbered anew where joined data share ids."""
         ids = [truth["img_id"] for truth, _ in results]
         if len(set(ids)) < len(ids):
             for number, pair in enumerate(results):

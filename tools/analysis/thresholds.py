@@ -122,7 +122,7 @@ def save_chart(scores: dict[Pair, list[float]], path: Path, metric: str) -> None
 
 
 def overridden(config: Config, base: str, options: Iterable[str]) -> dict[str, Any]:
-    """What a config that inherits ``base`` says to have these options, too.
+    """What a config that inherits ``base`` must set to have these options, too.
 
     Args:
         config: has them.

@@ -12,7 +12,7 @@ from mmseg_maskformer.core.conventions import INSTANCE_OFFSET
 from mmseg_maskformer.datasets.metainfo import metainfo_of
 from mmseg_maskformer.visualization.images import picture_of_input
 from mmseg_maskformer.visualization.panoptic_drawing import encoded_truth, overlay
-from shared.prediction_sheet import spread
+from shared.prediction_sheet import size_at_width, spread
 
 from .sources import Source
 
@@ -58,7 +58,7 @@ def _tiles(packed: dict, meta: dict[str, Any]) -> list[Image.Image]:
     painted = overlay(
         image, _encoded(packed["data_samples"], len(classes)), classes, palette
     )
-    size = (_WIDTH, max(1, round(_WIDTH * image.shape[0] / image.shape[1])))
+    size = size_at_width(image, _WIDTH)
     return [Image.fromarray(x).resize(size) for x in (image, painted)]
 
 

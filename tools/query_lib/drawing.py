@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 
 from mmseg_maskformer.visualization.fonts import readable, text_font
 from mmseg_maskformer.visualization.panoptic_drawing import Palette
-from shared.prediction_sheet import GAP, LINE
+from shared.prediction_sheet import GAP, LINE, size_at_width
 
 from .analysis import NOTHING, ImageQueries, check_queries
 from .attention import ImageAttention
@@ -35,12 +35,12 @@ def masks_over(
     image: np.ndarray, masks: np.ndarray, colours: Palette, width: int
 ) -> np.ndarray:
     """Probabilities (n, h, w) in their colours over a grey image ``width`` wide."""
-    height = max(1, round(width * image.shape[0] / image.shape[1]))
-    grey = Image.fromarray(image).convert("L").convert("RGB").resize((width, height))
+    size = size_at_width(image, width)
+    grey = Image.fromarray(image).convert("L").convert("RGB").resize(size)
     canvas: np.ndarray = np.asarray(grey, dtype=np.float32)
     for mask, colour in zip(masks, colours, strict=True):
         probs = Image.fromarray(np.asarray(mask, dtype=np.float32))
-        large = probs.resize((width, height), Image.Resampling.BILINEAR)
+        large = probs.resize(size, Image.Resampling.BILINEAR)
         share = _STRENGTH * np.asarray(large)[..., None]
         canvas = (1 - share) * canvas + share * np.asarray(colour, dtype=np.float32)
     return canvas.round().astype(np.uint8)
@@ -139,8 +139,8 @@ def comparison_tiles(
     found: Comparison, classes: Sequence[str], width: int
 ) -> list[Tile]:
     """Image, things, and the queries of either model, each in a colour of its own."""
-    height = max(1, round(width * found.image.shape[0] / found.image.shape[1]))
-    image = np.asarray(Image.fromarray(found.image).resize((width, height)))
+    size = size_at_width(found.image, width)
+    image = np.asarray(Image.fromarray(found.image).resize(size))
     number = len(found.things)
     things = masks_over(found.image, found.things, _colours(number), width)
     return [

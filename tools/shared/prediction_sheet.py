@@ -76,6 +76,11 @@ class PanopticRow(Row):
         return np.unique(super().labels() % INSTANCE_OFFSET)
 
 
+def size_at_width(pixels: np.ndarray, width: int) -> tuple[int, int]:
+    """``width`` and the height that an image (H, W, ...) then has, at least a pixel."""
+    return width, max(1, round(width * pixels.shape[0] / pixels.shape[1]))
+
+
 def spread(count: int, length: int) -> list[int]:
     """``count`` places, or as many as there are, from the first to the last."""
     return np.linspace(0, length - 1, min(count, length)).astype(int).tolist()
@@ -132,19 +137,14 @@ def prediction_sheet(
         width: of a tile, in pixels.
     """
     strips = [
-        _strip(row.tiles(_tile_size(row, width), classes, palette)) for row in rows
+        _strip(row.tiles(size_at_width(row.prediction, width), classes, palette))
+        for row in rows
     ]
     labels = np.unique(np.concatenate([row.labels() for row in rows]))
     labels = labels[(labels >= 0) & (labels < len(classes))]
     total = strips[0].width
     legend = _legend(labels, classes, palette, total)
     return _stacked([_header(total, width), *strips, legend])
-
-
-def _tile_size(row: Row, width: int) -> tuple[int, int]:
-    """``width`` and as high as the prediction then is."""
-    height, length = row.prediction.shape
-    return width, max(1, round(width * height / length))
 
 
 def _resized(

@@ -63,7 +63,8 @@ def _check_optimizer(saved: Iterable[Mapping] | None, optimizer: Any) -> None:
             f"it has {len(sizes[0])} groups of {sum(sizes[0])} parameters, the config "
             f"{len(sizes[1])} of {sum(sizes[1])}",
         )
-    # switches that another version of torch lacks it fills in itself
+    # options that are true, false or None differ between versions of torch, which
+    # fills in those that a checkpoint lacks
     switches = (bool, type(None))
     numbers = {k for k, v in optimizer.defaults.items() if not isinstance(v, switches)}
     lacking = numbers - set.intersection(*(set(x) for x in saved))

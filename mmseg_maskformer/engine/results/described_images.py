@@ -9,7 +9,8 @@ from mmengine.config import Config
 
 from mmseg_maskformer.datasets.metainfo import metainfo_of
 
-from .own_images import kind_of, own_images
+from .own_images import own_images
+from .unlabelled import kind_of
 
 _PACKING = ("CheckArray", "PackDetInputs", "PackPanopticInputs", "PackSegInputs")
 _BACKENDS = dict(Resize="cv2", ResizeWithLabels="pillow")  # where a step names none

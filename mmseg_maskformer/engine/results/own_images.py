@@ -5,7 +5,7 @@ The files of its data set are not read.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from mmengine.config import Config
@@ -15,7 +15,7 @@ from mmseg_maskformer.datasets.metainfo import metainfo_of
 from mmseg_maskformer.datasets.palette import class_palette
 from mmseg_maskformer.datasets.wrappers import first_config
 
-from .unlabelled import without_labels
+from .unlabelled import kind_of, without_labels
 
 _OURS = "mmseg_maskformer."
 _LOADS = ("LoadImage", "LoadImageFromFile")
@@ -68,12 +68,6 @@ def own_images(settings: Config) -> OwnImages:
             "of your own needs custom_imports, one of a host its default_scope."
         ) from error
     return OwnImages(dataset, _image_steps(leaf.get("pipeline", ()), name))
-
-
-def kind_of(step: Mapping[str, Any]) -> str:
-    """The name of a step's class, without its scope."""
-    kind = step["type"]
-    return str(getattr(kind, "__name__", kind)).rpartition(".")[2]
 
 
 def _image_steps(pipeline: Sequence[dict], name: str) -> list[dict[str, Any]]:

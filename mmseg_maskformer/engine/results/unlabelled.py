@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from mmengine.config import Config
@@ -70,7 +71,11 @@ def without_labels(part: Any) -> Any:
     return tuple(kept) if isinstance(part, tuple) else kept  # sizes are tuples
 
 
+def kind_of(step: Mapping[str, Any]) -> str:
+    """The name of a step's class, without its scope."""
+    kind = step.get("type")
+    return str(getattr(kind, "__name__", kind)).rpartition(".")[2]
+
+
 def _loads_labels(part: Any) -> bool:
-    kind = part.get("type") if isinstance(part, dict) else None
-    name = getattr(kind, "__name__", str(kind))
-    return name.rpartition(".")[2] in _LOADING
+    return isinstance(part, dict) and kind_of(part) in _LOADING
