@@ -22,12 +22,9 @@ from mmengine.structures import InstanceData, PixelData
 from mmseg_maskformer.adapters.images import checked_image, image_channels
 from mmseg_maskformer.core.conventions import INSTANCE_OFFSET
 from mmseg_maskformer.core.structures import ImageLogits
-from mmseg_maskformer.engine.launch import (
-    MissingFileExit,
-    read_config,
-    require_class_order,
-    trained_model,
-)
+from mmseg_maskformer.engine.arguments import MissingFileExit
+from mmseg_maskformer.engine.config_files import read_config
+from mmseg_maskformer.engine.models import require_class_order, trained_model
 from mmseg_maskformer.engine.results.own_images import classes_of, own_images
 from mmseg_maskformer.visualization.images import picture_of_loaded
 from mmseg_maskformer.visualization.panoptic_drawing import (

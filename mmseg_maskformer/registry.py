@@ -7,7 +7,9 @@ and then, through :mod:`mmseg_maskformer.catalog`, the module of that one name; 
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from importlib import import_module
+from typing import Any
 
 from mmengine import registry as root
 
@@ -15,6 +17,12 @@ from mmseg_maskformer.catalog import CATALOG
 from mmseg_maskformer.compat import allow_checkpoint_classes
 
 SCOPE = "mmseg_maskformer"
+
+
+def type_name(settings: Mapping[str, Any]) -> str:
+    """The class that a part of a config asks for, without scope; "" if it says none."""
+    kind = settings.get("type", "")
+    return str(getattr(kind, "__name__", kind)).rpartition(".")[2]
 
 
 class CatalogRegistry(root.Registry):
@@ -39,6 +47,27 @@ class CatalogRegistry(root.Registry):
             module = import_module(f"{SCOPE}.{path}")
             self.register_module(module=getattr(module, name))
         return super().get(key)
+
+
+def registered_name(kind: type) -> str | None:
+    """What a config calls a class: "mmseg.FCNHead"; None for one in no registry.
+
+    A class of mmengine's registries has no scope, unless a child has one of its name.
+    """
+    name = kind.__name__
+    for parent in vars(root).values():
+        if not isinstance(parent, root.Registry):
+            continue
+        registries = (parent, *parent.children.values())
+        known = [x for x in registries if name in {*x.module_dict, *_catalog(x)}]
+        for registry in known:
+            if registry.get(name) is kind:
+                return name if known == [parent] else f"{registry.scope}.{name}"
+    return None
+
+
+def _catalog(registry: root.Registry) -> Iterable[str]:
+    return registry.catalog if isinstance(registry, CatalogRegistry) else ()
 
 
 MODELS = CatalogRegistry(root.MODELS, CATALOG["MODELS"])

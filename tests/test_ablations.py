@@ -12,7 +12,7 @@ from mmengine.config import DictAction
 
 from mmseg_maskformer.adapters.build import build_network, build_part
 from mmseg_maskformer.core.mask_comparison import DenseMasks, PointMasks
-from mmseg_maskformer.engine.launch import read_config
+from mmseg_maskformer.engine.config_files import read_config
 from tests.conftest import REPOSITORY
 
 sys.path.append(str(REPOSITORY / "tools"))

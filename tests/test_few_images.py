@@ -14,7 +14,7 @@ from mmengine.registry import DATASETS, HOOKS, init_default_scope
 from mmengine.runner import Runner
 
 from mmseg_maskformer.engine.amp import BFloat16OptimWrapper
-from mmseg_maskformer.engine.launch import evaluating_runner
+from mmseg_maskformer.engine.runners import evaluating_runner
 from tests.checkpoints.test_runner import SCENES, tiny
 from tests.conftest import REPOSITORY
 

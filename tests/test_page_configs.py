@@ -8,7 +8,7 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from mmseg_maskformer.engine.launch import untrained_model
+from mmseg_maskformer.engine.models import untrained_model
 from tests.conftest import REPOSITORY
 
 BLOCK = re.compile(r"```python\n(_base_ = .*?)```", re.S)

@@ -10,7 +10,7 @@ from mmengine.config import Config, DictAction
 from mmengine.registry import DATASETS, MODELS, init_default_scope
 from PIL import Image
 
-from mmseg_maskformer.engine.launch import read_config
+from mmseg_maskformer.engine.config_files import read_config
 from tests.conftest import REPOSITORY
 
 PAGE = REPOSITORY / "docs/studies.md"

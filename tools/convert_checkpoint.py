@@ -25,7 +25,8 @@ from mmseg_maskformer.checkpoints.zoo import class_order
 from mmseg_maskformer.datasets.class_orders import CLASS_ORDERS
 from mmseg_maskformer.datasets.metainfo import saved_classes
 from mmseg_maskformer.engine.arguments import add_cfg_options
-from mmseg_maskformer.engine.launch import read_config, untrained_model
+from mmseg_maskformer.engine.config_files import read_config
+from mmseg_maskformer.engine.models import untrained_model
 from mmseg_maskformer.engine.results.described_images import described_images
 from shared.files import written_whole
 

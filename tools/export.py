@@ -26,11 +26,8 @@ from mmseg_maskformer.engine.arguments import (
     image_size,
     output_folder,
 )
-from mmseg_maskformer.engine.launch import (
-    read_config,
-    require_class_order,
-    trained_model,
-)
+from mmseg_maskformer.engine.config_files import read_config
+from mmseg_maskformer.engine.models import require_class_order, trained_model
 from mmseg_maskformer.export.description import describe
 from mmseg_maskformer.export.network import ExportableNetwork
 from mmseg_maskformer.export.onnx_file import write_half, write_onnx

@@ -7,14 +7,10 @@ from typing import TYPE_CHECKING
 
 from mmseg_maskformer.engine.arguments import output_folder
 from mmseg_maskformer.engine.evaluation import enable_tta
-from mmseg_maskformer.engine.launch import (
-    add_common_arguments,
-    evaluating_runner,
-    leave_processes,
-    load_config,
-)
+from mmseg_maskformer.engine.launch import add_common_arguments, load_config
 from mmseg_maskformer.engine.results.files import ResultFiles
 from mmseg_maskformer.engine.results.unlabelled import evaluate_nothing, require_labels
+from mmseg_maskformer.engine.runners import evaluating_runner, leave_processes
 
 if TYPE_CHECKING:
     from mmengine.config import Config

@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import argparse
 
+from mmseg_maskformer.engine.amp import enable_amp
 from mmseg_maskformer.engine.finetuning import FinetuneHook, finetune
-from mmseg_maskformer.engine.launch import (
-    add_common_arguments,
-    build_runner,
-    enable_amp,
-    enable_auto_scale_lr,
-    leave_processes,
-    load_config,
-)
+from mmseg_maskformer.engine.launch import add_common_arguments, load_config
 from mmseg_maskformer.engine.resuming import require_no_training, resume
-from mmseg_maskformer.engine.schedule import scale_schedule
+from mmseg_maskformer.engine.runners import build_runner, leave_processes
+from mmseg_maskformer.engine.schedule import enable_auto_scale_lr, scale_schedule
 
 
 def parse_args() -> argparse.Namespace:

@@ -1,4 +1,4 @@
-"""Mixed precision without a loss scale, for the CPU as well."""
+"""Mixed precision, on the CPU as well."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import torch
+from mmengine.config import Config
 from mmengine.device import get_device
 from mmengine.optim import OptimWrapper
 from torch.overrides import TorchFunctionMode
+
+from mmseg_maskformer.registry import type_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -64,3 +67,36 @@ class _Float32Depthwise(TorchFunctionMode):
 def _is_depthwise(image: torch.Tensor, *others: Any) -> bool:
     """Whether ``torch.conv2d`` of a batch is: the last argument is ``groups``."""
     return len(others) == 6 and image.ndim == 4 and others[-1] == image.shape[1] > 1
+
+
+def enable_amp(config: Config) -> None:
+    """Switch to mixed precision: float16 on an accelerator, bfloat16 on the CPU.
+
+    A config that has one already keeps it, but for float16 on the CPU.
+
+    Raises:
+        SystemExit: The config has an optimizer wrapper of another type.
+    """
+    wrapper = config.optim_wrapper
+    kind = type_name(wrapper) or "OptimWrapper"
+    if half_without_gpu(wrapper):
+        for key in ("dtype", "loss_scale", "use_fsdp"):
+            wrapper.pop(key, None)
+        kind = "OptimWrapper"
+    if kind in ("AmpOptimWrapper", "BFloat16OptimWrapper"):
+        return
+    if kind != "OptimWrapper":
+        raise SystemExit(
+            f"--amp replaces the optim_wrapper type OptimWrapper, but the config has "
+            f"{kind}: set its mixed precision in the config."
+        )
+    if get_device() == "cpu":
+        wrapper.type = "mmseg_maskformer.BFloat16OptimWrapper"
+    else:
+        wrapper.type = "AmpOptimWrapper"
+        wrapper.loss_scale = "dynamic"
+
+
+def half_without_gpu(wrapper: Mapping[str, Any]) -> bool:
+    """Whether the wrapper of an optimizer wants a GPU that is not there."""
+    return type_name(wrapper) == "AmpOptimWrapper" and get_device() == "cpu"

@@ -111,3 +111,21 @@ def output_folder(text: str) -> Path:
             f"the folder {text} may not be written to; name another."
         )
     return path
+
+
+class MissingFileExit(SystemExit):
+    """What a command line names is not there."""
+
+
+def require_file(path: str, kind: str) -> None:
+    """Exit with a message when ``path`` is not a file."""
+    if not Path(path).is_file():
+        raise MissingFileExit(
+            f"There is no {kind} file {path} (looked from {Path.cwd()})."
+        )
+
+
+def require_checkpoint(path: str) -> None:
+    """Exit with a message when ``path`` is neither a file nor an address."""
+    if "://" not in path:
+        require_file(path, "checkpoint")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from inspect import signature
 from typing import Any
@@ -11,6 +11,10 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.config.utils import ConfigParsingError
 from mmengine.runner import FlexibleRunner, Runner
+
+from mmseg_maskformer.registry import registered_name
+
+from .arguments import require_file
 
 # difflib's ratio of a name and what was meant: "lrr" and "lr" have 0.8, "save_last" and
 # "save_best" 0.78
@@ -26,6 +30,24 @@ _READ = {
 } - {"cfg"}
 
 
+def read_config(path: str, overrides: dict) -> Config:
+    """The config of a file, with the settings that override it.
+
+    A preprocessor that stands beside the model goes into a model that has none, where
+    the runner would put it.
+
+    Raises:
+        SystemExit: There is no such file, it cannot be read, or a setting would have no
+            effect.
+    """
+    require_file(path, "config")
+    config = config_of_file(path)
+    override(config, overrides)
+    if "model" in config and "data_preprocessor" in config:
+        config.model.setdefault("data_preprocessor", config.data_preprocessor)
+    return config
+
+
 def config_of_file(path: str) -> Config:
     """The config of a file.
 
@@ -33,7 +55,7 @@ def config_of_file(path: str) -> Config:
         SystemExit: A file that it inherits or opens is missing, or one is no config.
     """
     try:
-        return Config.fromfile(path)
+        config = Config.fromfile(path)
     except (OSError, SyntaxError, UnicodeError, ConfigParsingError) as error:
         missing = isinstance(error, FileNotFoundError) and error.filename
         if not missing:
@@ -42,6 +64,23 @@ def config_of_file(path: str) -> Config:
             f"{path} needs {missing}, which is not there. (Paths in _base_ begin at "
             "the folder of the file that they stand in.)"
         ) from error
+    _name_types(list(config.values()))
+    return config
+
+
+def _name_types(part: dict[str, Any] | Sequence[Any]) -> None:
+    """Put names where a config in Python's style has classes, as other configs do.
+
+    Args:
+        part: of a config; changed in place. A class that is in no registry stays.
+    """
+    if isinstance(part, dict):
+        kind = part.get("type")
+        if isinstance(kind, type) and (name := registered_name(kind)):
+            part["type"] = name
+    for value in part.values() if isinstance(part, dict) else part:
+        if isinstance(value, dict | list | tuple):
+            _name_types(value)
 
 
 def override(config: Config, settings: Mapping[str, Any]) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from mmengine.config import Config
 
+from mmseg_maskformer.registry import type_name
+
 _NOT_SEMANTIC = ("CocoMetric", "CocoPanopticMetric", "PanopticQuality", "ThingAP")
 _OF_TRAINING = ("EMAHook", "EarlyStoppingHook")
 
@@ -18,9 +20,7 @@ def leave_training_hooks(config: Config) -> None:
         config: changed in place.
     """
     config.custom_hooks = [
-        x
-        for x in config.get("custom_hooks") or []
-        if str(x["type"]).rpartition(".")[2] not in _OF_TRAINING
+        x for x in config.get("custom_hooks") or [] if type_name(x) not in _OF_TRAINING
     ]
 
 
@@ -34,7 +34,7 @@ def require_semantic_metrics(config: Config) -> None:
         return
     evaluators = config.test_evaluator
     evaluators = evaluators if isinstance(evaluators, list) else [evaluators]
-    names = [evaluator["type"].rpartition(".")[2] for evaluator in evaluators]
+    names = [type_name(evaluator) for evaluator in evaluators]
     others = [name for name in names if name in _NOT_SEMANTIC]
     if others:
         raise SystemExit(
@@ -75,7 +75,7 @@ def averaging_model(config: Config) -> dict:
     own = dict(type=f"{ours}MaskFormerTTA")
     wrapper = config.get("tta_model") or own
     if config.model.type.startswith(ours):
-        if wrapper["type"].rpartition(".")[2] == "SegTTAModel":
+        if type_name(wrapper) == "SegTTAModel":
             wrapper = own
     elif wrapper["type"].startswith(ours):
         head = config.model.get("decode_head", {})

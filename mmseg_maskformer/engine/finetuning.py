@@ -15,7 +15,7 @@ from mmseg_maskformer.checkpoints.finetune import begin_with
 from mmseg_maskformer.checkpoints.wrappers import unwrapped
 from mmseg_maskformer.datasets.metainfo import metainfo_of, saved_classes
 
-from .launch import require_checkpoint
+from .arguments import require_checkpoint
 
 
 def finetune(config: Config, checkpoint: str) -> None:

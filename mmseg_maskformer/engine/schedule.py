@@ -1,4 +1,4 @@
-"""Another number of iterations for a config."""
+"""Another number of iterations, or size of the batches, for a config."""
 
 from __future__ import annotations
 
@@ -46,6 +46,16 @@ def scale_schedule(config: Config, iterations: int) -> list[str]:
     loop.max_iters = iterations
     loop.val_interval = min(loop.get("val_interval", 1000), iterations)
     return notes
+
+
+def enable_auto_scale_lr(config: Config) -> None:
+    """Scale the learning rate with the batch size the config was made for."""
+    if "base_batch_size" not in config.get("auto_scale_lr", {}):
+        raise SystemExit(
+            "--auto-scale-lr needs auto_scale_lr = dict(base_batch_size=...) in the "
+            "config, the total batch size that its learning rate is meant for."
+        )
+    config.auto_scale_lr.enable = True
 
 
 def check_resumed_length(config: Config, begun: Config, checkpoint: str) -> None:

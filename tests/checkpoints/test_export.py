@@ -12,7 +12,7 @@ from mmseg_maskformer.checkpoints.huggingface_config import (
     backbone_config,
     model_config,
 )
-from mmseg_maskformer.engine.launch import untrained_model
+from mmseg_maskformer.engine.models import untrained_model
 from mmseg_maskformer.engine.results.described_images import described_images
 from tests.helpers.export import ADE, SWIN, settings, small_masked
 

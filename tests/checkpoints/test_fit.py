@@ -13,8 +13,9 @@ from comparison.kinds import SEMANTIC
 from comparison.run import evaluate
 from mmseg_maskformer.checkpoints.convert import OPENMMLAB, from_ours
 from mmseg_maskformer.checkpoints.fit import check_weights
-from mmseg_maskformer.engine import launch
 from mmseg_maskformer.engine.evaluation import enable_tta
+from mmseg_maskformer.engine.models import trained_model
+from mmseg_maskformer.engine.runners import evaluating_runner
 from shared.progress import ProgressHook
 from tests.checkpoints import models
 from tests.checkpoints.test_runner import SCENES, build, tiny
@@ -172,12 +173,12 @@ def test_a_tool_refuses_them_when_they_are_loaded(kind, weights, tmp_path):
     config = Config(dict(model=dict(tiny(), type=kind)), cfg_text="-", filename="my.py")
     path = str(tmp_path / "in.pth")
     torch.save(renamed(weights, "model.{}".format), path)
-    found = launch.trained_model(config, path).state_dict()
+    found = trained_model(config, path).state_dict()
     assert all(torch.equal(found[name], weights[name]) for name in weights)
     torch.save(without_head(weights), path)
     message = r"in\.pth does not fit the model of my\.py: \d\d tensor\(s\) missing.*"
     with pytest.raises(ValueError, match=message + "To train on from what fits"):
-        launch.trained_model(config, path)
+        trained_model(config, path)
 
 
 @pytest.mark.parametrize("way", ["test", "tta", "compare"])
@@ -208,4 +209,4 @@ def test_an_evaluation_refuses_them_when_they_are_loaded(way, weights, tmp_path)
             config.load_from = path
             evaluate(config, SEMANTIC, ProgressHook())
         else:
-            launch.evaluating_runner(config, path).test()
+            evaluating_runner(config, path).test()

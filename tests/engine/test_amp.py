@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import pytest
 import torch
+from mmengine.config import Config
 from mmengine.device import get_device
 from mmengine.optim import build_optim_wrapper
 from torch import nn
+
+from mmseg_maskformer.engine import amp
 
 FINE = 1 + 2**-12  # rounds to 1 in bfloat16
 
@@ -60,3 +63,32 @@ def test_an_image_without_batch_is_no_batch_of_rows():
     with wrapped(model).optim_context(model):
         out = model(torch.ones(4, 4, 3))
     assert torch.equal(out, torch.ones(4, 4, 3, dtype=torch.bfloat16))
+
+
+@pytest.mark.parametrize(
+    ("device", "kind", "scale"),
+    [
+        ("cpu", "mmseg_maskformer.BFloat16OptimWrapper", None),
+        ("cuda", "AmpOptimWrapper", "dynamic"),
+    ],
+)
+def test_amp_by_device(device, kind, scale, monkeypatch):
+    monkeypatch.setattr(amp, "get_device", lambda: device)
+    config = Config({"optim_wrapper": {"type": "OptimWrapper"}})
+    amp.enable_amp(config)
+    assert config.optim_wrapper.type == kind
+    assert config.optim_wrapper.get("loss_scale") == scale
+
+
+def test_amp_keeps_the_mixed_precision_of_the_config(monkeypatch):
+    monkeypatch.setattr(amp, "get_device", lambda: "cuda")
+    wrapper = {"type": "AmpOptimWrapper", "dtype": "bfloat16"}
+    config = Config({"optim_wrapper": dict(wrapper)})
+    amp.enable_amp(config)
+    assert config.optim_wrapper == wrapper
+
+
+def test_amp_of_another_wrapper_is_a_sentence():
+    config = Config({"optim_wrapper": {"type": "ApexOptimWrapper"}})
+    with pytest.raises(SystemExit, match="the config has ApexOptimWrapper"):
+        amp.enable_amp(config)

@@ -15,6 +15,7 @@ from mmseg_maskformer.engine.arguments import (
     not_negative,
     output_file,
     output_folder,
+    require_checkpoint,
 )
 
 
@@ -106,3 +107,9 @@ def test_overrides_are_values_and_none_is_empty(parser):
     given = ["--cfg-options", "a.b=3", "c=(1, 2)"]
     assert parser.parse_args(given).cfg_options == {"a.b": 3, "c": (1, 2)}
     assert parser.parse_args([]).cfg_options == {}
+
+
+def test_missing_checkpoint_is_a_sentence_and_an_address_none():
+    with pytest.raises(SystemExit, match=r"There is no checkpoint file nowhere\.pth"):
+        require_checkpoint("nowhere.pth")
+    require_checkpoint("maskformer://ade20k-150/maskformer_R50_bs16_160k")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 from mmengine.config import Config
+from torch import nn
 
-from mmseg_maskformer.engine.config_files import config_of_file, override
+from mmseg_maskformer.engine.config_files import config_of_file, override, read_config
 
 
 @pytest.fixture
@@ -110,3 +111,37 @@ def test_what_is_no_config_is_a_sentence(tmp_path, name, text, message):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(SystemExit, match=message):
         config_of_file(str(tmp_path / name))
+
+
+def test_a_preprocessor_beside_the_model_goes_into_one_that_has_none(tmp_path):
+    path = tmp_path / "leaf.py"
+    path.write_text("model = dict()\ndata_preprocessor = dict(mean=[1])\n")
+    options = {"data_preprocessor.std": [2]}
+    model = read_config(str(path), options).model
+    assert model.data_preprocessor == dict(mean=[1], std=[2])
+    path.write_text("model = dict(data_preprocessor=3)\ndata_preprocessor = 4\n")
+    assert read_config(str(path), {}).model.data_preprocessor == 3
+
+
+def test_classes_of_a_config_in_python_are_names(tmp_path):
+    """As other configs have them; what is in no registry is left to mmengine."""
+    path = tmp_path / "leaf.py"
+    path.write_text(
+        "from mmcv.transforms import Resize\n"
+        "from mmengine.optim import AmpOptimWrapper\n"
+        "from mmseg.datasets import LoadAnnotations\n"
+        "from torch import nn\n"
+        "from torch.optim import SGD\n"
+        "from mmseg_maskformer.adapters.segmentor import MaskFormerSegmentor\n"
+        "model = dict(type=MaskFormerSegmentor, norm_cfg=dict(type=nn.BatchNorm2d))\n"
+        "pipeline = [dict(type=LoadAnnotations), dict(type=Resize, scale=(4, 2))]\n"
+        "optim_wrapper = dict(type=AmpOptimWrapper, optimizer=dict(type=SGD, lr=1))\n"
+    )
+    config = read_config(str(path), {})
+    assert config.model.type == "mmseg_maskformer.MaskFormerSegmentor"
+    kinds = [step.type for step in config.pipeline]
+    assert kinds == ["mmseg.LoadAnnotations", "mmengine.Resize"]  # mmdet has a Resize
+    assert config.optim_wrapper.type == "AmpOptimWrapper"
+    assert config.optim_wrapper.optimizer == dict(type="SGD", lr=1)
+    assert config.model.norm_cfg.type is nn.BatchNorm2d
+    assert "norm_cfg=dict(type='torch.nn.BatchNorm2d')" in config.pretty_text

@@ -11,7 +11,7 @@ from mmengine.config import Config
 from mmengine.hooks import EMAHook
 
 from mmseg_maskformer.datasets.scenes.classes import class_names
-from mmseg_maskformer.engine import launch
+from mmseg_maskformer.engine import runners
 from mmseg_maskformer.engine.finetuning import FinetuneHook, finetune
 from tests.checkpoints import models
 from tests.checkpoints.test_runner import build, runner
@@ -113,7 +113,7 @@ def test_one_beginning_is_enough(settings, message, tmp_path, monkeypatch):
 def test_the_command_line(tmp_path, monkeypatch, capsys):
     path, hooks = tmp_path / "other.pth", []
     run = SimpleNamespace(train=str, register_hook=hooks.append)
-    monkeypatch.setattr(launch, "build_runner", lambda config: run)
+    monkeypatch.setattr(runners, "build_runner", lambda config: run)
     asked = ("train.py", DEMO, "--work-dir", tmp_path, "--finetune", path)
     with pytest.raises(SystemExit, match=r"There is no checkpoint file .*other\.pth"):
         run_script(monkeypatch, *asked)

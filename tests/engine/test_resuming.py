@@ -8,7 +8,7 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from mmseg_maskformer.engine import launch, resuming
+from mmseg_maskformer.engine import resuming, runners
 from mmseg_maskformer.engine.resuming import newest_checkpoint, resume
 from tests.conftest import REPOSITORY
 from tests.scripts import run_script
@@ -133,7 +133,7 @@ def test_the_command_line_names_a_checkpoint_or_none(monkeypatch, tmp_path, aske
     leaf, said = REPOSITORY / "configs/demo/maskformer_tiny_scenes.py", []
     monkeypatch.setattr(resuming, "resume", lambda config, x=None: said.append(x))
     monkeypatch.setattr(
-        launch, "build_runner", lambda config: SimpleNamespace(train=str)
+        runners, "build_runner", lambda config: SimpleNamespace(train=str)
     )
     run_script(monkeypatch, "train.py", leaf, "--work-dir", tmp_path, *asked)
     assert said == [None if x == "--resume" else x for x in asked[-1:]]
@@ -144,7 +144,7 @@ def test_a_training_does_not_begin_among_checkpoints(monkeypatch, tmp_path, form
     """Nor does one that is tuned; logs are in nobody's way."""
     begun, folder = [], tmp_path / "work"
     run = SimpleNamespace(train=lambda: begun.append(1), register_hook=str)
-    monkeypatch.setattr(launch, "build_runner", lambda config: run)
+    monkeypatch.setattr(runners, "build_runner", lambda config: run)
     leaf = REPOSITORY / "configs/demo/maskformer_tiny_scenes.py"
     asked = ("train.py", leaf, "--work-dir", folder)
     (folder / "20260101").mkdir(parents=True)

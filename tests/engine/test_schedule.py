@@ -12,7 +12,11 @@ import torch
 from mmengine.config import Config
 from mmengine.registry import PARAM_SCHEDULERS
 
-from mmseg_maskformer.engine.schedule import check_resumed_length, scale_schedule
+from mmseg_maskformer.engine.schedule import (
+    check_resumed_length,
+    enable_auto_scale_lr,
+    scale_schedule,
+)
 from tests.conftest import REPOSITORY
 from tests.tools.test_demo import run
 
@@ -189,3 +193,11 @@ def test_a_length_of_nothing_is_a_sentence(config):
     for wrong in (0, -5):
         with pytest.raises(SystemExit, match=f"--iterations {wrong}: give 1 or more"):
             scale_schedule(config(), wrong)
+
+
+def test_auto_scale_lr():
+    config = Config({"auto_scale_lr": {"enable": False, "base_batch_size": 16}})
+    enable_auto_scale_lr(config)
+    assert config.auto_scale_lr.enable is True
+    with pytest.raises(SystemExit, match="needs auto_scale_lr"):
+        enable_auto_scale_lr(Config({}))

@@ -8,7 +8,7 @@ from mmseg.structures import SegDataSample
 
 from mmseg_maskformer.core.inference import semantic_labels
 from mmseg_maskformer.core.tiling import Placement
-from mmseg_maskformer.engine.launch import untrained_model
+from mmseg_maskformer.engine.models import untrained_model
 from mmseg_maskformer.export.description import describe
 from mmseg_maskformer.export.network import ExportableNetwork
 from mmseg_maskformer.export.onnx_file import require

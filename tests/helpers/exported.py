@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from mmseg_maskformer.engine.launch import trained_model, untrained_model
+from mmseg_maskformer.engine.models import trained_model, untrained_model
 from tests.helpers.export import MASKED, small
 from tests.scripts import run_script
 from tests.weights import randomise

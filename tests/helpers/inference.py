@@ -6,7 +6,8 @@ import numpy as np
 import torch
 from PIL import Image
 
-from mmseg_maskformer.engine.launch import read_config, untrained_model
+from mmseg_maskformer.engine.config_files import read_config
+from mmseg_maskformer.engine.models import untrained_model
 from tests.conftest import REPOSITORY
 from tests.helpers.exported import spread
 

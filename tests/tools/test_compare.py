@@ -13,7 +13,7 @@ import pytest
 from mmengine.registry import DefaultScope
 
 from comparison.compare import compare
-from comparison.config import prepare, read_config
+from comparison.config import comparable_config, prepare
 from comparison.plan import Options
 from tests.conftest import REPOSITORY
 
@@ -42,7 +42,7 @@ def costs(monkeypatch):
 
 
 def test_costs_of_the_demo(costs):
-    found = costs.measure_costs(read_config(DEMO), repeats=2)
+    found = costs.measure_costs(comparable_config(DEMO), repeats=2)
     assert found["parameters"] == 1_093_133  # docs/demo.md
     assert found["multiply_adds"] == 339_382_784
     assert found["test_size"] == [128, 128]
@@ -58,7 +58,7 @@ def test_costs_of_the_panoptic_demo(costs):
     pytest.importorskip("mmdet")
     overrides = {**SMALL, "val_dataloader.dataset.scene.size": (64, 96)}
     path = DEMO.replace("_scenes.py", "_scenes-panoptic.py")
-    found = costs.measure_costs(read_config(path, overrides), repeats=1)
+    found = costs.measure_costs(comparable_config(path, overrides), repeats=1)
     assert found["flops_images"] == 6
     assert found["test_size"] == [64, 96]
     head = 20 * 12 * 64 * 96  # the sum over 20 queries of 12 classes, see the parts
@@ -71,14 +71,14 @@ def test_training_memory_grows_with_the_batch(costs):
     found = []
     for batch in (4, 8):
         options = {**SMALL, "train_dataloader.batch_size": batch}
-        config = read_config(UPERNET, options)
+        config = comparable_config(UPERNET, options)
         found.append(costs.measure_costs(config, repeats=1)["training_bytes"])
     assert found[1] / found[0] == pytest.approx(2, rel=0.05)
 
 
 def test_the_size_is_the_crop_where_the_data_are_not(costs):
     missing = {"val_dataloader.dataset.data_root": "no/such/folder"}
-    config = read_config(CAMVID, missing)
+    config = comparable_config(CAMVID, missing)
     for kind in (config.val_dataloader.dataset.type, "PascalVOCDataset"):
         dataset = config.val_dataloader.dataset
         dataset.type = kind
@@ -89,7 +89,7 @@ def test_the_size_is_the_crop_where_the_data_are_not(costs):
 
 
 def test_precision_of_training_is_stated(costs):
-    config = read_config(UPERNET)
+    config = comparable_config(UPERNET)
     assert costs.training_precision(config) is None
     config.optim_wrapper.type = "mmseg_maskformer.BFloat16OptimWrapper"
     assert costs.training_precision(config) == costs.torch.bfloat16
@@ -100,7 +100,7 @@ def test_precision_of_training_is_stated(costs):
 
 
 def test_training_labels_are_nine_regions_or_as_many_as_classes(costs):
-    config = read_config(UPERNET)
+    config = comparable_config(UPERNET)
     for classes, expected in ((12, 9), (3, 3)):
         config.model.decode_head.num_classes = classes
         batch = costs.training_batch(config, (128, 128))
@@ -270,7 +270,7 @@ def test_budgets_that_differ_are_said(tmp_path):
 def test_the_same_budget_is_given_to_all():
     budgets = []
     for path in (DEMO, UPERNET):
-        config = read_config(path)
+        config = comparable_config(path)
         prepare(config, seed=3, iterations=90)
         budgets.append((config.train_cfg.max_iters, config.param_scheduler[1].end))
         assert config.randomness.seed == 3

@@ -9,7 +9,7 @@ import pytest
 from mmengine.config import Config
 from PIL import Image
 
-from mmseg_maskformer.engine.launch import evaluating_runner
+from mmseg_maskformer.engine.runners import evaluating_runner
 from query_lib.layers import score_layers
 from tests.conftest import REPOSITORY
 from tests.scripts import run_script

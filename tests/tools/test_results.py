@@ -8,7 +8,7 @@ import torch
 from mmengine.config import Config
 from PIL import Image
 
-from mmseg_maskformer.engine.launch import untrained_model
+from mmseg_maskformer.engine.models import untrained_model
 from tests.conftest import REPOSITORY
 from tests.scripts import run_script
 

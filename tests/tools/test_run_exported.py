@@ -12,7 +12,7 @@ from PIL import Image
 import run_exported
 from export_lib.comparison import label_maps
 from mmseg_maskformer.core.tiling import Placement
-from mmseg_maskformer.engine.launch import untrained_model
+from mmseg_maskformer.engine.models import untrained_model
 from mmseg_maskformer.export.description import describe
 from mmseg_maskformer.export.network import ExportableNetwork
 from tests.helpers import exported

@@ -9,7 +9,7 @@ from mmengine.config import Config
 from mmengine.evaluator import BaseMetric
 from mmengine.registry import METRICS
 
-from mmseg_maskformer.engine.launch import evaluating_runner
+from mmseg_maskformer.engine.runners import evaluating_runner
 from tests.conftest import REPOSITORY
 from tests.scripts import run_script
 from tests.tools.test_queries import few_scenes

@@ -16,7 +16,8 @@ from mmseg_maskformer.adapters.options import PredictionOptions
 from mmseg_maskformer.adapters.panoptic_options import PanopticOptions
 from mmseg_maskformer.core.structures import ImageLogits
 from mmseg_maskformer.core.tiling import Placement
-from mmseg_maskformer.engine.launch import read_config, untrained_model
+from mmseg_maskformer.engine.config_files import read_config
+from mmseg_maskformer.engine.models import untrained_model
 from mmseg_maskformer.inference import TASKS, Found, Loaded, Predictor
 from tests.conftest import REPOSITORY
 from tests.helpers.inference import PANOPTIC, SCENES, noise, write_weights

@@ -12,12 +12,8 @@ import numpy as np
 from mmengine.dist import is_main_process
 
 from mmseg_maskformer.engine.arguments import at_least_one, output_file
-from mmseg_maskformer.engine.launch import (
-    add_common_arguments,
-    evaluating_runner,
-    leave_processes,
-    load_config,
-)
+from mmseg_maskformer.engine.launch import add_common_arguments, load_config
+from mmseg_maskformer.engine.runners import evaluating_runner, leave_processes
 
 PERCENT = ("ECE", "mean_confidence", "right_pixels")
 

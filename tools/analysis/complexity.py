@@ -34,7 +34,8 @@ from mmseg_maskformer.engine.arguments import (  # noqa: E402
     image_size,
     output_file,
 )
-from mmseg_maskformer.engine.launch import read_config, untrained_model  # noqa: E402
+from mmseg_maskformer.engine.config_files import read_config  # noqa: E402
+from mmseg_maskformer.engine.models import untrained_model  # noqa: E402
 
 
 def parse_args() -> argparse.Namespace:

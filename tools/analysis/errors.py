@@ -25,11 +25,8 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
 
 from mmseg_maskformer.core.segment_errors import KINDS  # noqa: E402
 from mmseg_maskformer.engine.arguments import at_least_one, output_folder  # noqa: E402
-from mmseg_maskformer.engine.launch import (  # noqa: E402
-    add_common_arguments,
-    evaluating_runner,
-    load_config,
-)
+from mmseg_maskformer.engine.launch import add_common_arguments, load_config  # noqa: E402
+from mmseg_maskformer.engine.runners import evaluating_runner  # noqa: E402
 from shared.markdown import markdown_table  # noqa: E402
 from shared.prediction_sheet import predict_rows, prediction_sheet  # noqa: E402
 

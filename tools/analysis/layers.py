@@ -21,11 +21,8 @@ import matplotlib.pyplot as plt
 sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
 
 from mmseg_maskformer.engine.arguments import at_least_one, output_folder  # noqa: E402
-from mmseg_maskformer.engine.launch import (  # noqa: E402
-    add_common_arguments,
-    evaluating_runner,
-    load_config,
-)
+from mmseg_maskformer.engine.launch import add_common_arguments, load_config  # noqa: E402
+from mmseg_maskformer.engine.runners import evaluating_runner  # noqa: E402
 from query_lib.analysis import QueryError, query_predictions  # noqa: E402
 from query_lib.drawing import proposal_rows, sheet  # noqa: E402
 from query_lib.layers import score_layers  # noqa: E402

@@ -25,7 +25,8 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
 from benchmark_lib.measure import resident_peak  # noqa: E402
 from mmseg_maskformer.adapters.images import image_channels  # noqa: E402
 from mmseg_maskformer.engine.arguments import add_cfg_options, image_size  # noqa: E402
-from mmseg_maskformer.engine.launch import read_config, untrained_model  # noqa: E402
+from mmseg_maskformer.engine.config_files import read_config  # noqa: E402
+from mmseg_maskformer.engine.models import untrained_model  # noqa: E402
 
 
 def parse_args() -> argparse.Namespace:

@@ -20,11 +20,8 @@ from mmseg_maskformer.engine.arguments import (  # noqa: E402
     at_least_one,
     output_file,
 )
-from mmseg_maskformer.engine.launch import (  # noqa: E402
-    read_config,
-    require_class_order,
-    trained_model,
-)
+from mmseg_maskformer.engine.config_files import read_config  # noqa: E402
+from mmseg_maskformer.engine.models import require_class_order, trained_model  # noqa: E402
 from shared.prediction_sheet import predict_rows, prediction_sheet, spread  # noqa: E402
 
 

@@ -43,7 +43,8 @@ def measure(args: argparse.Namespace) -> Times:
     """Predict the validation images one by one."""
     from mmengine.runner import Runner
 
-    from mmseg_maskformer.engine.launch import read_config, trained_model
+    from mmseg_maskformer.engine.config_files import read_config
+    from mmseg_maskformer.engine.models import trained_model
 
     if args.images is not None and args.images < 1:
         raise SystemExit(f"--images {args.images}: give 1 or more.")

@@ -27,11 +27,8 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
 
 from mmseg_maskformer.adapters.panoptic_options import PanopticOptions  # noqa: E402
 from mmseg_maskformer.engine.arguments import output_folder  # noqa: E402
-from mmseg_maskformer.engine.launch import (  # noqa: E402
-    add_common_arguments,
-    evaluating_runner,
-    load_config,
-)
+from mmseg_maskformer.engine.launch import add_common_arguments, load_config  # noqa: E402
+from mmseg_maskformer.engine.runners import evaluating_runner  # noqa: E402
 from query_lib.settings import score_settings  # noqa: E402
 from query_lib.trained import require_head  # noqa: E402
 from shared.markdown import markdown_table  # noqa: E402

@@ -12,11 +12,13 @@ from typing import Any
 from mmengine.config import Config
 
 from mmseg_maskformer.checks import CHECKS
-from mmseg_maskformer.engine import launch
+from mmseg_maskformer.engine.amp import enable_amp
+from mmseg_maskformer.engine.config_files import read_config
 from mmseg_maskformer.engine.evaluation import averaging_model
 from mmseg_maskformer.engine.schedule import scale_schedule
+from mmseg_maskformer.registry import type_name
 
-from .kinds import SEMANTIC, class_name, complete_evaluators, kind_of
+from .kinds import SEMANTIC, complete_evaluators, kind_of
 
 _TRAINING = (
     *("model", "train_dataloader", "train_cfg", "optim_wrapper", "param_scheduler"),
@@ -29,10 +31,10 @@ _WEIGHTS = ("load_from", "source")  # files that count by what they hold
 _CHECKPOINTS = 10  # of a training, so that little is lost when it stops
 
 
-def read_config(
+def comparable_config(
     path: str, options: dict[str, Any] | None = None, training: bool = True
 ) -> Config:
-    """Read a config and apply what the command line overrides.
+    """A config that can be compared, with what the command line overrides.
 
     Args:
         path: of the file.
@@ -42,7 +44,7 @@ def read_config(
     Raises:
         SystemExit: There is no such file, or it is no config for this comparison.
     """
-    config = launch.read_config(path, options or {})
+    config = read_config(path, options or {})
     kind_of(config)
     head = config.model.get("decode_head", {})
     if not isinstance(head, dict):
@@ -77,7 +79,7 @@ def prepare(
     """
     notes = [] if iterations is None else scale_schedule(config, iterations)
     if amp:
-        launch.enable_amp(config)
+        enable_amp(config)
     config.randomness = dict(config.get("randomness", {}), seed=seed)
     config.val_evaluator = complete_evaluators(config)
     if "max_iters" in (config.get("train_cfg") or {}):
@@ -163,7 +165,7 @@ def training_fingerprint(config: Config) -> str:
     """What a training depends on; hooks that only watch it are left out."""
     config = copy.deepcopy(config)
     hooks = config.get("custom_hooks") or []
-    config.custom_hooks = [x for x in hooks if class_name(x) not in CHECKS]
+    config.custom_hooks = [x for x in hooks if type_name(x) not in CHECKS]
     keys = _TRAINING + (_CHOICE if keeps_best(config) else ())
     return fingerprint(config, keys, (*PLACES, "test_cfg"))
 

@@ -23,7 +23,8 @@ from benchmark_lib.complexity import (
     measure_complexity,
 )
 from benchmark_lib.inputs import Settings, label_maps
-from mmseg_maskformer.engine.launch import untrained_model
+from mmseg_maskformer.engine.models import untrained_model
+from mmseg_maskformer.registry import type_name
 from shared.progress import quiet_host
 
 from . import detector_batches
@@ -114,7 +115,7 @@ def training_step(
 def training_precision(config: Config) -> torch.dtype | None:
     """What the config trains in; None is float32."""
     wrapper = config.optim_wrapper
-    kind = wrapper.get("type", "OptimWrapper").rpartition(".")[2]
+    kind = type_name(wrapper)
     if kind not in PRECISIONS:
         return None
     return getattr(torch, wrapper.get("dtype") or PRECISIONS[kind])

@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 from mmengine.config import Config
 
 from mmseg_maskformer.datasets.wrappers import first_config
+from mmseg_maskformer.registry import type_name
 
-from .kinds import SEMANTIC, class_name, kind_of
+from .kinds import SEMANTIC, kind_of
 
 _OURS = "mmseg_maskformer."
 # Names of the papers; another head has the name of its class.
@@ -56,23 +57,23 @@ def describe(config: Config) -> Description:
 def _method(model: dict) -> str:
     head = model.get("decode_head")
     if head is None:
-        return f"{class_name(model).removesuffix('Detector')} (mmdet)"
+        return f"{type_name(model).removesuffix('Detector')} (mmdet)"
     if not head.get("type", model["type"]).startswith(_OURS):
-        name = class_name(head)
+        name = type_name(head)
         return _METHODS.get(name, name.removesuffix("Head"))
     network = head.get("network", {})  # absent means MaskFormer
-    name = class_name(network) or "MaskFormer"
+    name = type_name(network) or "MaskFormer"
     if name == "PerPixelBaseline":
         return name + "+" * (network.get("transformer_decoder") is not None)
-    queries = class_name(network.get("transformer_decoder") or {})
+    queries = type_name(network.get("transformer_decoder") or {})
     if queries == "MaskedTransformerDecoder":
         name = "Mask2Former"
     assigner = head.get("criterion", {}).get("assigner", {})
-    return name + "-fixed" * (class_name(assigner) == "FixedAssigner")
+    return name + "-fixed" * (type_name(assigner) == "FixedAssigner")
 
 
 def _backbone(backbone: dict) -> str:
-    name = backbone.get("model_name") or class_name(backbone)  # timm's
+    name = backbone.get("model_name") or type_name(backbone)  # timm's
     if name == "SwinTransformer":
         depths = backbone.get("depths", (2, 2, 6, 2))
         size = (backbone.get("embed_dims", 96), depths[2])
@@ -112,7 +113,7 @@ def fixed_size(config: Config) -> tuple[int, int] | None:
 
 def _fixed_by(step: dict, scope: str) -> Any:
     """The one size of images after this transform, if they have one."""
-    kind = class_name(step)
+    kind = type_name(step)
     if kind in _FIXED:
         return step.get("size")
     if kind != "RandomCrop" or step.get("crop_type", "absolute") != "absolute":

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from mmengine.config import Config
+
+from mmseg_maskformer.registry import type_name
 
 _OURS = "mmseg_maskformer."
 _SIZES = {"s": "S", "m": "M", "l": "L"}  # COCO's: below 32 and 96 pixels squared, above
@@ -115,7 +116,7 @@ def kind_of(config: Config) -> Kind:
         SystemExit: Neither of the three.
     """
     scope = config.get("default_scope")
-    metrics = [class_name(x) for x in evaluators_of(config)]
+    metrics = [type_name(x) for x in evaluators_of(config)]
     if scope == "mmseg" and "decode_head" in config.model:
         return SEMANTIC
     if scope == "mmdet" and {"PanopticQuality", "CocoPanopticMetric"} & set(metrics):
@@ -140,13 +141,13 @@ def complete_evaluators(config: Config) -> list[dict]:
     given = evaluators_of(config)
     if kind_of(config) is not SEMANTIC:
         return given
-    iou = next((x for x in given if class_name(x) == "IoUMetric"), None)
+    iou = next((x for x in given if type_name(x) == "IoUMetric"), None)
     if iou is None:
         raise SystemExit(
             f"{config.filename} has no IoUMetric in val_evaluator ({given}), from "
             "which mIoU comes; add dict(type='IoUMetric', iou_metrics=['mIoU'])."
         )
-    if any(class_name(x) == "PanopticQuality" for x in given):
+    if any(type_name(x) == "PanopticQuality" for x in given):
         return given
     void = iou.get("ignore_index", 255)
     return [*given, dict(type=f"{_OURS}PanopticQuality", ignore_index=void)]
@@ -158,12 +159,7 @@ def evaluators_of(config: Config) -> list[dict]:
     return [given] if isinstance(given, dict) else list(given)
 
 
-def class_name(settings: Mapping[str, Any]) -> str:
-    """The type without its scope."""
-    return settings.get("type", "").rpartition(".")[2]
-
-
 def _scores_masks(evaluator: dict) -> bool:
     metric = evaluator.get("metric", "bbox")
     asked = [metric] if isinstance(metric, str) else metric
-    return class_name(evaluator) == "CocoMetric" and "segm" in asked
+    return type_name(evaluator) == "CocoMetric" and "segm" in asked

@@ -12,7 +12,7 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.device import get_device
 
-from mmseg_maskformer.engine.launch import require_file
+from mmseg_maskformer.engine.arguments import require_file
 from shared.progress import quiet_host
 from shared.tables import write_csv
 
@@ -135,7 +135,7 @@ def _check(options: Options) -> None:
 def _tasks(options: Options) -> list[Task]:
     """Costs of every config first, then its scores, config by config."""
     configs = [
-        settings.read_config(x, options.overrides, training=options.train)
+        settings.comparable_config(x, options.overrides, training=options.train)
         for x in options.configs
     ]
     check_same_data([settings.scored(x) for x in configs])

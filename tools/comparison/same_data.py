@@ -11,8 +11,10 @@ from mmengine.config import Config
 from mmengine.fileio import list_from_file
 from mmengine.registry import DATASETS
 
+from mmseg_maskformer.registry import type_name
+
 from .config import PLACES
-from .kinds import class_name, kind_of
+from .kinds import kind_of
 
 _SAME_DATA = {"CocoInstanceDataset": "CocoDataset"}  # ours checks the host's files
 _CLASSES = ("classes", "thing_classes", "stuff_classes")
@@ -49,7 +51,7 @@ def _settings(*configs: Config) -> dict[str, list[Any]]:
     """What the data sets of configs are, beginning with their type."""
     datasets = [config.val_dataloader.dataset for config in configs]
     kinds = [_class(config) for config in configs]
-    names = [class_name(dataset) for dataset in datasets]
+    names = [type_name(dataset) for dataset in datasets]
     found: dict[str, list[Any]] = {"type": [_SAME_DATA.get(x, x) for x in names]}
     pairs = list(zip(datasets, kinds, strict=True))
     for key in _CLASSES:

@@ -14,8 +14,8 @@ from mmengine.registry import DATASETS, init_default_scope
 from mmseg_maskformer.core.conventions import VOID
 from mmseg_maskformer.datasets.transforms.image_files import IMAGE_SUFFIXES, files_below
 from mmseg_maskformer.datasets.wrappers import first_config, leaf_datasets
+from mmseg_maskformer.engine.config_files import read_config
 from mmseg_maskformer.engine.hooks.check_classes_hook import check_num_classes
-from mmseg_maskformer.engine.launch import read_config
 from shared.progress import quiet_host
 
 _IMAGE_FOLDERS = ("images", "img_dir", "imgs", "image")

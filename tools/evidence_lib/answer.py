@@ -12,7 +12,7 @@ from mmengine.config import Config
 from mmengine.logging import MMLogger
 
 from comparison.compare import finish
-from comparison.config import read_config
+from comparison.config import comparable_config
 from comparison.plan import Comparison, Options
 from comparison.work import work
 
@@ -87,7 +87,7 @@ def _write_initial(part: Part, given: Answer) -> None:
     for seed in part.seeds:
         path = _initial(part, given, seed)
         if not path.exists():
-            config = read_config(path_of(part.initial), given.overrides)
+            config = comparable_config(path_of(part.initial), given.overrides)
             write_initial_weights(config, seed, path)
 
 
@@ -102,7 +102,7 @@ def _data_of(config: Config) -> dict[str, Any]:
 
 
 def _options(part: Part, given: Answer) -> Options:
-    like = read_config(path_of(part.like)) if part.like else None
+    like = comparable_config(path_of(part.like)) if part.like else None
 
     def begin(config: Config, seed: int) -> None:
         config.load_from = str(_initial(part, given, seed))

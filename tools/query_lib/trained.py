@@ -8,11 +8,9 @@ import torch
 from mmengine.registry import DATASETS
 
 from mmseg_maskformer.adapters.head import PredictionHead
-from mmseg_maskformer.engine.launch import (
-    read_config,
-    require_class_order,
-    trained_model,
-)
+from mmseg_maskformer.engine.config_files import read_config
+from mmseg_maskformer.engine.models import require_class_order, trained_model
+from mmseg_maskformer.registry import type_name
 
 
 class Trained(NamedTuple):
@@ -52,5 +50,5 @@ def require_head(model: torch.nn.Module, config_file: str) -> None:
 def load_masks(dataset: dict) -> None:
     """Let the pipeline of a data set of instances load their masks beside the boxes."""
     for step in dataset.get("pipeline", ()):
-        if step["type"].rpartition(".")[2] == "LoadAnnotations" and "with_bbox" in step:
+        if type_name(step) == "LoadAnnotations" and "with_bbox" in step:
             step["with_mask"] = True

@@ -8,9 +8,9 @@ from typing import Any
 from mmengine.config import Config
 
 from mmseg_maskformer.datasets.metainfo import metainfo_of
+from mmseg_maskformer.registry import type_name
 
 from .own_images import own_images
-from .unlabelled import kind_of
 
 _PACKING = ("CheckArray", "PackDetInputs", "PackPanopticInputs", "PackSegInputs")
 _BACKENDS = dict(Resize="cv2", ResizeWithLabels="pillow")  # where a step names none
@@ -54,11 +54,11 @@ def _resizing(
     steps: Sequence[Mapping[str, Any]], size: tuple[int, int] | None, config: Config
 ) -> dict[str, Any] | None:
     """The rule of the only step that changes an image; None if there is none."""
-    changing = [step for step in steps if kind_of(step) not in _PACKING]
+    changing = [step for step in steps if type_name(step) not in _PACKING]
     if size is not None:  # in place of any resizing
-        changing = [step for step in changing if "Resize" not in kind_of(step)]
+        changing = [step for step in changing if "Resize" not in type_name(step)]
     for number, step in enumerate(changing):
-        kinds = kind_of(step) in _BACKENDS, step.get("scale") is not None
+        kinds = type_name(step) in _BACKENDS, step.get("scale") is not None
         bilinear = step.get("interpolation", "bilinear") == "bilinear"
         if number or not (all(kinds) and bilinear):
             raise ValueError(
@@ -76,7 +76,7 @@ def _resizing(
     return dict(
         scale=[scale, scale] if isinstance(scale, int) else list(scale),
         keep_ratio=step.get("keep_ratio", False),
-        backend=step.get("backend", _BACKENDS[kind_of(step)]),
+        backend=step.get("backend", _BACKENDS[type_name(step)]),
     )
 
 

@@ -14,8 +14,9 @@ from mmengine.registry import DATASETS, init_default_scope
 from mmseg_maskformer.datasets.metainfo import metainfo_of
 from mmseg_maskformer.datasets.palette import class_palette
 from mmseg_maskformer.datasets.wrappers import first_config
+from mmseg_maskformer.registry import type_name
 
-from .unlabelled import kind_of, without_labels
+from .unlabelled import without_labels
 
 _OURS = "mmseg_maskformer."
 _LOADS = ("LoadImage", "LoadImageFromFile")
@@ -73,7 +74,7 @@ def own_images(settings: Config) -> OwnImages:
 def _image_steps(pipeline: Sequence[dict], name: str) -> list[dict[str, Any]]:
     """Steps of a pipeline without labels; the first one loads an image."""
     steps = without_labels(pipeline)
-    kinds = [kind_of(step) for step in steps]
+    kinds = [type_name(step) for step in steps]
     if kinds and kinds[0] in _LOADS:
         return steps
     strange = [kind for kind in kinds if kind.startswith("Load")]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from mmengine.config import Config
 
 from mmseg_maskformer.datasets.wrappers import leaf_datasets
+from mmseg_maskformer.registry import type_name
 
 _LOADING = {
     "LoadAnnotations",
@@ -71,11 +71,5 @@ def without_labels(part: Any) -> Any:
     return tuple(kept) if isinstance(part, tuple) else kept  # sizes are tuples
 
 
-def kind_of(step: Mapping[str, Any]) -> str:
-    """The name of a step's class, without its scope."""
-    kind = step.get("type")
-    return str(getattr(kind, "__name__", kind)).rpartition(".")[2]
-
-
 def _loads_labels(part: Any) -> bool:
-    return isinstance(part, dict) and kind_of(part) in _LOADING
+    return isinstance(part, dict) and type_name(part) in _LOADING

@@ -23,7 +23,7 @@ PAIRS = [
 
 
 def read(name):
-    return settings.read_config(str(CONFIGS / f"{name}.py"))
+    return settings.comparable_config(str(CONFIGS / f"{name}.py"))
 
 
 @pytest.mark.parametrize(("ours", "peer"), PAIRS, ids=lambda name: name.split("/")[1])
@@ -62,7 +62,7 @@ def test_preparation_sets_seed_budget_and_checkpoints():
 def test_views_are_merged_by_the_rule_of_the_segmentor():
     kinds = []
     for path in (DEMO, UPERNET):
-        config = settings.read_config(str(path))
+        config = settings.comparable_config(str(path))
         config.tta_pipeline = [dict(type="TestTimeAug", transforms=[])]
         plain = copy.deepcopy(config.to_dict())
         found = settings.multi_scale(config)
@@ -153,7 +153,7 @@ def test_a_preprocessor_beside_the_model_counts_too(tmp_path):
     leaf = tmp_path / "leaf.py"
     config.dump(leaf)
     one, other = (
-        settings.read_config(str(leaf), {"data_preprocessor.bgr_to_rgb": value})
+        settings.comparable_config(str(leaf), {"data_preprocessor.bgr_to_rgb": value})
         for value in (True, False)
     )
     for fingerprint in (
@@ -172,7 +172,7 @@ def test_a_preprocessor_beside_the_model_counts_too(tmp_path):
 )
 def test_configs_that_cannot_be_compared_are_sentences(changes, sentence):
     with pytest.raises(SystemExit, match=sentence):
-        settings.read_config(str(DEMO), changes)
+        settings.comparable_config(str(DEMO), changes)
 
 
 def test_weights_count_by_what_they_hold_not_where_they_are(tmp_path):

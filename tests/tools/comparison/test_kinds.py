@@ -23,7 +23,7 @@ DEMO = CONFIGS / "demo/maskformer_tiny_scenes.py"
 
 
 def read(name):
-    return settings.read_config(str(CONFIGS / f"{name}.py"))
+    return settings.comparable_config(str(CONFIGS / f"{name}.py"))
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def read(name):
     ids=lambda x: getattr(x, "stem", ""),
 )
 def test_config_is_described(path, expected):
-    found = describe(settings.read_config(str(path)))
+    found = describe(settings.comparable_config(str(path)))
     assert found == (path.stem, *expected)
 
 
@@ -112,7 +112,7 @@ def test_sizes_of_swin_have_the_papers_letters(name, expected):
 
 def test_crop_of_an_overridden_scene_is_that_of_the_data_set():
     overrides = {"train_dataloader.dataset.scene.size": (64, 96)}
-    config = settings.read_config(str(DEMO), overrides)
+    config = settings.comparable_config(str(DEMO), overrides)
     assert crop_size(config) == (64, 96)
 
 
@@ -219,7 +219,7 @@ def test_configs_of_mmdet_are_described(name, kind, expected):
 
 
 def check_detector(path, kind, expected):
-    config = settings.read_config(str(path), training=False)
+    config = settings.comparable_config(str(path), training=False)
     assert kind_of(config).name == kind
     assert describe(config) == (path.stem, *expected)
     given = config.val_evaluator
@@ -243,7 +243,7 @@ def test_a_config_that_is_neither_kind_is_an_error():
     path = str(CONFIGS / f"maskformer/maskformer{NUCLEI}-instance.py")
     message = r"cannot be compared.*'mmdet' and evaluates \['CocoMetric'\]"
     with pytest.raises(SystemExit, match=message):
-        settings.read_config(path, changes)
+        settings.comparable_config(path, changes)
 
 
 def test_segments_are_evaluated_beside_the_classes():

@@ -15,14 +15,14 @@ CAMVID = "maskformer/maskformer_r18_1xb4-4k_camvid-256x256"
 
 
 def read(name, options=None):
-    return settings.read_config(str(CONFIGS / f"{name}.py"), options)
+    return settings.comparable_config(str(CONFIGS / f"{name}.py"), options)
 
 
 @pytest.mark.mmdet
 def test_the_hosts_coco_is_the_same_data_as_ours():
     ours = read("maskformer/maskformer_r50-6enc_64xb1-554k_coco-panoptic")
     path = host_config("mmdet", "maskformer/maskformer_r50_ms-16xb1-75e_coco.py")
-    host = settings.read_config(str(path), training=False)
+    host = settings.comparable_config(str(path), training=False)
     check_same_data([ours, host])
     host.val_dataloader.dataset.ann_file = "annotations/panoptic_train2017.json"
     with pytest.raises(SystemExit, match=r"dataset\.ann_file is .*val2017\.json in"):
@@ -83,7 +83,7 @@ def test_a_default_is_that_of_the_data_set():
     """MMSegmentation's ADE20K numbers its classes from 1 without being told."""
     ours = read("maskformer/maskformer_r50_8xb2-160k_ade20k-512x512")
     path = host_config("mmseg", "pspnet/pspnet_r50-d8_4xb4-160k_ade20k-512x512.py")
-    host = settings.read_config(str(path))
+    host = settings.comparable_config(str(path))
     check_same_data([ours, host])
     ours.val_dataloader.dataset.reduce_zero_label = False
     with pytest.raises(SystemExit, match="zero_label is False in .* and True in"):

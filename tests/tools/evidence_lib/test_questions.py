@@ -9,7 +9,7 @@ import torch
 from mmengine.registry import MODELS, init_default_scope
 from mmengine.runner import Runner, load_checkpoint
 
-from comparison.config import read_config
+from comparison.config import comparable_config
 from evidence_lib import answer as module
 from evidence_lib.initial import write_initial_weights
 from evidence_lib.questions import OURS, PEER, QUESTIONS, path_of
@@ -51,7 +51,7 @@ def test_mask2former_is_trained_once_beside_the_others(monkeypatch, tmp_path):
 @pytest.mark.parametrize("part", QUESTIONS["vocabulary"], ids=lambda part: part.name)
 def test_models_have_the_classes_of_their_data(part):
     for path in part.paths:
-        config = read_config(path, dict(part.overrides))
+        config = comparable_config(path, dict(part.overrides))
         count = config.model.decode_head.num_classes
         assert str(count) == part.name and len(merged(count)[0]) == count
         for split in ("train", "val", "test"):
@@ -76,7 +76,7 @@ def test_recipe_and_default_see_the_same_few_images_as_often(part, tmp_path):
     assert len(one.train_dataloader.dataset.indices) == 50
     assert one.train_cfg == other.train_cfg
     assert (one.train_cfg.max_iters, one.scored, other.scored) == (3200, "test", "test")
-    own = read_config(default.config.filename)
+    own = comparable_config(default.config.filename)
     assert other.optim_wrapper.optimizer == own.optim_wrapper.optimizer
     assert other.model == own.model
     assert "custom_hooks" not in other
@@ -87,10 +87,10 @@ def test_a_pair_begins_with_the_same_weights(tmp_path):
     """Every tensor; both from a file that the peer wrote."""
     pytest.importorskip("mmdet")
     path = tmp_path / "initial" / "seed1.pth"
-    write_initial_weights(read_config(path_of(PEER), SCRATCH), 1, path)
+    write_initial_weights(comparable_config(path_of(PEER), SCRATCH), 1, path)
     sums = []
     for name in (OURS, PEER):
-        config = read_config(path_of(name), SCRATCH)
+        config = comparable_config(path_of(name), SCRATCH)
         init_default_scope("mmdet")
         model = MODELS.build(config.model)
         load_checkpoint(model, str(path), strict=name == PEER)
@@ -106,7 +106,7 @@ def test_a_pair_gets_the_same_batches(configured_data):
     batches = []
     for name in (OURS, PEER):
         init_default_scope("mmdet")
-        loader = read_config(path_of(name)).train_dataloader
+        loader = comparable_config(path_of(name)).train_dataloader
         batches.append(islice(Runner.build_dataloader(loader, seed=1), 2))
     for ours, theirs in zip(*batches, strict=True):
         assert all(map(torch.equal, ours["inputs"], theirs["inputs"]))

@@ -1,0 +1,100 @@
+"""The runners that train and evaluate a config."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from mmengine.config import Config
+from mmengine.registry import RUNNERS, STRATEGIES
+from mmengine.runner import FlexibleRunner, Runner
+
+from mmseg_maskformer.checkpoints.loading import require_fit
+from mmseg_maskformer.registry import type_name
+
+from .amp import half_without_gpu
+from .arguments import require_checkpoint
+from .evaluation import leave_training_hooks
+
+
+def build_runner(config: Config) -> Runner | FlexibleRunner:
+    """The runner that trains a config: mmengine's, or that of ``runner_type``.
+
+    Raises:
+        SystemExit: There is no such runner or strategy, or the runner does not read
+            ``strategy``, or the optimizer's wrapper or one process does not suit it, or
+            there is no GPU for float16.
+    """
+    kind, strategy = config.get("runner_type", "Runner"), config.get("strategy")
+    if isinstance(kind, str) and RUNNERS.get(kind) is None:
+        raise SystemExit(
+            f"{config.filename} has runner_type={kind!r}, which is not registered; "
+            "mmengine has Runner and FlexibleRunner."
+        )
+    if strategy and kind == "Runner":
+        raise SystemExit(
+            f"{config.filename} has strategy={dict(strategy)}, which mmengine's Runner "
+            "does not read; set runner_type='FlexibleRunner', or leave strategy out."
+        )
+    name = type_name(strategy or {})
+    if strategy:
+        _check_strategy(config)
+    if name == "FSDPStrategy":
+        strategy["type"] = "mmseg_maskformer.FSDPStrategy"
+    wrapper = config.get("optim_wrapper") or {}
+    given = wrapper.get("type", "OptimWrapper")
+    if half_without_gpu(wrapper):
+        raise SystemExit(
+            f"{config.filename} trains in float16 (optim_wrapper.type={given!r}), "
+            "which needs a GPU; tools/train.py --amp trains it in bfloat16 on the CPU."
+        )
+    if name == "DeepSpeedStrategy" and given != "DeepSpeedOptimWrapper":
+        raise SystemExit(
+            f"{config.filename} has optim_wrapper.type={given!r}, past which DeepSpeed "
+            "would not see a gradient; set optim_wrapper=dict(_delete_=True, "
+            "type='DeepSpeedOptimWrapper', optimizer=...), and gradient_clipping of "
+            "strategy instead of clip_grad."
+        )
+    return RUNNERS.build(config)
+
+
+def _check_strategy(config: Config) -> None:
+    """Stop where a strategy is none, or one of several processes that are not there."""
+    name = type_name(config.strategy)
+    if not name or STRATEGIES.get(name) is None:
+        raise SystemExit(
+            f"{config.filename} has strategy.type={config.strategy.get('type')!r}, "
+            "which is not registered; mmengine has SingleDeviceStrategy, DDPStrategy, "
+            "FSDPStrategy, DeepSpeedStrategy and ColossalAIStrategy."
+        )
+    several = ("DDPStrategy", "FSDPStrategy")
+    if name in several and config.get("launcher", "none") == "none":
+        raise SystemExit(
+            f"{config.filename} has strategy.type={name!r}, which is for several "
+            "processes, and this is one alone: bash tools/dist_train.sh CONFIG N "
+            "starts N (1 is allowed)."
+        )
+
+
+def evaluating_runner(config: Config, checkpoint: str) -> Runner:
+    """The runner that evaluates a checkpoint.
+
+    It writes the config into its folder as ``<name>-test.py``: that of the training,
+    which may lie there, stays as it is. Weights that do not fit the model end in a
+    ``ValueError`` when they are loaded.
+    """
+    require_checkpoint(checkpoint)
+    path = Path(config.filename)
+    name = str(path.with_stem(f"{path.stem}-test"))
+    renamed = Config(config.to_dict(), cfg_text=config.text, filename=name)
+    leave_training_hooks(renamed)
+    renamed.load_from, renamed.resume = checkpoint, False
+    runner = Runner.from_cfg(renamed)
+    require_fit(runner.model, checkpoint, config.filename)
+    return runner
+
+
+def leave_processes() -> None:
+    """Part from the other processes; gloo may abort at exit otherwise."""
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()

@@ -1,0 +1,67 @@
+"""The runners of a config, and settings that a runner would ignore."""
+
+from __future__ import annotations
+
+import pytest
+from mmengine.config import Config
+from mmengine.runner import FlexibleRunner, Runner
+
+from mmseg_maskformer.engine import amp
+from mmseg_maskformer.engine.runners import build_runner
+from tests.conftest import REPOSITORY
+
+
+@pytest.mark.parametrize("scope", ["", "mmengine."])
+def test_a_recipe_in_float16_needs_a_gpu_or_bfloat16(monkeypatch, scope):
+    monkeypatch.setattr(amp, "get_device", lambda: "cpu")
+    recipe = REPOSITORY / "configs/_base_/schedules/schedule_50e_mask2former.py"
+    config = Config.fromfile(recipe)
+    config.optim_wrapper.type = f"{scope}AmpOptimWrapper"
+    wanted = r"mask2former\.py trains in float16 .* needs a GPU; tools/train\.py --amp"
+    with pytest.raises(SystemExit, match=wanted):
+        build_runner(config)
+    amp.enable_amp(config)
+    wrapper = config.optim_wrapper
+    assert wrapper.type == "mmseg_maskformer.BFloat16OptimWrapper"
+    assert wrapper.optimizer.lr == 1e-4
+    assert not {"dtype", "loss_scale"} & set(wrapper)
+
+
+def test_the_runner_is_that_of_the_config(monkeypatch):
+    built = []
+    for kind in (Runner, FlexibleRunner):
+        monkeypatch.setattr(kind, "from_cfg", lambda cfg: built.append(cfg) or "runner")
+    strategy = dict(type="DeepSpeedStrategy", zero_optimization=dict(stage=3))
+    wrapper = dict(type="DeepSpeedOptimWrapper")
+    given = dict(runner_type="FlexibleRunner", strategy=strategy, optim_wrapper=wrapper)
+    for settings in ({}, given):
+        assert build_runner(Config(settings)) == "runner"
+    assert built[1].strategy == strategy
+    given |= dict(launcher="pytorch", strategy=dict(type="FSDPStrategy"))
+    build_runner(Config(given))
+    assert built[2].strategy.type == "mmseg_maskformer.FSDPStrategy"
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (dict(runner_type="FSDP"), "has runner_type='FSDP', which is not registered"),
+        (dict(strategy=dict(type="FSDPStrategy")), "set runner_type='FlexibleRunner'"),
+        (
+            dict(runner_type="FlexibleRunner", strategy=dict(type="DeepSpeedStrategy")),
+            "has optim_wrapper.type='OptimWrapper', past which DeepSpeed would not",
+        ),
+        *(
+            (dict(runner_type="FlexibleRunner", strategy=strategy), message)
+            for strategy, message in (
+                (dict(type="DDPStrategy"), "which is for several processes, and this"),
+                (dict(type="FSDPStrategy"), "dist_train.sh CONFIG N starts N"),
+                (dict(type="FSDP"), "strategy.type='FSDP', which is not registered"),
+                (dict(stage=1), "has strategy.type=None, which is not registered"),
+            )
+        ),
+    ],
+)
+def test_what_would_be_ignored_is_a_sentence(settings, message):
+    with pytest.raises(SystemExit, match=message):
+        build_runner(Config(settings))
