@@ -165,8 +165,7 @@ def backbone_maps(
     """Maps (B, C_i, h_i, w_i) of images (B, C, H, W) in any precision.
 
     Images take the precision of the weights, which ``half()`` or ``bfloat16()`` may
-    have lowered; what a backbone adds in float32 (Swin its masks) is then cast. They
-    go channels last on the CPU: that is a tenth off a training step there.
+    have lowered; what a backbone adds in float32 (Swin its masks) is then cast.
 
     Args:
         extract: backbone, and neck if any.
@@ -177,13 +176,22 @@ def backbone_maps(
     device = images.device.type
     weight = next((x for x in backbone.parameters() if x.is_floating_point()), images)
     images = images.to(weight.dtype)
-    if device == "cpu":
+    low = weight.dtype in (torch.float16, torch.bfloat16)
+    exact = not low and not torch.is_autocast_enabled(device)
+    if device == "cpu" and not (exact and _trains_batch_norm(backbone)):
+        # A tenth off a training step. But batch norm then adds up its pixels one by
+        # one: in float32 the variance, and the maps with it, lose three digits.
         images = images.contiguous(memory_format=torch.channels_last)
-    if weight.dtype not in (torch.float16, torch.bfloat16):
+    if not low:
         return channels_first(extract(images), widths)
     with torch.autocast(device, dtype=weight.dtype):
         maps = channels_first(extract(images), widths)
     return [x.to(weight.dtype) for x in maps]
+
+
+def _trains_batch_norm(backbone: nn.Module) -> bool:
+    norms = (x for x in backbone.modules() if isinstance(x, nn.BatchNorm2d))
+    return any(x.training for x in norms)
 
 
 def channels_first(maps: Sequence[Tensor], widths: Sequence[int]) -> list[Tensor]:
