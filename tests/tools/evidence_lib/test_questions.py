@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 from itertools import islice
 
 import pytest
 import torch
+from mmengine.optim import build_optim_wrapper
 from mmengine.registry import MODELS, init_default_scope
 from mmengine.runner import Runner, load_checkpoint
+from torch import nn
 
 from comparison.config import comparable_config
 from evidence_lib import answer as module
@@ -115,3 +118,30 @@ def test_a_pair_gets_the_same_batches(configured_data):
         ):
             assert one.img_path == other.img_path
             assert torch.equal(one.gt_segment_map.data, other.gt_segment_map.data)
+
+
+@pytest.mark.mmdet
+def test_a_pair_takes_the_same_steps(configured_data, tmp_path):
+    """Loss, gradients, clipping and optimizer of both are one; dropout is left out."""
+    pytest.importorskip("mmdet")
+    given = {**SCRATCH, "train_dataloader.batch_size": 1}
+    configs = [comparable_config(path_of(name), given) for name in (OURS, PEER)]
+    init_default_scope("mmdet")
+    loader = Runner.build_dataloader(configs[1].train_dataloader, seed=0)
+    batches = list(islice(loader, 3))  # what the peer needs, and ours beside it
+    path = tmp_path / "seed0.pth"
+    write_initial_weights(configs[1], 0, path)
+    losses = []
+    for config in configs:
+        model = MODELS.build(config.model)
+        load_checkpoint(model, str(path))
+        for part in model.modules():
+            if isinstance(part, nn.Dropout):
+                part.p = 0.0
+            elif isinstance(part, nn.MultiheadAttention):
+                part.dropout = 0.0
+        optimizer = build_optim_wrapper(model, config.optim_wrapper)
+        steps = [model.train_step(copy.deepcopy(x), optimizer) for x in batches]
+        losses.append([step["loss"].item() for step in steps])
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+    assert losses[0][2] < 0.8 * losses[0][0]
