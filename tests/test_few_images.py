@@ -15,8 +15,8 @@ from mmengine.runner import Runner
 
 from mmseg_maskformer.engine.amp import BFloat16OptimWrapper
 from mmseg_maskformer.engine.runners import evaluating_runner
-from tests.checkpoints.test_runner import SCENES, tiny
 from tests.conftest import REPOSITORY
+from tests.helpers.scenes import TWO_SCENES, tiny_config
 
 CONFIGS = REPOSITORY / "configs"
 RECIPE = Config.fromfile(CONFIGS / "_base_/schedules/few_images.py")
@@ -64,7 +64,7 @@ def test_the_average_is_over_a_tenth_of_the_steps_and_at_most_fifty():
 
 
 def loader(**sampler):
-    return dict(batch_size=2, dataset=SCENES, sampler=sampler)
+    return dict(batch_size=2, dataset=TWO_SCENES, sampler=sampler)
 
 
 def training(folder, **changes):
@@ -74,7 +74,7 @@ def training(folder, **changes):
     stopping = dict(RECIPE.early_stopping, patience=1, min_delta=200)
     checkpoint = dict(RECIPE.default_hooks.checkpoint, interval=4)
     given = dict(
-        model=tiny(),
+        model=tiny_config(),
         default_scope="mmseg",
         work_dir=str(folder),
         experiment_name=f"few-{folder.name}",

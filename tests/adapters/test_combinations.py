@@ -7,70 +7,32 @@ import torch
 
 from mmseg_maskformer.core.mask_comparison import PointMasks
 from tests import reference
-from tests.adapters.test_variants import (
-    FEATURES,
-    QUERIES,
+from tests.helpers.combinations import (
+    COMBINATIONS,
+    DEFORMABLE,
+    DENSE,
+    MASKED,
+    POINTS,
+    combined_head,
+)
+from tests.helpers.points import at_points
+from tests.helpers.semantic import (
+    PIXEL_DECODER,
     SIZE,
-    features,
-    head,
-    masks,
-    samples,
+    build_head,
+    feature_maps,
+    labelled_samples,
+    network_of,
 )
-from tests.core.test_points import at_points
 
-PYRAMID = dict(FEATURES, multi_scale_memory=True)
-WITH_ENCODER = dict(
-    PYRAMID,
-    encoder=dict(
-        type="TransformerEncoder", num_layers=1, embed_dim=16, num_heads=4, ffn_dim=32
-    ),
-)
-DEFORMABLE = dict(
-    type="MSDeformAttnPixelDecoder",
-    embed_dim=16,
-    mask_channels=16,
-    num_layers=1,
-    num_heads=4,
-    ffn_dim=32,
-    num_groups=4,
-)
-MASKED = dict(QUERIES, type="MaskedTransformerDecoder", num_layers=3, dropout=0.0)
-POINTS = dict(type="PointMasks", num_points=30, importance_ratio=0.0)
-DENSE = dict(type="DenseMasks")
-# pixel decoder, query decoder, and where masks are matched and compared
-COMBINATIONS = {
-    "Mask2Former": (DEFORMABLE, MASKED, POINTS, POINTS),
-    "with every pixel": (DEFORMABLE, MASKED, DENSE, DENSE),
-    "with every pixel in matching": (DEFORMABLE, MASKED, DENSE, POINTS),
-    "with every pixel in losses": (DEFORMABLE, MASKED, POINTS, DENSE),
-    "with a pyramid": (PYRAMID, MASKED, POINTS, POINTS),
-    "with a pyramid and an encoder": (WITH_ENCODER, MASKED, POINTS, POINTS),
-    "with MaskFormer's decoder": (DEFORMABLE, QUERIES, POINTS, POINTS),
-    "MaskFormer at points": (FEATURES, QUERIES, POINTS, POINTS),
-}
 WEIGHTS = reference.Weights(cls=2.0, mask=5.0, dice=5.0, bce=True)
-
-
-def model_of(name):
-    pixels, queries, matched, compared = COMBINATIONS[name]
-    criterion = dict(
-        type="SetCriterion",
-        loss_cls=dict(type="ClassificationLoss", weight=2.0),
-        loss_mask=dict(type="BCEMaskLoss", weight=5.0),
-        loss_dice=dict(type="DiceLoss", weight=5.0),
-        masks=compared,
-    )
-    if matched is not compared:  # its costs are those of the losses
-        criterion["assigner"] = dict(type="HungarianAssigner", masks=matched)
-    parts = masks(pixel_decoder=pixels, transformer_decoder=queries)
-    return head(**parts, criterion=criterion)
 
 
 @pytest.mark.parametrize("void", [False, True])
 @pytest.mark.parametrize("name", COMBINATIONS)
 def test_every_parameter_gets_a_finite_gradient(name, void):
-    model = model_of(name).train()
-    losses = model.loss(features(), samples(void))
+    model = combined_head(name).train()
+    losses = model.loss(feature_maps(), labelled_samples(void))
     assert all(x.isfinite() for x in losses.values())
     sum(losses.values()).backward()
     for parameter_name, parameter in model.named_parameters():
@@ -99,14 +61,15 @@ def seen(config, logits, target):
 @pytest.mark.parametrize("name", COMBINATIONS)
 def test_losses_equal_slow_formulas(name, monkeypatch):
     monkeypatch.setattr(PointMasks, "random_points", lambda _, *x: fixed_points(*x))
-    model, inputs = model_of(name).eval().double(), [x.double() for x in features()]
+    model = combined_head(name).eval().double()
+    inputs = [x.double() for x in feature_maps()]
     _, _, matched, compared = COMBINATIONS[name]
     with torch.no_grad():
-        found = model.loss(inputs, samples())
+        found = model.loss(inputs, labelled_samples())
         predictions = model(inputs)
     targets = [
         (torch.tensor([2, 4]), x.gt_sem_seg.data == torch.tensor([2, 4])[:, None, None])
-        for x in samples()
+        for x in labelled_samples()
     ]
     num_layers = len(predictions.class_logits)
     assert len(found) == 3 * num_layers
@@ -139,12 +102,14 @@ def test_losses_equal_slow_formulas(name, monkeypatch):
 def test_masked_attention_to_one_map_is_refused():
     """It would be another model than the paper's, of one scale."""
     message = r"attends to several maps, .* set network\.pixel_decoder\.multi_scale_me"
+    parts = network_of(pixel_decoder=PIXEL_DECODER, transformer_decoder=MASKED)
     with pytest.raises(ValueError, match=message):
-        head(**masks(pixel_decoder=FEATURES, transformer_decoder=MASKED))
+        build_head(**parts)
 
 
 def test_maps_of_other_widths_are_named():
-    model = head(**masks(pixel_decoder=DEFORMABLE, transformer_decoder=MASKED))
+    parts = network_of(pixel_decoder=DEFORMABLE, transformer_decoder=MASKED)
+    model = build_head(**parts)
     maps = [torch.zeros(1, c, SIZE[0] // 4, 4) for c in (8, 16, 32, 48)]
     message = r"widths \[8, 16, 32, 48\], but the head has in_channels=\[8, 16, 32, 64"
     with pytest.raises(ValueError, match=message):
@@ -158,7 +123,10 @@ def test_maps_of_other_widths_are_named():
             dict(criterion=dict(type="SetCriterion", masks="PointMasks")),
             r"'PointMasks' is the name of a part .* write dict\(type='PointMasks'\)\.",
         ),
-        (masks(pixel_decoder="FPNPixelDecoder"), r"write dict\(type='FPNPixelDecoder'"),
+        (
+            network_of(pixel_decoder="FPNPixelDecoder"),
+            r"write dict\(type='FPNPixelDecoder'",
+        ),
         (dict(in_channels=64), r"decode_head\.in_channels must list .*, got 64; those"),
         (dict(ignore_void="no"), "ignore_void must be True or False, got 'no'"),
     ],
@@ -166,4 +134,4 @@ def test_maps_of_other_widths_are_named():
 def test_names_and_words_in_the_place_of_parts_are_refused(options, message):
     """Otherwise the first fails while training, and the last means True."""
     with pytest.raises(ValueError, match=message):
-        head(**options)
+        build_head(**options)

@@ -19,7 +19,6 @@ from mmseg_maskformer.core.criterion import SetCriterion
 from mmseg_maskformer.core.losses import BCEMaskLoss
 from mmseg_maskformer.core.mask_comparison import DenseMasks, PointMasks
 from tests import cases
-from tests.core.test_mask_comparison import predictions_of
 from tests.helpers.panoptic import (
     LABELS,
     SIZE,
@@ -31,6 +30,7 @@ from tests.helpers.panoptic import (
     numbers,
     of_the_host,
 )
+from tests.helpers.points import predictions_of
 
 pytestmark = pytest.mark.mmdet
 

@@ -12,7 +12,7 @@ from mmseg_maskformer.adapters import kernels
 from mmseg_maskformer.adapters.build import build_network
 from mmseg_maskformer.core import deformable_attention as core
 from tests import reference_deformable as reference
-from tests.core.test_deformable_attention import SHAPES, problem
+from tests.helpers.deformable import MAP_SHAPES, attention_inputs
 
 
 def provide(monkeypatch, name, **content):
@@ -85,8 +85,8 @@ def test_an_operator_is_called_as_its_package_documents(through, monkeypatch):
         return reference.deformable_attention(value, shapes, locations, weights)
 
     kernel = through(monkeypatch, operator)
-    value, locations, weights = problem(SHAPES)
+    value, locations, weights = attention_inputs(MAP_SHAPES)
     strided = value.mT.contiguous().mT  # the same numbers in another order
-    found = kernel(strided, SHAPES, locations, weights)
-    wanted = core.deformable_attention(value, SHAPES, locations, weights)
+    found = kernel(strided, MAP_SHAPES, locations, weights)
+    wanted = core.deformable_attention(value, MAP_SHAPES, locations, weights)
     torch.testing.assert_close(found, wanted)

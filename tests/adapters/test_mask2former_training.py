@@ -12,11 +12,11 @@ from mmengine.runner import Runner
 from mmseg_maskformer.checkpoints.convert import FACEBOOKRESEARCH, from_ours
 from mmseg_maskformer.checkpoints.mask2former import FACEBOOKRESEARCH_MASK2FORMER
 from mmseg_maskformer.checkpoints.zoo import zoo_url
-from tests.adapters.test_combinations import model_of
-from tests.adapters.test_variants import features, samples
 from tests.checkpoints import models
-from tests.checkpoints.test_runner import HEAD, SCENES, tiny
+from tests.helpers.combinations import combined_head
 from tests.helpers.mask2former import network
+from tests.helpers.scenes import TINY_HEAD, TWO_SCENES, tiny_config
+from tests.helpers.semantic import feature_maps, labelled_samples
 
 NARROW = dict(embed_dim=32, num_heads=4, ffn_dim=32)
 MASK2FORMER = network(
@@ -28,17 +28,17 @@ LAST = 8  # iterations of the whole training
 
 def config(folder, mask2former=True, **changes):
     """A runner's config; seven steps take the learning rate from 1e-3 to zero."""
-    model = tiny()
+    model = tiny_config()
     if mask2former:
         points = dict(type="PointMasks", num_points=50)
         criterion = dict(type="SetCriterion", masks=points)
-        model["decode_head"] = dict(HEAD, network=MASK2FORMER, criterion=criterion)
+        model["decode_head"] = dict(TINY_HEAD, network=MASK2FORMER, criterion=criterion)
     settings = dict(
         model=model,
         work_dir=str(folder),
         train_dataloader=dict(
             batch_size=2,
-            dataset=SCENES,
+            dataset=TWO_SCENES,
             sampler=dict(type="InfiniteSampler", shuffle=True),
         ),
         train_cfg=dict(type="IterBasedTrainLoop", max_iters=LAST),
@@ -135,12 +135,12 @@ def test_a_name_of_the_other_family_is_told_its_place():
 
 @pytest.mark.parametrize("name", ["Mask2Former", "with MaskFormer's decoder"])
 def test_a_step_in_bfloat16_is_that_in_float32_within_a_twentieth(name):
-    model = model_of(name).train()
+    model = combined_head(name).train()
     found = {}
     for dtype in (torch.float32, torch.bfloat16):
         torch.manual_seed(0)
         with torch.autocast("cpu", torch.bfloat16, enabled=dtype != torch.float32):
-            losses = model.loss(features(), samples())
+            losses = model.loss(feature_maps(), labelled_samples())
         assert all(x.dtype == torch.float32 for x in losses.values())
         model.zero_grad()
         sum(losses.values()).backward()

@@ -5,27 +5,23 @@ from __future__ import annotations
 import pytest
 import torch
 from mmengine.registry import init_default_scope
-from mmengine.structures import PixelData
-from mmseg.registry import MODELS
-from mmseg.structures import SegDataSample
 
 from mmseg_maskformer.adapters.build import build_part
 from mmseg_maskformer.adapters.options import PredictionOptions
 from mmseg_maskformer.core.mask_comparison import DenseMasks, PointMasks
 from mmseg_maskformer.core.maskformer import MaskFormer
 from mmseg_maskformer.core.per_pixel import PerPixelBaseline
-
-CLASSES, SIZE = 5, (64, 96)
-QUERIES = dict(
-    type="TransformerDecoder",
-    num_queries=9,
-    num_layers=2,
-    embed_dim=16,
-    num_heads=4,
-    ffn_dim=32,
+from tests.helpers.semantic import (
+    CLASSES,
+    SIZE,
+    TRANSFORMER_DECODER,
+    build_head,
+    feature_maps,
+    labelled_samples,
+    network_of,
 )
-FEATURES = dict(type="FPNPixelDecoder", out_channels=16, mask_channels=16, num_groups=4)
-PER_CLASS = dict(QUERIES, num_queries=None)
+
+PER_CLASS = dict(TRANSFORMER_DECODER, num_queries=None)
 PIXELS = dict(type="PixelCriterion")
 MASKS = dict(
     loss_mask=dict(type="FocalMaskLoss"),
@@ -40,16 +36,9 @@ BOX_ASSIGNER = dict(type="HungarianAssigner", costs=[dict(type="BoxL1Cost")])
 FIXED = dict(type="SetCriterion", assigner=dict(type="FixedAssigner"))
 
 
-def masks(**changes):
-    """Head options of a network with queries."""
-    parts = dict(pixel_decoder=FEATURES, transformer_decoder=QUERIES)
-    return dict(network=dict(type="MaskFormer", **(parts | changes)))
-
-
 def pixels(queries):
     """Head options of a network that classifies pixels."""
-    parts = dict(pixel_decoder=FEATURES, transformer_decoder=queries)
-    return dict(network=dict(type="PerPixelBaseline", **parts))
+    return network_of(type="PerPixelBaseline", transformer_decoder=queries)
 
 
 THREE = ("loss_cls", "loss_mask", "loss_dice")
@@ -57,15 +46,15 @@ THREE = ("loss_cls", "loss_mask", "loss_dice")
 VARIANTS = {
     "MaskFormer": (dict(), MaskFormer, 9, THREE),
     "without self-attention": (
-        masks(transformer_decoder=dict(QUERIES, self_attention=False)),
+        network_of(transformer_decoder=dict(TRANSFORMER_DECODER, self_attention=False)),
         *(MaskFormer, 9, THREE),
     ),
     "matched by boxes": (
-        masks(with_boxes=True) | dict(criterion=BOXES),
+        network_of(with_boxes=True) | dict(criterion=BOXES),
         *(MaskFormer, 9, (*THREE, "loss_bbox", "loss_giou")),
     ),
     "fixed matching": (
-        masks(transformer_decoder=PER_CLASS) | dict(criterion=FIXED),
+        network_of(transformer_decoder=PER_CLASS) | dict(criterion=FIXED),
         *(MaskFormer, CLASSES, THREE),
     ),
     "baseline": (
@@ -83,42 +72,10 @@ VARIANTS = {
 }
 
 
-def head(**options):
-    """A small head."""
-    init_default_scope("mmseg")
-    torch.manual_seed(0)
-    config = dict(
-        type="mmseg_maskformer.MaskFormerHead",
-        in_channels=[8, 16, 32, 64],
-        num_classes=CLASSES,
-    )
-    return MODELS.build(config | masks() | options)
-
-
-def features():
-    generator = torch.Generator().manual_seed(0)
-    return [
-        torch.randn(2, channels, SIZE[0] // s, SIZE[1] // s, generator=generator)
-        for s, channels in ((4, 8), (8, 16), (16, 32), (32, 64))
-    ]
-
-
-def samples(void=False):
-    labels = torch.full((2, 1, *SIZE), 2)
-    labels[..., 70:] = 4
-    labels[:, :, :20] = 255
-    if void:
-        labels[:] = 255
-    meta = dict(img_shape=SIZE, ori_shape=SIZE)
-    return [
-        SegDataSample(metainfo=dict(meta), gt_sem_seg=PixelData(data=x)) for x in labels
-    ]
-
-
 @pytest.mark.parametrize("name", VARIANTS)
 def test_the_network_is_that_of_its_type(name):
     options, kind, queries, _ = VARIANTS[name]
-    network = head(**options).network
+    network = build_head(**options).network
     assert type(network) is kind
     decoder = network.transformer_decoder
     found = None if decoder is None else decoder.query_embed.num_embeddings
@@ -132,9 +89,9 @@ def test_the_network_is_that_of_its_type(name):
 def test_every_parameter_gets_a_gradient(name, void, precision):
     """Also without a labelled pixel: distributed training waits for each of them."""
     options, _, queries, names = VARIANTS[name]
-    model = head(**options).train()
+    model = build_head(**options).train()
     with torch.autocast("cpu", torch.bfloat16, enabled=precision != torch.float32):
-        losses = model.loss(features(), samples(void))
+        losses = model.loss(feature_maps(), labelled_samples(void))
     prefixes = [""] if queries is None else ["", "d0."]
     assert set(losses) == {f"{prefix}{x}" for prefix in prefixes for x in names}
     assert all(x.dtype == torch.float32 for x in losses.values())
@@ -150,38 +107,38 @@ def test_every_parameter_gets_a_gradient(name, void, precision):
 @pytest.mark.parametrize("name", VARIANTS)
 def test_low_precision_changes_the_losses_by_its_rounding(name):
     options, _, _, _ = VARIANTS[name]
-    model = head(**options).eval()
-    exact = model.loss(features(), samples())
+    model = build_head(**options).eval()
+    exact = model.loss(feature_maps(), labelled_samples())
     with torch.autocast("cpu", torch.bfloat16):
-        losses = model.loss(features(), samples())
+        losses = model.loss(feature_maps(), labelled_samples())
     total, wanted = (sum(x.values()).item() for x in (losses, exact))
     assert total == pytest.approx(wanted, rel=0.05)
 
 
 @pytest.mark.parametrize("name", VARIANTS)
 def test_a_step_lowers_the_loss_by_what_the_gradient_promises(name):
-    model = head(**VARIANTS[name][0]).eval().double()
-    inputs = [x.double() for x in features()]
+    model = build_head(**VARIANTS[name][0]).eval().double()
+    inputs = [x.double() for x in feature_maps()]
     parameters = list(model.parameters())
-    before = sum(model.loss(inputs, samples()).values())
+    before = sum(model.loss(inputs, labelled_samples()).values())
     gradients = torch.autograd.grad(before, parameters)
     slope = sum(x.square().sum() for x in gradients)
     promised = 1e-5 * before.item()
     with torch.no_grad():
         for parameter, gradient in zip(parameters, gradients, strict=True):
             parameter -= promised / slope * gradient
-        after = sum(model.loss(inputs, samples()).values())
+        after = sum(model.loss(inputs, labelled_samples()).values())
     # a kink of a ReLU may lie between
     assert before.item() - after.item() == pytest.approx(promised, rel=0.3)
 
 
 def test_scores_of_a_per_pixel_model_are_its_upsampled_logits():
-    model = head(**pixels(PER_CLASS), criterion=PIXELS).eval()
-    metas = [x.metainfo for x in samples()]
+    model = build_head(**pixels(PER_CLASS), criterion=PIXELS).eval()
+    metas = [x.metainfo for x in labelled_samples()]
     with torch.no_grad():
-        logits = model(features()).class_logits()
-        found = model.predict(features(), metas)
-        images = model.image_logits(features(), metas, SIZE)
+        logits = model(feature_maps()).class_logits()
+        found = model.predict(feature_maps(), metas)
+        images = model.image_logits(feature_maps(), metas, SIZE)
     labels = [
         model.labels(logits, meta, PredictionOptions())
         for logits, meta in zip(images, metas, strict=True)
@@ -204,11 +161,11 @@ def test_scores_of_a_per_pixel_model_are_its_upsampled_logits():
             "'PixelCriterion' compares .*'MaskFormer' .*type='PerPixelBaseline'",
         ),
         (
-            pixels(QUERIES) | dict(criterion=PIXELS),
+            pixels(TRANSFORMER_DECODER) | dict(criterion=PIXELS),
             "num_queries=9 .* must be num_classes=5; set network.transformer_decoder",
         ),
         (
-            masks(transformer_decoder=None),
+            network_of(transformer_decoder=None),
             "network.transformer_decoder=None gives .*type='PerPixelBaseline'",
         ),
         (dict(network=None), r"network=None is no config; set it to dict\(type="),
@@ -225,7 +182,7 @@ def test_scores_of_a_per_pixel_model_are_its_upsampled_logits():
             "criterion.assigner compares boxes, .*; set network.with_boxes=True",
         ),
         (
-            masks(with_boxes=True),
+            network_of(with_boxes=True),
             "with_boxes=True adds a box head, .* set criterion.loss_bbox or",
         ),
         (dict(criterion=FIXED), "9 queries and 5 classes; set network.transformer_de"),
@@ -237,12 +194,12 @@ def test_scores_of_a_per_pixel_model_are_its_upsampled_logits():
 )
 def test_parts_that_do_not_fit_are_a_sentence(options, sentence):
     with pytest.raises(ValueError, match=sentence):
-        head(**options)
+        build_head(**options)
 
 
 def test_other_queries_than_classes_stay_possible_with_none_absent():
-    bare = {x: y for x, y in QUERIES.items() if x != "num_queries"}
-    model = head(**masks(transformer_decoder=bare))
+    bare = {x: y for x, y in TRANSFORMER_DECODER.items() if x != "num_queries"}
+    model = build_head(**network_of(transformer_decoder=bare))
     assert model.network.transformer_decoder.query_embed.num_embeddings == 100
 
 
@@ -267,12 +224,12 @@ def test_the_detector_refuses_per_pixel_models():
 
 @pytest.mark.parametrize("loss", ["loss_bbox", "loss_giou"])
 def test_boxes_train_the_queries(loss):
-    model = head(**masks(with_boxes=True), criterion=BOXES)
-    losses = model.loss(features(), samples())
+    model = build_head(**network_of(with_boxes=True), criterion=BOXES)
+    losses = model.loss(feature_maps(), labelled_samples())
     queries = model.network.transformer_decoder.query_embed.weight
     (gradient,) = torch.autograd.grad(losses[loss], queries)
     assert gradient.abs().max() > 1e-4
-    boxes = model(features()).boxes
+    boxes = model(feature_maps()).boxes
     assert boxes.shape == (2, 2, 9, 4)
     assert 0 < boxes.min() < boxes.max() < 1
 

@@ -11,20 +11,20 @@ from mmengine.registry import init_default_scope
 from mmseg_maskformer.checkpoints.convert import OPENMMLAB, from_ours
 from mmseg_maskformer.checkpoints.finetune import begin_with
 from tests.checkpoints import models
-from tests.checkpoints.test_runner import HEAD, tiny
+from tests.helpers.scenes import TINY_HEAD, tiny_config
 
 NETWORK = "decode_head.network"
 CLASSIFIER = {f"{NETWORK}.class_head.weight", f"{NETWORK}.class_head.bias"}
 QUERIES = f"{NETWORK}.transformer_decoder.query_embed.weight"
-PIXELS = HEAD["network"]["pixel_decoder"]
-DECODER = HEAD["network"]["transformer_decoder"]
+PIXELS = TINY_HEAD["network"]["pixel_decoder"]
+DECODER = TINY_HEAD["network"]["transformer_decoder"]
 AUXILIARY = dict(type="FCNHead", in_channels=32, channels=8, in_index=2, num_convs=1)
 
 
 def built(num_classes=5, network=None, **changes):
     """A tiny model; with other parts where they are given."""
     init_default_scope("mmseg")
-    model = tiny(num_classes) | changes
+    model = tiny_config(num_classes) | changes
     if network is not None:
         model["decode_head"] = dict(model["decode_head"], network=network)
     return models.MODELS.build(model)
@@ -35,7 +35,9 @@ def per_pixel(num_classes, plus=False):
     network = dict(
         type="PerPixelBaseline", pixel_decoder=PIXELS, transformer_decoder=decoder
     )
-    head = dict(HEAD, num_classes=num_classes, criterion=dict(type="PixelCriterion"))
+    head = dict(
+        TINY_HEAD, num_classes=num_classes, criterion=dict(type="PixelCriterion")
+    )
     return built(network=network, decode_head=head)
 
 
@@ -46,16 +48,16 @@ def with_auxiliary(num_classes):
 
 def with_queries(count):
     decoder = dict(DECODER, num_queries=count)
-    return built(network=dict(HEAD["network"], transformer_decoder=decoder))
+    return built(network=dict(TINY_HEAD["network"], transformer_decoder=decoder))
 
 
 def of_depth(depth):
-    return built(backbone=dict(tiny()["backbone"], depth=depth))
+    return built(backbone=dict(tiny_config()["backbone"], depth=depth))
 
 
 def with_masks(channels):
     pixels = dict(PIXELS, mask_channels=channels)
-    return built(network=dict(HEAD["network"], pixel_decoder=pixels))
+    return built(network=dict(TINY_HEAD["network"], pixel_decoder=pixels))
 
 
 def assert_begun(model, source, left, others="", layout=None):
@@ -124,7 +126,7 @@ def test_classifiers_of_auxiliary_heads_are_left():
 def test_a_semantic_model_begins_a_panoptic_one():
     pytest.importorskip("mmdet")
     init_default_scope("mmdet")
-    settings = tiny()
+    settings = tiny_config()
     target = models.MODELS.build(
         dict(
             type="mmseg_maskformer.MaskFormerDetector",

@@ -18,7 +18,7 @@ from mmseg_maskformer.engine.models import trained_model
 from mmseg_maskformer.engine.runners import evaluating_runner
 from shared.progress import ProgressHook
 from tests.checkpoints import models
-from tests.checkpoints.test_runner import SCENES, build, tiny
+from tests.helpers.scenes import TWO_SCENES, tiny_config, tiny_model
 
 ONE = torch.ones(1)
 IMAGE = torch.zeros(1, 3, 64, 96)
@@ -27,7 +27,7 @@ IMAGE = torch.zeros(1, 3, 64, 96)
 @pytest.fixture(scope="module")
 def weights():
     """Tensors of a tiny model of ours."""
-    return models.randomise(build()).state_dict()
+    return models.randomise(tiny_model()).state_dict()
 
 
 def renamed(names, change):
@@ -59,7 +59,7 @@ WRAPPERS = {
 @pytest.mark.parametrize("wrap", WRAPPERS.values(), ids=WRAPPERS)
 def test_what_wrappers_do_to_names_is_undone(wrap, weights, tmp_path):
     torch.save(wrap(weights), tmp_path / "in.pth")
-    model = build().eval()
+    model = tiny_model().eval()
     load_checkpoint(model, str(tmp_path / "in.pth"), map_location="cpu")
     found = model.state_dict()
     assert all(torch.equal(found[name], weights[name]) for name in weights)
@@ -69,7 +69,7 @@ def test_what_wrappers_do_to_names_is_undone(wrap, weights, tmp_path):
 def test_a_file_of_two_models_is_a_sentence(weights):
     both = renamed(weights, "student.{}".format) | renamed(weights, "teacher.{}".format)
     with pytest.raises(ValueError, match=r"models, under 'student\.' and 'teac"):
-        build().load_state_dict(both)
+        tiny_model().load_state_dict(both)
 
 
 def without_head(weights):
@@ -99,11 +99,11 @@ MISFITS = {
         INFINITE,
     ),
     "other classes": (
-        lambda x: build(num_classes=9).state_dict(),
+        lambda x: tiny_model(num_classes=9).state_dict(),
         CLASS_HEAD + r"\(6, 32\) from \(10, 32\), decode_head\.net.*bias \(6,\) from",
     ),
     "other classes, another layout": (
-        lambda x: from_ours(build(num_classes=9).state_dict(), OPENMMLAB),
+        lambda x: from_ours(tiny_model(num_classes=9).state_dict(), OPENMMLAB),
         CLASS_HEAD + r"\(6, 32\) from decode_head\.cls_embed\.weight \(10, 32\), ",
     ),
     "backbone": (
@@ -123,7 +123,7 @@ def test_a_model_predicts_nothing_with_weights_that_do_not_fit(
 ):
     """Whoever loaded them, as init_model or a runner of the host."""
     torch.save(change(weights), tmp_path / "in.pth")
-    model = build().eval()
+    model = tiny_model().eval()
     load_checkpoint(model, str(tmp_path / "in.pth"))
     with pytest.raises(ValueError, match=message):
         model.predict(IMAGE)
@@ -132,7 +132,7 @@ def test_a_model_predicts_nothing_with_weights_that_do_not_fit(
 
 
 def test_training_from_a_file_that_fills_nothing_is_a_sentence(weights):
-    model = build().train()
+    model = tiny_model().train()
     names = without_head(weights)
     bare = {x.removeprefix("backbone."): y for x, y in names.items()}
     model.load_state_dict(bare, strict=False)
@@ -144,7 +144,7 @@ def test_training_from_a_file_that_fills_nothing_is_a_sentence(weights):
 @pytest.mark.parametrize("kind", ["other classes", "backbone"])
 def test_our_head_in_a_model_of_the_host_looks_after_itself(kind, weights):
     init_default_scope("mmseg")
-    model = models.MODELS.build(dict(tiny(), type="EncoderDecoder")).eval()
+    model = models.MODELS.build(dict(tiny_config(), type="EncoderDecoder")).eval()
     change, message = MISFITS[kind]
     meta = [dict(ori_shape=(64, 96), img_shape=(64, 96))]
     load_state_dict(model, change(weights))
@@ -157,7 +157,7 @@ def test_our_head_in_a_model_of_the_host_looks_after_itself(kind, weights):
 
 
 def test_heads_that_only_training_has_are_no_misfit(weights):
-    model = build().eval()
+    model = tiny_model().eval()
     extra = {"auxiliary_head.conv_seg.weight": ONE, "data_preprocessor.mean": ONE}
     kept = {x: y for x, y in weights.items() if "num_batches_tracked" not in x}
     model.load_state_dict(kept | extra, strict=False)
@@ -170,7 +170,9 @@ def test_heads_that_only_training_has_are_no_misfit(weights):
 def test_a_tool_refuses_them_when_they_are_loaded(kind, weights, tmp_path):
     """Models of the hosts too; names of wrappers are removed for these as well."""
     init_default_scope("mmseg")
-    config = Config(dict(model=dict(tiny(), type=kind)), cfg_text="-", filename="my.py")
+    config = Config(
+        dict(model=dict(tiny_config(), type=kind)), cfg_text="-", filename="my.py"
+    )
     path = str(tmp_path / "in.pth")
     torch.save(renamed(weights, "model.{}".format), path)
     found = trained_model(config, path).state_dict()
@@ -185,11 +187,11 @@ def test_a_tool_refuses_them_when_they_are_loaded(kind, weights, tmp_path):
 def test_an_evaluation_refuses_them_when_they_are_loaded(way, weights, tmp_path):
     config = Config(
         dict(
-            model=tiny(),
+            model=tiny_config(),
             default_scope="mmseg",
             work_dir=str(tmp_path),
             test_dataloader=dict(
-                dataset=SCENES, sampler=dict(type="DefaultSampler"), batch_size=1
+                dataset=TWO_SCENES, sampler=dict(type="DefaultSampler"), batch_size=1
             ),
             test_evaluator=[],
             test_cfg=dict(type="TestLoop"),

@@ -4,76 +4,17 @@ from __future__ import annotations
 
 import pytest
 import torch
-from mmengine.registry import init_default_scope
-from mmengine.runner import Runner, load_checkpoint
+from mmengine.runner import load_checkpoint
 
 from mmseg_maskformer.checkpoints.convert import OPENMMLAB, from_ours
 from tests.checkpoints import models
-
-BACKBONE = dict(
-    type="ResNet", depth=18, base_channels=8, stem_channels=8, norm_eval=True
-)
-HEAD = dict(
-    type="mmseg_maskformer.MaskFormerHead",
-    in_channels=[8, 16, 32, 64],
-    num_classes=5,
-    network=dict(
-        type="MaskFormer",
-        pixel_decoder=dict(
-            type="FPNPixelDecoder", out_channels=32, mask_channels=32, num_groups=8
-        ),
-        transformer_decoder=dict(
-            type="TransformerDecoder",
-            num_queries=8,
-            num_layers=2,
-            embed_dim=32,
-            num_heads=4,
-            ffn_dim=64,
-        ),
-    ),
-)
-SCENES = dict(
-    type="mmseg_maskformer.ScenesDataset",
-    num_images=2,
-    scene=dict(num_things=3, num_stuff=2, size=(64, 96)),
-    pipeline=[dict(type="PackSegInputs")],
-)
-
-
-def tiny(num_classes=5):
-    return dict(
-        type="mmseg_maskformer.MaskFormerSegmentor",
-        data_preprocessor=dict(type="SegDataPreProcessor", size=(64, 96)),
-        backbone=BACKBONE,
-        decode_head=dict(HEAD, num_classes=num_classes),
-    )
-
-
-def build(num_classes=5):
-    init_default_scope("mmseg")
-    return models.MODELS.build(tiny(num_classes))
-
-
-def runner(work_dir, load_from, num_classes=5):
-    """A runner whose training changes nothing: its learning rate is zero."""
-    return Runner(
-        model=tiny(num_classes),
-        work_dir=str(work_dir),
-        load_from=str(load_from),
-        train_dataloader=dict(
-            batch_size=1, dataset=SCENES, sampler=dict(type="DefaultSampler")
-        ),
-        train_cfg=dict(type="IterBasedTrainLoop", max_iters=1),
-        optim_wrapper=dict(optimizer=dict(type="SGD", lr=0.0)),
-        default_scope="mmseg",
-        experiment_name=work_dir.parent.name,  # of the test: logs are kept apart by it
-    )
+from tests.helpers.scenes import tiny_model, tiny_runner
 
 
 @pytest.fixture
 def theirs(tmp_path):
     """A file in OpenMMLab's layout, and our tensors that it was made of."""
-    ours = models.randomise(build()).state_dict()
+    ours = models.randomise(tiny_model()).state_dict()
     path = tmp_path / "theirs.pth"
     torch.save(dict(meta={}, state_dict=from_ours(ours, OPENMMLAB)), path)
     return path, ours
@@ -81,14 +22,14 @@ def theirs(tmp_path):
 
 def test_foreign_weights_are_in_the_model_after_training(theirs, tmp_path):
     path, expected = theirs
-    found = runner(tmp_path / "work", path).train().state_dict()
+    found = tiny_runner(tmp_path / "work", path).train().state_dict()
     assert found.keys() == expected.keys()
     assert all(torch.equal(found[name], expected[name]) for name in expected)
 
 
 def test_another_number_of_classes_leaves_the_class_head_alone(theirs, tmp_path):
     path, expected = theirs
-    run = runner(tmp_path / "work", path, num_classes=3)
+    run = tiny_runner(tmp_path / "work", path, num_classes=3)
     before = {name: x.clone() for name, x in run.model.state_dict().items()}
     run.load_or_resume()
     found = run.model.state_dict()
@@ -107,12 +48,12 @@ def test_another_number_of_classes_leaves_the_class_head_alone(theirs, tmp_path)
 
 def test_strict_loading_names_what_is_too_much(theirs):
     path, expected = theirs
-    load_checkpoint(build(), str(path), strict=True)
+    load_checkpoint(tiny_model(), str(path), strict=True)
     state = torch.load(path, weights_only=True)["state_dict"]
     extra = ("decode_head.surprise", "decode_head.query_embed.bias")
     torch.save(state | {name: torch.ones(1) for name in extra}, path)
     with pytest.raises(RuntimeError) as error:
-        load_checkpoint(build(), str(path), strict=True)
+        load_checkpoint(tiny_model(), str(path), strict=True)
     line = next(x for x in str(error.value).splitlines() if "unexpected" in x)
     assert sorted(line.partition(": ")[2].split(", ")) == sorted(extra)
     assert "missing" not in str(error.value)
@@ -121,7 +62,7 @@ def test_strict_loading_names_what_is_too_much(theirs):
 @pytest.mark.parametrize("kind", ["names of detectron2", "a whole model"])
 def test_a_backbone_refuses_a_file_that_would_change_nothing(tmp_path, kind):
     path = tmp_path / "in.pth"
-    model = build()
+    model = tiny_model()
     theirs = {f"res2.{i}.conv1.weight": torch.ones(1) for i in range(9)}
     torch.save(model.state_dict() if kind == "a whole model" else theirs, path)
     model.backbone.init_cfg = dict(type="Pretrained", checkpoint=str(path))
@@ -130,7 +71,7 @@ def test_a_backbone_refuses_a_file_that_would_change_nothing(tmp_path, kind):
 
 
 def test_a_backbone_takes_its_part_of_a_whole_model(tmp_path):
-    source, target = models.randomise(build()), build()
+    source, target = models.randomise(tiny_model()), tiny_model()
     path = str(tmp_path / "whole.pth")
     torch.save(source.state_dict(), path)
     init = dict(type="Pretrained", checkpoint=path, prefix="backbone.")

@@ -17,7 +17,7 @@ from mmseg_maskformer.core.match_costs import (
 from mmseg_maskformer.core.structures import Predictions
 from mmseg_maskformer.core.targets import SegmentTargets
 from tests import cases, reference
-from tests.core.test_point_masks import GivenPoints
+from tests.helpers.points import GivenPoints
 
 
 def assigner(**options):

@@ -9,7 +9,13 @@ from torch import nn
 
 from mmseg_maskformer.core.layers import grid_position
 from mmseg_maskformer.core.masked_decoder import MaskedTransformerDecoder
-from tests.core.test_masked_decoder import QUERIES, WIDTH, decoder, mask_head, pixels
+from tests.helpers.masked_decoder import (
+    QUERIES,
+    WIDTH,
+    mask_head,
+    pixel_features,
+    random_decoder,
+)
 
 SIZES = ((2, 3), (4, 6), (8, 12))
 VARIANTS = [
@@ -37,17 +43,17 @@ def no_masks(content):
 
 @torch.no_grad()
 def test_plain_attention_is_masked_attention_that_hides_nothing():
-    given, zeros = pixels(), nn.Linear(WIDTH, 8)
+    given, zeros = pixel_features(), nn.Linear(WIDTH, 8)
     nn.init.zeros_(zeros.weight)
     nn.init.zeros_(zeros.bias)
-    plain, masked = decoder(attention="plain"), decoder(attention="masked")
+    plain, masked = (random_decoder(attention=x) for x in ("plain", "masked"))
     assert plain.state_dict().keys() == masked.state_dict().keys()
     torch.testing.assert_close(plain(given, no_masks), masked(given, zeros))
 
 
 @torch.no_grad()
 def test_smca_forms_no_masks():
-    decoder(attention="gaussian")(pixels(), no_masks)
+    random_decoder(attention="gaussian")(pixel_features(), no_masks)
 
 
 @torch.no_grad()
@@ -66,7 +72,7 @@ def test_smca_forms_no_masks():
 )
 def test_layers_read_the_levels_in_turn_and_no_others(options, read):
     """A change of a memory shows in the first layer that reads it, and not before."""
-    model, given, head = decoder(**options), pixels(), mask_head()
+    model, given, head = random_decoder(**options), pixel_features(), mask_head()
     before = model(given, head)
     read = [x if isinstance(x, tuple) else (x,) for x in read]
     for level in range(3):
@@ -84,8 +90,8 @@ def test_layers_read_the_levels_in_turn_and_no_others(options, read):
 @torch.no_grad()
 def test_a_level_keeps_its_own_embedding():
     """Reading memory 1 alone is reading one memory that has the embedding of 1."""
-    model, given, head = decoder(levels=[1]), pixels(), mask_head()
-    alone = decoder((WIDTH,))
+    model, given, head = random_decoder(levels=[1]), pixel_features(), mask_head()
+    alone = random_decoder((WIDTH,))
     table = dict(model.state_dict())
     table["level_embed.weight"] = table["level_embed.weight"][1:2]
     alone.load_state_dict(table)
@@ -97,8 +103,8 @@ def test_a_level_keeps_its_own_embedding():
 def test_joined_levels_are_concatenated_tokens_and_masks():
     """Against masks of full size, resized to each level and put side by side."""
     model, given, head = (
-        decoder(joined_levels=True, num_layers=3),
-        pixels(),
+        random_decoder(joined_levels=True, num_layers=3),
+        pixel_features(),
         mask_head(),
     )
     position = model.query_embed.weight[None]
@@ -124,8 +130,8 @@ def test_joined_levels_are_concatenated_tokens_and_masks():
 @pytest.mark.parametrize("attention", ["masked", "plain", "gaussian", "pooling"])
 def test_weights_in_half_precision_see_nearly_the_same(attention):
     """bfloat16 has 8 bits: the first layer, before a mask of it can turn, to 3 %."""
-    model = decoder(attention=attention, num_layers=1)
-    given, head = pixels(), mask_head()
+    model = random_decoder(attention=attention, num_layers=1)
+    given, head = pixel_features(), mask_head()
     wanted = model(given, head)[-1]
     memories = tuple(x.bfloat16() for x in given.memories)
     found = model.bfloat16()(given._replace(memories=memories), head.bfloat16())[-1]
@@ -135,14 +141,14 @@ def test_weights_in_half_precision_see_nearly_the_same(attention):
 
 @torch.no_grad()
 def test_learned_content_without_supervision_is_one_output_less():
-    given, head = pixels(), mask_head()
-    all_of_them = decoder()(given, head)
-    assert torch.equal(decoder(content="learned")(given, head), all_of_them[1:])
+    given, head = pixel_features(), mask_head()
+    all_of_them = random_decoder()(given, head)
+    assert torch.equal(random_decoder(content="learned")(given, head), all_of_them[1:])
 
 
 @torch.no_grad()
 def test_zero_content_is_not_learned_and_the_first_layer_sees_everything():
-    model, given, head = decoder(content="zero"), pixels(), mask_head()
+    model, given, head = random_decoder(content="zero"), pixel_features(), mask_head()
     assert not [x for x in model.state_dict() if "query_content" in x]
     memory, layer = given.memories[0], model.layers[0]
     first = layer(
@@ -165,11 +171,11 @@ def test_zero_content_is_not_learned_and_the_first_layer_sees_everything():
 @pytest.mark.parametrize("cross_first", [True, False])
 @pytest.mark.parametrize("attention", ["masked", "pooling"])
 def test_order_in_a_layer(cross_first, attention):
-    model = decoder(cross_first=cross_first, attention=attention, num_layers=1)
+    model = random_decoder(cross_first=cross_first, attention=attention, num_layers=1)
     called = []
     for name, block in model.layers[0].named_children():
         block.register_forward_hook(lambda *_, name=name: called.append(name))
-    model(pixels(), mask_head())
+    model(pixel_features(), mask_head())
     attentions = ["cross_attention", "self_attention"][:: 1 if cross_first else -1]
     assert called == [*attentions, "feed_forward"]
 
@@ -177,7 +183,7 @@ def test_order_in_a_layer(cross_first, attention):
 @torch.no_grad()
 @pytest.mark.parametrize("options", [{}, *VARIANTS], ids=names)
 def test_what_is_in_padding_changes_nothing(options):
-    model, head, given = decoder(**options), mask_head(), pixels()
+    model, head, given = random_decoder(**options), mask_head(), pixel_features()
     valid = torch.tensor([[1.0, 1.0], [0.5, 2 / 3]], dtype=torch.float64)
     before = model(given, head, valid)
     for memory in given.memories:
@@ -193,9 +199,9 @@ def test_what_is_in_padding_changes_nothing(options):
 @pytest.mark.parametrize("half", [False, True])
 def test_every_parameter_trains(options, half):
     """As many processes need it; the same in half precision."""
-    model, head = decoder(**options).train(), mask_head()
+    model, head = random_decoder(**options).train(), mask_head()
     with torch.autocast("cpu", torch.bfloat16, enabled=half):
-        embed = head(model(pixels(), head))
+        embed = head(model(pixel_features(), head))
     embed.float().square().sum().backward()
     for name, x in model.named_parameters():
         assert x.grad is not None, name

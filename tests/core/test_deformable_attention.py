@@ -12,20 +12,7 @@ from mmseg_maskformer.core import deformable_attention as module
 from mmseg_maskformer.core.deformable_attention import deformable_attention
 from mmseg_maskformer.core.deformable_sums import _bag_dots_of_operator, bag_dots
 from tests import reference_deformable as reference
-
-SHAPES = [(3, 5), (1, 7), (9, 2)]
-
-
-def problem(shapes, seed=0, device="cpu", batch=2, width=4):
-    """Values, locations (one in four outside of the map) and weights, 3 heads."""
-    generator = torch.Generator().manual_seed(seed)
-    options = dict(generator=generator, dtype=torch.float64)
-    tokens = sum(h * w for h, w in shapes)
-    value = torch.randn(batch, tokens, 3, width, **options)
-    locations = torch.rand(batch, 5, 3, len(shapes), 2, 2, **options) * 1.6 - 0.3
-    weights = torch.randn(batch, 5, 3, len(shapes), 2, **options)
-    tensors = (value, locations, weights)
-    return [x.to(device).requires_grad_() for x in tensors]
+from tests.helpers.deformable import MAP_SHAPES, attention_inputs
 
 
 def gradients(function, shapes, tensors):
@@ -36,9 +23,9 @@ def gradients(function, shapes, tensors):
     return [output.detach(), *torch.autograd.grad(output, tensors, seed)]
 
 
-@pytest.mark.parametrize("shapes", [SHAPES, [(1, 1)], [(4, 4), (2, 2)]])
+@pytest.mark.parametrize("shapes", [MAP_SHAPES, [(1, 1)], [(4, 4), (2, 2)]])
 def test_values_and_gradients_are_those_of_the_reference(shapes):
-    tensors = problem(shapes)
+    tensors = attention_inputs(shapes)
     found = gradients(deformable_attention, shapes, tensors)
     wanted = gradients(reference.deformable_attention, shapes, tensors)
     for x, y in zip(found, wanted, strict=True):
@@ -74,35 +61,37 @@ def test_samples_on_centres_and_borders(x, y, wanted):
 
 
 def test_no_number_stays_none_and_harms_no_other_sample():
-    value, locations, weights = problem(SHAPES)
-    wanted = deformable_attention(value, SHAPES, locations, weights)
+    value, locations, weights = attention_inputs(MAP_SHAPES)
+    wanted = deformable_attention(value, MAP_SHAPES, locations, weights)
     with torch.no_grad():
         locations[0, 2, 1, 0, 0, 0] = float("nan")
-    found = deformable_attention(value, SHAPES, locations, weights)
+    found = deformable_attention(value, MAP_SHAPES, locations, weights)
     broken = found.isnan().view(2, 5, 3, 4)
     assert broken[0, 2, 1].all() and broken.sum() == 4
     torch.testing.assert_close(found[1], wanted[1], rtol=0, atol=0)
 
 
 def test_half_precision_is_the_float32_result_rounded():
-    value, locations, weights = (x.detach().float() for x in problem(SHAPES))
+    value, locations, weights = (
+        x.detach().float() for x in attention_inputs(MAP_SHAPES)
+    )
     value = value.bfloat16()
-    found = deformable_attention(value, SHAPES, locations, weights)
+    found = deformable_attention(value, MAP_SHAPES, locations, weights)
     exact = (value.double(), locations.double(), weights.double())
-    wanted = reference.deformable_attention(exact[0], SHAPES, *exact[1:])
+    wanted = reference.deformable_attention(exact[0], MAP_SHAPES, *exact[1:])
     assert found.dtype == torch.bfloat16
     # half a step of bfloat16, and what float32 loses
     torch.testing.assert_close(found.double(), wanted, rtol=2**-8, atol=1e-5)
     halves = [x.half() for x in (value, locations, weights)]
     floats = [x.float() for x in halves]
     found, wanted = (
-        deformable_attention(x[0], SHAPES, *x[1:]) for x in (halves, floats)
+        deformable_attention(x[0], MAP_SHAPES, *x[1:]) for x in (halves, floats)
     )
     assert torch.equal(found, wanted.half())
 
 
 def test_the_operators_are_sound_for_compilers():
-    value, locations, weights = problem(SHAPES[:1], batch=1)
+    value, locations, weights = attention_inputs(MAP_SHAPES[:1], batch=1)
     torch.library.opcheck(module._forward, (value, [3, 5], locations, weights))
 
 
@@ -117,22 +106,26 @@ def test_the_operators_are_sound_for_compilers():
     ],
 )
 def test_shapes_that_do_not_fit_are_named(shapes, message):
-    value, locations, weights = problem(SHAPES)
+    value, locations, weights = attention_inputs(MAP_SHAPES)
     with pytest.raises(ValueError, match=message):
         deformable_attention(value, shapes, locations, weights)
 
 
 def test_a_kernel_is_for_cuda_only(monkeypatch):
     monkeypatch.setattr(module, "_kernel", lambda *_: pytest.fail("called on the CPU"))
-    value, locations, weights = (x.float() for x in problem(SHAPES))
-    deformable_attention(value, SHAPES, locations, weights)
+    value, locations, weights = (x.float() for x in attention_inputs(MAP_SHAPES))
+    deformable_attention(value, MAP_SHAPES, locations, weights)
 
 
 @pytest.mark.gpu
 def test_cuda_has_the_numbers_of_the_cpu_twice_the_same():
-    wanted = gradients(deformable_attention, SHAPES, problem(SHAPES))
+    wanted = gradients(deformable_attention, MAP_SHAPES, attention_inputs(MAP_SHAPES))
     runs = [
-        gradients(deformable_attention, SHAPES, problem(SHAPES, device="cuda"))
+        gradients(
+            deformable_attention,
+            MAP_SHAPES,
+            attention_inputs(MAP_SHAPES, device="cuda"),
+        )
         for _ in range(2)
     ]
     for first, second, exact in zip(*runs, wanted, strict=True):
@@ -163,7 +156,7 @@ def test_float32_backward_is_deterministic_on_cuda():
     shapes = [(16, 16), (32, 32), (64, 64)]
     tensors = [
         x.detach().float().requires_grad_()
-        for x in problem(shapes, device="cuda", width=32)
+        for x in attention_inputs(shapes, device="cuda", width=32)
     ]
     module.set_kernel(None)
     first, second = (gradients(deformable_attention, shapes, tensors) for _ in range(2))
@@ -175,7 +168,7 @@ def test_the_installed_kernel_agrees(monkeypatch):
     kernel = kernels.find_kernel()
     if kernel is None:
         pytest.skip("neither mmcv's compiled operators nor deformops are installed")
-    tensors = problem([(8, 8), (16, 16)], device="cuda", width=32)
+    tensors = attention_inputs([(8, 8), (16, 16)], device="cuda", width=32)
     tensors = [x.detach().float().requires_grad_() for x in tensors]
     wanted = gradients(deformable_attention, [(8, 8), (16, 16)], tensors)
     found = gradients(kernel, [(8, 8), (16, 16)], tensors)

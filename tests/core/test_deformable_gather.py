@@ -10,12 +10,12 @@ from mmseg_maskformer.core.deformable_attention import (
     plain_gathers,
 )
 from mmseg_maskformer.core.deformable_gather import gather_attention
-from tests.core.test_deformable_attention import SHAPES, problem
+from tests.helpers.deformable import MAP_SHAPES, attention_inputs
 
 
-@pytest.mark.parametrize("shapes", [SHAPES, [(1, 1)], [(4, 4), (2, 2)]])
+@pytest.mark.parametrize("shapes", [MAP_SHAPES, [(1, 1)], [(4, 4), (2, 2)]])
 def test_gathers_equal_the_sums_of_training(shapes):
-    value, locations, weights = (x.detach() for x in problem(shapes))
+    value, locations, weights = (x.detach() for x in attention_inputs(shapes))
     found = gather_attention(value, shapes, locations, weights)
     wanted = deformable_attention(value, shapes, locations, weights)
     torch.testing.assert_close(found, wanted, rtol=1e-12, atol=1e-12)
@@ -34,7 +34,7 @@ def test_borders_and_what_is_far_outside_are_equal(x):
 def test_the_switch_is_for_its_block_alone(monkeypatch):
     name = "mmseg_maskformer.core.deformable_attention.gather_attention"
     monkeypatch.setattr(name, lambda *_: "gathers")
-    arguments = [x.detach() for x in problem([(1, 1)])]
+    arguments = [x.detach() for x in attention_inputs([(1, 1)])]
     arguments.insert(1, [(1, 1)])
     with plain_gathers():
         assert deformable_attention(*arguments) == "gathers"

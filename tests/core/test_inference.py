@@ -11,33 +11,15 @@ import torch
 from mmseg_maskformer.core.inference import semantic_labels, semantic_scores
 from mmseg_maskformer.core.tiling import Placement
 from tests import reference
+from tests.helpers.queries import assert_labels_equal, batch_outputs
 
 SIZES = [((8, 10), (32, 40)), ((9, 13), (33, 50)), ((5, 3), (17, 12)), ((1, 1), (3, 2))]
 TILES = [1, 700, 3001, 10**8]
 
 
-def outputs(grid, num_classes=7, num_queries=9, images=1, seed=0):
-    """Class logits (B, Q, K+1) and mask logits (B, Q, h, w) in float64."""
-    generator = torch.Generator().manual_seed(seed)
-    shape = (images, num_queries)
-    class_logits = torch.randn(*shape, num_classes + 1, generator=generator)
-    mask_logits = 4 * torch.randn(*shape, *grid, generator=generator)
-    return 2 * class_logits.double(), mask_logits.double()
-
-
-def assert_labels_equal(labels, scores):
-    """Every label is the best of the scores; ties within float32 rounding allowed."""
-    assert labels.shape == scores.shape[1:]
-    chosen = scores.gather(0, labels[None].long())[0]
-    best = scores.max(0).values
-    assert (best - chosen).max() < 2e-6
-    same = (labels == scores.argmax(0)).double().mean()
-    assert same > 0.999
-
-
 @pytest.mark.parametrize(("grid", "size"), SIZES)
 def test_scores_equal_the_reference(grid, size):
-    class_logits, mask_logits = outputs(grid, images=2)
+    class_logits, mask_logits = batch_outputs(grid, images=2)
     found = semantic_scores(class_logits, mask_logits, size)
     wanted = reference.semantic_scores(class_logits, mask_logits, size)
     assert found.shape == (2, 7, *size)
@@ -54,7 +36,7 @@ def test_scores_in_closed_form():
 @pytest.mark.parametrize("tile", TILES)
 @pytest.mark.parametrize(("grid", "size"), SIZES)
 def test_tiled_labels_equal_the_argmax_of_dense_scores(grid, size, tile):
-    class_logits, mask_logits = outputs(grid)
+    class_logits, mask_logits = batch_outputs(grid)
     scores = reference.semantic_scores(class_logits, mask_logits, size)[0]
     found = semantic_labels(
         class_logits[0], mask_logits[0], Placement.whole(size), tile
@@ -65,7 +47,7 @@ def test_tiled_labels_equal_the_argmax_of_dense_scores(grid, size, tile):
 @pytest.mark.parametrize("tile", TILES)
 @pytest.mark.parametrize("out_size", [(31, 37), (60, 75), (12, 9), (97, 20)])
 def test_tiled_labels_with_crop_and_resize(out_size, tile):
-    class_logits, mask_logits = outputs((9, 13), seed=1)
+    class_logits, mask_logits = batch_outputs((9, 13), seed=1)
     scores = reference.semantic_scores(class_logits, mask_logits, (33, 50))
     wanted = reference.postprocess(scores, (31, 37), out_size)[0]
     placement = Placement((33, 50), (0, 31, 0, 37), out_size)
@@ -74,7 +56,7 @@ def test_tiled_labels_with_crop_and_resize(out_size, tile):
 
 
 def test_crop_may_start_anywhere():
-    class_logits, mask_logits = outputs((9, 13), seed=2)
+    class_logits, mask_logits = batch_outputs((9, 13), seed=2)
     scores = reference.semantic_scores(class_logits, mask_logits, (33, 50))
     wanted = reference.resize_bilinear(scores[..., 5:30, 7:44], (50, 60))[0]
     crop = (5, 30, 7, 44)
@@ -88,7 +70,9 @@ def test_crop_may_start_anywhere():
 
 
 def test_labels_do_not_depend_on_the_tile():
-    class_logits, mask_logits = (x.float() for x in outputs((16, 21), 30, 50, seed=3))
+    class_logits, mask_logits = (
+        x.float() for x in batch_outputs((16, 21), 30, 50, seed=3)
+    )
     placement = Placement((64, 83), (0, 60, 0, 80), (90, 101))
     found = [
         semantic_labels(class_logits[0], mask_logits[0], placement, tile)
@@ -112,7 +96,7 @@ def test_equals_the_original_map(golden):
 
 
 def test_no_scores_of_full_size_are_made():
-    class_logits, mask_logits = (x.float() for x in outputs((32, 32), 100, 20))
+    class_logits, mask_logits = (x.float() for x in batch_outputs((32, 32), 100, 20))
     activities = [torch.profiler.ProfilerActivity.CPU]
     with torch.profiler.profile(activities=activities, profile_memory=True) as profile:
         placement = Placement.whole((128, 128))

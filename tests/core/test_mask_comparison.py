@@ -8,21 +8,8 @@ import torch
 from mmseg_maskformer.core.assigners import HungarianAssigner
 from mmseg_maskformer.core.criterion import SetCriterion
 from mmseg_maskformer.core.mask_comparison import DenseMasks, PointMasks
-from mmseg_maskformer.core.structures import Predictions
 from tests import cases, reference
-from tests.core.test_points import at_points
-
-
-def predictions_of(case, dtype=torch.float64):
-    """Class logits, embeddings and features of the case's shapes, with gradients."""
-    layers, images, queries, height, width = case.mask_logits.shape
-    generator = torch.Generator().manual_seed(5)
-    shapes = [(layers, images, queries, 6), (1, images, 6, height, width)]
-    embed, features = (
-        torch.randn(shape, generator=generator, dtype=dtype).requires_grad_()
-        for shape in shapes
-    )
-    return Predictions(case.class_logits.to(dtype), embed, features)
+from tests.helpers.points import at_points, predictions_of
 
 
 @pytest.mark.parametrize("masks", [DenseMasks(), PointMasks(40)])

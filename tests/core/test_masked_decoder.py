@@ -11,41 +11,18 @@ import torch.nn.functional as F
 from torch import nn
 
 from mmseg_maskformer.core.layers import AttentionBlock
-from mmseg_maskformer.core.masked_decoder import MaskedTransformerDecoder
 from mmseg_maskformer.core.resize import resize
-from mmseg_maskformer.core.structures import PixelFeatures
-from tests.core.test_maskformer import assert_uniform
+from tests.helpers.initial_weights import assert_uniform
+from tests.helpers.masked_decoder import (
+    HEADS,
+    QUERIES,
+    WIDTH,
+    mask_head,
+    pixel_features,
+    random_decoder,
+    untrained_decoder,
+)
 from tests.weights import randomise
-
-QUERIES, WIDTH, HEADS = 6, 32, 4
-
-
-def pixels(sizes=((2, 3), (4, 6), (8, 12)), widths=(WIDTH,) * 3, dtype=torch.float32):
-    """Two images with memories of these sizes and mask features of 16 x 24 cells."""
-    generator = torch.Generator().manual_seed(1)
-    memories = [
-        torch.randn(2, width, *size, generator=generator, dtype=dtype)
-        for size, width in zip(sizes, widths, strict=True)
-    ]
-    mask_features = torch.randn(2, 8, 16, 24, generator=generator, dtype=dtype)
-    return PixelFeatures(mask_features, tuple(memories))
-
-
-def untrained(widths=(WIDTH,) * 3, num_layers=4, **options):
-    torch.manual_seed(0)
-    settings = dict(num_queries=QUERIES, embed_dim=WIDTH, num_heads=HEADS, ffn_dim=64)
-    return MaskedTransformerDecoder(
-        widths, num_layers=num_layers, **settings, **options
-    )
-
-
-def decoder(*args, **options):
-    return randomise(untrained(*args, **options))
-
-
-def mask_head():
-    torch.manual_seed(2)
-    return nn.Linear(WIDTH, 8)
 
 
 def five_steps(mask_embed, mask_features, size):
@@ -62,10 +39,10 @@ def five_steps(mask_embed, mask_features, size):
 
 @pytest.mark.parametrize("size", [(2, 3), (8, 12), (5, 7), (3, 24), (31, 50)])
 def test_the_mask_is_that_of_the_resized_logits(size):
-    features = pixels(dtype=torch.float64).mask_features
+    features = pixel_features(dtype=torch.float64).mask_features
     mask_embed = torch.randn(2, 50, 8, dtype=torch.float64)
     small = resize(features, size).flatten(2)
-    found = decoder().attention_mask(mask_embed, small, None)
+    found = random_decoder().attention_mask(mask_embed, small, None)
     assert torch.equal(found, five_steps(mask_embed, features, size))
     assert 0.4 < found.double().mean() < 0.6
 
@@ -73,7 +50,7 @@ def test_the_mask_is_that_of_the_resized_logits(size):
 def test_a_query_without_a_cell_of_its_own_sees_everything_but_padding():
     features = torch.tensor([[[1.0, 1.0, 1.0, 1.0, -1.0, -1.0]]])
     mask_embed = torch.tensor([[[-1.0], [1.0], [0.0]]])
-    attention_mask = decoder().attention_mask
+    attention_mask = random_decoder().attention_mask
     found = attention_mask(mask_embed, features, None)
     everything, right = [0] * 6, [0, 0, 0, 0, 1, 1]
     assert found.int().tolist() == [[[1, 1, 1, 1, 0, 0], right, everything]]
@@ -89,7 +66,7 @@ def test_a_query_without_a_cell_of_its_own_sees_everything_but_padding():
 def test_a_logit_of_zero_is_seen_and_half_precision_does_not_move_it():
     features = torch.tensor([[[1.0, -1.0, 1e-4, -1e-4, 0.0]]])
     mask_embed = torch.ones(1, 1, 1)
-    attention_mask = decoder().attention_mask
+    attention_mask = random_decoder().attention_mask
     with torch.autocast("cpu", torch.bfloat16):  # sigmoid(-1e-4) is 0.5 there
         found = attention_mask(mask_embed, features, None)
     assert found.tolist() == [[[False, True, False, True, False]]]
@@ -103,7 +80,8 @@ def test_a_logit_of_zero_is_seen_and_half_precision_does_not_move_it():
 @torch.no_grad()
 @pytest.mark.parametrize("attention", ["masked", "plain"])
 def test_plain_cross_attention_does_not_look_at_masks(attention):
-    model, given, head = decoder(attention=attention).eval(), pixels(), mask_head()
+    model = random_decoder(attention=attention).eval()
+    given, head = pixel_features(), mask_head()
     before = model(given, head)
     after = model(given._replace(mask_features=-given.mask_features), head)
     change = (before - after).abs().amax((1, 2, 3))
@@ -151,7 +129,7 @@ def test_dropout_of_masked_attention_is_of_training_alone():
 
 
 def test_memories_are_read_in_turn_each_inside_the_mask_from_before():
-    model, head, given = decoder(), mask_head(), pixels()
+    model, head, given = random_decoder(), mask_head(), pixel_features()
     seen = []
 
     def record(*inputs):
@@ -171,7 +149,7 @@ def test_memories_are_read_in_turn_each_inside_the_mask_from_before():
 
 
 def test_a_cell_outside_its_mask_says_nothing_to_a_query():
-    model, given = decoder(num_layers=1), pixels()
+    model, given = random_decoder(num_layers=1), pixel_features()
     with torch.no_grad():
         model.attention_mask = lambda *_: torch.arange(6).expand(2, QUERIES, 6) >= 3
         before = model(given, mask_head())
@@ -183,7 +161,7 @@ def test_a_cell_outside_its_mask_says_nothing_to_a_query():
 
 def test_the_embedding_of_a_level_is_in_its_values_and_the_position_is_not():
     """Without a mask, and with equal cells, keys do not matter: all values are one."""
-    model, given = decoder(num_layers=1), pixels()
+    model, given = random_decoder(num_layers=1), pixel_features()
     cells = torch.randn(2, WIDTH, 1, 1, generator=torch.Generator().manual_seed(3))
     given.memories[0].copy_(cells.expand_as(given.memories[0]))
     layer, content = model.layers[0], model.query_content.weight
@@ -209,17 +187,17 @@ def test_the_embedding_of_a_level_is_in_its_values_and_the_position_is_not():
 @pytest.mark.parametrize("widths", [(WIDTH,), (48, WIDTH), (8, 16, 32, 48)])
 def test_any_number_of_memories_of_any_width(widths):
     sizes = [(2, 3), (4, 6), (5, 7), (8, 12)][: len(widths)]
-    model = decoder(widths, num_layers=3)
+    model = random_decoder(widths, num_layers=3)
     read = widths[:3]
     kinds = [type(x) for x in model.memory_projections]
     assert kinds == [nn.Identity if x == WIDTH else nn.Conv2d for x in read]
-    outputs = model(pixels(sizes, widths), mask_head())
+    outputs = model(pixel_features(sizes, widths), mask_head())
     outputs.square().sum().backward()
     assert all(x.grad is not None for x in model.parameters())
 
 
 def test_initial_weights_are_those_of_the_specification():
-    model = untrained((48, WIDTH))
+    model = untrained_decoder((48, WIDTH))
     attention = model.layers[0].cross_attention.attention
     assert_uniform(attention.out_proj.weight, math.sqrt(6 / (WIDTH + WIDTH)))
     linear = model.layers[3].feed_forward.layers[0]
@@ -232,7 +210,7 @@ def test_initial_weights_are_those_of_the_specification():
 
 
 def test_in_half_precision_the_mask_head_still_gets_its_gradient():
-    model, head, given = decoder(), mask_head(), pixels()
+    model, head, given = random_decoder(), mask_head(), pixel_features()
     given = given._replace(mask_features=given.mask_features.bfloat16())
     with torch.autocast("cpu", torch.bfloat16):
         embed = head(model(given, head))
@@ -240,6 +218,6 @@ def test_in_half_precision_the_mask_head_still_gets_its_gradient():
     assert head.weight.grad.abs().max() > 0
     plain = deepcopy(head)
     plain.zero_grad()
-    plain(model(pixels(), plain)).square().sum().backward()
+    plain(model(pixel_features(), plain)).square().sum().backward()
     ratio = head.weight.grad.norm() / plain.weight.grad.norm()
     assert ratio == pytest.approx(1.0, abs=0.05)

@@ -11,6 +11,7 @@ from torch import nn
 from mmseg_maskformer.core.decoders import TransformerDecoder
 from mmseg_maskformer.core.maskformer import MaskFormer
 from mmseg_maskformer.core.pixel_decoders import FPNPixelDecoder, TransformerEncoder
+from tests.helpers.initial_weights import assert_uniform
 from tests.weights import randomise
 
 WIDTH = 32
@@ -197,12 +198,6 @@ def test_dropout_is_on_in_training_only():
     assert (model(maps).class_logits - model(maps).class_logits).abs().max() > 1e-3
     model.eval()
     torch.testing.assert_close(model(maps).class_logits, model(maps).class_logits)
-
-
-def assert_uniform(weight, bound):
-    """All entries within the bound, and filling it: the std of U(-b, b) is b/sqrt 3."""
-    assert weight.abs().max() <= bound * (1 + 1e-6)
-    assert weight.std().item() == pytest.approx(bound / math.sqrt(3), rel=0.1)
 
 
 def test_initial_weights_are_those_of_the_specification():

@@ -18,7 +18,7 @@ from mmseg_maskformer.core.pixel_criterion import PixelCriterion
 from mmseg_maskformer.core.pixel_decoders import FPNPixelDecoder
 from mmseg_maskformer.core.structures import PixelFeatures
 from tests import cases
-from tests.core.test_mask_comparison import predictions_of
+from tests.helpers.points import predictions_of
 
 WIDE = dict(embed_dim=32, num_heads=4, ffn_dim=16, num_layers=2)
 

@@ -15,24 +15,7 @@ from mmseg_maskformer.core.mask_comparison import PointMasks
 from mmseg_maskformer.core.match_costs import BCECost, DiceCost, FocalCost
 from mmseg_maskformer.core.targets import SegmentTargets
 from tests import cases, reference
-from tests.core.test_mask_comparison import predictions_of
-from tests.core.test_points import at_points
-
-
-class GivenPoints(PointMasks):
-    """Points that are handed out one set after the other."""
-
-    def __init__(self, num_points, given):
-        super().__init__(num_points)
-        self.given = list(given)
-
-    def random_points(self, shape, like):
-        points = self.given.pop(0).to(like)
-        if len(shape) == 2:  # matching; a set for each layer may be the answer
-            assert shape == (1, self.num_points)
-        else:
-            assert points.shape[:-1] == tuple(shape)
-        return points
+from tests.helpers.points import GivenPoints, at_points, predictions_of
 
 
 def golden_criterion(data, num_layers, num_images):

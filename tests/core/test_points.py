@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 import torch
-import torch.nn.functional as F
 
 from mmseg_maskformer.core.points import (
     in_reading_order,
@@ -16,6 +15,7 @@ from mmseg_maskformer.core.points import (
 )
 from mmseg_maskformer.core.targets import SegmentTargets
 from tests import cases
+from tests.helpers.points import at_points
 
 SIZES = [(8, 10), (7, 5), (1, 1), (1, 9)]
 
@@ -29,12 +29,6 @@ def some_points(num_maps, seed=0):
     return torch.cat(
         [inside, torch.cartesian_prod(ends, ends).repeat(num_maps, 1, 1)], 1
     )
-
-
-def at_points(maps, points):
-    """Maps (N, H, W) at points (N, P, 2) by the native operator, (N, P)."""
-    grid = (2 * points - 1)[:, None]
-    return F.grid_sample(maps[:, None].double(), grid, align_corners=False)[:, 0, 0]
 
 
 @pytest.mark.parametrize("size", SIZES)

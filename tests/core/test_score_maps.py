@@ -19,7 +19,7 @@ from mmseg_maskformer.core.score_maps import (
 from mmseg_maskformer.core.sliding import SlidingWindows, window_starts
 from mmseg_maskformer.core.tiling import Placement, resize_rows
 from tests import reference
-from tests.core.test_inference import assert_labels_equal, outputs
+from tests.helpers.queries import assert_labels_equal, batch_outputs
 
 TILES = [1, 3001, None]
 PADDED = Placement((33, 50), (0, 31, 0, 47), (40, 60))
@@ -33,7 +33,7 @@ def dense(scores, tile=None):
 
 def window(grid=(9, 13), size=(33, 50), seed=0, **kwargs):
     """A window, and its scores (K, H, W) by the reference in float64."""
-    class_logits, mask_logits = outputs(grid, seed=seed, **kwargs)
+    class_logits, mask_logits = batch_outputs(grid, seed=seed, **kwargs)
     scores = reference.semantic_scores(class_logits, mask_logits, size)[0]
     return ScoreWindow.of(class_logits[0].float(), mask_logits[0].float(), size), scores
 
@@ -62,7 +62,7 @@ def test_scores_and_labels_equal_the_reference(placement, tile):
 
 
 def test_labels_are_those_of_semantic_labels():
-    class_logits, mask_logits = (x[0].float() for x in outputs((9, 13), 30, 50))
+    class_logits, mask_logits = (x[0].float() for x in batch_outputs((9, 13), 30, 50))
     whole = single_window(ScoreWindow.of(class_logits, mask_logits, (33, 50)))
     for placement in (Placement.whole((33, 50)), PADDED, SHRUNK):
         direct = semantic_labels(class_logits, mask_logits, placement)
@@ -71,7 +71,7 @@ def test_labels_are_those_of_semantic_labels():
 
 @pytest.mark.parametrize("tile", TILES)
 def test_scores_of_resized_logits(tile):
-    class_logits, mask_logits = outputs((9, 13), seed=4)
+    class_logits, mask_logits = batch_outputs((9, 13), seed=4)
     logits = post(reference.resize_bilinear(mask_logits[0], (33, 50)), PADDED)
     probs = class_logits[0].softmax(-1)[:, :-1]
     wanted = torch.einsum("qk,qhw->khw", probs, logits.sigmoid())
@@ -144,7 +144,7 @@ class Model:
     def window(self, place, size):
         grid = tuple(-(-n // 4) for n in size)
         seed = 1000 * place[0] + place[1]
-        class_logits, mask_logits = outputs(grid, seed=seed)
+        class_logits, mask_logits = batch_outputs(grid, seed=seed)
         class_logits = None if self.per_pixel else class_logits[0]
         return ScoreWindow.of(class_logits, mask_logits[0], size, place)
 
@@ -233,7 +233,7 @@ def test_autocast_leaves_scores_in_float32():
 
 
 def test_no_scores_of_full_size_are_made():
-    class_logits, mask_logits = (x.float() for x in outputs((32, 32), 300, 20))
+    class_logits, mask_logits = (x.float() for x in batch_outputs((32, 32), 300, 20))
     whole = ScoreWindow.of(class_logits[0], mask_logits[0], (128, 128))
     views = MeanScores(
         [TiledScores(Placement.whole((128, 128)), single_window(whole))] * 2

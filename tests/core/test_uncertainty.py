@@ -21,7 +21,7 @@ from mmseg_maskformer.core.uncertainty import (
     semantic_maps,
 )
 from tests import reference
-from tests.core.test_inference import outputs
+from tests.helpers.queries import batch_outputs
 
 
 def pixel(probs, masks):
@@ -101,7 +101,7 @@ def test_classes_sum_to_one_and_maps_stay_in_their_range(scale, from_logits):
 @pytest.mark.parametrize("tile", [1, None])
 def test_maps_of_an_image_equal_the_reference(tile):
     placement = Placement((33, 50), (0, 31, 0, 47), (40, 60))
-    class_logits, mask_logits = outputs((9, 13))
+    class_logits, mask_logits = batch_outputs((9, 13))
     scores = reference.semantic_scores(class_logits, mask_logits, (33, 50))
     masks = reference.resize_bilinear(mask_logits, (33, 50)).sigmoid()[0]
     objects = 1 - class_logits[0].softmax(-1)[:, -1]

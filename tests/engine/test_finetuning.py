@@ -14,8 +14,8 @@ from mmseg_maskformer.datasets.scenes.classes import class_names
 from mmseg_maskformer.engine import runners
 from mmseg_maskformer.engine.finetuning import FinetuneHook, finetune
 from tests.checkpoints import models
-from tests.checkpoints.test_runner import build, runner
 from tests.conftest import REPOSITORY
+from tests.helpers.scenes import tiny_model, tiny_runner
 from tests.scripts import run_script
 
 DEMO = REPOSITORY / "configs/demo/maskformer_tiny_scenes.py"
@@ -25,10 +25,10 @@ CLASSIFIER = "decode_head.network.class_head."
 
 def begun(tmp_path, num_classes=5, classes=None):
     """Weights after a training that changes none, before it, and those of the file."""
-    theirs = models.randomise(build(num_classes), seed=1).state_dict()
+    theirs = models.randomise(tiny_model(num_classes), seed=1).state_dict()
     path = tmp_path / "other.pth"
     torch.save(dict(meta=dict(dataset_meta=classes), state_dict=theirs), path)
-    run, average = runner(tmp_path / "work", path), EMAHook()
+    run, average = tiny_runner(tmp_path / "work", path), EMAHook()
     run.register_hook(average)
     run.register_hook(FinetuneHook(str(path)))
     before = copy.deepcopy(run.model.state_dict())
@@ -66,7 +66,7 @@ def test_a_run_begins_with_all_but_other_classes(
 def test_what_does_not_fit_ends_the_run_with_the_name_of_the_file(tmp_path):
     path = tmp_path / "other.pth"
     torch.save({"layer1.0.conv1.weight": torch.ones(1)}, path)
-    run = runner(tmp_path / "work", path)
+    run = tiny_runner(tmp_path / "work", path)
     run.register_hook(FinetuneHook("other.pth"))
     with pytest.raises(
         ValueError, match=r"^--finetune other\.pth: .*unknown to the mo"

@@ -100,3 +100,33 @@ CASES = {
     ),
     "upside down": dict(size=(67, 101), flip=True, flip_direction="vertical"),
 }
+
+
+SIZE = (64, 96)  # of the images behind the maps and labels of a head
+
+
+def build_head(**options):
+    """The head of that model, with other options."""
+    init_default_scope("mmseg")
+    torch.manual_seed(0)
+    return MODELS.build(HEAD | options)
+
+
+def feature_maps():
+    generator = torch.Generator().manual_seed(0)
+    return [
+        torch.randn(2, channels, SIZE[0] // s, SIZE[1] // s, generator=generator)
+        for s, channels in ((4, 8), (8, 16), (16, 32), (32, 64))
+    ]
+
+
+def labelled_samples(void=False):
+    labels = torch.full((2, 1, *SIZE), 2)
+    labels[..., 70:] = 4
+    labels[:, :, :20] = 255
+    if void:
+        labels[:] = 255
+    meta = dict(img_shape=SIZE, ori_shape=SIZE)
+    return [
+        SegDataSample(metainfo=dict(meta), gt_sem_seg=PixelData(data=x)) for x in labels
+    ]

@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 from tests.conftest import REPOSITORY
+from tests.helpers.scenes import few_scenes
 from tests.scripts import run_script
-from tests.tools.test_queries import few_scenes
 
 CONFIG = REPOSITORY / "configs/mask2former/mask2former_tiny_scenes.py"
 

@@ -12,8 +12,8 @@ from PIL import Image
 from mmseg_maskformer.engine.runners import evaluating_runner
 from query_lib.layers import score_layers
 from tests.conftest import REPOSITORY
+from tests.helpers.scenes import few_scenes
 from tests.scripts import run_script
-from tests.tools.test_queries import few_scenes
 
 FOLDER = REPOSITORY / "configs/mask2former"
 ANYTHING = dict(object_mask_thr=0.0, iou_thr=0.0)  # of weights as they are drawn

@@ -5,31 +5,14 @@ from __future__ import annotations
 import csv
 
 import pytest
-import torch
-from mmengine.config import Config
-from mmengine.registry import MODELS, init_default_scope
 from PIL import Image
 
-import mmseg_maskformer  # noqa: F401  (stands in for operators that mmcv may lack)
 from tests.conftest import REPOSITORY
+from tests.helpers.scenes import few_scenes
 from tests.scripts import run_script
 
 TOOL = "analysis/queries.py"
 DEMO = REPOSITORY / "configs/demo"
-
-
-def few_scenes(path, folder, **model):
-    """A config of a few scenes with big things, and random weights for it."""
-    scene = dict(num_things=1, num_stuff=11, size=(64, 64))
-    loader = dict(dataset=dict(num_images=6, scene=scene))
-    config = Config(dict(_base_=str(path), val_dataloader=loader, model=model))
-    file, weights = folder / path.name, folder / f"{path.stem}.pth"
-    file.write_text(config.pretty_text)
-    config = Config.fromfile(file)
-    init_default_scope(config.default_scope)
-    torch.manual_seed(0)
-    torch.save(dict(state_dict=MODELS.build(config.model).state_dict()), weights)
-    return file, weights
 
 
 @pytest.fixture(scope="module")

@@ -11,8 +11,8 @@ from mmengine.registry import METRICS
 
 from mmseg_maskformer.engine.runners import evaluating_runner
 from tests.conftest import REPOSITORY
+from tests.helpers.scenes import few_scenes
 from tests.scripts import run_script
-from tests.tools.test_queries import few_scenes
 
 CONFIG = REPOSITORY / "configs/mask2former/mask2former_tiny_scenes-panoptic.py"
 LOADER = "val_dataloader"
