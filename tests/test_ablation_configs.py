@@ -9,17 +9,27 @@ import torch
 from mmengine.optim import build_optim_wrapper
 
 pytest.importorskip("mmdet")
-from tests import test_panoptic_configs as panoptic
 from tests.conftest import REPOSITORY
+from tests.helpers.ablations import (
+    ABLATION_ROWS,
+    ABLATIONS,
+    COCO_CONFIG,
+    SCENES_CONFIG,
+    read_ablation,
+)
 from tests.helpers.configs import build as build_semantic
-from tests.test_ablations import COCO, ROWS, SCENES, STUDIES, read
+from tests.helpers.panoptic_configs import (
+    assert_results,
+    build_panoptic,
+    panoptic_batch,
+)
 
-ON_SCENES = sorted((REPOSITORY / STUDIES).glob("*_scenes-panoptic.py"))
-CASES = [(x.stem, f"{STUDIES}/{x.name}", "") for x in ON_SCENES]
+ON_SCENES = sorted((REPOSITORY / ABLATIONS).glob("*_scenes-panoptic.py"))
+CASES = [(x.stem, f"{ABLATIONS}/{x.name}", "") for x in ON_SCENES]
 # pixel decoders have configurations of their own on scenes
 CASES += [
-    (name, SCENES, options)
-    for name, options in ROWS.items()
+    (name, SCENES_CONFIG, options)
+    for name, options in ABLATION_ROWS.items()
     if "pixel_decoder" not in options and name not in ("300 queries", "1000 queries")
 ]
 DECODER = "decode_head.network.transformer_decoder"
@@ -31,11 +41,11 @@ pytestmark = pytest.mark.mmdet
 )
 def test_a_row_trains_a_step_and_predicts(path, options):
     torch.manual_seed(0)
-    config = deepcopy(read(path, options))
-    model = panoptic.build(config).train()
+    config = deepcopy(read_ablation(path, options))
+    model = build_panoptic(config).train()
     wrapper = build_optim_wrapper(model, config.optim_wrapper)
     before = {name: x.detach().clone() for name, x in model.named_parameters()}
-    losses = model.train_step(panoptic.batch(model), wrapper)
+    losses = model.train_step(panoptic_batch(model), wrapper)
     assert torch.isfinite(losses["loss"])
     after = dict(model.named_parameters())
     still = {name for name in after if torch.equal(after[name], before[name])}
@@ -46,14 +56,15 @@ def test_a_row_trains_a_step_and_predicts(path, options):
     first = getattr(decoder, "content", "zero") == "supervised"
     assert supervised == len(decoder.layers) + first
     with torch.no_grad():
-        samples = model.eval().test_step(panoptic.batch(model))
+        samples = model.eval().test_step(panoptic_batch(model))
     for sample in samples:
-        panoptic.assert_results(sample, model)
+        assert_results(sample, model)
 
 
 @pytest.mark.parametrize("path", ON_SCENES, ids=lambda path: path.stem)
 def test_rows_on_scenes_are_trained_and_evaluated_alike(path):
-    usual, config = read(SCENES), read(f"{STUDIES}/{path.name}")
+    usual = read_ablation(SCENES_CONFIG)
+    config = read_ablation(f"{ABLATIONS}/{path.name}")
     keys = ("train_dataloader", "val_dataloader", "val_evaluator", "randomness")
     for key in (*keys, "optim_wrapper", "param_scheduler", "train_cfg"):
         assert config[key] == usual[key]
@@ -64,8 +75,8 @@ def test_rows_on_scenes_are_trained_and_evaluated_alike(path):
 
 
 def test_memories_on_scenes_have_three_sizes():
-    config = deepcopy(read(SCENES))
-    model = panoptic.build(config).eval()
+    config = deepcopy(read_ablation(SCENES_CONFIG))
+    model = build_panoptic(config).eval()
     with torch.no_grad():
         features = model.extract_feat(torch.zeros(1, 3, 128, 128))
         pixels = model.decode_head.network.pixel_decoder(features)
@@ -81,17 +92,17 @@ def test_memories_on_scenes_have_three_sizes():
     ],
 )
 def test_maskformer_by_this_recipe_is_maskformer(name, parameters):
-    config = deepcopy(read(f"{STUDIES}/{name}.py"))
+    config = deepcopy(read_ablation(f"{ABLATIONS}/{name}.py"))
     usual = (
-        COCO
+        COCO_CONFIG
         if "coco" in name
-        else COCO.replace("lsj-50e_coco-panoptic", "160k_ade20k-512x512")
+        else COCO_CONFIG.replace("lsj-50e_coco-panoptic", "160k_ade20k-512x512")
     )
-    usual = read(usual)
+    usual = read_ablation(usual)
     for key in ("train_dataloader", "optim_wrapper", "param_scheduler", "train_cfg"):
         assert config[key] == usual[key]
     assert config.model.decode_head.criterion == usual.model.decode_head.criterion
-    build = panoptic.build if "coco" in name else build_semantic
+    build = build_panoptic if "coco" in name else build_semantic
     with torch.device("meta"):
         model = build(config)
     found = sum(x.numel() for x in model.parameters() if x.requires_grad)

@@ -3,53 +3,30 @@
 from __future__ import annotations
 
 import re
-import sys
 from functools import cache
 
 import pytest
 import torch
-from mmengine.config import DictAction
 
+from benchmark_lib.complexity import count_network
 from mmseg_maskformer.adapters.build import build_network, build_part
 from mmseg_maskformer.core.mask_comparison import DenseMasks, PointMasks
-from mmseg_maskformer.engine.config_files import read_config
-from tests.conftest import REPOSITORY
+from tests.helpers.ablations import (
+    ABLATION_ROWS,
+    ABLATIONS,
+    COCO_CONFIG,
+    MASK2FORMER_PAGE,
+    QUERY_COUNTS,
+    read_ablation,
+)
 
-sys.path.append(str(REPOSITORY / "tools"))
-from benchmark_lib.complexity import count_network
-
-PAGE = (REPOSITORY / "docs/mask2former.md").read_text(encoding="utf-8")
-COCO = "configs/mask2former/mask2former_r50_8xb2-lsj-50e_coco-panoptic.py"
-STUDIES = "configs/studies/mask2former"
-SCENES = f"{STUDIES}/mask2former_tiny-3k_scenes-panoptic.py"
-QUERIES = (50, 200, 300, 1000)
 PYRAMIDS = ("FPN", "Semantic FPN", "BiFPN")
-
-
-def listed():
-    """Options of each row that is a setting, one for each number of queries."""
-    text = PAGE.partition("## Rows that are a setting")[2]
-    for name, options in re.findall(r"^\| (.+?) \| `(model.+?)` \|$", text, re.M):
-        for number in QUERIES if name == "N queries" else ("",):
-            found = re.sub("=N$", f"={number}", options)
-            yield name.replace("N", str(number), 1) if number else name, found
-
-
-ROWS = dict(listed())
-
-
-@cache
-def read(path, options=""):
-    """A config with its settings, as the command line gives them."""
-    pairs = (option.split("=", 1) for option in options.split())
-    parsed = {key: DictAction._parse_iterable(value) for key, value in pairs}
-    return read_config(str(REPOSITORY / path), parsed)
 
 
 @cache
 def built(path, options=""):
     """Network and criterion of a head of 133 classes, without values."""
-    head = read(path, options).model.decode_head
+    head = read_ablation(path, options).model.decode_head
     with torch.device("meta"):
         network = build_network(head.network, head.in_channels, 133)
     return network.eval().requires_grad_(False), build_part(head.criterion)
@@ -90,7 +67,7 @@ EXPECTED = {
     "self-attention first": dict(layer=(False, 0.0)),
     "dropout": dict(layer=(True, 0.1)),
     "all three": dict(queries=(100, "zero"), layer=(False, 0.1)),
-    **{f"{n} queries": dict(queries=(n, "supervised")) for n in QUERIES},
+    **{f"{n} queries": dict(queries=(n, "supervised")) for n in QUERY_COUNTS},
     "match by mask, loss by mask": dict(masks=(DenseMasks, DenseMasks)),
     "match by mask, loss by point": dict(masks=(DenseMasks, PointMasks)),
     "match by point, loss by mask": dict(masks=(PointMasks, DenseMasks)),
@@ -101,26 +78,26 @@ EXPECTED = {
 
 
 def test_the_page_has_every_row():
-    assert sorted(ROWS) == sorted(EXPECTED)
+    assert sorted(ABLATION_ROWS) == sorted(EXPECTED)
 
 
-@pytest.mark.parametrize("name", ROWS)
+@pytest.mark.parametrize("name", ABLATION_ROWS)
 def test_a_row_is_what_it_says_on_coco(name):
     """And with it on every data set: the model is the same."""
-    assert described(*built(COCO, ROWS[name])) == USUAL | EXPECTED[name]
+    assert described(*built(COCO_CONFIG, ABLATION_ROWS[name])) == USUAL | EXPECTED[name]
 
 
 @pytest.mark.parametrize("name", PYRAMIDS)
 def test_configurations_of_pixel_decoders_are_the_settings(name):
     kind = name.lower().replace(" ", "-")
-    path = f"{STUDIES}/mask2former_r50-{kind}_8xb2-lsj-50e_coco-panoptic.py"
-    ours, theirs = (built(*x)[0] for x in ((path,), (COCO, ROWS[name])))
+    path = f"{ABLATIONS}/mask2former_r50-{kind}_8xb2-lsj-50e_coco-panoptic.py"
+    ours, theirs = (built(*x)[0] for x in ((path,), (COCO_CONFIG, ABLATION_ROWS[name])))
     assert str(ours) == str(theirs)
 
 
 def test_costs_mirror_the_losses_wherever_masks_are_matched():
     """2, 5 and 5, and not what an assigner by itself has."""
-    _, criterion = built(COCO, ROWS["match by mask, loss by point"])
+    _, criterion = built(COCO_CONFIG, ABLATION_ROWS["match by mask, loss by point"])
     assigner = criterion.assigner
     assert [x.weight for x in assigner.class_costs] == [2.0]
     assert [x.weight for x in assigner.mask_costs] == [5.0, 5.0]
@@ -152,7 +129,7 @@ BACKBONE = 70_899_302_400  # ResNet-50 at 800 x 1088; tools/analysis/complexity.
 @cache
 def multiply_adds(name):
     """Of a row at 800 x 1088, counted as in the paper."""
-    network, _ = built(COCO, ROWS.get(name, ""))
+    network, _ = built(COCO_CONFIG, ABLATION_ROWS.get(name, ""))
     strides = (4, 8, 16, 32)
     features = [
         torch.empty(1, width, 800 // stride, 1088 // stride, device="meta")
@@ -167,7 +144,7 @@ def multiply_adds(name):
 def test_flops_are_those_of_the_page_and_near_the_paper(name):
     found = multiply_adds(name) / multiply_adds("Mask2Former")
     wanted = PAPER[name] / PAPER["Mask2Former"]
-    rows = re.findall(rf"^\| {re.escape(name)} \|.*$", PAGE, re.M)
+    rows = re.findall(rf"^\| {re.escape(name)} \|.*$", MASK2FORMER_PAGE, re.M)
     cells = [[x.strip() for x in row.split("|")][-4:-2] for row in rows]
     printed = {tuple(map(float, x)) for x in cells if all(x)}
     assert printed == {(round(wanted, 3), round(found, 3))}

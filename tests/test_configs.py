@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 import torch
 from mmengine.config import Config
-from mmengine.optim import build_optim_wrapper
 from torch import nn
 
 from mmseg_maskformer.adapters.build import build_network
@@ -13,12 +12,8 @@ from tests.helpers.configs import (
     ADE,
     CONFIGS,
     LEAVES,
-    assert_groups,
-    batch,
+    assert_leaf_trains_and_predicts,
     build,
-    once,
-    shallow,
-    step_length,
     trainable,
     without_values,
 )
@@ -53,29 +48,7 @@ def test_parameters_are_those_of_the_paper(leaf):
 
 @pytest.mark.parametrize("leaf", LEAVES, ids=lambda leaf: leaf.stem)
 def test_config_trains_a_step_and_predicts(leaf):
-    config = shallow(Config.fromfile(CONFIGS / leaf))
-    if config.model.decode_head.type == "MaskFormerHead":  # mmseg's own
-        pytest.importorskip("mmdet")
-    once(assert_trains_and_predicts, config)
-
-
-def assert_trains_and_predicts(config):
-    torch.manual_seed(0)
-    classes = config.model.decode_head.num_classes
-    model = build(config).train()
-    wrapper = build_optim_wrapper(model, config.optim_wrapper)
-    before = {x: x.detach().clone() for x in model.parameters()}
-    for _ in range(config.optim_wrapper.get("accumulative_counts", 1)):
-        losses = model.train_step(batch(classes), wrapper)
-    assert torch.isfinite(losses["loss"])
-    assert_groups(model, wrapper.optimizer.param_groups, config.optim_wrapper)
-    for group in wrapper.optimizer.param_groups:
-        assert 0.5 < step_length(before, group) / group["lr"] < 1.02
-    void = {255} if "semantic_rule" in config.model.test_cfg else set()
-    for sample in model.eval().test_step(batch(classes)):
-        labels = sample.pred_sem_seg.data
-        assert labels.shape == (1, 50, 75)
-        assert set(labels.unique().tolist()) <= {*range(classes), *void}
+    assert_leaf_trains_and_predicts(leaf)
 
 
 def test_preprocessor_stands_in_the_model_alone():

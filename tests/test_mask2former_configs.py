@@ -13,8 +13,8 @@ from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import MODELS, init_default_scope
 
-from tests import test_configs
 from tests.conftest import REPOSITORY
+from tests.helpers import configs
 from tests.helpers.configs import trainable, without_values
 
 FOLDER = REPOSITORY / "configs/mask2former"
@@ -221,10 +221,10 @@ def test_small_models_have_the_backbone_and_data_of_maskformer(name):
 
 @pytest.mark.parametrize("name", marked(SMALL))
 def test_small_models_train_a_step_and_predict(name):
-    kind = test_configs
+    kind = configs
     if re.search("panoptic|instance", name):
-        kind = pytest.importorskip("tests.test_panoptic_configs")
-    kind.test_config_trains_a_step_and_predicts(FOLDER / f"mask2former_{name}.py")
+        kind = pytest.importorskip("tests.helpers.panoptic_configs")
+    kind.assert_leaf_trains_and_predicts(FOLDER / f"mask2former_{name}.py")
 
 
 @pytest.mark.mmdet

@@ -17,7 +17,6 @@ from mmengine.registry import (
     DefaultScope,
     init_default_scope,
 )
-from mmengine.structures import InstanceData, PixelData
 
 import mmseg_maskformer  # noqa: F401  (stands in for operators that mmcv may lack)
 
@@ -25,17 +24,16 @@ pytest.importorskip("mmdet")
 from mmdet.datasets.utils import get_loading_pipeline
 from mmdet.registry import MODELS
 from mmdet.structures import DetDataSample
-from mmdet.structures.mask import BitmapMasks
 
 from mmseg_maskformer.adapters.panoptic_options import PanopticOptions
 from tests.conftest import REPOSITORY
 from tests.helpers.configs import (
-    assert_groups,
-    once,
-    shallow,
-    step_length,
     trainable,
     without_values,
+)
+from tests.helpers.panoptic_configs import (
+    assert_leaf_trains_and_predicts,
+    build_panoptic,
 )
 
 CONFIGS = REPOSITORY / "configs"
@@ -51,12 +49,6 @@ pytestmark = pytest.mark.mmdet
 
 def leaf(name):
     return Config.fromfile(CONFIGS / f"maskformer/maskformer_{name}.py")
-
-
-def build(config):
-    init_default_scope("mmdet")
-    config.model.backbone.init_cfg = None
-    return MODELS.build(config.model)
 
 
 def slow_if_large(names):
@@ -86,79 +78,12 @@ PARAMETERS = {
 @pytest.mark.parametrize("name", PARAMETERS)
 def test_parameters_are_those_of_the_paper(name):
     with without_values():
-        assert trainable(build(leaf(name))) == PARAMETERS[name]
+        assert trainable(build_panoptic(leaf(name))) == PARAMETERS[name]
 
 
 @pytest.mark.parametrize("path", slow_if_large(LEAVES))
 def test_config_trains_a_step_and_predicts(path):
-    once(assert_trains_and_predicts, shallow(Config.fromfile(CONFIGS / path)))
-
-
-def assert_trains_and_predicts(config):
-    torch.manual_seed(0)
-    model = build(config).train()
-    wrapper = build_optim_wrapper(model, config.optim_wrapper)
-    before = {x: x.detach().clone() for x in model.parameters()}
-    for _ in range(config.optim_wrapper.get("accumulative_counts", 1)):
-        losses = model.train_step(batch(model), wrapper)
-    assert torch.isfinite(losses["loss"])
-    assert_groups(model, wrapper.optimizer.param_groups, config.optim_wrapper)
-    for group in wrapper.optimizer.param_groups:
-        assert 0.5 < step_length(before, group) / group["lr"] < 1.02
-    with torch.no_grad():
-        samples = model.eval().test_step(batch(model))
-    for sample in samples:
-        assert_results(sample, model)
-
-
-def batch(model):
-    """What a data loader gives: two images of 64 x 96 that had 50 x 75."""
-    meta = dict(img_shape=(64, 96), ori_shape=(50, 75), img_path="x")
-    samples = [DetDataSample(metainfo=dict(meta)) for _ in range(2)]
-    for sample in samples:
-        if model.num_stuff_classes:
-            add_segments(sample, model.num_classes)
-        else:
-            add_instances(sample, model.num_things_classes)
-    images = [torch.randint(256, (3, 64, 96), dtype=torch.uint8) for _ in samples]
-    return dict(inputs=images, data_samples=samples)
-
-
-def add_segments(sample, num_classes):
-    """Three segments, one of them cropped away."""
-    numbers = torch.randint(3, (1, 64, 96), dtype=torch.uint8)
-    sample.gt_segment_map = PixelData(data=numbers)
-    sample.gt_segments = InstanceData(
-        ids=torch.tensor([1, 2, 3]),
-        labels=torch.randint(num_classes, (3,)),
-        is_thing=torch.ones(3, dtype=torch.bool),
-    )
-
-
-def add_instances(sample, num_classes):
-    """Two objects, as the host packs them."""
-    masks = np.random.default_rng(0).integers(2, size=(2, 64, 96), dtype=np.uint8)
-    sample.gt_instances = InstanceData(
-        labels=torch.randint(num_classes, (2,)), masks=BitmapMasks(masks, 64, 96)
-    )
-
-
-def assert_results(sample, model):
-    """Those that are on, at the original size, and no others."""
-    kinds = {"panoptic": "pred_panoptic_seg", "semantic": "pred_sem_seg"}
-    for kind, key in kinds.items():
-        assert (key in sample) == model.test_cfg[f"{kind}_on"]
-        if key in sample:
-            labels = sample.get(key).sem_seg % 1000
-            assert labels.shape == (1, 50, 75)
-            assert 0 <= labels.min() <= labels.max() <= model.num_classes
-    assert ("pred_instances" in sample) == model.test_cfg["instance_on"]
-    if "pred_instances" in sample:
-        found = sample.pred_instances
-        assert found.masks.shape == (len(found.labels), 50, 75)
-        assert len(found.labels) <= 100
-        assert (found.labels < model.num_things_classes).all()
-        assert ((found.scores >= 0) & (found.scores <= 1)).all()
+    assert_leaf_trains_and_predicts(path)
 
 
 class Recipe(NamedTuple):
@@ -266,7 +191,7 @@ def test_nuclei_as_instances_go_through_the_hosts_pipeline(configured_data):
     np.random.seed(0)
     config = leaf("r18-6enc_1xb4-5k_dsb2018-instance")
     assert config.model.num_stuff_classes == 0
-    model = build(config).train()
+    model = build_panoptic(config).train()
     wrapper = build_optim_wrapper(model, config.optim_wrapper)
     with DefaultScope.overwrite_default_scope("mmdet"):
         train = DATASETS.build(config.train_dataloader.dataset)

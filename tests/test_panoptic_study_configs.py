@@ -11,14 +11,14 @@ import mmseg_maskformer  # noqa: F401  (stands in for operators that mmcv may la
 pytest.importorskip("mmdet")
 from mmdet.registry import MODELS
 
-from tests.test_study_configs import STUDIES, read
+from tests.helpers.study_configs import STUDIES, read_study
 
 NAMES = sorted(name for name in STUDIES if "panoptic" in name)
 pytestmark = pytest.mark.mmdet
 
 
 def build(name):
-    config = read(name)
+    config = read_study(name)
     init_default_scope("mmdet")
     config.model.backbone.init_cfg = None
     with torch.device("meta"):

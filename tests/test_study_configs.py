@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import NamedTuple
 
 import pytest
 import torch
-from mmengine.config import Config
 from mmengine.evaluator import Evaluator
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import DATASETS, init_default_scope
@@ -17,14 +15,8 @@ from mmseg.structures import SegDataSample
 
 from mmseg_maskformer.core.assigners import HungarianAssigner
 from mmseg_maskformer.core.fixed_assigner import FixedAssigner
-from tests.conftest import REPOSITORY
+from tests.helpers.study_configs import STUDIES, read_study
 
-CONFIGS = REPOSITORY / "configs"
-STUDIES = {
-    path.stem: path
-    for path in (CONFIGS / "studies").rglob("*.py")
-    if path.parent.name != "mask2former"  # in test_ablation_configs.py
-}
 SEMANTIC = sorted(name for name in STUDIES if "panoptic" not in name)
 SCENES = [name for name in SEMANTIC if "_scenes-" in name]
 
@@ -73,12 +65,6 @@ for classes in (20, 150, 847):
     }
 
 
-@cache
-def read(name):
-    """The config, to be left as it is."""
-    return Config.fromfile(STUDIES[name])
-
-
 def build(config, device="meta"):
     """The model; without values where only its parts are looked at."""
     init_default_scope("mmseg")
@@ -90,7 +76,7 @@ def build(config, device="meta"):
 @pytest.fixture(scope="module")
 def models():
     """Each model once."""
-    return {name: build(read(name)) for name in SEMANTIC}
+    return {name: build(read_study(name)) for name in SEMANTIC}
 
 
 def test_every_config_is_known():
@@ -124,7 +110,7 @@ def test_parts_of_every_study(name, models):
 
 @pytest.mark.parametrize("name", SCENES)
 def test_classes_of_scenes_have_one_place(name):
-    config = read(name)
+    config = read_study(name)
     scene = config.train_dataloader.dataset.scene
     total = scene.num_things + scene.num_stuff
     assert total == config.model.decode_head.num_classes == EXPECTED[name].classes
@@ -143,8 +129,8 @@ RECIPE = ("train_dataloader", "optim_wrapper", "param_scheduler", "train_cfg")
 
 @pytest.mark.parametrize("name", SCENES)
 def test_models_on_the_same_scenes_are_trained_and_evaluated_alike(name):
-    usual = read(f"maskformer_tiny_scenes-{EXPECTED[name].classes}")
-    config = read(name)
+    usual = read_study(f"maskformer_tiny_scenes-{EXPECTED[name].classes}")
+    config = read_study(name)
     for key in (*RECIPE, "val_dataloader", "val_evaluator", "randomness"):
         assert config[key] == usual[key]
     assert config.train_cfg.max_iters == 3000
@@ -153,7 +139,7 @@ def test_models_on_the_same_scenes_are_trained_and_evaluated_alike(name):
 
 def test_every_class_occurs_in_evaluation():
     """Scene n shows thing n and stuff n, counted round: 424 scenes, 424 and 423."""
-    dataset = read("maskformer_tiny_scenes-847").val_dataloader.dataset
+    dataset = read_study("maskformer_tiny_scenes-847").val_dataloader.dataset
     assert dataset.num_images == dataset.scene.num_things == 424
     assert dataset.scene.num_stuff == 423
 
@@ -201,7 +187,7 @@ def test_parameters_on_ade20k_by_arithmetic(models):
 def test_steps_on_scenes_lower_the_loss(name):
     """Of the same four scenes; `test_configs.py` has a step of every model."""
     torch.manual_seed(0)
-    config = read(name)
+    config = read_study(name)
     model = build(config, "cpu").train()
     wrapper = build_optim_wrapper(model, config.optim_wrapper)
     dataset = DATASETS.build(config.train_dataloader.dataset)
@@ -214,7 +200,7 @@ def test_steps_on_scenes_lower_the_loss(name):
 
 def test_miou_and_pq_come_from_one_run():
     """Half of class 3 is called 4: IoU 2 / 4 and 0 / 2; PQ: 0.5 is no match."""
-    config = read("maskformer_tiny_scenes-20")
+    config = read_study("maskformer_tiny_scenes-20")
     init_default_scope("mmseg")
     evaluator = Evaluator(config.val_evaluator)
     evaluator.dataset_meta = dict(classes=[str(x) for x in range(20)])

@@ -8,8 +8,10 @@ from contextlib import contextmanager
 from functools import partial
 from unittest.mock import patch
 
+import pytest
 import torch
 from mmengine.config import Config
+from mmengine.optim import build_optim_wrapper
 from mmengine.registry import init_default_scope
 from mmengine.structures import PixelData
 from mmseg.registry import MODELS
@@ -114,3 +116,30 @@ def assert_groups(model, groups, wrapper):
         for name, x in model.named_parameters()
         if x.requires_grad
     }
+
+
+def assert_trains_and_predicts(config):
+    torch.manual_seed(0)
+    classes = config.model.decode_head.num_classes
+    model = build(config).train()
+    wrapper = build_optim_wrapper(model, config.optim_wrapper)
+    before = {x: x.detach().clone() for x in model.parameters()}
+    for _ in range(config.optim_wrapper.get("accumulative_counts", 1)):
+        losses = model.train_step(batch(classes), wrapper)
+    assert torch.isfinite(losses["loss"])
+    assert_groups(model, wrapper.optimizer.param_groups, config.optim_wrapper)
+    for group in wrapper.optimizer.param_groups:
+        assert 0.5 < step_length(before, group) / group["lr"] < 1.02
+    void = {255} if "semantic_rule" in config.model.test_cfg else set()
+    for sample in model.eval().test_step(batch(classes)):
+        labels = sample.pred_sem_seg.data
+        assert labels.shape == (1, 50, 75)
+        assert set(labels.unique().tolist()) <= {*range(classes), *void}
+
+
+def assert_leaf_trains_and_predicts(leaf):
+    """With few blocks, and of configs with one model and optimizer the first."""
+    config = shallow(Config.fromfile(CONFIGS / leaf))
+    if config.model.decode_head.type == "MaskFormerHead":  # mmseg's own
+        pytest.importorskip("mmdet")
+    once(assert_trains_and_predicts, config)
