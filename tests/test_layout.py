@@ -1,13 +1,14 @@
-"""Size and direction: no long file, no circle of imports."""
+"""Size and direction: no long file, no circle of imports, none among test files."""
 
 from __future__ import annotations
 
 import ast
+import re
 import statistics
 from graphlib import TopologicalSorter
 
 from tests.conftest import REPOSITORY
-from tests.test_package import PACKAGE, imported_names, roots
+from tests.helpers.imports import PACKAGE, imported_names, imported_roots
 
 MOST_LINES = 300
 
@@ -38,7 +39,7 @@ def test_scripts_below_tools_find_what_they_import_there():
     needing = {
         x: text
         for x, text in scripts.items()
-        if "__main__" in text and roots(x) & folders
+        if "__main__" in text and imported_roots(x) & folders
     }
     assert len(needing) > 10
     lacking = [x.name for x, text in needing.items() if "\nsys.path[:0]" not in text]
@@ -53,6 +54,18 @@ def test_modules_do_not_import_each_other_in_a_circle():
     }
     order = list(TopologicalSorter(graph).static_order())  # CycleError names a circle
     assert len(order) == len(modules)
+
+
+def test_no_test_file_imports_another():
+    """What several of them need is in `tests/helpers`."""
+    imports = [
+        f"{path.relative_to(REPOSITORY)}: {ast.unparse(node)}"
+        for path in (REPOSITORY / "tests").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Import | ast.ImportFrom)
+    ]
+    pattern = r": (from \.|(from|import) tests\b).*\btest_"
+    assert [x for x in imports if re.search(pattern, x)] == []
 
 
 def _lines(path):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import shutil
 import subprocess
 import sys
@@ -17,9 +16,9 @@ from mmengine.registry import DefaultScope
 
 from mmseg_maskformer import registry
 from mmseg_maskformer.catalog import CATALOG
+from tests.conftest import REPOSITORY
+from tests.helpers.imports import PACKAGE, imported_names, imported_roots
 
-CHECKOUT = Path(__file__).resolve().parent.parent
-PACKAGE = CHECKOUT / "mmseg_maskformer"
 HOSTS = {"mmcv", "mmdet", "mmengine", "mmseg"}
 NAMES = [
     (registry_name, name)
@@ -27,25 +26,6 @@ NAMES = [
     for names in modules.values()
     for name in names
 ]
-
-
-def imported_names(path: Path) -> set[str]:
-    """Full names of the modules that ``path`` imports, anywhere in it."""
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            folder = path.relative_to(CHECKOUT).parts[: -node.level or None]
-            parts = (*folder, node.module) if node.level else (node.module,)
-            found.add(".".join(filter(None, parts)))
-    return found
-
-
-def roots(path: Path) -> set[str]:
-    """Top-level packages that ``path`` imports, Python's own left out."""
-    found = {name.split(".")[0] for name in imported_names(path)}
-    return found - set(sys.stdlib_module_names)
 
 
 def own_parts(path: Path) -> set[str]:
@@ -63,7 +43,7 @@ def sources(part: str) -> list[Path]:
 
 def test_core_imports_torch_numpy_scipy_and_itself_only():
     for path in sources("core"):
-        assert roots(path) <= {"torch", "numpy", "scipy", PACKAGE.name}, path
+        assert imported_roots(path) <= {"torch", "numpy", "scipy", PACKAGE.name}, path
         assert own_parts(path) <= {"core"}, path
 
 
@@ -73,7 +53,7 @@ def test_adapters_import_core_and_one_host_each():
         # the order of classes in released files
         tables = {"datasets"} if path.name == "host.py" else set()
         assert own_parts(path) <= known | tables, path
-        assert len(roots(path) & {"mmseg", "mmdet"}) <= 1, path
+        assert len(imported_roots(path) & {"mmseg", "mmdet"}) <= 1, path
 
 
 def test_the_checks_of_a_run_come_with_every_config():
@@ -84,8 +64,8 @@ def test_the_checks_of_a_run_come_with_every_config():
 def test_checkpoints_know_no_host_but_mmengine():
     known = {"torch", "numpy", "safetensors", "huggingface_hub", PACKAGE.name}
     for path in sources("checkpoints"):
-        meets_host = path.name in ("loaders.py", "loading.py")
-        assert roots(path) <= known | ({"mmengine"} if meets_host else set()), path
+        host = {"mmengine"} if path.name in ("loaders.py", "loading.py") else set()
+        assert imported_roots(path) <= known | host, path
         assert own_parts(path) <= {"checkpoints", "compat"}, path
 
 
@@ -140,7 +120,7 @@ def python(code: str) -> subprocess.CompletedProcess[str]:
     """Run ``code`` in a fresh interpreter."""
     command = [sys.executable, "-W", "ignore", "-c", code]
     return subprocess.run(
-        command, cwd=CHECKOUT, capture_output=True, text=True, check=False
+        command, cwd=REPOSITORY, capture_output=True, text=True, check=False
     )
 
 
@@ -213,7 +193,7 @@ def test_default_scope_is_left_alone():
 
 def config_files() -> list[Path]:
     """Every config of the repository."""
-    return sorted((CHECKOUT / "configs").rglob("*.py"))
+    return sorted((REPOSITORY / "configs").rglob("*.py"))
 
 
 def test_names_of_configs_are_unique():
@@ -232,11 +212,11 @@ def wheel(tmp_path_factory) -> list[str]:
     """The files of a wheel of the checkout, in its order."""
     source = tmp_path_factory.mktemp("source")
     for part in ("mmseg_maskformer", "configs", "tools"):
-        shutil.copytree(CHECKOUT / part, source / part)
-    for path in CHECKOUT.glob("*.*"):
+        shutil.copytree(REPOSITORY / part, source / part)
+    for path in REPOSITORY.glob("*.*"):
         if path.is_file():
             shutil.copy(path, source)
-    shutil.copy(CHECKOUT / "LICENSE", source)
+    shutil.copy(REPOSITORY / "LICENSE", source)
     command = [sys.executable, "setup.py", "-q", "bdist_wheel", "-d", "dist"]
     subprocess.run(command, cwd=source, check=True, capture_output=True)
     (built,) = (source / "dist").glob("*.whl")
@@ -249,7 +229,8 @@ def test_wheel_holds_configs_and_tools_where_mim_looks(wheel):
     for script in scripts:
         assert f"mmseg_maskformer/.mim/tools/{script}" in wheel
     shipped = {
-        f"mmseg_maskformer/.mim/{path.relative_to(CHECKOUT)}" for path in config_files()
+        f"mmseg_maskformer/.mim/{path.relative_to(REPOSITORY)}"
+        for path in config_files()
     }
     shipped.add("mmseg_maskformer/.mim/model-index.yml")
     for folder in ("maskformer", "per_pixel_baseline", "mask2former"):
@@ -264,16 +245,16 @@ def test_wheel_holds_the_class_tables(wheel):
 
 
 def test_metafiles_list_configs_that_exist():
-    index = yaml.safe_load((CHECKOUT / "model-index.yml").read_text())
+    index = yaml.safe_load((REPOSITORY / "model-index.yml").read_text())
     entries = [
         model
         for path in index["Import"]
-        for model in yaml.safe_load((CHECKOUT / path).read_text())["Models"]
+        for model in yaml.safe_load((REPOSITORY / path).read_text())["Models"]
     ]
     assert len(entries) == 30 + 47  # rows of both papers whose weights were released
     for model in entries:
-        assert (CHECKOUT / model["Config"]).stem == model["Name"]
-        assert (CHECKOUT / model["Config"]).exists()
+        assert (REPOSITORY / model["Config"]).stem == model["Name"]
+        assert (REPOSITORY / model["Config"]).exists()
         assert model["Weights"].startswith("https://")
 
 

@@ -4,35 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from mmengine.dataset import Compose
-from mmengine.registry import DefaultScope
 
 import mmseg_maskformer  # noqa: F401  (stands in for operators that mmcv may lack)
 from mmseg_maskformer.datasets.image_scales import compared_scales, scales_differ
+from tests.helpers.image_scales import Images, resizing
 
-PACK = dict(type="PackSegInputs")
 CROP = dict(type="RandomCrop", crop_size=(60, 60))
-
-
-class Images:
-    """Three images of 120 x 160 pixels, drawn by the data set as scenes are."""
-
-    def __init__(self, *steps):
-        with DefaultScope.overwrite_default_scope("mmseg"):
-            self.pipeline = Compose([*steps, PACK])
-
-    def __len__(self):
-        return 3
-
-    def get_data_info(self, index):
-        pixels = np.zeros((120, 160, 3), np.uint8)
-        labels = dict(gt_seg_map=pixels[..., 0], seg_fields=["gt_seg_map"])
-        size = dict(img_shape=(120, 160), ori_shape=(120, 160))
-        return dict(img_path="", img=pixels, **size, **labels)
-
-
-def resize(factor, kind="Resize", **options):
-    return dict(type=kind, scale_factor=factor, keep_ratio=True, **options)
 
 
 def test_photos_that_only_training_makes_small_are_told_with_the_factor():
@@ -48,13 +25,13 @@ def test_photos_that_only_training_makes_small_are_told_with_the_factor():
 
 def test_scales_of_several_resizings_are_multiplied():
     """Half, a crop, then six times as large; or, by the other choice, three times."""
-    twice = [resize(0.5), CROP, resize(6.0)]
+    twice = [resizing(0.5), CROP, resizing(6.0)]
     train = Images(
-        dict(type="RandomChoice", transforms=[twice, [resize(3.0)]]),
-        dict(type="RandomApply", transforms=[resize(9.0)], prob=0.0),
+        dict(type="RandomChoice", transforms=[twice, [resizing(3.0)]]),
+        dict(type="RandomApply", transforms=[resizing(9.0)], prob=0.0),
     )
-    assert compared_scales(train, Images(resize(1.5))) == pytest.approx((3, 1.5, 2))
-    assert scales_differ(train, Images(resize(1.5))) == ""  # a factor of 2 is no more
+    assert compared_scales(train, Images(resizing(1.5))) == pytest.approx((3, 1.5, 2))
+    assert scales_differ(train, Images(resizing(1.5))) == ""  # a factor of 2 is no more
     assert "are 3.0 times smaller than in" in scales_differ(train, Images())
 
 
@@ -84,5 +61,5 @@ def fails(results):
 
 
 def test_what_cannot_be_tried_is_left_alone():
-    assert compared_scales(Images(resize(9.0), fails), Images()) is None
-    assert scales_differ(Images(resize(9.0), fails), Images()) == ""
+    assert compared_scales(Images(resizing(9.0), fails), Images()) is None
+    assert scales_differ(Images(resizing(9.0), fails), Images()) == ""

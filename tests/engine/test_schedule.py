@@ -18,7 +18,7 @@ from mmseg_maskformer.engine.schedule import (
     scale_schedule,
 )
 from tests.conftest import REPOSITORY
-from tests.tools.test_demo import run
+from tests.scripts import run_tool
 
 SCHEDULES = REPOSITORY / "configs/_base_/schedules"
 POLY = dict(type="PolyLR", power=0.9, eta_min=1e-4, end=40000, by_epoch=False)
@@ -152,7 +152,7 @@ def test_training_of_another_length_by_the_command_line(tmp_path):
         *("val_dataloader.dataset.num_images=2", "default_hooks.logger.interval=1"),
     ]
     command = (leaf, "--iterations", 2, "--work-dir", tmp_path, "--cfg-options", *small)
-    said = run("tools/train.py", *command).stdout
+    said = run_tool("tools/train.py", *command).stdout
     assert (
         "--iterations 2: its warm-up of 50 iterations does not end within 2.\n" in said
     )
@@ -166,12 +166,14 @@ def test_training_of_another_length_by_the_command_line(tmp_path):
     trained = beside.read_text()
     options = ["test_dataloader.dataset.num_images=1"]
     tested = (tmp_path / "iter_2.pth", "--work-dir", tmp_path, "--tta")
-    run("tools/test.py", leaf, *tested, "--cfg-options", *options)
+    run_tool("tools/test.py", leaf, *tested, "--cfg-options", *options)
     assert beside.read_text() == trained  # model and length are the training's
     assert beside.with_stem(f"{beside.stem}-test").is_file()
     for length in (("--iterations", 3), ()):  # another one, or that of the config
         with pytest.raises(subprocess.CalledProcessError) as caught:
-            run("tools/train.py", leaf, *length, "--work-dir", tmp_path, "--resume")
+            run_tool(
+                "tools/train.py", leaf, *length, "--work-dir", tmp_path, "--resume"
+            )
         assert "Resume it with --iterations 2, or" in caught.value.stderr
 
 

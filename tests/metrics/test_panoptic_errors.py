@@ -6,7 +6,7 @@ import csv
 
 from mmengine.evaluator import Evaluator
 
-from .test_panoptic_quality import META, sample, two_images
+from tests.helpers.quality import FOUR_CLASSES, images_of_known_quality, labelled_sample
 
 
 def read(path):
@@ -18,9 +18,9 @@ def test_kinds_confusion_and_worst_images(tmp_path):
     """First image: road with an IoU of 1/2. Second: car, 4 pixels, on 3 of road."""
     metric = dict(type="mmseg_maskformer.PanopticErrors", out=str(tmp_path / "out"))
     evaluator = Evaluator(metric)
-    evaluator.dataset_meta = META
+    evaluator.dataset_meta = FOUR_CLASSES
     right = [[0, 0, 0, 0], [0, 1, 1, 1]]
-    evaluator.process([sample(right, right), *two_images()])
+    evaluator.process([labelled_sample(right, right), *images_of_known_quality()])
     assert evaluator.evaluate(3) == {
         "inaccurate (true)": 1,
         "inaccurate (predicted)": 1,

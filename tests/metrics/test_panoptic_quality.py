@@ -8,28 +8,16 @@ import pickle
 
 import numpy as np
 import pytest
-import torch
 from mmengine.evaluator import Evaluator
 from mmengine.logging import MMLogger
-from mmengine.structures import PixelData
-from mmseg.structures import SegDataSample
 
 from mmseg_maskformer.core.panoptic_quality import Counts, add_counts
-
-META = {"classes": ("sky", "road", "car", "tree")}
-
-
-def sample(predicted, true):
-    """A data sample of an image from its (H, W) label maps."""
-    found = SegDataSample(metainfo={"img_path": "a.jpg"})
-    found.pred_sem_seg = PixelData(data=torch.as_tensor(predicted)[None])
-    found.gt_sem_seg = PixelData(data=torch.as_tensor(true)[None])
-    return found
+from tests.helpers.quality import FOUR_CLASSES, images_of_known_quality, labelled_sample
 
 
 def evaluator(**options):
     found = Evaluator({"type": "mmseg_maskformer.PanopticQuality", **options})
-    found.dataset_meta = META
+    found.dataset_meta = FOUR_CLASSES
     return found
 
 
@@ -39,29 +27,16 @@ def evaluated(samples, **options):
     return found.evaluate(len(samples))
 
 
-def two_images():
-    """Two images whose qualities are known.
-
-    First: sky 3/4; road 1/2, no match; car 1/1, two of its pixels lie on void.
-    Second: sky 4/5; car wrong; road missed.
-    Sums: sky 2 TP of 1.55; road 1 FP, 2 FN; car 1 TP of 1, 1 FP; tree never.
-    """
-    return [
-        sample([[0, 0, 0, 1], [1, 2, 2, 2]], [[0, 0, 0, 0], [1, 255, 2, 255]]),
-        sample([[0, 0, 0, 0], [2, 2, 2, 2]], [[0, 0, 0, 0], [0, 1, 1, 1]]),
-    ]
-
-
 # PQ (0.775 + 0 + 1 / 1.5) / 3, SQ (0.775 + 0 + 1) / 3, RQ (1 + 0 + 1 / 1.5) / 3
 EXPECTED = {"PQ": 48.06, "SQ": 59.17, "RQ": 55.56}
 
 
 def test_hand_computed_case():
-    assert evaluated(two_images()) == EXPECTED
+    assert evaluated(images_of_known_quality()) == EXPECTED
 
 
 def test_prefix_stands_before_the_names():
-    found = evaluated(two_images(), prefix="stuff")
+    found = evaluated(images_of_known_quality(), prefix="stuff")
     assert found == {f"stuff/{name}": value for name, value in EXPECTED.items()}
 
 
@@ -70,12 +45,12 @@ def test_log_has_a_row_per_class(caplog):
     logger.addHandler(caplog.handler)
     try:
         with caplog.at_level(logging.INFO):
-            evaluated(two_images())
+            evaluated(images_of_known_quality())
     finally:
         logger.removeHandler(caplog.handler)
     lines = caplog.messages[-1].splitlines()
     cells = [line.replace("|", " ").split() for line in lines]
-    rows = {row[0]: row[1:] for row in cells if row[0] in META["classes"]}
+    rows = {row[0]: row[1:] for row in cells if row[0] in FOUR_CLASSES["classes"]}
     assert rows == {
         "sky": ["77.5", "77.5", "100.0"],
         "road": ["0.0", "0.0", "0.0"],
@@ -85,7 +60,7 @@ def test_log_has_a_row_per_class(caplog):
 
 
 def test_ignore_index_is_void():
-    image = sample([[0, 0, 0, 1]], [[0, 0, 3, 3]])
+    image = labelled_sample([[0, 0, 0, 1]], [[0, 0, 3, 3]])
     # sky 2/3, road wrong, tree missed: (2/3 + 0 + 0) / 3
     assert evaluated([image])["PQ"] == 22.22
     # without the pixels of the tree: sky 2/2, and road lies on void
@@ -93,7 +68,7 @@ def test_ignore_index_is_void():
 
 
 def test_labels_above_255_are_classes():
-    image = sample([[0, 300, 300]], [[0, 300, 65535]])
+    image = labelled_sample([[0, 300, 300]], [[0, 300, 65535]])
     found = evaluator(ignore_index=65535)
     found.dataset_meta = {"classes": [f"class {k}" for k in range(301)]}
     found.process([image])
@@ -113,7 +88,7 @@ def random_images(number):
         true = np.repeat(generator.permutation(4), 8)[None].repeat(5, axis=0)
         shift = generator.integers(0, 7, (5, 1))
         rows = np.arange(5)[:, None]
-        images.append(sample(true[rows, np.arange(32) - shift], true))
+        images.append(labelled_sample(true[rows, np.arange(32) - shift], true))
     return images
 
 
@@ -153,7 +128,7 @@ def test_sums_of_parts_add_up(num_parts):
 
 
 def test_results_are_small():
-    (result,) = gathered(two_images()[:1], num_parts=1)
+    (result,) = gathered(images_of_known_quality()[:1], num_parts=1)
     assert isinstance(result, Counts)
     assert (
         sum(column.nbytes for column in result) == 5 * 3 * 8
@@ -161,7 +136,7 @@ def test_results_are_small():
 
 
 def test_sample_without_truth_is_refused():
-    image = sample([[0]], [[0]])
+    image = labelled_sample([[0]], [[0]])
     del image.gt_sem_seg
     with pytest.raises(KeyError, match=r"needs gt_sem_seg .* a\.jpg has .*LoadAnnot"):
         evaluated([image])
@@ -176,4 +151,4 @@ def test_sample_without_truth_is_refused():
 )
 def test_wrong_labels_are_refused_with_the_name_of_the_image(predicted, true, name):
     with pytest.raises(ValueError, match=f"labels of {name} hold the value.s. 4,"):
-        evaluated([sample(predicted, true)])
+        evaluated([labelled_sample(predicted, true)])

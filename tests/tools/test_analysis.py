@@ -12,8 +12,7 @@ from mmengine.registry import MODELS, init_default_scope
 from PIL import Image
 
 from tests.conftest import REPOSITORY
-from tests.scripts import run_script
-from tests.tools.test_demo import run
+from tests.scripts import run_script, run_tool
 
 LEAF = REPOSITORY / "configs/demo/maskformer_tiny_scenes.py"
 
@@ -67,7 +66,7 @@ def test_memory_of_a_prediction():
     windows = [f"model.test_cfg.{x}" for x in ("mode=slide", "crop_size=(512, 512)")]
     command = (LEAF, "--size", 2048, "--cfg-options", *windows)
     options = ("model.test_cfg.stride=(384, 384)", "model.decode_head.num_classes=100")
-    process = run("tools/analysis/prediction_memory.py", *command, *options)
+    process = run_tool("tools/analysis/prediction_memory.py", *command, *options)
     pattern = r"2048x2048: ([\d,]+) MiB, \d+ s, \d+ CPU s, \d+ thread"
     (found,) = re.findall(pattern, process.stdout)
     # not less than the float image, 48 MiB, and its labels, 32 MiB; scores of 100

@@ -14,22 +14,12 @@ from mmengine.registry import DefaultScope
 
 from comparison.compare import compare
 from comparison.config import comparable_config, prepare
-from comparison.plan import Options
 from tests.conftest import REPOSITORY
+from tests.helpers.comparison import DEMO, SCRIPT, SMALL, UPERNET, comparison_options
 
-SCRIPT = REPOSITORY / "tools/compare.py"
-DEMO = str(REPOSITORY / "configs/demo/maskformer_tiny_scenes.py")
-UPERNET = str(REPOSITORY / "configs/peers/mmseg-upernet_tiny_scenes.py")
 CAMVID = str(
     REPOSITORY / "configs/peers/mmseg-deeplabv3plus_r18_1xb4-4k_camvid-256x256.py"
 )
-SMALL = {
-    "train_dataloader.dataset.scene.size": (64, 64),
-    "val_dataloader.dataset.scene.size": (64, 64),
-    "val_dataloader.dataset.num_images": 6,
-    "val_dataloader.num_workers": 0,
-    "val_dataloader.persistent_workers": False,
-}
 
 
 @pytest.fixture
@@ -111,11 +101,6 @@ def test_training_labels_are_nine_regions_or_as_many_as_classes(costs):
             assert expected - 1 <= len(set(found) - {255}) <= expected
 
 
-def options(out, **changes):
-    given = Options((DEMO, UPERNET), out, SCRIPT, overrides=SMALL)
-    return dataclasses.replace(given, **changes)
-
-
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -139,7 +124,7 @@ def options(out, **changes):
 )
 def test_options_that_do_not_fit_start_nothing(changes, message, tmp_path):
     with pytest.raises(SystemExit, match=message):
-        compare(options(tmp_path / "out", **changes))
+        compare(comparison_options(tmp_path / "out", **changes))
     assert not (tmp_path / "out").exists()
 
 
@@ -148,7 +133,7 @@ def test_failures_and_budgets_are_below_the_table(tmp_path, capsys):
     script = tmp_path / "script.py"
     script.write_text("raise SystemExit('no memory left')")
     wider = {**SMALL, "default_hooks.logger.interval": 1}
-    asked = options(tmp_path, script=script, train=True, overrides=wider)
+    asked = comparison_options(tmp_path, script=script, train=True, overrides=wider)
     assert not compare(asked)
     name = "mmseg-upernet_tiny_scenes"
     log = tmp_path / name / "seed0" / "log.txt"
@@ -178,7 +163,7 @@ def test_a_call_that_stops_early_leaves_the_scores_of_earlier_ones(
     script = tmp_path / "script.py"
     script.write_text(SCORES)
     monkeypatch.setenv("PYTHONPATH", str(REPOSITORY / "tools"))
-    asked = options(tmp_path, script=script, train=True)
+    asked = comparison_options(tmp_path, script=script, train=True)
     assert compare(asked)
     before = (tmp_path / "comparison.csv").read_text()
     assert before.count(",1,40.0,0.0,") == 2  # seeds, mIoU and its spread
@@ -241,7 +226,7 @@ def test_two_methods_are_trained_compared_and_resumed(tmp_path, capsys):
     (stopped / "iter_2.pth").unlink()
     (stopped / "last_checkpoint").write_text(str(stopped / "iter_1.pth"))
     untouched = (tmp_path / names[0] / "seed0/result.json").stat().st_mtime_ns
-    again = options(tmp_path, train=True, iterations=2)
+    again = comparison_options(tmp_path, train=True, iterations=2)
     assert compare(again)
     printed = capsys.readouterr().out
     assert printed.count("done before") == 3
@@ -260,7 +245,7 @@ def test_budgets_that_differ_are_said(tmp_path):
         f"_base_ = {UPERNET!r}\ntrain_dataloader = dict(batch_size=2)\n"
         "train_cfg = dict(max_iters=1400)\n"
     )
-    asked = options(tmp_path, configs=(DEMO, str(longer)), script=script)
+    asked = comparison_options(tmp_path, configs=(DEMO, str(longer)), script=script)
     compare(asked)
     table = (tmp_path / "comparison.md").read_text()
     assert "- longer: batch 2, but 4 in maskformer_tiny_scenes\n" in table

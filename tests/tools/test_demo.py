@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
@@ -15,7 +13,7 @@ import torch
 from PIL import Image
 
 from tests.conftest import REPOSITORY
-from tests.scripts import run_script
+from tests.scripts import run_script, run_tool
 
 SMALL = (
     "train_cfg.max_iters=3",
@@ -28,24 +26,14 @@ SMALL = (
 )
 
 
-def run(*command):
-    environment = dict(os.environ, PYTHONPATH=str(REPOSITORY))
-    return subprocess.run(
-        [sys.executable, *map(str, command)],
-        cwd=REPOSITORY,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-
-
 @pytest.fixture(scope="module")
 def demos(tmp_path_factory):
     """Work directory and output of two runs of the demo."""
     folders = [tmp_path_factory.mktemp("demo") for _ in range(2)]
     done = [
-        run("tools/demo.py", "--work-dir", folder, "--num=2", "--cfg-options", *SMALL)
+        run_tool(
+            "tools/demo.py", "--work-dir", folder, "--num=2", "--cfg-options", *SMALL
+        )
         for folder in folders
     ]
     return [(folder, process) for folder, process in zip(folders, done, strict=True)]
@@ -107,7 +95,7 @@ def test_every_prediction_is_painted(scope, first, request, tmp_path):
     fixture = "panoptic_demo" if scope == "mmdet" else "demos"
     folder, _ = request.getfixturevalue(fixture)[0]
     (config,) = folder.glob("maskformer_tiny_scenes*.py")
-    run(
+    run_tool(
         *("tools/test.py", config, folder / "iter_3.pth", "--show-dir", tmp_path),
         *("--work-dir", tmp_path, "--cfg-options"),
         "test_dataloader.dataset.num_images=3",
@@ -126,7 +114,7 @@ def panoptic_demo(tmp_path_factory):
     pytest.importorskip("mmdet")
     folder = tmp_path_factory.mktemp("panoptic")
     command = ("tools/demo.py", "--panoptic", "--work-dir", folder, "--num=2")
-    return [(folder, run(*command, "--cfg-options", *SMALL))]
+    return [(folder, run_tool(*command, "--cfg-options", *SMALL))]
 
 
 @pytest.mark.mmdet
@@ -161,7 +149,7 @@ def test_a_variant_is_a_config_of_its_own(name, monkeypatch):
 def test_mask2former_demo_says_what_it_trains(tmp_path):
     pytest.importorskip("mmdet")
     command = ("tools/demo.py", "--mask2former", "--work-dir", tmp_path, "--num=1")
-    process = run(*command, "--cfg-options", *SMALL)
+    process = run_tool(*command, "--cfg-options", *SMALL)
     lines = process.stdout.splitlines()
     assert lines[0] == "Training Mask2Former on rendered scenes"
     assert any(line.startswith("Held-out PQ ") for line in lines)

@@ -13,6 +13,7 @@ from mmengine.logging import MMLogger
 from PIL import Image
 
 from tests.conftest import REPOSITORY
+from tests.helpers.doctor import examine
 from tests.scripts import run_script
 
 CAMVID = REPOSITORY / "configs/maskformer/maskformer_r18_1xb4-4k_camvid-256x256.py"
@@ -40,18 +41,6 @@ def folder(tmp_path):
             classes[:, :8] = 255
             Image.fromarray(classes).save(labels / f"{index}.png")
     return tmp_path
-
-
-def examine(monkeypatch, capsys, source, *options):
-    """Exit status, the lines of findings, and the report."""
-    out = source.parent / "doctor" if source.suffix else source.with_name("doctor")
-    out = options[0] if options else out
-    arguments = [source, "--out", out, "--workers", "1", *options[1:]]
-    with pytest.raises(SystemExit) as ended:
-        run_script(monkeypatch, "doctor.py", *arguments)
-    lines = capsys.readouterr().out.splitlines()
-    found = [x for x in lines if x.startswith(("error", "warning"))]
-    return int(ended.value.code), found, (out / "report.md").read_text()
 
 
 def test_a_sound_folder_gets_no_finding_and_its_numbers(folder, monkeypatch, capsys):

@@ -11,9 +11,9 @@ from PIL import Image
 from doctor_lib.pictures import write_sheet
 from doctor_lib.sources import Source
 from tests.conftest import REPOSITORY
+from tests.helpers.doctor import examine
 from tests.helpers.pages import python_blocks
 from tests.scripts import run_script
-from tests.tools.test_doctor import examine
 
 CLASSES = ("car", "person", "dog")
 

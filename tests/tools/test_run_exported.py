@@ -17,7 +17,7 @@ from mmseg_maskformer.export.description import describe
 from mmseg_maskformer.export.network import ExportableNetwork
 from tests.helpers import exported
 from tests.helpers.export import NAMES
-from tests.test_package import roots
+from tests.helpers.imports import imported_roots
 
 WRONG = {
     "rule": ("model.onnx", "detr", "ab", r"panoptic_rule='detr', which .*add --cfg"),
@@ -43,7 +43,7 @@ def test_what_the_script_cannot_do_is_said_first(tmp_path, file, rule, names, me
 
 
 def test_the_script_imports_no_torch():
-    packages = roots(Path(run_exported.__file__))
+    packages = imported_roots(Path(run_exported.__file__))
     assert packages == {"numpy", "PIL", "cv2", "onnxruntime"}
 
 

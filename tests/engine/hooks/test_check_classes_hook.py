@@ -15,7 +15,7 @@ from mmengine.runner import BaseLoop, Runner
 from torch import nn
 
 from mmseg_maskformer.datasets.image_scales import REMEDY
-from tests.datasets.test_image_scales import Images, resize
+from tests.helpers.image_scales import Images, resizing
 
 CONFIGS = Path(__file__).resolve().parents[3] / "configs"
 PANOPTIC = dict(
@@ -285,10 +285,10 @@ def test_training_by_a_config_ends_before_its_first_iteration(
 
 def test_a_training_that_shows_images_smaller_than_evaluation_is_warned_of():
     said = []
-    for evaluated in (Images(), Images(resize(0.25))):
+    for evaluated in (Images(), Images(resizing(0.25))):
         given = runner(Model(2, 1))
         given.logger = SimpleNamespace(warning=said.append)
-        given.train_dataloader.dataset = Images(resize(0.25))
+        given.train_dataloader.dataset = Images(resizing(0.25))
         given.val_dataloader.dataset = evaluated
         hook().before_train(given)
     assert len(said) == 1  # of the first

@@ -11,7 +11,7 @@ from comparison import work as module
 from comparison.plan import Comparison
 from comparison.work import work
 from tests.conftest import REPOSITORY
-from tests.tools.test_compare import options
+from tests.helpers.comparison import comparison_options
 
 # A job that waits until as many have begun as it is told, and writes when it began.
 MEETING = """
@@ -37,7 +37,9 @@ def comparison(tmp_path, monkeypatch):
     def build(script, **changes):
         path = tmp_path / "script.py"
         path.write_text(script)
-        asked = options(tmp_path / "out", script=path, train=True, costs=False)
+        asked = comparison_options(
+            tmp_path / "out", script=path, train=True, costs=False
+        )
         return Comparison(dataclasses.replace(asked, **changes))
 
     return build

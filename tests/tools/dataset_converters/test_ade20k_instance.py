@@ -11,13 +11,8 @@ import mmseg_maskformer  # noqa: F401  (stands in for operators that mmcv may la
 
 pytest.importorskip("mmdet")
 from dataset_converters.ade20k_instance import prepare_ade20k_instance
+from tests.helpers.ade20k import CATEGORY_OF_OBJECT, OBJECT_MAP, SEMANTIC_MAP, add_image
 from tests.scripts import run_script
-from tests.tools.dataset_converters.test_ade20k_panoptic import (
-    CATEGORY_OF_OBJECT,
-    OBJECTS,
-    SEMANTIC,
-    add,
-)
 
 pytestmark = pytest.mark.mmdet
 TOOL = "dataset_converters/ade20k_instance.py"
@@ -26,9 +21,9 @@ TOOL = "dataset_converters/ade20k_instance.py"
 @pytest.fixture
 def root(tmp_path):
     """A release with an image for training and one without an object."""
-    add(tmp_path, "training", "ADE_train_00000001", SEMANTIC, OBJECTS)
-    add(tmp_path, "validation", "ADE_val_00000001", SEMANTIC, OBJECTS)
-    add(tmp_path, "validation", "ADE_val_00000002", [[0, 8]], [[0, 0]])
+    add_image(tmp_path, "training", "ADE_train_00000001", SEMANTIC_MAP, OBJECT_MAP)
+    add_image(tmp_path, "validation", "ADE_val_00000001", SEMANTIC_MAP, OBJECT_MAP)
+    add_image(tmp_path, "validation", "ADE_val_00000002", [[0, 8]], [[0, 0]])
     return tmp_path
 
 
@@ -77,12 +72,12 @@ def test_samples_of_the_data_set(root):
 
 
 def test_maps_that_break_the_format_are_named(root):
-    add(
+    add_image(
         root,
         "training",
         "ADE_train_00000001",
-        SEMANTIC,
-        OBJECTS,
+        SEMANTIC_MAP,
+        OBJECT_MAP,
         0 * CATEGORY_OF_OBJECT,
     )
     message = "ADE_train_00000001.png gives object 1 the category 0"

@@ -19,47 +19,20 @@ from dataset_converters.ade20k_panoptic import (
 )
 from mmseg_maskformer.datasets.ade20k_panoptic_classes import STUFF, THINGS
 from mmseg_maskformer.datasets.class_orders import CLASS_ORDERS
+from tests.helpers.ade20k import CATEGORY_OF_OBJECT, OBJECT_MAP, SEMANTIC_MAP, add_image
 from tests.scripts import run_script
 
 TOOL = "dataset_converters/ade20k_panoptic.py"
-# Values of the semantic map are 1 + class: 1 wall, 3 sky, 6 ceiling; 8 bed, 13 person.
-SEMANTIC = [
-    [1, 1, 1, 8, 8, 6],
-    [1, 1, 1, 8, 8, 8],
-    [3, 3, 0, 13, 13, 13],
-    [3, 3, 0, 13, 13, 13],
-]
-# Objects 1 and 2 are beds, category 1; object 9 is a person, category 4.
-OBJECTS = [
-    [0, 0, 0, 1, 1, 1],
-    [0, 0, 2, 1, 1, 0],
-    [0, 0, 0, 9, 9, 0],
-    [0, 0, 0, 9, 9, 0],
-]
-CATEGORY_OF_OBJECT = np.array([0, 1, 1, 0, 0, 0, 0, 0, 0, 4])
 
 pytestmark = pytest.mark.mmdet
-
-
-def add(root, split, name, semantic, objects, categories=CATEGORY_OF_OBJECT):
-    """An image of the release with its two maps."""
-    for kind in ("images", "annotations", "annotations_instance"):
-        (root / kind / split).mkdir(parents=True, exist_ok=True)
-    semantic, objects = np.uint8(semantic), np.uint8(objects)
-    grey = Image.new("RGB", objects.shape[::-1], (90, 90, 90))
-    grey.save(root / "images" / split / f"{name}.jpg")
-    Image.fromarray(semantic).save(root / "annotations" / split / f"{name}.png")
-    instances = np.stack([categories[objects], objects, 0 * objects], axis=-1)
-    instances = Image.fromarray(np.uint8(instances))
-    instances.save(root / "annotations_instance" / split / f"{name}.png")
 
 
 @pytest.fixture
 def root(tmp_path):
     """A release with two images for training and one for validation."""
-    add(tmp_path, "training", "ADE_train_00000001", SEMANTIC, OBJECTS)
-    add(tmp_path, "training", "ADE_train_00000002", [[0, 8]], [[0, 0]])
-    add(tmp_path, "validation", "ADE_val_00000001", [[7, 49, 7]], [[0, 0, 0]])
+    add_image(tmp_path, "training", "ADE_train_00000001", SEMANTIC_MAP, OBJECT_MAP)
+    add_image(tmp_path, "training", "ADE_train_00000002", [[0, 8]], [[0, 0]])
+    add_image(tmp_path, "validation", "ADE_val_00000001", [[7, 49, 7]], [[0, 0, 0]])
     return tmp_path
 
 
@@ -194,10 +167,10 @@ BAD = {
 
 @pytest.mark.parametrize("message", BAD)
 def test_maps_that_break_the_format_are_named(root, message):
-    case = dict(semantic=SEMANTIC, objects=OBJECTS) | BAD[message]
+    case = dict(semantic=SEMANTIC_MAP, objects=OBJECT_MAP) | BAD[message]
     if "9" in message:
-        case["objects"] = np.array(OBJECTS) // 9 * 9  # object 9 alone
-    add(root, "training", "ADE_train_00000001", **case)
+        case["objects"] = np.array(OBJECT_MAP) // 9 * 9  # object 9 alone
+    add_image(root, "training", "ADE_train_00000001", **case)
     with pytest.raises(ValueError, match=f"ADE_train_00000001.png {message}"):
         prepare_ade20k_panoptic(root)
 

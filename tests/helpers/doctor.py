@@ -1,0 +1,19 @@
+"""A run of the doctor."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.scripts import run_script
+
+
+def examine(monkeypatch, capsys, source, *options):
+    """Exit status, the lines of findings, and the report."""
+    out = source.parent / "doctor" if source.suffix else source.with_name("doctor")
+    out = options[0] if options else out
+    arguments = [source, "--out", out, "--workers", "1", *options[1:]]
+    with pytest.raises(SystemExit) as ended:
+        run_script(monkeypatch, "doctor.py", *arguments)
+    lines = capsys.readouterr().out.splitlines()
+    found = [x for x in lines if x.startswith(("error", "warning"))]
+    return int(ended.value.code), found, (out / "report.md").read_text()
