@@ -23,7 +23,7 @@ from mmseg_maskformer.checkpoints.files import read_content, tensors_by_name
 from mmseg_maskformer.checkpoints.loading import make_ours, warn_of_order, with_source
 from mmseg_maskformer.checkpoints.zoo import class_order
 from mmseg_maskformer.datasets.class_orders import CLASS_ORDERS
-from mmseg_maskformer.datasets.metainfo import saved_classes
+from mmseg_maskformer.datasets.metainfo import check_class_order, saved_classes
 from mmseg_maskformer.engine.arguments import add_cfg_options
 from mmseg_maskformer.engine.config_files import read_config
 from mmseg_maskformer.engine.models import untrained_model
@@ -104,6 +104,9 @@ def main() -> None:
             model.load_state_dict(converted)
             data = config.get("test_dataloader") or config.get("val_dataloader")
             images = described_images(config) if data else None  # or an error
+            saved = meta.get("dataset_meta", {}).get("classes", ())
+            named = (images or {}).get("classes") or ()
+            check_class_order((args.input, saved), (args.config, named))
             export_to_huggingface(model, config.model, args.output, images)
         else:
             save(dict(meta=meta, state_dict=converted), Path(args.output))

@@ -17,7 +17,7 @@ CAMVID = models.CONFIGS / "maskformer/maskformer_r18_1xb4-4k_camvid-256x256.py"
 ADE = models.CONFIGS / "maskformer/maskformer_r50_8xb2-160k_ade20k-512x512.py"
 
 
-META = dict(dataset_meta=dict(classes=("sky", "road")))
+META = dict(dataset_meta=dict(classes=("sky", "building")))
 
 
 class Attack:
@@ -147,6 +147,18 @@ def test_transformers_reads_the_exported_folder(convert, tmp_path):
     scale = expected.class_queries_logits.abs().max()
     difference = (found.class_logits[-1] - expected.class_queries_logits).abs().max()
     assert difference < 1e-4 * scale
+
+
+def test_names_of_another_order_are_not_written(convert, tmp_path):
+    state, _ = theirs(tmp_path / "in.pth")
+    mixed = dict(dataset_meta=dict(classes=("building", "sky")))
+    torch.save(dict(meta=mixed, state_dict=state), tmp_path / "mixed.pth")
+    message = r"The class 'building' is number 0 in .*mixed\.pth and 1 in .*camvid"
+    with pytest.raises(SystemExit, match=message):
+        convert(
+            *(tmp_path / "mixed.pth", tmp_path / "hub", "--config", CAMVID),
+            *("--to", "huggingface"),
+        )
 
 
 def test_a_backbone_that_transformers_has_not_is_a_sentence(convert, tmp_path):
