@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from mmengine.model import BaseModule
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from mmseg_maskformer.core.argument_checks import check_flags, check_widths
 from mmseg_maskformer.core.part_checks import check_parts
@@ -165,7 +166,10 @@ def backbone_maps(
     """Maps (B, C_i, h_i, w_i) of images (B, C, H, W) in any precision.
 
     Images take the precision of the weights, which ``half()`` or ``bfloat16()`` may
-    have lowered; what a backbone adds in float32 (Swin its masks) is then cast.
+    have lowered; what a backbone adds in float32 (Swin its masks) is then cast. On the
+    CPU they go channels last, a tenth off a training step, but where batch norm trains
+    in float32: PyTorch then adds up its pixels one by one, and the maps lose three
+    digits.
 
     Args:
         extract: backbone, and neck if any.
@@ -177,10 +181,7 @@ def backbone_maps(
     weight = next((x for x in backbone.parameters() if x.is_floating_point()), images)
     images = images.to(weight.dtype)
     low = weight.dtype in (torch.float16, torch.bfloat16)
-    exact = not low and not torch.is_autocast_enabled(device)
-    if device == "cpu" and not (exact and _trains_batch_norm(backbone)):
-        # A tenth off a training step. But batch norm then adds up its pixels one by
-        # one: in float32 the variance, and the maps with it, lose three digits.
+    if device == "cpu" and (low or not _sums_in_float32(backbone)):
         images = images.contiguous(memory_format=torch.channels_last)
     if not low:
         return channels_first(extract(images), widths)
@@ -189,9 +190,10 @@ def backbone_maps(
     return [x.to(weight.dtype) for x in maps]
 
 
-def _trains_batch_norm(backbone: nn.Module) -> bool:
-    norms = (x for x in backbone.modules() if isinstance(x, nn.BatchNorm2d))
-    return any(x.training for x in norms)
+def _sums_in_float32(backbone: nn.Module) -> bool:
+    """Whether batch norm trains, outside autocast."""
+    norms = (x for x in backbone.modules() if isinstance(x, _BatchNorm))
+    return any(x.training for x in norms) and not torch.is_autocast_enabled("cpu")
 
 
 def channels_first(maps: Sequence[Tensor], widths: Sequence[int]) -> list[Tensor]:
