@@ -21,8 +21,13 @@ def leaf_datasets(dataset: Any) -> list[Any]:
     return found or [dataset]
 
 
-def first_config(dataset: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The config of the data set of files inside wrappers, of several the first."""
-    while inside := dataset.get("dataset") or dataset.get("datasets"):
-        dataset = inside if isinstance(inside, Mapping) else inside[0]
-    return dataset
+def parts_of_config(dataset: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The configs of the data sets that that of a wrapper wraps; none otherwise."""
+    inside = dataset.get("dataset") or dataset.get("datasets") or []
+    return [inside] if isinstance(inside, Mapping) else list(inside)
+
+
+def leaf_configs(dataset: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The configs of the data sets of files, in order."""
+    found = [leaf for part in parts_of_config(dataset) for leaf in leaf_configs(part)]
+    return found or [dataset]

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from mmengine.config import Config
 
-from mmseg_maskformer.datasets.wrappers import first_config
+from mmseg_maskformer.datasets.wrappers import leaf_configs
 from mmseg_maskformer.registry import type_name
 
 from .kinds import SEMANTIC, kind_of
@@ -101,7 +101,7 @@ def crop_size(config: Config) -> tuple[int, int]:
 def fixed_size(config: Config) -> tuple[int, int] | None:
     """Height and width of every training image; None where they vary."""
     loader = config.get("train_dataloader") or {}
-    dataset = first_config(loader.get("dataset") or {})
+    dataset = leaf_configs(loader.get("dataset") or {})[0]
     scope = config.get("default_scope", "mmseg")
     crops = [_fixed_by(step, scope) for step in dataset.get("pipeline", ())]
     size = next((x for x in reversed(crops) if x), None)

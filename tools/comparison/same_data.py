@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from mmengine.config import Config
 from mmengine.fileio import list_from_file
 from mmengine.registry import DATASETS
 
+from mmseg_maskformer.datasets.wrappers import leaf_configs, parts_of_config
 from mmseg_maskformer.registry import type_name
 
 from .config import PLACES
@@ -48,12 +49,36 @@ def check_same_data(configs: list[Config]) -> None:
 
 
 def _settings(*configs: Config) -> dict[str, list[Any]]:
-    """What the data sets of configs are, beginning with their type."""
+    """What the data sets of two configs are, as far as one says it."""
     datasets = [config.val_dataloader.dataset for config in configs]
-    kinds = [_class(config) for config in configs]
+    scopes = [config.default_scope for config in configs]
+    wrappers = [_wrappers(dataset) for dataset in datasets]
+    if wrappers[0] != wrappers[1]:
+        return {"datasets": wrappers}
+    found = {}
+    for number, leaves in enumerate(zip(*map(leaf_configs, datasets), strict=True)):
+        place = f"datasets.{number}." if wrappers[0] else ""
+        for key, values in _leaf_settings(leaves, scopes).items():
+            found[f"{place}{key}"] = values
+    return found
+
+
+def _wrappers(dataset: Mapping[str, Any]) -> dict[str, Any]:
+    """What stands around the data sets of files; nothing where there is but one."""
+    if not (parts := parts_of_config(dataset)):
+        return {}
+    own = {key: x for key, x in dataset.items() if key not in ("dataset", *_HOW_READ)}
+    inside = [_wrappers(part) for part in parts]
+    return {**own, "type": type_name(dataset), "datasets": inside}
+
+
+def _leaf_settings(
+    datasets: Sequence[Mapping[str, Any]], scopes: Sequence[str]
+) -> dict[str, list[Any]]:
+    """What two data sets of files are, beginning with their type."""
+    pairs = [(x, _class(x, scope)) for x, scope in zip(datasets, scopes, strict=True)]
     names = [type_name(dataset) for dataset in datasets]
     found: dict[str, list[Any]] = {"type": [_SAME_DATA.get(x, x) for x in names]}
-    pairs = list(zip(datasets, kinds, strict=True))
     for key in _CLASSES:
         found[f"metainfo.{key}"] = [_classes(*pair, key) for pair in pairs]
     found["filter_cfg"] = [_filter(dataset) for dataset in datasets]
@@ -62,10 +87,10 @@ def _settings(*configs: Config) -> dict[str, list[Any]]:
     return found
 
 
-def _class(config: Config) -> type | None:
-    """That of the validation data; None where nobody knows it."""
-    with DATASETS.switch_scope_and_registry(config.default_scope) as registry:
-        return registry.get(config.val_dataloader.dataset.get("type", ""))
+def _class(dataset: Mapping[str, Any], scope: str) -> type | None:
+    """That of a data set; None where nobody knows it."""
+    with DATASETS.switch_scope_and_registry(scope) as registry:
+        return registry.get(dataset.get("type", ""))
 
 
 def _classes(dataset: Mapping, kind: type | None, key: str) -> list[str] | None:

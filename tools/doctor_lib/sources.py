@@ -13,7 +13,7 @@ from mmengine.registry import DATASETS, init_default_scope
 
 from mmseg_maskformer.core.conventions import VOID
 from mmseg_maskformer.datasets.transforms.image_files import IMAGE_SUFFIXES, files_below
-from mmseg_maskformer.datasets.wrappers import first_config, leaf_datasets
+from mmseg_maskformer.datasets.wrappers import leaf_configs, leaf_datasets
 from mmseg_maskformer.engine.config_files import read_config
 from mmseg_maskformer.engine.hooks.check_classes_hook import check_num_classes
 from shared.progress import quiet_host
@@ -100,7 +100,7 @@ def of_config(path: Path, overrides: dict) -> Source:
             with quiet_host(), warned:
                 dataset = DATASETS.build(loader.dataset)
         except (OSError, ValueError, LookupError, TypeError) as error:
-            asked = first_config(loader.dataset).get("indices") is not None
+            asked = leaf_configs(loader.dataset)[0].get("indices") is not None
             text = _LACKING if isinstance(error, IndexError) and asked else error
             source.problems.append(f"{split}: {text}")
             continue

@@ -13,7 +13,7 @@ from mmengine.registry import DATASETS, init_default_scope
 
 from mmseg_maskformer.datasets.metainfo import metainfo_of
 from mmseg_maskformer.datasets.palette import class_palette
-from mmseg_maskformer.datasets.wrappers import first_config
+from mmseg_maskformer.datasets.wrappers import leaf_configs
 from mmseg_maskformer.registry import type_name
 
 from .unlabelled import without_labels
@@ -47,7 +47,7 @@ def own_images(settings: Config) -> OwnImages:
             f"{name} has no test_dataloader, whose pipeline images go through; write "
             "test_dataloader = val_dataloader in it."
         )
-    leaf = first_config(settings.test_dataloader.dataset)
+    leaf = leaf_configs(settings.test_dataloader.dataset)[0]
     init_default_scope(settings.get("default_scope", "mmseg"))
     try:  # without its files, which whoever has only images lacks
         dataset = DATASETS.build(dict(leaf, pipeline=[], lazy_init=True))

@@ -88,3 +88,25 @@ def test_a_default_is_that_of_the_data_set():
     ours.val_dataloader.dataset.reduce_zero_label = False
     with pytest.raises(SystemExit, match="zero_label is False in .* and True in"):
         check_same_data([ours, host])
+
+
+def test_joined_data_are_compared_one_by_one():
+    demo, moved = (
+        read("demo/maskformer_tiny_scenes"),
+        read("peers/mmseg-upernet_tiny_scenes"),
+    )
+    for config, number in ((demo, 200), (moved, 3)):
+        one = config.val_dataloader.dataset
+        again = dict(one, num_images=number)
+        config.val_dataloader.dataset = dict(
+            type="ConcatDataset", datasets=[one, again]
+        )
+    one.update(data_root="elsewhere", test_mode=True)
+    with pytest.raises(SystemExit, match=r"datasets\.1\.num_images is 200 in .* 3 in"):
+        check_same_data([demo, moved])
+    again["num_images"] = 200
+    moved.val_dataloader.dataset.datasets[1] = again
+    check_same_data([demo, moved])
+    moved.val_dataloader.dataset.datasets.pop()
+    with pytest.raises(SystemExit, match=r"datasets is {'type': 'ConcatDataset', "):
+        check_same_data([demo, moved])
