@@ -6,7 +6,6 @@ from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import torch
-from mmengine.config import Config
 from mmengine.device import get_device
 from mmengine.optim import OptimWrapper
 from torch.overrides import TorchFunctionMode
@@ -15,6 +14,8 @@ from mmseg_maskformer.registry import type_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from mmengine.config import Config
 
 
 class BFloat16OptimWrapper(OptimWrapper):

@@ -30,7 +30,7 @@ def require_semantic_metrics(config: Config) -> None:
     Raises:
         SystemExit: A panoptic or instance metric is among those of the test.
     """
-    if not config.model.type.endswith("MaskFormerDetector"):
+    if not type_name(config.model).endswith("MaskFormerDetector"):
         return
     evaluators = config.test_evaluator
     evaluators = evaluators if isinstance(evaluators, list) else [evaluators]

@@ -10,6 +10,8 @@ import torch
 from mmengine.config import Config
 from mmengine.device import get_device
 
+from mmseg_maskformer.registry import type_name
+
 from .arguments import add_cfg_options, output_folder
 from .config_files import read_config
 
@@ -63,7 +65,8 @@ def _use_cpu_processes(config: Config) -> None:
         config.strategy = dict(type="DDPStrategy")
     strategy = config.strategy
     given = strategy.get("model_wrapper") or {}
-    if strategy.type == "DDPStrategy":
+    kind = type_name(strategy)
+    if kind == "DDPStrategy":
         strategy.model_wrapper = {**data_parallel, **given, "device_ids": None}
-    elif strategy.type.endswith("FSDPStrategy"):
+    elif kind == "FSDPStrategy":
         strategy.model_wrapper = {**given, "device_id": "cpu"}

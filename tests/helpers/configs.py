@@ -118,18 +118,29 @@ def assert_groups(model, groups, wrapper):
     }
 
 
+def assert_trains_a_step(model, settings, batches):
+    """The optimizer of these settings has its groups, and steps as long as they say.
+
+    Args:
+        model: changed in place.
+        settings: optim_wrapper of a config.
+        batches: makes what a data loader gives.
+    """
+    wrapper = build_optim_wrapper(model.train(), settings)
+    before = {x: x.detach().clone() for x in model.parameters()}
+    for _ in range(settings.get("accumulative_counts", 1)):
+        losses = model.train_step(batches(), wrapper)
+    assert torch.isfinite(losses["loss"])
+    assert_groups(model, wrapper.optimizer.param_groups, settings)
+    for group in wrapper.optimizer.param_groups:
+        assert 0.5 < step_length(before, group) / group["lr"] < 1.02
+
+
 def assert_trains_and_predicts(config):
     torch.manual_seed(0)
     classes = config.model.decode_head.num_classes
-    model = build(config).train()
-    wrapper = build_optim_wrapper(model, config.optim_wrapper)
-    before = {x: x.detach().clone() for x in model.parameters()}
-    for _ in range(config.optim_wrapper.get("accumulative_counts", 1)):
-        losses = model.train_step(batch(classes), wrapper)
-    assert torch.isfinite(losses["loss"])
-    assert_groups(model, wrapper.optimizer.param_groups, config.optim_wrapper)
-    for group in wrapper.optimizer.param_groups:
-        assert 0.5 < step_length(before, group) / group["lr"] < 1.02
+    model = build(config)
+    assert_trains_a_step(model, config.optim_wrapper, partial(batch, classes))
     void = {255} if "semantic_rule" in config.model.test_cfg else set()
     for sample in model.eval().test_step(batch(classes)):
         labels = sample.pred_sem_seg.data
