@@ -44,7 +44,6 @@ def semantic_labels(
     class_logits: Tensor | None,
     mask_logits: Tensor,
     placement: Placement,
-    tile: int | None = None,
     resize_logits: bool = False,
 ) -> Tensor:
     """Best class of every pixel of one image, a tile of rows at a time.
@@ -56,7 +55,6 @@ def semantic_labels(
         class_logits: (Q, K + 1), or None of a per-pixel model.
         mask_logits: (Q, h, w).
         placement: the image's place in the input, and the size of the result.
-        tile: elements of an intermediate result, at least one row; default by device.
         resize_logits: resize logits, not probabilities, to the size of the result, as
             the paper's code does for panoptic models.
 
@@ -64,7 +62,7 @@ def semantic_labels(
         (H_out, W_out) int64 labels.
     """
     window = ScoreWindow.of(class_logits, mask_logits, placement.size)
-    return best_labels(ResizedMaskScores(window, placement, resize_logits), tile)
+    return best_labels(ResizedMaskScores(window, placement, resize_logits))
 
 
 def general_labels(
@@ -73,7 +71,6 @@ def general_labels(
     placement: Placement,
     void: int,
     score_threshold: float = 0.3,
-    tile: int | None = None,
 ) -> Tensor:
     """The class of the query that wins a pixel: general inference, section 3.4.
 
@@ -86,13 +83,12 @@ def general_labels(
         placement: the image's place in the input, and the size of the result.
         void: label of every pixel where no query competes.
         score_threshold: of the class probability, over K + 1 classes.
-        tile: elements of an intermediate result, at least one row; default by device.
 
     Returns:
         (H_out, W_out) int64 labels.
     """
     kept, scores, labels = confident_queries(class_logits, score_threshold)
-    found = assign_pixels(mask_logits[kept], scores, placement, tile)
+    found = assign_pixels(mask_logits[kept], scores, placement)
     table = torch.cat([labels, labels.new_tensor([void])])
     return table[found.query_map.long()]
 
@@ -103,7 +99,6 @@ def iterative_labels(
     placement: Placement,
     void: int,
     overlap_threshold: float = 0.3,
-    tile: int | None = None,
 ) -> Tensor:
     """:func:`semantic_labels`, repeated without the masks that contribute little.
 
@@ -119,17 +114,13 @@ def iterative_labels(
         placement: the image's place in the input, and the size of the result.
         void: label of every pixel where no mask is left.
         overlap_threshold: least contribution of a mask, between 0 and 1.
-        tile: elements of an intermediate result, at least one row; default by device.
 
     Returns:
         (H_out, W_out) int64 labels.
     """
-    tile = tile or tile_size(mask_logits.device)
     probs = class_probs(class_logits)
     while len(probs):
-        labels, agreeing, mask_area = _contributions(
-            probs, mask_logits, placement, tile
-        )
+        labels, agreeing, mask_area = _contributions(probs, mask_logits, placement)
         stays = (mask_area > 0) & (agreeing.double() / mask_area >= overlap_threshold)
         if stays.all():
             return labels
@@ -138,7 +129,7 @@ def iterative_labels(
 
 
 def _contributions(
-    probs: Tensor, mask_logits: Tensor, placement: Placement, tile: int
+    probs: Tensor, mask_logits: Tensor, placement: Placement
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Labels (H, W) of the semantic rule, and two counts of pixels (n,) of n masks.
 
@@ -147,7 +138,8 @@ def _contributions(
     classes = probs.argmax(dim=1)[:, None, None]
     labels = classes.new_zeros(placement.out_size)
     agreeing, mask_area = classes.new_zeros(2, len(probs))
-    for rows, masks in iter_tiles(mask_logits, placement, tile, torch.sigmoid):
+    tile = tile_size(mask_logits.device)
+    for rows, masks in iter_tiles(mask_logits, placement, torch.sigmoid):
         labels[rows] = best_classes(probs, masks, tile)
         half = masks >= 0.5
         mask_area += half.flatten(1).sum(dim=1)

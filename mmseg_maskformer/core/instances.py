@@ -29,7 +29,6 @@ def instances(
     max_per_image: int = 100,
     score_thr: float = 0.0,
     one_per_query: bool = False,
-    tile: int | None = None,
 ) -> Instances:
     """The most probable objects of one image.
 
@@ -46,7 +45,6 @@ def instances(
         score_thr: lowest score of an object that is returned.
         one_per_query: only the best class of a query; else it may appear with several,
             as in the paper's code.
-        tile: elements of an intermediate result, at least one row; default by device.
     """
     probs = class_probs(class_logits)  # (Q, K)
     num_pairs, num_classes = probs.numel(), probs.shape[1]
@@ -61,7 +59,7 @@ def instances(
     used, place = queries.unique(return_inverse=True)
     masks = mask_logits.new_empty(len(used), *placement.out_size, dtype=torch.bool)
     total = probs.new_zeros(len(used))
-    for rows, logits in iter_tiles(mask_logits[used], placement, tile):
+    for rows, logits in iter_tiles(mask_logits[used], placement):
         inside = logits > 0
         masks[:, rows] = inside
         total += (logits.sigmoid_() * inside).flatten(1).sum(dim=1)

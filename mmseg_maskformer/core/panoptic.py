@@ -30,7 +30,6 @@ def panoptic_segments(
     score_threshold: float = 0.8,
     overlap_threshold: float = 0.8,
     inside_masks: bool = False,
-    tile: int | None = None,
 ) -> PanopticSegments:
     """Divide one image into segments.
 
@@ -51,10 +50,9 @@ def panoptic_segments(
             segment has only those of its query's pixels where the mask probability is
             at least 1/2, and a query without such a pixel is none. The share is
             counted without this restriction.
-        tile: elements of an intermediate result, at least one row; default by device.
     """
     kept, scores, labels = confident_queries(class_logits, score_threshold)
-    found = assign_pixels(mask_logits[kept], scores, placement, tile, inside_masks)
+    found = assign_pixels(mask_logits[kept], scores, placement, inside_masks)
     # one transfer: everything that is decided per query
     counts = torch.stack([labels, found.area, found.mask_area, found.map_area])
     labels, area, mask_area, map_area = counts.cpu()
@@ -70,7 +68,6 @@ def detr_segments(
     num_things: int,
     score_threshold: float = 0.85,
     min_area: int = 4,
-    tile: int | None = None,
 ) -> PanopticSegments:
     """Divide one image by the rule of DETR (arXiv 2005.12872, as its code does).
 
@@ -87,25 +84,22 @@ def detr_segments(
         num_things: classes 0..num_things-1 are things, the rest is stuff.
         score_threshold: of the class probability, over K + 1 classes.
         min_area: pixels that are too few for a segment.
-        tile: elements of an intermediate result, at least one row; default by device.
     """
     kept, _, labels = confident_queries(class_logits, score_threshold)
     labels = labels.cpu()
-    query_map, areas = _argmax_masks(mask_logits[kept], placement, tile)
+    query_map, areas = _argmax_masks(mask_logits[kept], placement)
     areas = _merge_stuff_areas(areas, labels, num_things)
     while (areas <= min_area).any():
         large = areas > min_area
         kept, labels = kept[large.to(kept.device)], labels[large]
-        query_map, areas = _argmax_masks(mask_logits[kept], placement, tile)
+        query_map, areas = _argmax_masks(mask_logits[kept], placement)
     return _segments(query_map, labels, areas > min_area, num_things)
 
 
-def _argmax_masks(
-    mask_logits: Tensor, placement: Placement, tile: int | None
-) -> tuple[Tensor, Tensor]:
+def _argmax_masks(mask_logits: Tensor, placement: Placement) -> tuple[Tensor, Tensor]:
     """Which of n masks is the highest at each pixel (H, W), and how often (n,)."""
     query_map = mask_logits.new_zeros(placement.out_size, dtype=torch.int32)
-    for rows, logits in iter_tiles(mask_logits, placement, tile):
+    for rows, logits in iter_tiles(mask_logits, placement):
         query_map[rows] = first_maximum(logits)
     areas = query_map.flatten().bincount(minlength=len(mask_logits))
     return query_map, areas[: len(mask_logits)].cpu()

@@ -37,7 +37,6 @@ def assign_pixels(
     mask_logits: Tensor,
     scores: Tensor,
     placement: Placement,
-    tile: int | None,
     inside_masks: bool = False,
 ) -> PixelAssignment:
     """Assign each pixel to the query with the highest product of scores.
@@ -46,14 +45,13 @@ def assign_pixels(
         mask_logits: (n, h, w).
         scores: (n,) class probabilities.
         placement: the image's place in the input, and the size of the result.
-        tile: elements of an intermediate result, at least one row; default by device.
         inside_masks: leave pixels without a query where the mask probability of the
             one with the highest product is below 1/2.
     """
     query_map = scores.new_zeros(placement.out_size, dtype=torch.int32)
     area, mask_area = scores.new_zeros(2, len(scores), dtype=torch.int64)
     map_area = torch.zeros_like(area) if inside_masks else area
-    for rows, logits in iter_tiles(mask_logits, placement, tile):
+    for rows, logits in iter_tiles(mask_logits, placement):
         probs = logits.sigmoid_()
         half = torch.ge(probs, 0.5, out=torch.empty_like(probs))
         mask_area += half.flatten(1).sum(dim=1).long()

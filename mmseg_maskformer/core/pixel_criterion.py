@@ -115,7 +115,6 @@ class PixelCriterion(nn.Module):
 def pixel_cross_entropy(
     logits: Tensor,
     label_maps: Tensor,
-    tile: int | None = None,
     class_weight: Tensor | None = None,
 ) -> Tensor:
     """Mean cross-entropy over the pixels that have a label; 0 where none has.
@@ -125,15 +124,14 @@ def pixel_cross_entropy(
     Args:
         logits: (B, K, h, w).
         label_maps: (B, H, W), -1 where a pixel has no label.
-        tile: elements upsampled at a time, at least a row; default by device.
         class_weight: (K,) weights of the pixels of each class; None for 1 each.
     """
-    tile = tile or tile_size(logits.device)
     if class_weight is None:
         table, norm = None, (label_maps >= 0).sum().clamp(min=1)
     else:
         table = torch.cat([class_weight.to(logits), logits.new_zeros(1)])  # [-1] is 0
         norm = table[label_maps].sum(dtype=torch.float64).clamp(min=1e-12)
+    tile = tile_size(logits.device)
     total = _StreamedCrossEntropy.apply(logits, label_maps, tile, table)
     return total / norm.to(total)
 

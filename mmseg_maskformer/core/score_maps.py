@@ -41,8 +41,8 @@ class ScoreMap(Protocol):
     def rows(self, start: int, stop: int) -> Tensor:
         """Scores (n, stop - start, W), float32 at least."""
 
-    def tile_height(self, tile: int | None = None) -> int:
-        """How many rows take about ``tile`` elements to make; default by device."""
+    def tile_height(self) -> int:
+        """How many rows take about one tile to make."""
 
 
 class ScoreWindow(NamedTuple):
@@ -89,14 +89,12 @@ def single_window(window: ScoreWindow) -> WindowSource:
     return lambda start, stop: [window]
 
 
-def _height_of_tiles(
-    window: ScoreWindow, placement: Placement, tile: int | None
-) -> int:
+def _height_of_tiles(window: ScoreWindow, placement: Placement) -> int:
     """Rows of a result, eight at least, of which queries or scores fill a tile."""
     classes = 0 if window.probs is None else window.probs.shape[1]
     maps = max(len(window.mask_logits), classes)
     elements = maps * max(placement.size[1], placement.out_size[1])
-    tile = tile or tile_size(window.mask_logits.device)
+    tile = tile_size(window.mask_logits.device)
     return max(_ROWS, tile_height(elements, placement, tile))
 
 
@@ -124,10 +122,10 @@ class TiledScores:
         """Scores (n, rows, W)."""
         return placed_rows(self._at_input, self.placement, (start, stop))
 
-    def tile_height(self, tile: int | None = None) -> int:
-        """How many rows take about ``tile`` elements, eight at least."""
+    def tile_height(self) -> int:
+        """How many rows take about one tile, eight at least."""
         window = self.windows(0, 1)[0]
-        return _height_of_tiles(window, self.placement, tile)
+        return _height_of_tiles(window, self.placement)
 
     def _at_input(self, rows: tuple[int, int]) -> Tensor:
         """Scores (n, rows, W) of the part of the input that is not padding."""
@@ -184,14 +182,14 @@ class ResizedMaskScores:
         )
         return class_scores(self.window.probs, self._at_result(masks), self.no_object)
 
-    def labels(self, tile: int | None = None) -> Tensor:
+    def labels(self) -> Tensor:
         """As :func:`best_labels`, which calls it: faster where classes are many.
 
         Masks of many rows are resized together, and weighted a few pixels at a time.
         """
         masks, probs = self.window.mask_logits, self.window.probs
-        tile = tile or tile_size(masks.device)
-        tiles = iter_tiles(masks, self._upsampled, tile, self._at_input)
+        tile = tile_size(masks.device)
+        tiles = iter_tiles(masks, self._upsampled, self._at_input)
         if probs is None:
             return torch.cat([logits.max(dim=0).indices for _, logits in tiles])
         probs = probs[:, :-1].contiguous()
@@ -215,9 +213,9 @@ class ResizedMaskScores:
         logits = self.resize_logits and self.window.probs is not None
         return masks.sigmoid_() if logits else masks
 
-    def tile_height(self, tile: int | None = None) -> int:
-        """How many rows take about ``tile`` elements, eight at least."""
-        return _height_of_tiles(self.window, self.placement, tile)
+    def tile_height(self) -> int:
+        """How many rows take about one tile, eight at least."""
+        return _height_of_tiles(self.window, self.placement)
 
 
 @dataclass
@@ -244,9 +242,9 @@ class FlippedScores:
             start, stop = self.size[0] - stop, self.size[0] - start
         return self.scores.rows(start, stop).flip(axes)
 
-    def tile_height(self, tile: int | None = None) -> int:
+    def tile_height(self) -> int:
         """As of the other."""
-        return self.scores.tile_height(tile)
+        return self.scores.tile_height()
 
 
 @dataclass
@@ -267,30 +265,27 @@ class MeanScores:
             total = total + scores.rows(start, stop)
         return total / len(self.maps)
 
-    def tile_height(self, tile: int | None = None) -> int:
+    def tile_height(self) -> int:
         """The least of all."""
-        return min(scores.tile_height(tile) for scores in self.maps)
+        return min(scores.tile_height() for scores in self.maps)
 
 
-def score_tiles(
-    scores: ScoreMap, tile: int | None = None
-) -> Iterator[tuple[slice, Tensor]]:
+def score_tiles(scores: ScoreMap) -> Iterator[tuple[slice, Tensor]]:
     """The rows of the result, and the scores (n, rows, W) there, from top to bottom."""
-    height, step = scores.size[0], scores.tile_height(tile)
+    height, step = scores.size[0], scores.tile_height()
     for start in range(0, height, step):
         stop = min(start + step, height)
         yield slice(start, stop), scores.rows(start, stop)
 
 
-def best_labels(scores: ScoreMap, tile: int | None = None) -> Tensor:
+def best_labels(scores: ScoreMap) -> Tensor:
     """The class (H, W) int64 of the highest score of every pixel, the first of several.
 
     Args:
         scores: of K classes, without the no-object mass.
-        tile: elements of an intermediate result; default by device.
     """
     if isinstance(scores, ResizedMaskScores):
-        return scores.labels(tile)
+        return scores.labels()
     return torch.cat(
-        [tile_scores.max(dim=0).indices for _, tile_scores in score_tiles(scores, tile)]
+        [tile_scores.max(dim=0).indices for _, tile_scores in score_tiles(scores)]
     )

@@ -55,7 +55,6 @@ def tile_size(device: torch.device) -> int:
 def iter_tiles(
     mask_logits: Tensor,
     placement: Placement,
-    tile: int | None = None,
     before_resize: Callable[[Tensor], Tensor] | None = None,
 ) -> Iterator[tuple[slice, Tensor]]:
     """Bring masks to the input's size, crop, resize to the result, tile by tile.
@@ -63,7 +62,6 @@ def iter_tiles(
     Args:
         mask_logits: (n, h, w) on the network's grid.
         placement: the image's place and the result's size.
-        tile: elements of a tile, at least one row; default by device.
         before_resize: applied at the size of the input, before the last resize.
 
     Yields:
@@ -75,7 +73,7 @@ def iter_tiles(
     mask_logits = at_least_float32(mask_logits)
     height, width = placement.out_size
     widest = len(mask_logits) * max(placement.size[1], width)
-    step = tile_height(widest, placement, tile or tile_size(mask_logits.device))
+    step = tile_height(widest, placement, tile_size(mask_logits.device))
     for start in range(0, height, step):
         rows = (start, min(start + step, height))
         yield slice(*rows), tile_rows(mask_logits, placement, rows, before_resize)

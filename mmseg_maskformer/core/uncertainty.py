@@ -20,17 +20,14 @@ class SemanticMaps(NamedTuple):
     no_object: Tensor  # (H, W) float32: probability that no query claims the pixel
 
 
-def semantic_maps(
-    scores: ScoreMap, from_logits: bool, tile: int | None = None
-) -> SemanticMaps:
+def semantic_maps(scores: ScoreMap, from_logits: bool) -> SemanticMaps:
     """Best class of every pixel and three measures of uncertainty, tile by tile.
 
     Args:
         scores: of K classes, and of "no object".
         from_logits: whether the scores are logits, as those of per-pixel models are.
-        tile: elements of an intermediate result; default by device.
     """
-    tiles = [_described(x, from_logits) for _, x in score_tiles(scores, tile)]
+    tiles = [_described(x, from_logits) for _, x in score_tiles(scores)]
     return SemanticMaps(*(torch.cat(maps) for maps in zip(*tiles, strict=True)))
 
 

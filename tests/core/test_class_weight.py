@@ -50,7 +50,8 @@ def test_matching_knows_no_weights_of_classes():
 
 
 @pytest.mark.parametrize("tile", [1, 10**7])
-def test_pixels_equal_the_weighted_mean_of_torch(tile):
+def test_pixels_equal_the_weighted_mean_of_torch(tile, set_tile):
+    set_tile(tile)
     generator = torch.Generator().manual_seed(0)
     logits = torch.randn(2, 2, 4, 5, generator=generator, dtype=torch.float64)
     logits.requires_grad_()
@@ -58,7 +59,7 @@ def test_pixels_equal_the_weighted_mean_of_torch(tile):
     given = torch.tensor(WEIGHTS)
     large = F.interpolate(logits, (8, 10), mode="bilinear", align_corners=False)
     wanted = F.cross_entropy(large, labels, given.double(), ignore_index=-1)
-    found = pixel_cross_entropy(logits, labels, tile, given)
+    found = pixel_cross_entropy(logits, labels, given)
     assert found.item() == pytest.approx(wanted.item(), rel=1e-6)
     ours, torchs = (torch.autograd.grad(x, logits)[0] for x in (found, wanted))
     assert (ours - torchs).abs().max() < 5e-6 * torchs.abs().max()

@@ -212,14 +212,13 @@ def test_mask2former_equals_that_of_the_cpu():
 
 
 @pytest.mark.parametrize("tile", [1, 5000, 10**8])
-def test_tiled_labels_equal_the_dense_argmax(tile):
+def test_tiled_labels_equal_the_dense_argmax(tile, set_tile):
+    set_tile(tile)
     generator = torch.Generator().manual_seed(0)
     class_logits = 2 * torch.randn(1, 30, 12, generator=generator).cuda()
     mask_logits = 4 * torch.randn(1, 30, 17, 23, generator=generator).cuda()
     scores = semantic_scores(class_logits, mask_logits, (65, 90))[0]
-    found = semantic_labels(
-        class_logits[0], mask_logits[0], Placement.whole((65, 90)), tile
-    )
+    found = semantic_labels(class_logits[0], mask_logits[0], Placement.whole((65, 90)))
     gap = scores.max(0).values - scores.gather(0, found[None])[0]
     assert gap.max() < 2e-3  # products may run in TF32
     assert (found == scores.argmax(0)).double().mean() > 0.99

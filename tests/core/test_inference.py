@@ -35,72 +35,74 @@ def test_scores_in_closed_form():
 
 @pytest.mark.parametrize("tile", TILES)
 @pytest.mark.parametrize(("grid", "size"), SIZES)
-def test_tiled_labels_equal_the_argmax_of_dense_scores(grid, size, tile):
+def test_tiled_labels_equal_the_argmax_of_dense_scores(grid, size, tile, set_tile):
+    set_tile(tile)
     class_logits, mask_logits = batch_outputs(grid)
     scores = reference.semantic_scores(class_logits, mask_logits, size)[0]
-    found = semantic_labels(
-        class_logits[0], mask_logits[0], Placement.whole(size), tile
-    )
+    found = semantic_labels(class_logits[0], mask_logits[0], Placement.whole(size))
     assert_labels_equal(found, scores)
 
 
 @pytest.mark.parametrize("tile", TILES)
 @pytest.mark.parametrize("out_size", [(31, 37), (60, 75), (12, 9), (97, 20)])
-def test_tiled_labels_with_crop_and_resize(out_size, tile):
+def test_tiled_labels_with_crop_and_resize(out_size, tile, set_tile):
+    set_tile(tile)
     class_logits, mask_logits = batch_outputs((9, 13), seed=1)
     scores = reference.semantic_scores(class_logits, mask_logits, (33, 50))
     wanted = reference.postprocess(scores, (31, 37), out_size)[0]
     placement = Placement((33, 50), (0, 31, 0, 37), out_size)
-    found = semantic_labels(class_logits[0], mask_logits[0], placement, tile)
+    found = semantic_labels(class_logits[0], mask_logits[0], placement)
     assert_labels_equal(found, wanted)
 
 
-def test_crop_may_start_anywhere():
+def test_crop_may_start_anywhere(set_tile):
     class_logits, mask_logits = batch_outputs((9, 13), seed=2)
     scores = reference.semantic_scores(class_logits, mask_logits, (33, 50))
     wanted = reference.resize_bilinear(scores[..., 5:30, 7:44], (50, 60))[0]
     crop = (5, 30, 7, 44)
+    placement = Placement((33, 50), crop, (50, 60))
     for tile in TILES:
-        placement = Placement((33, 50), crop, (50, 60))
-        found = semantic_labels(class_logits[0], mask_logits[0], placement, tile)
+        set_tile(tile)
+        found = semantic_labels(class_logits[0], mask_logits[0], placement)
         assert_labels_equal(found, wanted)
     placement = Placement((33, 50), crop, (25, 37))
     plain = semantic_labels(class_logits[0], mask_logits[0], placement)
     assert_labels_equal(plain, scores[0, :, 5:30, 7:44])
 
 
-def test_labels_do_not_depend_on_the_tile():
+def test_labels_do_not_depend_on_the_tile(set_tile):
     class_logits, mask_logits = (
         x.float() for x in batch_outputs((16, 21), 30, 50, seed=3)
     )
     placement = Placement((64, 83), (0, 60, 0, 80), (90, 101))
-    found = [
-        semantic_labels(class_logits[0], mask_logits[0], placement, tile)
-        for tile in TILES
-    ]
-    for labels in found[1:]:
-        assert (labels == found[0]).double().mean() > 0.9995
+    wanted = semantic_labels(class_logits[0], mask_logits[0], placement)
+    for tile in TILES:
+        set_tile(tile)
+        found = semantic_labels(class_logits[0], mask_logits[0], placement)
+        assert (found == wanted).double().mean() > 0.9995
     dense = semantic_scores(class_logits, mask_logits, (64, 83))[0].argmax(0)
     tiled = semantic_labels(class_logits[0], mask_logits[0], Placement.whole((64, 83)))
     assert torch.equal(tiled, dense)
 
 
-def test_equals_the_original_map(golden):
+def test_equals_the_original_map(golden, set_tile):
+    set_tile(5000)
     data = np.load(golden / "criterion_and_panoptic.npz")
     class_logits = torch.from_numpy(data["pan0_cls"])
     mask_logits = torch.from_numpy(data["pan0_mask"])
     size = tuple(mask_logits.shape[-2:])
-    found = semantic_labels(class_logits, mask_logits, Placement.whole(size), tile=5000)
+    found = semantic_labels(class_logits, mask_logits, Placement.whole(size))
     assert json.loads(str(data["pan0_info"]))  # the case holds segments
     assert torch.equal(found, torch.from_numpy(data["pan0_sem"]).long())
 
 
-def test_no_scores_of_full_size_are_made():
+def test_no_scores_of_full_size_are_made(set_tile):
+    set_tile(20 * 128 * 8)
     class_logits, mask_logits = (x.float() for x in batch_outputs((32, 32), 100, 20))
     activities = [torch.profiler.ProfilerActivity.CPU]
     with torch.profiler.profile(activities=activities, profile_memory=True) as profile:
         placement = Placement.whole((128, 128))
-        semantic_labels(class_logits[0], mask_logits[0], placement, tile=20 * 128 * 8)
+        semantic_labels(class_logits[0], mask_logits[0], placement)
     total = peak = 0
     for event in profile.profiler.kineto_results.events():
         if event.name() == "[memory]":

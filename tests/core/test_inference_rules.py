@@ -12,9 +12,9 @@ from mmseg_maskformer.core.inference import (
 )
 from mmseg_maskformer.core.tiling import Placement
 from tests import reference, reference_variants
+from tests.helpers.queries import TILES
 
 VOID = 255
-TILES = [1, 3001, None]
 
 
 def outputs(grid, num_queries=20, num_classes=7, seed=0):
@@ -42,15 +42,16 @@ def general_reference(class_logits, probs, threshold):
 
 @pytest.mark.parametrize("tile", TILES)
 @pytest.mark.parametrize("seed", [2, 4, 5, 6])
-def test_equal_the_rules_query_by_query(seed, tile):
+def test_equal_the_rules_query_by_query(seed, tile, set_tile):
+    set_tile(tile)
     class_logits, mask_logits = outputs((40, 53), seed=seed)
     image = (class_logits, mask_logits, Placement.whole((40, 53)), VOID)
     probs = mask_logits.sigmoid()
     general = general_reference(class_logits, probs, 0.3)
-    assert torch.equal(general_labels(*image, 0.3, tile=tile), general)
+    assert torch.equal(general_labels(*image, 0.3), general)
     iterative, rounds = reference_variants.iterative_map(class_logits, probs, VOID, 0.3)
     assert rounds == 3  # some leave after others have left
-    assert torch.equal(iterative_labels(*image, 0.3, tile=tile), iterative)
+    assert torch.equal(iterative_labels(*image, 0.3), iterative)
     assert not torch.equal(iterative, semantic_labels(*image[:3]))
 
 

@@ -80,11 +80,12 @@ def test_an_empty_mask_scores_zero_and_has_no_box():
 
 
 @pytest.mark.parametrize("tile", TILES)
-def test_instances_do_not_depend_on_the_tile(tile):
+def test_instances_do_not_depend_on_the_tile(tile, set_tile):
     class_logits, mask_logits = outputs((16, 21), seed=1)
     placement = Placement((64, 84), (0, 60, 0, 81), (90, 100))
-    found = instances(class_logits, mask_logits, placement, 4, tile=tile)
-    whole = instances(class_logits, mask_logits, placement, 4, tile=10**8)
+    whole = instances(class_logits, mask_logits, placement, 4)
+    set_tile(tile)
+    found = instances(class_logits, mask_logits, placement, 4)
     assert torch.equal(found.labels, whole.labels)
     torch.testing.assert_close(found.scores, whole.scores, rtol=1e-5, atol=1e-6)
     assert (found.masks == whole.masks).double().mean() > 0.9999

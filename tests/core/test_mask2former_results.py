@@ -12,6 +12,7 @@ from mmseg_maskformer.core.inference import semantic_labels
 from mmseg_maskformer.core.instances import instances
 from mmseg_maskformer.core.panoptic import panoptic_segments
 from mmseg_maskformer.core.tiling import Placement
+from tests.helpers.queries import TILES
 
 BIG = 20.0  # sigmoid(20) is 1 - 2e-9
 
@@ -26,8 +27,9 @@ def original_cases(folder):
         yield *image, Placement.whole(tuple(found["mask"].shape[-2:])), found
 
 
-@pytest.mark.parametrize("tile", [1, 3001, None])
-def test_panoptic_maps_equal_the_originals(golden, tile):
+@pytest.mark.parametrize("tile", TILES)
+def test_panoptic_maps_equal_the_originals(golden, tile, set_tile):
+    set_tile(tile)
     for class_logits, mask_logits, placement, case in original_cases(golden):
         found = panoptic_segments(
             class_logits,
@@ -37,7 +39,6 @@ def test_panoptic_maps_equal_the_originals(golden, tile):
             score_threshold=float(case["thresholds"][0]),
             overlap_threshold=float(case["thresholds"][1]),
             inside_masks=True,
-            tile=tile,
         )
         assert np.array_equal(found.segment_map.numpy(), case["map"])
         segments = json.loads(str(case["info"]))

@@ -36,35 +36,38 @@ def assert_equal(found, wanted_map, wanted_labels):
 
 @pytest.mark.parametrize("tile", TILES)
 @pytest.mark.parametrize("seed", range(6))
-def test_equals_the_rule_query_by_query(seed, tile):
+def test_equals_the_rule_query_by_query(seed, tile, set_tile):
+    set_tile(tile)
     class_logits, mask_logits = outputs((60, 83), seed=seed)
     expected = reference.panoptic_map(class_logits, mask_logits.sigmoid(), 4)
     assert 2 <= len(expected[1]) < 20  # some are kept, some not
     placement = Placement.whole((60, 83))
-    found = panoptic_segments(class_logits, mask_logits, placement, 4, tile=tile)
+    found = panoptic_segments(class_logits, mask_logits, placement, 4)
     assert_equal(found, *expected)
 
 
 @pytest.mark.parametrize("tile", TILES)
-def test_crops_and_resizes_logits_before_the_sigmoid(tile):
+def test_crops_and_resizes_logits_before_the_sigmoid(tile, set_tile):
+    set_tile(tile)
     class_logits, mask_logits = outputs((16, 21), seed=3)
     logits = reference.resize_bilinear(mask_logits[None].double(), (64, 84))
     logits = reference.postprocess(logits, (60, 81), (90, 100))[0]
     expected, labels = reference.panoptic_map(class_logits, logits.sigmoid(), 4)
     placement = Placement((64, 84), (0, 60, 0, 81), (90, 100))
-    found = panoptic_segments(class_logits, mask_logits, placement, 4, tile=tile)
+    found = panoptic_segments(class_logits, mask_logits, placement, 4)
     assert found.labels.tolist() == labels
     assert (found.segment_map == expected).double().mean() > 0.9995  # ties of rounding
 
 
 @pytest.mark.parametrize("case", ["pan0", "pan3"])
 @pytest.mark.parametrize("tile", TILES)
-def test_equals_the_original(golden, case, tile):
+def test_equals_the_original(golden, case, tile, set_tile):
+    set_tile(tile)
     data = np.load(golden / "criterion_and_panoptic.npz")
     class_logits = torch.from_numpy(data[f"{case}_cls"])
     mask_logits = torch.from_numpy(data[f"{case}_mask"])
     placement = Placement.whole(tuple(mask_logits.shape[-2:]))
-    found = panoptic_segments(class_logits, mask_logits, placement, 80, tile=tile)
+    found = panoptic_segments(class_logits, mask_logits, placement, 80)
     listed = json.loads(str(data[f"{case}_info"]))
     assert [x["id"] for x in listed] == list(range(1, len(listed) + 1))
     expected = torch.from_numpy(data[f"{case}_map"])
@@ -206,10 +209,11 @@ def test_detr_with_nothing_left():
 
 
 @pytest.mark.parametrize("tile", TILES)
-def test_detr_does_not_depend_on_the_tile(tile):
+def test_detr_does_not_depend_on_the_tile(tile, set_tile):
     class_logits, mask_logits = outputs((60, 83), seed=2)
     placement = Placement.whole((60, 83))
-    found = detr_segments(class_logits, mask_logits, placement, 4, tile=tile)
-    whole = detr_segments(class_logits, mask_logits, placement, 4, tile=10**8)
+    whole = detr_segments(class_logits, mask_logits, placement, 4)
+    set_tile(tile)
+    found = detr_segments(class_logits, mask_logits, placement, 4)
     assert len(whole.labels) > 3
     assert_equal(found, whole.segment_map, whole.labels.tolist())

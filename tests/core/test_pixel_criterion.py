@@ -36,9 +36,12 @@ def problem(grid, size, num_classes=5, images=2, dtype=torch.float64, seed=0):
 
 @pytest.mark.parametrize("tile", [1, 1000, 10**7])
 @pytest.mark.parametrize(("grid", "size"), SIZES)
-def test_streamed_equals_the_reference_for_any_size_and_tile(grid, size, tile):
+def test_streamed_equals_the_reference_for_any_size_and_tile(
+    grid, size, tile, set_tile
+):
+    set_tile(tile)
     logits, labels = problem(grid, size)
-    found = 3.5 * pixel_cross_entropy(logits, labels, tile)
+    found = 3.5 * pixel_cross_entropy(logits, labels)
     wanted = 3.5 * reference_variants.cross_entropy(logits, labels)
     # the places of rows are float32: 2e-6 of a cell where there are 40
     assert found.item() == pytest.approx(wanted.item(), rel=1e-6)
@@ -47,11 +50,12 @@ def test_streamed_equals_the_reference_for_any_size_and_tile(grid, size, tile):
 
 
 @pytest.mark.parametrize(("grid", "size"), SIZES)
-def test_equals_that_of_torch_on_upsampled_logits(grid, size):
+def test_equals_that_of_torch_on_upsampled_logits(grid, size, set_tile):
+    set_tile(2000)
     logits, labels = problem(grid, size, num_classes=30, dtype=torch.float32)
     large = F.interpolate(logits, size, mode="bilinear", align_corners=False)
     wanted = F.cross_entropy(large, labels, ignore_index=-1)
-    found = pixel_cross_entropy(logits, labels, 2000)
+    found = pixel_cross_entropy(logits, labels)
     assert found.item() == pytest.approx(wanted.item(), rel=2e-6)
     found, wanted = (torch.autograd.grad(x, logits)[0] for x in (found, wanted))
     assert (found - wanted).abs().max() < 1e-5 * wanted.abs().max()

@@ -17,18 +17,17 @@ from mmseg_maskformer.core.score_maps import (
     single_window,
 )
 from mmseg_maskformer.core.sliding import SlidingWindows, window_starts
-from mmseg_maskformer.core.tiling import Placement, resize_rows
+from mmseg_maskformer.core.tiling import Placement, iter_tiles, resize_rows
 from tests import reference
-from tests.helpers.queries import assert_labels_equal, batch_outputs
+from tests.helpers.queries import TILES, assert_labels_equal, batch_outputs
 
-TILES = [1, 3001, None]
 PADDED = Placement((33, 50), (0, 31, 0, 47), (40, 60))
 SHRUNK = Placement((33, 50), (2, 33, 0, 47), (12, 25))
 
 
-def dense(scores, tile=None):
+def dense(scores):
     """The whole map (n, H, W), from its tiles."""
-    return torch.cat([x for _, x in score_tiles(scores, tile)], dim=1)
+    return torch.cat([x for _, x in score_tiles(scores)], dim=1)
 
 
 def window(grid=(9, 13), size=(33, 50), seed=0, **kwargs):
@@ -53,12 +52,24 @@ def assert_close(found, wanted, largest=1.0):
 
 @pytest.mark.parametrize("tile", TILES)
 @pytest.mark.parametrize("placement", [Placement.whole((33, 50)), PADDED, SHRUNK])
-def test_scores_and_labels_equal_the_reference(placement, tile):
+def test_scores_and_labels_equal_the_reference(placement, tile, set_tile):
+    set_tile(tile)
     whole, scores = window()
     scores = post(scores, placement)
     found = TiledScores(placement, single_window(whole))
-    assert_close(dense(found, tile), scores)
-    assert_labels_equal(best_labels(found, tile), scores)
+    assert_close(dense(found), scores)
+    assert_labels_equal(best_labels(found), scores)
+
+
+def test_how_many_rows_a_tile_has(set_tile):
+    whole, _ = window()  # 9 masks, 33 x 50 pixels
+    scores = TiledScores(Placement.whole((33, 50)), single_window(whole))
+    # one row of masks and eight of scores at least; 3001 // (9 * 50) = 6
+    for tile, of_masks, of_scores in ((1, 33, 5), (3001, 6, 5), (10**8, 1, 1)):
+        set_tile(tile)
+        masks = iter_tiles(whole.mask_logits, scores.placement)
+        assert len(list(masks)) == of_masks
+        assert len(list(score_tiles(scores))) == of_scores
 
 
 def test_labels_are_those_of_semantic_labels():
@@ -70,18 +81,19 @@ def test_labels_are_those_of_semantic_labels():
 
 
 @pytest.mark.parametrize("tile", TILES)
-def test_scores_of_resized_logits(tile):
+def test_scores_of_resized_logits(tile, set_tile):
+    set_tile(tile)
     class_logits, mask_logits = batch_outputs((9, 13), seed=4)
     logits = post(reference.resize_bilinear(mask_logits[0], (33, 50)), PADDED)
     probs = class_logits[0].softmax(-1)[:, :-1]
     wanted = torch.einsum("qk,qhw->khw", probs, logits.sigmoid())
     whole = ScoreWindow.of(class_logits[0].float(), mask_logits[0].float(), (33, 50))
     scores = ResizedMaskScores(whole, PADDED)
-    assert_close(dense(scores, tile), wanted)
+    assert_close(dense(scores), wanted)
     direct = semantic_labels(
         class_logits[0].float(), mask_logits[0].float(), PADDED, resize_logits=True
     )
-    assert torch.equal(best_labels(scores, tile), direct)
+    assert torch.equal(best_labels(scores), direct)
 
 
 @pytest.mark.parametrize("tile", TILES)
@@ -89,14 +101,16 @@ def test_scores_of_resized_logits(tile):
     ("direction", "axes"),
     [("horizontal", (-1,)), ("vertical", (-2,)), ("diagonal", (-2, -1))],
 )
-def test_mirrored_maps_are_turned_back(direction, axes, tile):
+def test_mirrored_maps_are_turned_back(direction, axes, tile, set_tile):
+    set_tile(tile)
     whole, scores = window(seed=5)
     flipped = FlippedScores(TiledScores(PADDED, single_window(whole)), direction)
-    assert_close(dense(flipped, tile), post(scores, PADDED).flip(axes))
+    assert_close(dense(flipped), post(scores, PADDED).flip(axes))
 
 
 @pytest.mark.parametrize("tile", TILES)
-def test_the_mean_is_that_of_separate_maps(tile):
+def test_the_mean_is_that_of_separate_maps(tile, set_tile):
+    set_tile(tile)
     out = (40, 60)
     inputs = [
         (window((5, 7), (17, 25), seed=1), Placement((17, 25), (0, 17, 0, 24), out)),
@@ -110,8 +124,8 @@ def test_the_mean_is_that_of_separate_maps(tile):
     wanted = [post(scores, placement) for (_, scores), placement in inputs]
     maps[1], wanted[1] = FlippedScores(maps[1], "horizontal"), wanted[1].flip(-1)
     wanted = torch.stack(wanted).mean(0)
-    assert_close(dense(MeanScores(maps), tile), wanted)
-    assert_labels_equal(best_labels(MeanScores(maps), tile), wanted)
+    assert_close(dense(MeanScores(maps)), wanted)
+    assert_labels_equal(best_labels(MeanScores(maps)), wanted)
 
 
 # Windows of 5 every 3 in 13: 0, 3, 6 and, moved inwards, 8. In 11 the window at 6 ends
@@ -172,7 +186,8 @@ def blended(model, size, crop, tops, lefts):
 
 @pytest.mark.parametrize("per_pixel", [False, True])
 @pytest.mark.parametrize("tile", TILES)
-def test_windows_are_blended_and_resized(tile, per_pixel):
+def test_windows_are_blended_and_resized(tile, set_tile, per_pixel):
+    set_tile(tile)
     size, crop, model = (41, 50), (20, 30), Model(per_pixel)
     # tops 0, 14, 21 (28 moved inwards); lefts 0, 20
     wanted = blended(model, size, crop, (0, 14, 21), (0, 20))
@@ -184,9 +199,9 @@ def test_windows_are_blended_and_resized(tile, per_pixel):
         windows = SlidingWindows(size, crop, (14, 20), model)
         scores = TiledScores(placement, windows)
         expected, largest = post(wanted, placement), float(wanted.abs().max())
-        assert_close(dense(scores, tile), expected, largest)
+        assert_close(dense(scores), expected, largest)
         upside_down = FlippedScores(TiledScores(placement, windows), "vertical")
-        assert_close(dense(upside_down, tile), expected.flip(-2), largest)
+        assert_close(dense(upside_down), expected.flip(-2), largest)
 
 
 @pytest.mark.parametrize("crop", [(41, 50), (64, 51)])
@@ -232,7 +247,8 @@ def test_autocast_leaves_scores_in_float32():
     assert_close(found, post(scores, PADDED))
 
 
-def test_no_scores_of_full_size_are_made():
+def test_no_scores_of_full_size_are_made(set_tile):
+    set_tile(1)
     class_logits, mask_logits = (x.float() for x in batch_outputs((32, 32), 300, 20))
     whole = ScoreWindow.of(class_logits[0], mask_logits[0], (128, 128))
     views = MeanScores(
@@ -240,7 +256,7 @@ def test_no_scores_of_full_size_are_made():
     )
     activities = [torch.profiler.ProfilerActivity.CPU]
     with torch.profiler.profile(activities=activities, profile_memory=True) as profile:
-        best_labels(views, tile=1)
+        best_labels(views)
     total = peak = 0
     for event in profile.profiler.kineto_results.events():
         if event.name() == "[memory]":
