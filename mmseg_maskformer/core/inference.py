@@ -44,7 +44,6 @@ def semantic_labels(
     class_logits: Tensor | None,
     mask_logits: Tensor,
     placement: Placement,
-    resize_logits: bool = False,
 ) -> Tensor:
     """Best class of every pixel of one image, a tile of rows at a time.
 
@@ -55,14 +54,12 @@ def semantic_labels(
         class_logits: (Q, K + 1), or None of a per-pixel model.
         mask_logits: (Q, h, w).
         placement: the image's place in the input, and the size of the result.
-        resize_logits: resize logits, not probabilities, to the size of the result, as
-            the paper's code does for panoptic models.
 
     Returns:
         (H_out, W_out) int64 labels.
     """
     window = ScoreWindow.of(class_logits, mask_logits, placement.size)
-    return best_labels(ResizedMaskScores(window, placement, resize_logits))
+    return best_labels(ResizedMaskScores(window, placement, resize_logits=False))
 
 
 def general_labels(

@@ -8,6 +8,8 @@ from .score_maps import ScoreWindow
 
 Predict = Callable[[Sequence[tuple[int, int]], tuple[int, int]], list[ScoreWindow]]
 
+_PIXELS = 1 << 20  # of the windows that are predicted together, at least one
+
 
 def window_starts(length: int, crop: int, stride: int) -> list[int]:
     """Where windows begin along one side; the last one ends with the image.
@@ -29,7 +31,6 @@ class SlidingWindows:
         crop_size: of the windows.
         stride: from window to window, at most ``crop_size``.
         predict: predicts windows at places (top, left), of a size.
-        pixels: of the windows that ``predict`` takes at a time, at least one window.
     """
 
     def __init__(
@@ -38,14 +39,13 @@ class SlidingWindows:
         crop_size: tuple[int, int],
         stride: tuple[int, int],
         predict: Predict,
-        pixels: int = 1 << 20,
     ) -> None:
         self.tops, self.lefts = (
             window_starts(*side) for side in zip(size, crop_size, stride, strict=True)
         )
         self.size = min(size[0], crop_size[0]), min(size[1], crop_size[1])
         self.predict = predict
-        self.batch = max(1, pixels // (self.size[0] * self.size[1]))
+        self.batch = max(1, _PIXELS // (self.size[0] * self.size[1]))
         self._kept: dict[int, list[ScoreWindow]] = {}
 
     def __call__(self, start: int, stop: int) -> list[ScoreWindow]:

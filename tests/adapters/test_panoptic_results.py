@@ -14,8 +14,12 @@ import mmseg_maskformer  # noqa: F401  (stands in for operators that mmcv may la
 pytest.importorskip("mmdet")
 
 from mmseg_maskformer.adapters.panoptic_options import PanopticOptions
-from mmseg_maskformer.core.inference import semantic_labels
 from mmseg_maskformer.core.instances import instances
+from mmseg_maskformer.core.score_maps import (
+    ResizedMaskScores,
+    ScoreWindow,
+    best_labels,
+)
 from mmseg_maskformer.core.tiling import Placement
 from tests import reference
 from tests.checkpoints import models
@@ -67,7 +71,8 @@ def test_the_chosen_layer_answers():
         (sample,) = model.predict(image((80, 128)), [compact()])
         placement = Placement((80, 128), (0, 64, 0, 96), (50, 70))
         logits = layer_outputs(model, layer, (80, 128))
-        labels = semantic_labels(*logits, placement, resize_logits=True)
+        window = ScoreWindow.of(*logits, placement.size)
+        labels = best_labels(ResizedMaskScores(window, placement))
         assert torch.equal(sample.pred_sem_seg.sem_seg[0], labels)
         expected = instances(*logits, placement, num_things=3, max_per_image=100)
         assert torch.equal(sample.pred_instances.scores, expected.scores)

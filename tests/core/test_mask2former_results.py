@@ -8,9 +8,13 @@ import numpy as np
 import pytest
 import torch
 
-from mmseg_maskformer.core.inference import semantic_labels
 from mmseg_maskformer.core.instances import instances
 from mmseg_maskformer.core.panoptic import panoptic_segments
+from mmseg_maskformer.core.score_maps import (
+    ResizedMaskScores,
+    ScoreWindow,
+    best_labels,
+)
 from mmseg_maskformer.core.tiling import Placement
 from tests.helpers.queries import TILES
 
@@ -48,9 +52,8 @@ def test_panoptic_maps_equal_the_originals(golden, tile, set_tile):
 
 def test_label_maps_equal_the_originals(golden):
     for class_logits, mask_logits, placement, case in original_cases(golden):
-        found = semantic_labels(
-            class_logits, mask_logits, placement, resize_logits=True
-        )
+        window = ScoreWindow.of(class_logits, mask_logits, placement.size)
+        found = best_labels(ResizedMaskScores(window, placement))
         assert np.array_equal(found.numpy(), case["sem"])
 
 

@@ -38,13 +38,13 @@ class Times:
 
 
 @contextmanager
-def timed_predictions(model: BaseModel, warm_up: int = WARM_UP) -> Iterator[Times]:
+def timed_predictions(model: BaseModel) -> Iterator[Times]:
     """Count the images and seconds of ``model.test_step`` inside.
+
+    The first ``WARM_UP`` do not count, fewer where there are few: the last one does.
 
     Args:
         model: of either host; predicts as ever.
-        warm_up: calls at the start that are not counted, fewer where there are few: the
-            last call always counts.
     """
     times, calls = Times(), 0
     step, device = model.test_step, next(model.parameters()).device
@@ -57,7 +57,7 @@ def timed_predictions(model: BaseModel, warm_up: int = WARM_UP) -> Iterator[Time
         synchronize(device)
         spent = time.perf_counter() - start
         calls += 1
-        if calls == warm_up + 1:
+        if calls == WARM_UP + 1:
             times.images, times.seconds = 0, 0.0
         times.images += len(results)
         times.seconds += spent

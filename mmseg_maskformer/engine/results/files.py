@@ -48,7 +48,6 @@ class ResultFiles(BaseMetric):
     Args:
         folder: to write into.
         dataset: whose predictions they are, of either host.
-        collect_device: where the results of several processes meet, "cpu" or "gpu".
         paths: of images that are predicted instead of the data set's, whose files are
             not read then; their places are their ids, from 1.
         replace: write over files of the same names.
@@ -65,11 +64,10 @@ class ResultFiles(BaseMetric):
         self,
         folder: str | Path,
         dataset: Any,
-        collect_device: str = "cpu",
         paths: Sequence[str] | None = None,
         replace: bool = False,
     ) -> None:
-        super().__init__(collect_device)
+        super().__init__()
         self.folder = Path(folder)
         if self.folder.exists() and not self.folder.is_dir():
             raise ValueError(

@@ -35,8 +35,9 @@ def test_seconds_of_predictions_are_counted_and_of_nothing_else(
     batches, expected, monkeypatch
 ):
     model = Model()
+    monkeypatch.setattr(speed, "WARM_UP", 2)
     monkeypatch.setattr(speed.time, "perf_counter", lambda: model.now)
-    with timed_predictions(model, warm_up=2) as times:
+    with timed_predictions(model) as times:
         for batch in batches:
             model.now += 100.0  # loading
             assert model.test_step(batch) == batch
