@@ -28,7 +28,6 @@ from mmseg_maskformer.engine.models import require_class_order, trained_model
 from mmseg_maskformer.engine.results.own_images import classes_of, own_images
 from mmseg_maskformer.visualization.images import picture_of_loaded
 from mmseg_maskformer.visualization.panoptic_drawing import (
-    LEAST_SIDE,
     as_array,
     enlarged,
     overlay,
@@ -115,7 +114,7 @@ class Found(NamedTuple):
         there = (name for name, key in TASKS.items() if key in self.sample)
         encoded = self.encoded(task or next(there, "semantic"), score_thr)
         image = picture_of_loaded(self.image)
-        image, encoded = enlarged(image, encoded, LEAST_SIDE)
+        image, encoded = enlarged(image, encoded)
         return overlay(image, encoded, self.meta["classes"], self.meta["palette"])
 
     def encoded(self, task: str, score_thr: float = SHOWN_SCORE) -> np.ndarray:

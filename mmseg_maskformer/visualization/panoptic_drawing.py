@@ -98,14 +98,12 @@ def overlay(
     return _written(painted, texts, places, font)
 
 
-def enlarged(
-    image: np.ndarray, encoded: np.ndarray, least_side: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Image and map with every pixel repeated until both sides have that length.
+def enlarged(image: np.ndarray, encoded: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Image and map with every pixel repeated until both sides are ``LEAST_SIDE`` long.
 
     Unless the longer side would exceed ``LONGEST_SIDE``.
     """
-    factor = enlargement(encoded.shape, least_side)
+    factor = enlargement(encoded.shape)
     image, encoded = (
         pixels.repeat(factor, axis=0).repeat(factor, axis=1)
         for pixels in (image, encoded)
@@ -113,9 +111,9 @@ def enlarged(
     return image, encoded
 
 
-def enlargement(size: Sequence[int], least_side: int) -> int:
+def enlargement(size: Sequence[int]) -> int:
     """The factor by which :func:`enlarged` repeats pixels of a height and width."""
-    return max(1, min(-(-least_side // min(size)), LONGEST_SIDE // max(size)))
+    return max(1, min(-(-LEAST_SIDE // min(size)), LONGEST_SIDE // max(size)))
 
 
 def segment_colours(values: np.ndarray, palette: Palette) -> np.ndarray:

@@ -12,31 +12,25 @@ from mmdet.visualization import DetLocalVisualizer, get_palette
 from mmengine.structures import PixelData
 
 from .images import picture_of
-from .panoptic_drawing import LEAST_SIDE, encoded_truth, enlarged, overlay
+from .panoptic_drawing import encoded_truth, enlarged, overlay
 
 
 class PanopticVisualizer(DetLocalVisualizer):
     """Draws panoptic truth and result side by side; the rest is the host's.
 
     Samples without a panoptic result, as of an instance model, are drawn as the host
-    draws them. Pictures are named after the image.
+    draws them. Small images are enlarged, and pictures named after the image.
 
     Args:
         name: of the visualizer.
         alpha: how much of the colour of a segment shows.
-        least_side: smaller images are enlarged by a whole factor, for the text.
         kwargs: of the host's ``DetLocalVisualizer``.
     """
 
     def __init__(
-        self,
-        name: str = "visualizer",
-        alpha: float = 0.6,
-        least_side: int = LEAST_SIDE,
-        **kwargs: Any,
+        self, name: str = "visualizer", alpha: float = 0.6, **kwargs: Any
     ) -> None:
         super().__init__(name=name, alpha=alpha, **kwargs)
-        self.least_side = least_side
 
     def add_datasample(
         self,
@@ -83,4 +77,4 @@ class PanopticVisualizer(DetLocalVisualizer):
         if isinstance(palette, list):  # the host may have COCO's classes
             palette = palette + get_palette(None, len(classes))[len(palette) :]
         colours = get_palette(palette, len(classes))
-        return overlay(*enlarged(*maps, self.least_side), classes, colours, self.alpha)
+        return overlay(*enlarged(*maps), classes, colours, self.alpha)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import ImageDraw, ImageFont
 
-from mmseg_maskformer.visualization import fonts
+from mmseg_maskformer.visualization import fonts, panoptic_drawing
 from mmseg_maskformer.visualization.fonts import text_font
 from mmseg_maskformer.visualization.panoptic_drawing import (
     enlarged,
@@ -155,17 +155,19 @@ def test_nothing_but_void_is_the_image():
     assert np.array_equal(overlay(IMAGE, void, CLASSES, PALETTE), IMAGE)
 
 
-def test_small_images_are_enlarged_by_a_whole_factor():
+def test_small_images_are_enlarged_by_a_whole_factor(monkeypatch):
+    # 13 * 30 = 390; 24 * 1024 would be longer than 4096; 5000 is already
+    found = [enlargement(x) for x in ((30, 50), (16, 1024), (1, 5000))]
+    assert found == [13, 4, 1]
     rng = np.random.default_rng(0)
     image = rng.integers(256, size=(30, 50, 3), dtype=np.uint8)
-    big, encoded = enlarged(image, image[..., 0], least_side=100)  # 100 / 30 < 4
+    monkeypatch.setattr(panoptic_drawing, "LEAST_SIDE", 100)
+    big, encoded = enlarged(image, image[..., 0])  # 100 / 30 < 4
     assert np.array_equal(big[::4, ::4], image)
     assert np.array_equal(big[3::4, 3::4], image)
     assert np.array_equal(encoded, big[..., 0])
-    assert np.array_equal(enlarged(image, image[..., 0], least_side=30)[0], image)
-    # 13 * 50 = 650; 24 * 1024 would be longer than 4096; 5000 is already
-    found = [enlargement(x, 384) for x in ((30, 50), (16, 1024), (1, 5000))]
-    assert found == [13, 4, 1]
+    monkeypatch.setattr(panoptic_drawing, "LEAST_SIDE", 30)
+    assert np.array_equal(enlarged(image, image[..., 0])[0], image)
 
 
 def test_more_classes_than_a_map_can_hold_are_a_sentence():

@@ -15,6 +15,7 @@ pytest.importorskip("mmdet")
 from mmdet.structures import DetDataSample
 from mmdet.visualization import DetLocalVisualizer
 
+from mmseg_maskformer.visualization import panoptic_drawing
 from mmseg_maskformer.visualization.panoptic_drawing import overlay
 
 pytestmark = pytest.mark.mmdet
@@ -22,11 +23,11 @@ META = dict(classes=["nut", "sky"], palette=[(250, 250, 250), (200, 40, 0)])
 
 
 @pytest.fixture
-def visualizer(tmp_path):
+def visualizer(tmp_path, monkeypatch):
+    monkeypatch.setattr(panoptic_drawing, "LEAST_SIDE", 64)
     config = dict(
         type="mmseg_maskformer.PanopticVisualizer",
         name=f"of {tmp_path}",
-        least_side=64,
         vis_backends=[dict(type="LocalVisBackend")],
         save_dir=str(tmp_path),
     )
@@ -108,9 +109,9 @@ def test_a_palette_may_be_left_to_the_host(visualizer):
         assert (visualizer.get_image() != image).any()
 
 
-def test_small_images_are_enlarged(visualizer):
+def test_small_images_are_enlarged(visualizer, monkeypatch):
+    monkeypatch.setattr(panoptic_drawing, "LEAST_SIDE", 100)
     image, _, _, sample = example()
-    visualizer.least_side = 100
     visualizer.add_datasample("x", image, sample, draw_pred=False)
     assert visualizer.get_image().shape == (128, 128, 3)
 

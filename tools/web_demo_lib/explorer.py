@@ -29,7 +29,6 @@ from mmseg_maskformer.inference import (
 )
 from mmseg_maskformer.visualization.images import picture_of_loaded
 from mmseg_maskformer.visualization.panoptic_drawing import (
-    LEAST_SIDE,
     as_array,
     enlargement,
 )
@@ -138,7 +137,7 @@ class Explorer:
 
     def pixel(self, seen: Seen, x: int, y: int) -> tuple[int, int]:
         """Column and row of the image at a place of a picture."""
-        zoom = enlargement(seen.loaded.pixels.shape[:2], LEAST_SIDE)
+        zoom = enlargement(seen.loaded.pixels.shape[:2])
         return x // zoom, y // zoom
 
     @torch.no_grad()
@@ -169,7 +168,7 @@ class Explorer:
         probs = torch.cat([logits.sigmoid() for _, logits in tiles], dim=1)
         label = int(class_probs(class_logits[query]).argmax())
         image = picture_of_loaded(seen.loaded.pixels)
-        width = image.shape[1] * enlargement(image.shape[:2], LEAST_SIDE)
+        width = image.shape[1] * enlargement(image.shape[:2])
         colours = [self.predictor.meta["palette"][label]]
         return masks_over(image, probs.cpu().numpy(), colours, width)
 
