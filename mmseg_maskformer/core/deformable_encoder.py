@@ -26,11 +26,7 @@ class MSDeformAttention(nn.Module):
     """
 
     def __init__(
-        self,
-        embed_dim: int,
-        num_heads: int = 8,
-        num_levels: int = 3,
-        num_points: int = 4,
+        self, embed_dim: int, num_heads: int, num_levels: int, num_points: int
     ) -> None:
         super().__init__()
         check_attention(embed_dim, num_heads)
@@ -68,7 +64,7 @@ class MSDeformAttention(nn.Module):
         position: Tensor,
         reference: Tensor,
         shapes: Shapes,
-        blocked: Tensor | None = None,
+        blocked: Tensor | None,
     ) -> Tensor:
         """Let the tokens of all levels (B, T, C) attend to each other.
 
@@ -136,7 +132,7 @@ class DeformableAttentionBlock(nn.Module):
         position: Tensor,
         reference: Tensor,
         shapes: Shapes,
-        blocked: Tensor | None = None,
+        blocked: Tensor | None,
     ) -> Tensor:
         """(B, T, C) to the same shape; arguments as of `MSDeformAttention`."""
         seen = self.attention(x, position, reference, shapes, blocked)

@@ -104,7 +104,7 @@ class AttentionBlock(nn.Module):
         dropout: on the attention weights and on the residual branch.
     """
 
-    def __init__(self, embed_dim: int, num_heads: int, dropout: float = 0.0) -> None:
+    def __init__(self, embed_dim: int, num_heads: int, dropout: float) -> None:
         super().__init__()
         self.attention = nn.MultiheadAttention(
             embed_dim, num_heads, dropout=dropout, batch_first=True
@@ -181,7 +181,7 @@ class FeedForwardBlock(nn.Module):
         dropout: after the activation and on the residual branch.
     """
 
-    def __init__(self, embed_dim: int, ffn_dim: int, dropout: float = 0.0) -> None:
+    def __init__(self, embed_dim: int, ffn_dim: int, dropout: float) -> None:
         super().__init__()
         self.layers = nn.Sequential(
             nn.Linear(embed_dim, ffn_dim),
@@ -198,27 +198,21 @@ class FeedForwardBlock(nn.Module):
 
 
 class MLP(nn.Sequential):
-    """Linear layers with ReLU between them.
+    """Three linear layers with ReLU between them.
 
     Args:
-        in_channels: input width.
-        hidden_channels: width between the layers.
+        width: of the input and between the layers.
         out_channels: output width.
-        num_layers: how many linear layers.
     """
 
-    def __init__(
-        self,
-        in_channels: int,
-        hidden_channels: int,
-        out_channels: int,
-        num_layers: int = 3,
-    ) -> None:
-        widths = [in_channels] + [hidden_channels] * (num_layers - 1) + [out_channels]
-        layers: list[nn.Module] = []
-        for narrow, wide in zip(widths[:-1], widths[1:], strict=True):
-            layers += [nn.Linear(narrow, wide), nn.ReLU(inplace=True)]
-        super().__init__(*layers[:-1])
+    def __init__(self, width: int, out_channels: int) -> None:
+        super().__init__(
+            nn.Linear(width, width),
+            nn.ReLU(inplace=True),
+            nn.Linear(width, width),
+            nn.ReLU(inplace=True),
+            nn.Linear(width, out_channels),
+        )
 
 
 def xavier_init(module: nn.Module) -> None:

@@ -50,8 +50,8 @@ class MaskFormer(nn.Module):
         self.pixel_decoder = pixel_decoder
         self.transformer_decoder = transformer_decoder
         self.class_head = nn.Linear(embed_dim, num_classes + 1)
-        self.mask_head = MLP(embed_dim, embed_dim, pixel_decoder.mask_channels)
-        self.box_head = MLP(embed_dim, embed_dim, 4) if with_boxes else None
+        self.mask_head = MLP(embed_dim, pixel_decoder.mask_channels)
+        self.box_head = MLP(embed_dim, 4) if with_boxes else None
 
     @property
     def num_queries(self) -> int:

@@ -55,7 +55,7 @@ class PerPixelBaseline(nn.Module):
                 f"{num_classes}; set network.transformer_decoder.num_queries=None."
             )
         width = transformer_decoder.embed_dim
-        self.mask_head = MLP(width, width, channels)
+        self.mask_head = MLP(width, channels)
 
     def forward(
         self, features: Sequence[Tensor], valid: Tensor | None = None

@@ -103,7 +103,7 @@ class GaussianView(PlainView):
     def __init__(self, embed_dim: int, num_heads: int) -> None:
         super().__init__(embed_dim, num_heads)
         self.num_heads = num_heads
-        self.centre = MLP(embed_dim, embed_dim, 2)
+        self.centre = MLP(embed_dim, 2)
         self.offset = nn.Linear(embed_dim, num_heads * 2)
         self.scale = nn.Linear(embed_dim, num_heads * 2)
         nn.init.xavier_uniform_(self.offset.weight)
@@ -178,7 +178,7 @@ class MaskPooling(nn.Module):
     Source: Zhang et al. (K-Net), https://arxiv.org/abs/2106.14855.
     """
 
-    def __init__(self, embed_dim: int, num_heads: int, dropout: float = 0.0) -> None:
+    def __init__(self, embed_dim: int, num_heads: int, dropout: float) -> None:
         super().__init__()
         self.linear = nn.Linear(embed_dim, embed_dim)
         self.dropout = nn.Dropout(dropout)

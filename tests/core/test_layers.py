@@ -81,13 +81,13 @@ def test_the_residual_branch_is_dropped_as_a_whole(kind):
     x = torch.randn(2, 3, 8, generator=torch.Generator().manual_seed(0))
     torch.manual_seed(0)
     if kind == "attention":
-        block, given = AttentionBlock(8, 2), [x] * 4
+        block, given = AttentionBlock(8, 2, dropout=0.0), [x] * 4
         branch = block.dropout
     elif kind == "deformable":
         block = DeformableAttentionBlock(8, 2, num_levels=1, num_points=1, dropout=0.0)
-        given, branch = [x, x, torch.full((3, 2), 0.5), [(1, 3)]], block.dropout
+        given, branch = [x, x, torch.full((3, 2), 0.5), [(1, 3)], None], block.dropout
     else:
-        block, given = FeedForwardBlock(8, 16), [x]
+        block, given = FeedForwardBlock(8, 16, dropout=0.0), [x]
         branch = block.layers[-1]
     branch.p = 1.0
     randomise(block).train()

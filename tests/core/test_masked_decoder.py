@@ -91,7 +91,7 @@ def test_plain_cross_attention_does_not_look_at_masks(attention):
 
 def test_masked_attention_equals_copies_of_the_mask_for_every_head():
     torch.manual_seed(0)
-    block = randomise(AttentionBlock(WIDTH, HEADS))
+    block = randomise(AttentionBlock(WIDTH, HEADS, dropout=0.0))
     generator = torch.Generator().manual_seed(1)
     x, x_pos, memory, memory_pos = (
         torch.randn(2, n, WIDTH, generator=generator, requires_grad=True)

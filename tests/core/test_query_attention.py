@@ -63,7 +63,8 @@ def by_query(function, *shapes):
 
 
 def test_smca_is_attention_times_a_gaussian_for_each_head():
-    view, block = built(GaussianView, WIDTH, HEADS), built(AttentionBlock, WIDTH, HEADS)
+    view = built(GaussianView, WIDTH, HEADS)
+    block = built(AttentionBlock, WIDTH, HEADS, 0.0)
     x, x_pos, memory, memory_pos = tensors(
         (2, QUERIES, WIDTH), (1, QUERIES, WIDTH), (2, CELLS, WIDTH), (1, CELLS, WIDTH)
     )
@@ -141,7 +142,7 @@ def test_cells_of_joined_memories_are_those_of_each():
 
 @pytest.mark.parametrize("kind", ["mask", "padding", "everything"])
 def test_mask_pooling_is_the_mean_of_what_is_seen(kind):
-    block = built(MaskPooling, WIDTH, HEADS)
+    block = built(MaskPooling, WIDTH, HEADS, 0.0)
     x, memory = tensors((2, QUERIES, WIDTH), (2, CELLS, WIDTH))
     generator = torch.Generator().manual_seed(3)
     blocked = torch.rand(2, QUERIES, CELLS, generator=generator) < 0.6
@@ -162,7 +163,7 @@ def test_mask_pooling_is_the_mean_of_what_is_seen(kind):
 
 def test_mask_pooling_sums_in_float32_under_autocast():
     """70,000 cells of one are 70,000, which float16 cannot say."""
-    block = MaskPooling(4, 1).eval()
+    block = MaskPooling(4, 1, dropout=0.0).eval()
     block.linear, block.norm = torch.nn.Identity(), torch.nn.Identity()
     x, memory = torch.zeros(1, 2, 4), torch.ones(1, 70_000, 4, dtype=torch.float16)
     hidden = torch.zeros(1, 2, 70_000, dtype=torch.bool)
@@ -175,7 +176,7 @@ def test_a_centre_far_away_is_seen_alike_in_float16():
     view = GaussianView(WIDTH, HEADS).eval()
     torch.nn.init.constant_(view.offset.bias, 100.0)
     torch.nn.init.constant_(view.scale.bias, 100.0)
-    block = AttentionBlock(WIDTH, HEADS).eval()
+    block = AttentionBlock(WIDTH, HEADS, dropout=0.0).eval()
     x, memory = torch.randn(1, QUERIES, WIDTH), torch.randn(1, CELLS, WIDTH)
     found = []
     for half in (False, True):

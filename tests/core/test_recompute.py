@@ -42,14 +42,14 @@ def test_a_deformable_block_keeps_no_sum():
     block, (x, position, reference, shapes) = deformable()
     run = torch.nn.Module()
     run.block = block
-    run.forward = lambda x, position: block(x, position, reference, shapes)
+    run.forward = lambda x, position: block(x, position, reference, shapes, None)
     found = kept_elements(run, x, position)
     assert 132 <= found <= 132 + 8
 
 
 def test_masked_attention_keeps_no_sum_of_memory_and_position():
     """Of a memory of 1000 cells keys and values alone, 1000 * 8 each."""
-    block = AttentionBlock(8, 2)
+    block = AttentionBlock(8, 2, dropout=0.0)
     x, x_pos = torch.randn(1, 3, 8, requires_grad=True), torch.randn(1, 3, 8)
     memory = torch.randn(1, 1000, 8, requires_grad=True)
     blocked = torch.zeros(1, 3, 1000, dtype=torch.bool)
@@ -66,7 +66,7 @@ def test_gradients_are_those_without_running_again(monkeypatch, dropout):
     def gradients():
         torch.manual_seed(1)
         return torch.autograd.grad(
-            block(x, position, reference, shapes).square().sum(), leaves
+            block(x, position, reference, shapes, None).square().sum(), leaves
         )
 
     found = gradients()

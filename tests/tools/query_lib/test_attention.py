@@ -55,7 +55,7 @@ BLOCKED = {
 def test_weights_are_those_that_the_block_applies(kind):
     """Values weighted by them, projected, are what the block adds to its input."""
     torch.manual_seed(0)
-    block = AttentionBlock(16, 4).eval()
+    block = AttentionBlock(16, 4, dropout=0.0).eval()
     inputs = (draw(2, 3, 16), draw(1, 3, 16), draw(2, 7, 16), draw(1, 7, 16))
     weights = attention_weights(block, *inputs, BLOCKED[kind])
     assert weights.sum(dim=-1).numpy() == pytest.approx(1, abs=1e-6)
