@@ -9,14 +9,11 @@ from typing import Any
 
 from torch import Tensor
 
-from .convert import Misshaped, Report
+from .convert import REBUILT, Misshaped, Report
 
 # What says nothing of a prediction: counters, tables that a model builds itself, heads
 # that only training has, and what old versions of the hosts stored of normalisation.
-_FREE = re.compile(
-    r".*\b(num_batches_tracked|relative_position_index)|"
-    r"(auxiliary_head|data_preprocessor)\..*"
-)
+_FREE = re.compile(rf"{REBUILT.pattern}|(auxiliary_head|data_preprocessor)\..*")
 _SHOWN = 3  # names of each kind in a message
 REMEDY = (
     "Take the config that the weights were trained with: its number of classes, "

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from .argument_checks import check_attention, check_counts
+from .argument_checks import check_counts
 from .deformable_attention import deformable_attention
 from .deformable_sums import Shapes
 from .layers import FeedForwardBlock, grid_position, xavier_init
@@ -29,8 +29,6 @@ class MSDeformAttention(nn.Module):
         self, embed_dim: int, num_heads: int, num_levels: int, num_points: int
     ) -> None:
         super().__init__()
-        check_attention(embed_dim, num_heads)
-        check_counts(num_levels=num_levels, num_points=num_points)
         self.samples = (num_heads, num_levels, num_points)
         count = math.prod(self.samples)
         self.sampling_offsets = nn.Linear(embed_dim, count * 2)
@@ -167,7 +165,8 @@ class DeformableEncoder(nn.Module):
         dropout: float,
     ) -> None:
         super().__init__()
-        check_counts(num_layers=num_layers, ffn_dim=ffn_dim)
+        check_counts(num_levels=num_levels, num_layers=num_layers)
+        check_counts(num_points=num_points, ffn_dim=ffn_dim)
         self.embed_dim = embed_dim
         self.level_embed = nn.Parameter(torch.empty(num_levels, embed_dim))
         self.attention = nn.ModuleList(

@@ -50,7 +50,6 @@ def encoder(**options):
         (lambda: masked(num_queries=7.0), "num_queries must be a whole number, got 7"),
         (lambda: masked(num_layers=0), "num_layers must be positive, got 0"),
         (lambda: encoder(num_levels=0, dropout=0), "num_levels must be positive, got"),
-        (lambda: encoder(num_heads=3, dropout=0), "=32 must be divisible by num_head"),
         (lambda: MSDeformAttnPixelDecoder([8, 16, 2.5]), r"positive widths of at lea"),
         (lambda: PointMasks(12.5), "num_points must be a whole number, got 12.5"),
         (lambda: PointMasks(-4), "num_points must be positive, got -4"),
