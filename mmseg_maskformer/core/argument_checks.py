@@ -42,6 +42,17 @@ def check_not_negative(**values: float) -> None:
             raise ValueError(f"{name} must be a number >= 0, got {value!r}.")
 
 
+def check_focal(alpha: float, gamma: float) -> None:
+    """Raise ValueError for numbers that no focal loss or cost can have.
+
+    Raises:
+        ValueError: See above.
+    """
+    check_not_negative(alpha=alpha, gamma=gamma)
+    if alpha > 1:
+        raise ValueError(f"alpha={alpha!r} is no share; set it between 0 and 1.")
+
+
 def check_flags(**values: bool) -> None:
     """Raise ValueError for a named value that is neither True nor False.
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from .argument_checks import check_not_negative
+from .argument_checks import check_focal, check_not_negative, check_positive
 from .boxes import centres, generalized_iou
 from .layers import softplus
 from .part_checks import described
@@ -116,6 +116,7 @@ class FocalCost(MaskCost):
         self, weight: float = 20.0, alpha: float = 0.25, gamma: float = 2.0
     ) -> None:
         super().__init__(weight)
+        check_focal(alpha, gamma)
         self.alpha = alpha
         self.gamma = gamma
 
@@ -166,6 +167,7 @@ class DiceCost(MaskCost):
 
     def __init__(self, weight: float = 1.0, smooth: float = 1.0) -> None:
         super().__init__(weight)
+        check_positive(smooth=smooth)
         self.smooth = smooth
 
     def pairwise(

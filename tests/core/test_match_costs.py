@@ -8,6 +8,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from mmseg_maskformer.core.losses import DiceLoss, FocalMaskLoss
 from mmseg_maskformer.core.match_costs import (
     BCECost,
     ClassificationCost,
@@ -121,6 +122,21 @@ def test_autocast_of_an_assigner_of_mmdet_changes_no_cost(cost):
 def test_negative_weights_are_refused(cost):
     with pytest.raises(ValueError, match="weight must be a number >= 0, got -1"):
         cost(weight=-1)
+
+
+@pytest.mark.parametrize(
+    ("kinds", "wrong", "message"),
+    [
+        ((FocalCost, FocalMaskLoss), dict(alpha=1.5), "alpha=1.5 is no share; set it"),
+        ((FocalCost, FocalMaskLoss), dict(alpha="x"), "alpha must be .* >= 0, got 'x'"),
+        ((FocalCost, FocalMaskLoss), dict(gamma=-1), "gamma must be .* >= 0, got -1"),
+        ((DiceCost, DiceLoss), dict(smooth=0), "smooth must be positive, got 0"),
+    ],
+)
+def test_costs_and_losses_refuse_the_same_numbers(kinds, wrong, message):
+    for kind in kinds:
+        with pytest.raises(ValueError, match=message):
+            kind(**wrong)
 
 
 def test_soft_masks_equal_the_reference():
