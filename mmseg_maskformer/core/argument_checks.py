@@ -9,22 +9,14 @@ from torch import Tensor
 
 
 def check_positive(**values: float) -> None:
-    """Raise ValueError for a named value that is no positive number.
-
-    Raises:
-        ValueError: A value is zero, negative or no number.
-    """
+    """Raise ValueError for a named value that is no positive number."""
     for name, value in values.items():
         if not isinstance(value, (int, float)) or not value > 0:
             raise ValueError(f"{name} must be positive, got {value!r}.")
 
 
 def check_counts(**values: int) -> None:
-    """Raise ValueError for a named value that is no whole number from 1 up.
-
-    Raises:
-        ValueError: See above.
-    """
+    """Raise ValueError for a named value that is no whole number from 1 up."""
     check_positive(**values)
     for name, value in values.items():
         if not isinstance(value, int):
@@ -32,11 +24,7 @@ def check_counts(**values: int) -> None:
 
 
 def check_not_negative(**values: float) -> None:
-    """Raise ValueError for a named value that is no number >= 0.
-
-    Raises:
-        ValueError: A value is negative or no number.
-    """
+    """Raise ValueError for a named value that is no number >= 0."""
     for name, value in values.items():
         if not isinstance(value, (int, float)) or not value >= 0:
             raise ValueError(f"{name} must be a number >= 0, got {value!r}.")
@@ -57,9 +45,6 @@ def check_flags(**values: bool) -> None:
     """Raise ValueError for a named value that is neither True nor False.
 
     A command line gives words, and any word would count as True.
-
-    Raises:
-        ValueError: See above.
     """
     for name, value in values.items():
         if not isinstance(value, bool):
@@ -80,9 +65,6 @@ def check_widths(name: str, widths: Sequence[int], least: int = 1) -> None:
         name: of the argument.
         widths: channels of each map.
         least: how many maps there must be.
-
-    Raises:
-        ValueError: See above.
     """
     listed = isinstance(widths, (list, tuple)) and len(widths) >= least
     if not listed or not all(isinstance(x, int) and x > 0 for x in widths):
@@ -93,11 +75,7 @@ def check_widths(name: str, widths: Sequence[int], least: int = 1) -> None:
 
 
 def check_groups(num_groups: int, **width: int) -> None:
-    """Raise ValueError for groups that do not divide a named width.
-
-    Raises:
-        ValueError: See above.
-    """
+    """Raise ValueError for groups that do not divide a named width."""
     for name, value in width.items():
         if value % num_groups:
             raise ValueError(
@@ -120,11 +98,7 @@ def check_maps(maps: Sequence[Tensor], widths: Sequence[int]) -> None:
 
 
 def check_attention(embed_dim: int, num_heads: int) -> None:
-    """Raise ValueError if the heads or the position encoding do not divide the width.
-
-    Raises:
-        ValueError: See above.
-    """
+    """Raise ValueError if heads or position encoding do not divide the width."""
     check_counts(embed_dim=embed_dim, num_heads=num_heads)
     if embed_dim % num_heads or embed_dim % 4:
         raise ValueError(

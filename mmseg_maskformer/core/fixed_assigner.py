@@ -53,11 +53,7 @@ class FixedAssigner:
 
 
 def check_fixed(num_queries: int, num_classes: int) -> None:
-    """Raise ValueError if there is not one query per class.
-
-    Raises:
-        ValueError: See above.
-    """
+    """Raise ValueError if there is not one query per class."""
     if num_queries != num_classes:
         raise ValueError(
             f"FixedAssigner pairs query k with class k, but there are {num_queries} "

@@ -40,11 +40,7 @@ class MatchCost:
 
 
 def check_costs(costs: Sequence[Any]) -> None:
-    """Raise a ValueError if there is no cost, or one is none.
-
-    Raises:
-        ValueError: See above.
-    """
+    """Raise a ValueError if there is no cost, or one is none."""
     if not costs:
         raise ValueError("assigner.costs=[] leaves nothing to match by; leave it out.")
     for place, cost in enumerate(costs):

@@ -22,9 +22,6 @@ def check_parts(owner: str, kind: Any, **parts: object) -> None:
         owner: key of the part that they belong to.
         kind: a class, or a protocol whose methods are looked for.
         parts: by key; None for none.
-
-    Raises:
-        ValueError: See above.
     """
     name = kind.__name__
     for key, part in parts.items():

@@ -99,14 +99,11 @@ def saved_classes(checkpoint: Mapping[str, Any]) -> Sequence[str]:
 def check_class_order(
     first: tuple[str, Sequence[str]], second: tuple[str, Sequence[str]]
 ) -> None:
-    """Refuse a class that has another number in the second list than in the first.
+    """Raise ValueError for a class with another number in the second list.
 
     Args:
         first: how messages call it, and its classes.
         second: the same of another.
-
-    Raises:
-        ValueError: See above.
     """
     (here, ours), (there, theirs) = first, second
     for number, name in enumerate(ours):
