@@ -20,6 +20,7 @@ from mmengine.dataset import Compose, pseudo_collate
 from mmengine.structures import InstanceData, PixelData
 
 from mmseg_maskformer.adapters.images import checked_image, image_channels
+from mmseg_maskformer.core.argument_checks import check_counts
 from mmseg_maskformer.core.conventions import INSTANCE_OFFSET
 from mmseg_maskformer.core.structures import ImageLogits
 from mmseg_maskformer.engine.arguments import MissingFileExit
@@ -202,8 +203,7 @@ class Predictor:
         Raises:
             OSError, ValueError: An image cannot be read; the message names it.
         """
-        if batch_size < 1:
-            raise ValueError(f"batch_size={batch_size} is no number of images from 1.")
+        check_counts(batch_size=batch_size)
         remaining = iter([images] if isinstance(images, Image) else images)
         while batch := list(islice(remaining, batch_size)):
             yield from self.predict([self.load(image) for image in batch])

@@ -10,8 +10,7 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from mmseg_maskformer.core.argument_checks import check_flags, check_widths
-from mmseg_maskformer.core.part_checks import check_parts
+from mmseg_maskformer.core.argument_checks import check_flags, check_parts, check_widths
 from mmseg_maskformer.core.protocols import Criterion
 from mmseg_maskformer.core.structures import (
     LayerOutput,

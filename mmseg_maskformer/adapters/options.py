@@ -6,7 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from mmseg_maskformer.core.argument_checks import check_choice, check_flags
+from mmseg_maskformer.core.argument_checks import (
+    are_counts,
+    check_choice,
+    check_flags,
+    check_fraction,
+    check_whole,
+)
 
 RULES = ("semantic", "general", "iterative")
 
@@ -52,9 +58,9 @@ class PredictionOptions:
     def __post_init__(self) -> None:
         check_choice("test_cfg.mode", self.mode, ("whole", "slide"))
         check_choice("test_cfg.semantic_rule", self.semantic_rule, RULES)
-        check_layer(self.layer)
+        check_whole(**{"test_cfg.layer": self.layer})
         for name in ("object_mask_thr", "iou_thr"):
-            check_fraction(name, getattr(self, name))
+            check_fraction(**{f"test_cfg.{name}": getattr(self, name)})
         for name in ("uncertainty", "seg_logits"):
             check_flags(**{f"test_cfg.{name}": getattr(self, name)})
         self._check_exclusive()
@@ -84,7 +90,7 @@ class PredictionOptions:
     def _check_windows(self) -> None:
         for name in ("crop_size", "stride"):
             pair = getattr(self, name)
-            if not _is_pair(pair):
+            if not are_counts(pair) or len(pair) != 2:
                 raise ValueError(
                     f"test_cfg.{name}={pair} is needed by mode='slide' as height and "
                     "width, for example (512, 512)."
@@ -110,30 +116,3 @@ def check_keys(
     if unknown:
         raise ValueError(f"test_cfg has unknown keys {unknown}; {model} knows {known}.")
     return dict(test_cfg or {})
-
-
-def check_layer(value: Any) -> None:
-    """Raise ValueError if a value of ``test_cfg`` is no index of a layer."""
-    if not _is_whole(value):
-        raise ValueError(
-            f"test_cfg.layer={value!r} is no whole number; -1 is the last layer."
-        )
-
-
-def check_fraction(name: str, value: Any) -> None:
-    """Raise ValueError if a value of ``test_cfg`` is not between 0 and 1."""
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not number or not 0 <= value <= 1:
-        raise ValueError(
-            f"test_cfg.{name}={value!r} is no share; set it between 0 and 1."
-        )
-
-
-def _is_pair(value: Any) -> bool:
-    if not isinstance(value, (list, tuple)) or len(value) != 2:
-        return False
-    return all(_is_whole(x) and x > 0 for x in value)
-
-
-def _is_whole(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)

@@ -6,9 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mmseg_maskformer.core.argument_checks import check_choice, check_flags
+from mmseg_maskformer.core.argument_checks import (
+    check_choice,
+    check_counts,
+    check_flags,
+    check_fraction,
+    check_whole,
+)
 
-from .options import check_fraction, check_keys, check_layer
+from .options import check_keys
 
 # object_mask_thr of each panoptic_rule
 _MASK_THR = dict(maskformer=0.8, mask2former=0.8, detr=0.85)
@@ -62,19 +68,14 @@ class PanopticOptions:
     def __post_init__(self) -> None:
         check_choice("test_cfg.panoptic_rule", self.panoptic_rule, _MASK_THR)
         for name in ("object_mask_thr", "iou_thr", "score_thr"):
-            check_fraction(name, getattr(self, name))
+            check_fraction(**{f"test_cfg.{name}": getattr(self, name)})
         switches = ("panoptic_on", "instance_on", "semantic_on")
         for name in (*switches, "one_per_query", "uncertainty"):
             check_flags(**{f"test_cfg.{name}": getattr(self, name)})
-        check_layer(self.layer)
+        check_whole(**{"test_cfg.layer": self.layer})
+        check_counts(**{"test_cfg.max_per_image": self.max_per_image})
         if self.uncertainty and not self.semantic_on:
             raise ValueError(
                 "test_cfg.uncertainty=True adds maps to the semantic result, and "
                 "semantic_on=False leaves that out; set it to True."
-            )
-        most = self.max_per_image
-        if not isinstance(most, int) or most < 1:
-            raise ValueError(
-                f"test_cfg.max_per_image={most!r} is no number of instances; set 1 or "
-                "more."
             )

@@ -1,4 +1,4 @@
-"""Arguments of parts that cannot be right, refused by name and value."""
+"""Arguments of parts that cannot be right, refused by name and value or type."""
 
 from __future__ import annotations
 
@@ -7,38 +7,49 @@ from typing import Any
 
 from torch import Tensor
 
+# The parts of this package by kind.
+KNOWN = dict(
+    Assigner="HungarianAssigner, FixedAssigner",
+    BoxLoss="BoxL1Loss, GIoULoss",
+    ClassificationLoss="ClassificationLoss",
+    Criterion="SetCriterion, PixelCriterion",
+    MaskComparison="DenseMasks, PointMasks",
+    MaskLoss="FocalMaskLoss, BCEMaskLoss, DiceLoss",
+)
+
 
 def check_positive(**values: float) -> None:
     """Raise ValueError for a named value that is no positive number."""
     for name, value in values.items():
-        if not isinstance(value, (int, float)) or not value > 0:
+        if not _is_a(value, int, float) or not value > 0:
             raise ValueError(f"{name} must be positive, got {value!r}.")
 
 
 def check_counts(**values: int) -> None:
     """Raise ValueError for a named value that is no whole number from 1 up."""
+    check_whole(**values)
     check_positive(**values)
+
+
+def check_whole(**values: int) -> None:
+    """Raise ValueError for a named value that is no whole number."""
     for name, value in values.items():
-        if not isinstance(value, int):
+        if not _is_a(value, int):
             raise ValueError(f"{name} must be a whole number, got {value!r}.")
 
 
 def check_not_negative(**values: float) -> None:
     """Raise ValueError for a named value that is no number >= 0."""
     for name, value in values.items():
-        if not isinstance(value, (int, float)) or not value >= 0:
+        if not _is_a(value, int, float) or not value >= 0:
             raise ValueError(f"{name} must be a number >= 0, got {value!r}.")
 
 
-def check_focal(alpha: float, gamma: float) -> None:
-    """Raise ValueError for numbers that no focal loss or cost can have.
-
-    Raises:
-        ValueError: See above.
-    """
-    check_not_negative(alpha=alpha, gamma=gamma)
-    if alpha > 1:
-        raise ValueError(f"alpha={alpha!r} is no share; set it between 0 and 1.")
+def check_fraction(**values: float) -> None:
+    """Raise ValueError for a named value that is not between 0 and 1."""
+    for name, value in values.items():
+        if not _is_a(value, int, float) or not 0 <= value <= 1:
+            raise ValueError(f"{name}={value!r} is no share; set it between 0 and 1.")
 
 
 def check_flags(**values: bool) -> None:
@@ -49,6 +60,17 @@ def check_flags(**values: bool) -> None:
     for name, value in values.items():
         if not isinstance(value, bool):
             raise ValueError(f"{name} must be True or False, got {value!r}.")
+
+
+def are_counts(values: Any) -> bool:
+    """Whether these are a list or a tuple of whole numbers from 1 up."""
+    listed = isinstance(values, (list, tuple))
+    return listed and all(_is_a(x, int) and x > 0 for x in values)
+
+
+def _is_a(value: Any, *types: type) -> bool:
+    """Whether a value is a number of these types; True and False are none."""
+    return isinstance(value, types) and not isinstance(value, bool)
 
 
 def check_choice(name: str, value: Any, choices: Iterable[Any]) -> None:
@@ -66,8 +88,7 @@ def check_widths(name: str, widths: Sequence[int], least: int = 1) -> None:
         widths: channels of each map.
         least: how many maps there must be.
     """
-    listed = isinstance(widths, (list, tuple)) and len(widths) >= least
-    if not listed or not all(isinstance(x, int) and x > 0 for x in widths):
+    if not are_counts(widths) or len(widths) < least:
         raise ValueError(
             f"{name} must list the positive widths of at least {least} map(s), got "
             f"{widths!r}; those of ResNet-50's four are [256, 512, 1024, 2048]."
@@ -105,3 +126,25 @@ def check_attention(embed_dim: int, num_heads: int) -> None:
             f"embed_dim={embed_dim} must be divisible by num_heads={num_heads} and "
             "by 4 (sine position encoding)."
         )
+
+
+def check_parts(owner: str, kind: Any, **parts: object) -> None:
+    """Raise a ValueError for a part that is not of a kind.
+
+    Args:
+        owner: key of the part that they belong to.
+        kind: a class, or a protocol whose methods are looked for.
+        parts: by key; None for none.
+    """
+    name = kind.__name__
+    for key, part in parts.items():
+        if part is not None and not isinstance(part, kind):
+            raise ValueError(
+                f"{owner}.{key} must be of the kind {name}: {KNOWN[name]} or your own "
+                f"(docs/architecture.md#a-loss-of-your-own), got {described(part)}."
+            )
+
+
+def described(part: object) -> str:
+    """Module and name of the type of a part."""
+    return f"{type(part).__module__}.{type(part).__qualname__}"

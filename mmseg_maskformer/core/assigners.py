@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .argument_checks import check_counts
+from .argument_checks import check_counts, check_parts
 from .cost_tables import solve, to_numpy, worse
 from .mask_comparison import Columns, DenseMasks, MaskComparison
 from .match_costs import (
@@ -23,7 +23,6 @@ from .match_costs import (
     MatchCost,
     check_costs,
 )
-from .part_checks import check_parts
 from .precision import full_precision, without_autocast
 from .structures import ImagePredictions, Match, Predictions
 from .targets import SegmentTargets

@@ -32,12 +32,7 @@ class ClassificationLoss(nn.Module):
         class_weight: Sequence[float] | None = None,
     ) -> None:
         super().__init__()
-        if not isinstance(no_object_weight, (int, float)) or no_object_weight < 0:
-            raise ValueError(
-                "no_object_weight must be one number >= 0 (the weight of queries that "
-                f"match nothing; 0.1 in the paper), got {no_object_weight!r}."
-            )
-        check_not_negative(weight=weight)
+        check_not_negative(weight=weight, no_object_weight=no_object_weight)
         self.weight = weight
         self.no_object_weight = no_object_weight
         self.register_buffer("class_weight", class_weights(class_weight), False)

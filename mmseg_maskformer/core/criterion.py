@@ -10,6 +10,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
+from .argument_checks import check_parts
 from .assigners import HungarianAssigner
 from .box_losses import BoxLoss
 from .classification import ClassificationLoss, check_class_weights
@@ -17,7 +18,6 @@ from .fixed_assigner import FixedAssigner, check_fixed
 from .losses import DiceLoss, FocalMaskLoss, MaskLoss
 from .mask_comparison import DenseMasks, MaskComparison
 from .network_checks import check_boxes, check_queries
-from .part_checks import check_parts
 from .precision import full_precision
 from .protocols import Assigner
 from .structures import ImagePredictions, Match, Predictions, loss_name, map_size

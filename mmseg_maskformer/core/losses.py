@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from .argument_checks import check_focal, check_not_negative, check_positive
+from .argument_checks import check_fraction, check_not_negative, check_positive
 from .layers import softplus
 from .match_costs import BCECost, DiceCost, FocalCost, MatchCost
 from .precision import full_precision, without_autocast
@@ -87,7 +87,8 @@ class FocalMaskLoss(MaskLoss):
         self, weight: float = 20.0, alpha: float = 0.25, gamma: float = 2.0
     ) -> None:
         super().__init__(weight)
-        check_focal(alpha, gamma)
+        check_fraction(alpha=alpha)
+        check_not_negative(gamma=gamma)
         self.alpha = alpha
         self.gamma = gamma
 

@@ -14,10 +14,14 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from .argument_checks import check_focal, check_not_negative, check_positive
+from .argument_checks import (
+    check_fraction,
+    check_not_negative,
+    check_positive,
+    described,
+)
 from .boxes import centres, generalized_iou
 from .layers import softplus
-from .part_checks import described
 from .precision import at_least_float32, full_precision
 
 
@@ -112,7 +116,8 @@ class FocalCost(MaskCost):
         self, weight: float = 20.0, alpha: float = 0.25, gamma: float = 2.0
     ) -> None:
         super().__init__(weight)
-        check_focal(alpha, gamma)
+        check_fraction(alpha=alpha)
+        check_not_negative(gamma=gamma)
         self.alpha = alpha
         self.gamma = gamma
 

@@ -13,11 +13,10 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from .argument_checks import check_not_negative
+from .argument_checks import check_not_negative, check_parts
 from .classification import check_class_weights, class_weights
 from .losses import MaskLoss, mask_losses
 from .network_checks import check_pixels
-from .part_checks import check_parts
 from .precision import full_precision
 from .protocols import Network
 from .structures import PixelPredictions, loss_name, map_size

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from mmengine.optim import DefaultOptimWrapperConstructor
 from torch import nn
 
+from mmseg_maskformer.core.argument_checks import check_not_negative
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -51,11 +53,14 @@ class ModulewiseOptimWrapperConstructor(DefaultOptimWrapperConstructor):
                 f"paramwise_cfg has unknown keys {unknown}: "
                 "ModulewiseOptimWrapperConstructor takes only backbone_lr_mult."
             )
-        self.backbone_lr_mult = _non_negative(
-            "paramwise_cfg.backbone_lr_mult", self.paramwise_cfg["backbone_lr_mult"]
-        )
-        _non_negative("optimizer.lr", self.base_lr)
-        self.base_wd = _non_negative("optimizer.weight_decay", self.base_wd or 0.0)
+        self.backbone_lr_mult = self.paramwise_cfg["backbone_lr_mult"]
+        self.base_wd = self.base_wd or 0.0
+        numbers = {
+            "paramwise_cfg.backbone_lr_mult": self.backbone_lr_mult,
+            "optimizer.lr": self.base_lr,
+            "optimizer.weight_decay": self.base_wd,
+        }
+        check_not_negative(**numbers)
 
     def add_params(
         self,
@@ -106,12 +111,3 @@ def _is_decayed(owner: nn.Module, name: str) -> bool:
     is_norm = isinstance(owner, NORM_TYPES) or "Norm" in type(owner).__name__
     is_embedding = isinstance(owner, nn.Embedding)
     return not (is_norm or is_embedding or name.split(".")[-1] in POSITION_TABLES)
-
-
-def _non_negative(key: str, value: object) -> float:
-    """Return ``value`` as a number, or say what is wrong with the config."""
-    if not isinstance(value, (int, float)) or isinstance(value, bool) or value < 0:
-        raise ValueError(
-            f"{key} must be a number >= 0, for example 1e-4; got {value!r}."
-        )
-    return value

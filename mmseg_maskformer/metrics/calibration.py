@@ -11,6 +11,7 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 from prettytable import PrettyTable
 
+from mmseg_maskformer.core.argument_checks import check_counts
 from mmseg_maskformer.core.conventions import VOID
 
 from .samples import map_of_sample
@@ -39,8 +40,7 @@ class CalibrationError(BaseMetric):
 
     def __init__(self, bins: int = 15, ignore_index: int = VOID, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        if bins < 1:
-            raise ValueError(f"bins must be positive, got {bins}; 15 is usual.")
+        check_counts(bins=bins)
         self.bins = bins
         self.ignore_index = ignore_index
         self.counts = np.zeros((bins, 3))

@@ -10,12 +10,12 @@ import torch
 from mmengine.config import Config
 
 from mmseg_maskformer.adapters.build import build_part
+from mmseg_maskformer.core.argument_checks import KNOWN
 from mmseg_maskformer.core.box_losses import BoxLoss
 from mmseg_maskformer.core.classification import ClassificationLoss
 from mmseg_maskformer.core.losses import DiceLoss, MaskLoss
 from mmseg_maskformer.core.mask_comparison import MaskComparison
 from mmseg_maskformer.core.match_costs import DiceCost
-from mmseg_maskformer.core.part_checks import KNOWN
 from mmseg_maskformer.core.protocols import Assigner, Criterion
 from mmseg_maskformer.core.signed_logits import SignedLogits
 from mmseg_maskformer.registry import MODELS, TASK_UTILS

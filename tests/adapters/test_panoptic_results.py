@@ -186,15 +186,12 @@ def test_the_mask_threshold_is_that_of_the_rule():
         (dict(panoptic_rule="v3"), r"panoptic_rule='v3' is none of"),
         (dict(iou_thr=80), "iou_thr=80 is no share"),
         (dict(object_mask_thr="0.5"), "object_mask_thr='0.5' is no share"),
-        (dict(max_per_image=-1), "max_per_image=-1 is no number of instances"),
+        (dict(max_per_image=-1), "test_cfg.max_per_image must be positive, got -1"),
         (dict(instance_on="yes"), "instance_on must be True or False, got 'yes'"),
         (dict(one_per_query=1), "test_cfg.one_per_query must be True or False, got 1"),
         (dict(score_thr=-1), "score_thr=-1 is no share"),
-        (
-            dict(layer="last"),
-            r"layer='last' is no whole number; -1 is the last l",
-        ),
-        (dict(layer=True), "layer=True is no whole number; -1 is the last"),
+        (dict(layer="last"), "test_cfg.layer must be a whole number, got 'last'"),
+        (dict(layer=True), "test_cfg.layer must be a whole number, got True"),
         (dict(uncertainty=1), "uncertainty must be True or False, got 1"),
         (
             dict(uncertainty=True, semantic_on=False),

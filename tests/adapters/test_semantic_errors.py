@@ -79,7 +79,7 @@ def test_label_that_is_no_class_names_image_values_and_remedies():
                     ),
                 )
             ),
-            "no_object_weight must be one number",
+            "no_object_weight must be a number >= 0",
         ),
     ],
 )

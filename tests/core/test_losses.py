@@ -245,7 +245,7 @@ def test_backward_inside_autocast_stays_in_float32():
     assert torch.equal(found, wanted)
 
 
-@pytest.mark.parametrize("bad", [[1.0, 0.1], None, -0.1])
+@pytest.mark.parametrize("bad", [[1.0, 0.1], None, -0.1, float("nan")])
 def test_no_object_weight_must_be_a_number(bad):
-    with pytest.raises(ValueError, match="no_object_weight must be one number"):
+    with pytest.raises(ValueError, match="no_object_weight must be a number"):
         ClassificationLoss(no_object_weight=bad)

@@ -11,6 +11,8 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch import Tensor
 
+from mmseg_maskformer.core.argument_checks import check_counts
+
 
 class Seen(NamedTuple):
     """A loss that nobody has looked at yet."""
@@ -35,8 +37,7 @@ class CheckLossHook(Hook):
     """
 
     def __init__(self, interval: int = 50) -> None:
-        if interval < 1:
-            raise ValueError(f"CheckLossHook.interval={interval}: give 1 or more.")
+        check_counts(**{"CheckLossHook.interval": interval})
         self.interval = interval
         self._seen: list[Seen] = []
 

@@ -13,6 +13,7 @@ from mmengine.logging import print_log
 from mmengine.runner import Runner
 from torch import Tensor
 
+from mmseg_maskformer.core.argument_checks import check_counts
 from mmseg_maskformer.datasets.metainfo import metainfo_of
 
 
@@ -31,8 +32,7 @@ class SeenLabelsHook(Hook):
     """
 
     def __init__(self, images: int = 200) -> None:
-        if images < 1:
-            raise ValueError(f"SeenLabelsHook.images={images}: give 1 or more.")
+        check_counts(**{"SeenLabelsHook.images": images})
         self.images = images
         self._left = images
         self._pixels: dict[int, int] = {}  # by label

@@ -10,6 +10,7 @@ from mmengine.hooks import Hook
 from mmengine.registry import DefaultScope
 from mmengine.runner import Runner
 
+from mmseg_maskformer.core.argument_checks import check_counts
 from mmseg_maskformer.datasets.transforms.image_loading import LoadImage
 from mmseg_maskformer.datasets.wrappers import leaf_datasets
 from mmseg_maskformer.visualization.images import picture_of_loaded
@@ -43,8 +44,7 @@ class VisualizationHook(Hook):
         test_out_dir: str | None = None,
         interval: int = 50,
     ) -> None:
-        if interval < 1:
-            raise ValueError(f"VisualizationHook.interval={interval} is not positive.")
+        check_counts(**{"VisualizationHook.interval": interval})
         current = DefaultScope.get_current_instance()
         scope = current.scope_name if current else None
         if draw and scope not in _HOSTS:

@@ -111,7 +111,7 @@ def test_shards_of_weights_are_looked_at():
 
 
 def test_an_interval_of_nothing_is_a_sentence():
-    with pytest.raises(ValueError, match="interval=0: give 1 or more"):
+    with pytest.raises(ValueError, match="CheckLossHook.interval must be positive"):
         hook(interval=0)
 
 

@@ -95,5 +95,5 @@ def test_ten_missing_classes_are_named_at_most():
 
 
 def test_no_images_is_a_sentence():
-    with pytest.raises(ValueError, match="SeenLabelsHook.images=0: give 1 or more"):
+    with pytest.raises(ValueError, match="SeenLabelsHook.images must be positive"):
         HOOKS.build(dict(type="mmseg_maskformer.SeenLabelsHook", images=0))
