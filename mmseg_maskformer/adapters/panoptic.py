@@ -8,7 +8,6 @@ turns them into as many kinds of results as ``test_cfg`` asks for.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any
 
 from mmdet.models.detectors.base import BaseDetector
@@ -85,11 +84,9 @@ class MaskFormerDetector(BaseDetector):
         super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
         self.num_things_classes = num_things_classes
         self.num_stuff_classes = num_stuff_classes
-        options = PanopticOptions.read(test_cfg)
-        self.test_cfg = asdict(options)
-        if "object_mask_thr" not in (test_cfg or {}):  # panoptic_rule says it
-            del self.test_cfg["object_mask_thr"]
-        if self.num_classes >= INSTANCE_OFFSET and options.panoptic_on:
+        self.test_cfg = dict(test_cfg or {})
+        panoptic = self.prediction_options().panoptic_on
+        if self.num_classes >= INSTANCE_OFFSET and panoptic:
             raise ValueError(
                 f"{self.num_classes} classes do not fit into MMDetection's encoding, "
                 f"class + {INSTANCE_OFFSET} * object; set test_cfg.panoptic_on=False."

@@ -44,7 +44,7 @@ class PanopticOptions:
     instance_on: bool = True
     semantic_on: bool = True
     panoptic_rule: str = "maskformer"
-    object_mask_thr: float = _MASK_THR["maskformer"]
+    object_mask_thr: float = None  # type: ignore[assignment]  # that of the rule
     iou_thr: float = 0.8
     max_per_image: int = 100
     score_thr: float = 0.0
@@ -60,13 +60,12 @@ class PanopticOptions:
             ValueError: A key is unknown, a value impossible, or two of them exclude
                 each other.
         """
-        given = check_keys(test_cfg, cls, "MaskFormerDetector")
-        rule = given.get("panoptic_rule", cls.panoptic_rule)
-        check_choice("test_cfg.panoptic_rule", rule, _MASK_THR)
-        return cls(**{"object_mask_thr": _MASK_THR[rule], **given})
+        return cls(**check_keys(test_cfg, cls, "MaskFormerDetector"))
 
     def __post_init__(self) -> None:
         check_choice("test_cfg.panoptic_rule", self.panoptic_rule, _MASK_THR)
+        if self.object_mask_thr is None:
+            object.__setattr__(self, "object_mask_thr", _MASK_THR[self.panoptic_rule])
         for name in ("object_mask_thr", "iou_thr", "score_thr"):
             check_fraction(**{f"test_cfg.{name}": getattr(self, name)})
         switches = ("panoptic_on", "instance_on", "semantic_on")

@@ -172,7 +172,7 @@ def test_the_mask_threshold_is_that_of_the_rule():
     assert (
         PanopticOptions.read(dict(panoptic_rule="mask2former")).object_mask_thr == 0.8
     )
-    assert PanopticOptions.read(dict(panoptic_rule="detr")).object_mask_thr == 0.85
+    assert PanopticOptions(panoptic_rule="detr").object_mask_thr == 0.85
     for given, wanted in ((dict(), 0.85), (dict(object_mask_thr=0.7), 0.7)):
         changed = dict(detector(test_cfg=given).test_cfg, panoptic_rule="detr")
         assert PanopticOptions.read(changed).object_mask_thr == wanted

@@ -72,14 +72,15 @@ def add_instances(sample, num_classes):
 
 def assert_results(sample, model):
     """Those that are on, at the original size, and no others."""
+    options = model.prediction_options()
     kinds = {"panoptic": "pred_panoptic_seg", "semantic": "pred_sem_seg"}
     for kind, key in kinds.items():
-        assert (key in sample) == model.test_cfg[f"{kind}_on"]
+        assert (key in sample) == getattr(options, f"{kind}_on")
         if key in sample:
             labels = sample.get(key).sem_seg % 1000
             assert labels.shape == (1, 50, 75)
             assert 0 <= labels.min() <= labels.max() <= model.num_classes
-    assert ("pred_instances" in sample) == model.test_cfg["instance_on"]
+    assert ("pred_instances" in sample) == options.instance_on
     if "pred_instances" in sample:
         found = sample.pred_instances
         assert found.masks.shape == (len(found.labels), 50, 75)
