@@ -200,8 +200,11 @@ class MaskFormerDetector(BaseDetector):
         layer = self.prediction_options().layer
         features, size = self.extract_feat(batch_inputs), map_size(batch_inputs)
         output = self.decode_head.predict_layer(features, metas, size, layer)
+        wanted = "ori_shape" if rescale else "img_shape"
         return [
-            ImageLogits(*image, _placement(meta, size, rescale))
+            ImageLogits(
+                *image, Placement.upper_left(size, meta["img_shape"], meta[wanted])
+            )
             for image, meta in zip(output.images(), metas, strict=True)
         ]
 
@@ -275,10 +278,3 @@ def _scores(logits: ImageLogits, options: PanopticOptions) -> ScoreMap:
     class_logits, mask_logits, placement = logits
     window = ScoreWindow.of(class_logits, mask_logits, placement.size)
     return ResizedMaskScores(window, placement, no_object=options.uncertainty)
-
-
-def _placement(meta: dict, size: tuple[int, int], rescale: bool) -> Placement:
-    """Where the image lies in the padded input; padding is below and to the right."""
-    height, width = meta["img_shape"][:2]
-    out_size = meta["ori_shape"][:2] if rescale else (height, width)
-    return Placement(size, (0, height, 0, width), tuple(out_size))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -33,7 +33,15 @@ class Placement(NamedTuple):
     @classmethod
     def whole(cls, size: tuple[int, int]) -> Placement:
         """An input without padding, and a result of its size."""
-        return cls(size, (0, size[0], 0, size[1]), size)
+        return cls.upper_left(size, size, size)
+
+    @classmethod
+    def upper_left(
+        cls, size: tuple[int, int], inside: Sequence[int], out_size: Sequence[int]
+    ) -> Placement:
+        """An image of height and width ``inside``, padded below and to the right."""
+        crop, result = (0, inside[0], 0, inside[1]), (out_size[0], out_size[1])
+        return cls(size, crop, result)
 
     @property
     def crop_size(self) -> tuple[int, int]:

@@ -145,7 +145,8 @@ def _compare_image(
     end = time.process_time()
     found = {key: torch.from_numpy(x) for key, x in outputs.items()}
     inside = (image.shape[2], image.shape[3])
-    placement = _placement(network.divisor, inside, size)
+    height, width = (-(-x // network.divisor) * network.divisor for x in inside)
+    placement = Placement.upper_left((height, width), inside, size)
     expected, given = (label_maps(network, x, placement) for x in (wanted, found))
     logits = [key for key in wanted if key != "labels"]
     return ImageComparison(
@@ -185,15 +186,6 @@ def own_rounding(
             difference = float((x - wanted[key]).abs().max())
             found[key] = max(found.get(key, 0.0), difference)
     return found
-
-
-def _placement(
-    divisor: int, inside: tuple[int, int], size: tuple[int, int]
-) -> Placement:
-    """Where the image lies in the padded input, and the size of the file's image."""
-    height, width = inside
-    padded = (-(-height // divisor) * divisor, -(-width // divisor) * divisor)
-    return Placement(padded, (0, height, 0, width), size)
 
 
 def label_maps(

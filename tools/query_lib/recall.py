@@ -136,5 +136,4 @@ def placement(meta: dict, size: tuple[int, int]) -> Placement:
         from mmseg_maskformer.adapters.semantic import image_placement
 
         return image_placement(meta, size)
-    height, width = meta["img_shape"][:2]
-    return Placement(size, (0, height, 0, width), tuple(meta["ori_shape"][:2]))
+    return Placement.upper_left(size, meta["img_shape"], meta["ori_shape"])
