@@ -13,21 +13,14 @@ from typing import Any
 from mmdet.models.detectors.base import BaseDetector
 from mmdet.registry import MODELS
 from mmdet.structures import DetDataSample
-from mmengine.structures import PixelData
 from torch import Tensor
 
 from mmseg_maskformer.checkpoints.fit import check_weights
 from mmseg_maskformer.checkpoints.loading import register_load_hooks
 from mmseg_maskformer.core.conventions import INSTANCE_OFFSET
-from mmseg_maskformer.core.score_maps import (
-    ResizedMaskScores,
-    ScoreMap,
-    ScoreWindow,
-    best_labels,
-)
+from mmseg_maskformer.core.score_maps import ResizedMaskScores, ScoreMap, ScoreWindow
 from mmseg_maskformer.core.structures import ImageLogits, Predictions, map_size
 from mmseg_maskformer.core.tiling import Placement
-from mmseg_maskformer.core.uncertainty import semantic_maps
 
 from .batches import size_by_size
 from .config_keys import detector_head, refuse_unknown
@@ -37,7 +30,7 @@ from .images import check_settings, watch_images
 from .panoptic_options import PanopticOptions
 from .panoptic_results import instance_result, panoptic_result
 from .segment_targets import segment_targets
-from .uncertainty import add_uncertainty
+from .uncertainty import add_semantic
 
 
 class MaskFormerDetector(BaseDetector):
@@ -255,12 +248,7 @@ class MaskFormerDetector(BaseDetector):
         options: PanopticOptions,
     ) -> None:
         """Put the labels of a score map, and their uncertainty, into a sample."""
-        if not options.uncertainty:
-            sample.pred_sem_seg = PixelData(sem_seg=best_labels(scores)[None])
-            return
-        maps = semantic_maps(scores, from_logits=False)
-        sample.pred_sem_seg = PixelData(sem_seg=maps.labels[None])
-        add_uncertainty(sample, maps)
+        add_semantic(sample, scores, "sem_seg", options.uncertainty)
 
     def _forward(
         self,

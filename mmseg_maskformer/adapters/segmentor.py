@@ -22,12 +22,10 @@ from mmseg_maskformer.core.score_maps import (
     ScoreWindow,
     TiledScores,
     WindowSource,
-    best_labels,
     single_window,
 )
 from mmseg_maskformer.core.sliding import SlidingWindows
 from mmseg_maskformer.core.structures import ImageLogits, LayerOutput, map_size
-from mmseg_maskformer.core.uncertainty import semantic_maps
 
 from .batches import size_by_size
 from .geometry import check_padding, unflipped_map
@@ -35,7 +33,7 @@ from .head import backbone_maps
 from .images import check_settings, watch_images
 from .options import PredictionOptions
 from .semantic import MaskFormerHead, image_placement
-from .uncertainty import add_uncertainty
+from .uncertainty import add_semantic
 
 
 class MaskFormerSegmentor(EncoderDecoder):
@@ -239,12 +237,7 @@ class MaskFormerSegmentor(EncoderDecoder):
         options: PredictionOptions,
     ) -> None:
         """Put the labels of a score map, and their uncertainty, into a sample."""
-        if not options.uncertainty:
-            sample.pred_sem_seg = PixelData(data=best_labels(scores)[None])
-            return
-        maps = semantic_maps(scores, from_logits=self._per_pixel)
-        sample.pred_sem_seg = PixelData(data=maps.labels[None])
-        add_uncertainty(sample, maps)
+        add_semantic(sample, scores, "data", options.uncertainty, self._per_pixel)
 
     @property
     def _per_pixel(self) -> bool:
