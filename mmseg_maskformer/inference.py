@@ -250,7 +250,9 @@ class Predictor:
             ValueError: ``test_cfg`` has windows predicted.
         """
         data = self.model.data_preprocessor(pseudo_collate([loaded.packed]), False)
-        return self.model.image_logits(data["inputs"], data["data_samples"])[0]
+        inputs, samples = data["inputs"], data["data_samples"]
+        options = self.model.prediction_options()
+        return self.model.image_logits(inputs, samples, options)[0]
 
     @torch.no_grad()
     def apply_rules(self, loaded: Loaded, logits: ImageLogits, **changes: Any) -> Found:

@@ -170,7 +170,7 @@ class MaskFormerDetector(BaseDetector):
         if batch_data_samples is None:
             meta = dict(ori_shape=size, img_shape=size)
             batch_data_samples = [DetDataSample(metainfo=meta) for _ in batch_inputs]
-        images = self.image_logits(batch_inputs, batch_data_samples, rescale)
+        images = self.image_logits(batch_inputs, batch_data_samples, options, rescale)
         for sample, logits in zip(batch_data_samples, images, strict=True):
             self.apply_rules(sample, logits, options)
         return batch_data_samples
@@ -179,20 +179,20 @@ class MaskFormerDetector(BaseDetector):
         self,
         batch_inputs: Tensor,
         batch_data_samples: list[DetDataSample],
+        options: PanopticOptions,
         rescale: bool = True,
     ) -> list[ImageLogits]:
         """What the network says of each image, for :meth:`apply_rules`.
 
-        Arguments are those of :meth:`predict`.
+        Arguments are those of :meth:`predict`, and the options of ``test_cfg``.
 
         Returns:
             Of each image class logits (Q, K + 1), mask logits (Q, h, w), and where it
             lies in the input.
         """
         metas = [sample.metainfo for sample in batch_data_samples]
-        layer = self.prediction_options().layer
         features, size = self.extract_feat(batch_inputs), map_size(batch_inputs)
-        output = self.decode_head.predict_layer(features, metas, size, layer)
+        output = self.decode_head.predict_layer(features, metas, size, options.layer)
         wanted = "ori_shape" if rescale else "img_shape"
         return [
             ImageLogits(
@@ -223,19 +223,20 @@ class MaskFormerDetector(BaseDetector):
         self,
         batch_inputs: Tensor,
         batch_data_samples: list[DetDataSample],
+        options: PanopticOptions,
     ) -> list[ScoreMap]:
         """Semantic scores of each image at its original size, for averaging.
 
         Args:
             batch_inputs: (B, C, H, W).
             batch_data_samples: one per image.
+            options: of ``test_cfg``.
 
         Returns:
             Of each image scores (K, H, W), made a tile of rows at a time; with
-            ``test_cfg.uncertainty`` that of "no object" comes last, (K + 1, H, W).
+            ``options.uncertainty`` that of "no object" comes last, (K + 1, H, W).
         """
-        options = self.prediction_options()
-        images = self.image_logits(batch_inputs, batch_data_samples)
+        images = self.image_logits(batch_inputs, batch_data_samples, options)
         return [
             unflipped_map(_scores(logits, options), sample.metainfo)
             for logits, sample in zip(images, batch_data_samples, strict=True)

@@ -142,19 +142,23 @@ class MaskFormerSegmentor(EncoderDecoder):
             for sample, image in zip(data_samples, scores, strict=True):
                 self.add_result(sample, image, options)
             return data_samples
-        images = self.image_logits(inputs, data_samples)
+        images = self.image_logits(inputs, data_samples, options)
         for sample, logits in zip(data_samples, images, strict=True):
             self.apply_rules(sample, logits, options)
         return data_samples
 
     def image_logits(
-        self, inputs: Tensor, data_samples: list[SegDataSample]
+        self,
+        inputs: Tensor,
+        data_samples: list[SegDataSample],
+        options: PredictionOptions,
     ) -> list[ImageLogits]:
         """What the network says of each image, for :meth:`apply_rules`.
 
         Args:
             inputs: (B, C, H, W).
             data_samples: one per image.
+            options: of ``test_cfg``.
 
         Returns:
             Of each image class logits (Q, K + 1), mask logits (Q, h, w), and where it
@@ -163,7 +167,6 @@ class MaskFormerSegmentor(EncoderDecoder):
         Raises:
             ValueError: ``test_cfg`` has windows predicted, each of which has its own.
         """
-        options = self.prediction_options()
         if options.mode == "slide":
             raise ValueError(
                 "test_cfg.mode='slide' predicts windows, and no queries of the whole "
@@ -187,14 +190,14 @@ class MaskFormerSegmentor(EncoderDecoder):
         self,
         inputs: Tensor,
         data_samples: list[SegDataSample],
-        options: PredictionOptions | None = None,
+        options: PredictionOptions,
     ) -> list[ScoreMap]:
         """Scores of each image at its original size, made where they are asked for.
 
         Args:
             inputs: (B, C, H, W).
             data_samples: one per image.
-            options: those of ``test_cfg`` where the caller has not read them.
+            options: of ``test_cfg``.
 
         Returns:
             Of each image scores (K, H, W), made a tile of rows at a time; with
@@ -203,7 +206,6 @@ class MaskFormerSegmentor(EncoderDecoder):
         Raises:
             ValueError: The rule of ``test_cfg`` has none.
         """
-        options = options or self.prediction_options()
         if options.semantic_rule != "semantic":
             raise ValueError(
                 f"test_cfg.semantic_rule={options.semantic_rule!r} gives labels and no "

@@ -81,7 +81,8 @@ class MaskFormerTTA(BaseTTAModel):
         """The samples of one view of every image, and their score maps."""
         batch = self.module.data_preprocessor(batch, training=False)
         samples = batch["data_samples"]
-        maps = self.module.score_maps(batch["inputs"], samples)
+        options = self.module.prediction_options()
+        maps = self.module.score_maps(batch["inputs"], samples, options)
         return list(zip(samples, maps, strict=True))
 
 

@@ -40,7 +40,8 @@ def test_slide_averages_the_hosts_scores(case, kind):
     dense = predict(build(test_cfg=SLIDE, **head), network, **case)
     model = build_tiled(test_cfg=SLIDE, **head)
     model.decode_head.network = network()
-    maps = model.score_maps(images(case["size"]), samples(**case))
+    options = model.prediction_options()
+    maps = model.score_maps(images(case["size"]), samples(**case), options)
     for scores, wanted in zip(maps, dense, strict=True):
         found, wanted = scores.rows(0, scores.size[0]), wanted.seg_logits.data
         torch.testing.assert_close(found, wanted, rtol=1e-5, atol=5e-5)  # of +-10
