@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -41,6 +41,23 @@ def refuse_jpeg(content: bytes, kind: str, path: str) -> None:
         raise ValueError(
             f"The {kind} {path} is a JPEG, which changes numbers along borders. Write "
             "it as PNG again from where it was drawn."
+        )
+
+
+def require_size_of_image(kind: str, shape: Sequence[int], results: dict) -> None:
+    """Refuse a map whose height and width are not those of the image that was loaded.
+
+    Raises:
+        ValueError: They differ.
+    """
+    size = tuple(results.get("ori_shape", shape[:2]))
+    if tuple(shape[:2]) != size:
+        raise ValueError(
+            f"The {kind} {results['seg_map_path']} has {shape[0]} x {shape[1]} pixels, "
+            f"but its image {results['img_path']} has {size[0]} x {size[1]} (height x "
+            "width): they must be equal. Check that the two belong together. If the "
+            "EXIF orientation turns the image and the map was drawn on the pixels as "
+            "stored, load it with color_type='color_ignore_orientation'."
         )
 
 

@@ -8,7 +8,11 @@ from mmengine import fileio
 from mmseg.datasets.transforms import LoadAnnotations
 
 from mmseg_maskformer.core.conventions import VOID, WIDE_VOID
-from mmseg_maskformer.datasets.file_errors import naming_file, refuse_jpeg
+from mmseg_maskformer.datasets.file_errors import (
+    naming_file,
+    refuse_jpeg,
+    require_size_of_image,
+)
 from mmseg_maskformer.datasets.metainfo import zero_label_message
 
 
@@ -85,12 +89,4 @@ def _check_label_map(labels: np.ndarray, results: dict) -> None:
             f"The label map {path} has the value {value}; labels are 0 to {WIDE_VOID}."
             f" Write {VOID} where a pixel is void, {WIDE_VOID} if {VOID} is a class."
         )
-    size = tuple(results.get("ori_shape", labels.shape))
-    if labels.shape != size:
-        raise ValueError(
-            f"The label map {path} has {labels.shape[0]} x {labels.shape[1]} pixels, "
-            f"but its image {results['img_path']} has {size[0]} x {size[1]} (height x "
-            "width): they must be equal. Check that the two belong together. If the "
-            "EXIF orientation turns the image and the labels were drawn on the pixels "
-            "as stored, load it with color_type='color_ignore_orientation'."
-        )
+    require_size_of_image("label map", labels.shape, results)

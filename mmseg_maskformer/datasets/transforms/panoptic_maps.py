@@ -19,7 +19,11 @@ from PIL import Image
 
 from mmseg_maskformer.core.conventions import VOID, shown
 from mmseg_maskformer.datasets.coco.segments import segment_ids
-from mmseg_maskformer.datasets.file_errors import naming_file, refuse_jpeg
+from mmseg_maskformer.datasets.file_errors import (
+    naming_file,
+    refuse_jpeg,
+    require_size_of_image,
+)
 
 from .panoptic_masks import MasksOfMap
 
@@ -60,7 +64,7 @@ class LoadPanopticMap(BaseTransform):
                 mode = image.mode
                 colours = np.asarray(image.convert("RGB"))
         refuse_jpeg(content, "panoptic map", path)
-        _check_size(colours, results)
+        require_size_of_image("panoptic map", colours.shape, results)
         ids = segment_ids(colours)
         listed = np.array([x["id"] for x in results["segments_info"]], dtype=np.int64)
         _check_listed_once(listed, path)
@@ -259,16 +263,3 @@ def _voided(numbers: np.ndarray, results: dict) -> np.ndarray:
             "seg=0) of Pad, seg_ignore_label=0 of geometric transforms."
         )
     return np.where(numbers == VOID, 0, numbers) if VOID in found else numbers
-
-
-def _check_size(colours: np.ndarray, results: dict) -> None:
-    size = tuple(results.get("ori_shape", colours.shape[:2]))
-    if colours.shape[:2] != size:
-        raise ValueError(
-            f"The panoptic map {results['seg_map_path']} has {colours.shape[0]} x "
-            f"{colours.shape[1]} pixels, but its image {results['img_path']} has "
-            f"{size[0]} x {size[1]} (height x width): they must be equal. Check that "
-            "the two belong together. If the EXIF orientation turns the image and the "
-            "map was drawn on the pixels as stored, load it with "
-            "color_type='color_ignore_orientation'."
-        )
