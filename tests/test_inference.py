@@ -166,7 +166,7 @@ def test_what_is_not_there_is_named(images, scenes, tmp_path):
     predictor = Predictor(config, path)
     with pytest.raises(OSError, match=r"nowhere\.jpg"):
         next(predictor("nowhere.jpg"))
-    with pytest.raises(ValueError, match="batch_size=0"):
+    with pytest.raises(ValueError, match="batch_size must be positive, got 0"):
         next(predictor(images, batch_size=0))
     with pytest.raises(ValueError, match="has 4 channels, but the backbone takes 3"):
         predictor.load(np.zeros((8, 8, 4), np.uint8))
