@@ -4,12 +4,6 @@ Images keep their size in evaluation, as in the paper's code, which pads them fo
 MaskFormer only.
 """
 
-_base_ = "maskformer_r50.py"
+_base_ = ["maskformer_r50.py", "per_pixel_plus.py"]
 
-model = dict(
-    data_preprocessor=dict(size_divisor=1, test_cfg=dict(size_divisor=1)),
-    decode_head=dict(
-        network=dict(type="PerPixelBaseline", transformer_decoder=None),
-        criterion=dict(_delete_=True, type="PixelCriterion"),
-    ),
-)
+model = _base_.per_pixel

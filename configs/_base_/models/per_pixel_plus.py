@@ -2,7 +2,7 @@
 
 A query for each class; images keep their size in evaluation, as in the paper's code. A
 config names this file beside a MaskFormer model and merges it into the model:
-model = _base_.per_pixel_plus.
+model = _base_.per_pixel_plus. Scenes have one size, and take the decode_head alone.
 """
 
 unpadded = dict(size_divisor=1, test_cfg=dict(size_divisor=1))

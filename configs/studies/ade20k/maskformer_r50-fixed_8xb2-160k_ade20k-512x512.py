@@ -4,11 +4,9 @@ bash tools/dist_train.sh \
     configs/studies/ade20k/maskformer_r50-fixed_8xb2-160k_ade20k-512x512.py 8
 """
 
-_base_ = "../../maskformer/maskformer_r50_8xb2-160k_ade20k-512x512.py"
+_base_ = [
+    "../../maskformer/maskformer_r50_8xb2-160k_ade20k-512x512.py",
+    "../../_base_/models/fixed_queries.py",
+]
 
-model = dict(
-    decode_head=dict(
-        network=dict(transformer_decoder=dict(num_queries=None)),  # one for each class
-        criterion=dict(assigner=dict(type="FixedAssigner")),
-    ),
-)
+model = _base_.fixed_queries

@@ -4,14 +4,9 @@ bash tools/dist_train.sh \
 configs/studies/others/per_pixel_baseline_plus_r101_8xb2-90k_cityscapes-512x1024.py 8
 """
 
-_base_ = "per_pixel_baseline_r101_8xb2-90k_cityscapes-512x1024.py"
+_base_ = [
+    "../../maskformer/maskformer_r101_8xb2-90k_cityscapes-512x1024.py",
+    "../../_base_/models/per_pixel_plus.py",
+]
 
-model = dict(
-    decode_head=dict(
-        network=dict(
-            transformer_decoder=dict(
-                _delete_=True, type="TransformerDecoder", num_queries=None
-            )
-        ),
-    ),
-)
+model = _base_.per_pixel_plus

@@ -3,11 +3,6 @@
 python tools/train.py configs/studies/scenes/maskformer_tiny-fixed_scenes-20.py
 """
 
-_base_ = "maskformer_tiny_scenes-20.py"
+_base_ = ["maskformer_tiny_scenes-20.py", "../../_base_/models/fixed_queries.py"]
 
-model = dict(
-    decode_head=dict(
-        network=dict(transformer_decoder=dict(num_queries=None)),  # one for each class
-        criterion=dict(assigner=dict(type="FixedAssigner")),
-    ),
-)
+model = _base_.fixed_queries

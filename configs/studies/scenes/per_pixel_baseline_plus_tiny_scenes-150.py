@@ -3,14 +3,6 @@
 python tools/train.py configs/studies/scenes/per_pixel_baseline_plus_tiny_scenes-150.py
 """
 
-_base_ = "maskformer_tiny_scenes-150.py"
+_base_ = ["maskformer_tiny_scenes-150.py", "../../_base_/models/per_pixel_plus.py"]
 
-model = dict(
-    decode_head=dict(
-        # a query for each class
-        network=dict(
-            type="PerPixelBaseline", transformer_decoder=dict(num_queries=None)
-        ),
-        criterion=dict(_delete_=True, type="PixelCriterion"),
-    ),
-)
+model = dict(decode_head=_base_.per_pixel_plus.decode_head)

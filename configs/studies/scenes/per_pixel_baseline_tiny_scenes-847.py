@@ -3,11 +3,6 @@
 python tools/train.py configs/studies/scenes/per_pixel_baseline_tiny_scenes-847.py
 """
 
-_base_ = "maskformer_tiny_scenes-847.py"
+_base_ = ["maskformer_tiny_scenes-847.py", "../../_base_/models/per_pixel_plus.py"]
 
-model = dict(
-    decode_head=dict(
-        network=dict(type="PerPixelBaseline", transformer_decoder=None),
-        criterion=dict(_delete_=True, type="PixelCriterion"),
-    ),
-)
+model = dict(decode_head=_base_.per_pixel.decode_head)
