@@ -86,7 +86,7 @@ def test_recipe_of_every_data_set(name):
 )
 def test_optimizer_of_every_row_of_the_paper(leaf):
     config = Config.fromfile(CONFIGS / leaf)
-    swin = config.model.backbone.type == "SwinTransformer"
+    swin = config.model.backbone.type == "mmseg.SwinTransformer"
     like_swin = swin or config.model.backbone.type == "TIMMBackbone"
     wrapper = config.optim_wrapper
     found = (wrapper.optimizer.lr, wrapper.optimizer.weight_decay)

@@ -16,5 +16,4 @@ _base_ = [
     "../_base_/default_runtime_mmdet.py",
 ]
 
-# MMDetection's Swin does not load the same weights
-model = dict(_base_.panoptic, backbone=dict(type="mmseg.SwinTransformer"))
+model = _base_.panoptic

@@ -184,7 +184,7 @@ def backbone_config(backbone: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         ValueError: transformers has no such backbone, or not that setting of it.
     """
-    kind = backbone["type"].rpartition(".")[2]  # "mmseg.SwinTransformer" in mmdet
+    kind = backbone["type"].rpartition(".")[2]  # of "mmseg.SwinTransformer"
     if kind == "ResNet" and backbone.get("depth") in _RESNET_DEPTHS:
         return _resnet(**_settings(backbone, _FIXED_RESNET))
     if kind == "SwinTransformer":

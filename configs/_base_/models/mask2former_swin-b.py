@@ -2,5 +2,4 @@
 
 _base_ = ["maskformer_swin-b.py", "mask2former.py"]
 
-# Also in MMDetection, whose own does not load the same weights.
-model = dict(_base_.mask2former, backbone=dict(type="mmseg.SwinTransformer"))
+model = _base_.mask2former
