@@ -128,7 +128,7 @@ def test_negative_weights_are_refused(cost):
     ("kinds", "wrong", "message"),
     [
         ((FocalCost, FocalMaskLoss), dict(alpha=1.5), "alpha=1.5 is no share; set it"),
-        ((FocalCost, FocalMaskLoss), dict(alpha="x"), "alpha must be .* >= 0, got 'x'"),
+        ((FocalCost, FocalMaskLoss), dict(alpha="x"), "alpha='x' is no share; set it"),
         ((FocalCost, FocalMaskLoss), dict(gamma=-1), "gamma must be .* >= 0, got -1"),
         ((DiceCost, DiceLoss), dict(smooth=0), "smooth must be positive, got 0"),
     ],
