@@ -91,6 +91,7 @@ CATALOG: dict[str, dict[str, tuple[str, ...]]] = {
         "engine.hooks.check_metric_files_hook": ("CheckMetricFilesHook",),
         "engine.hooks.check_resumed_hook": ("CheckResumedHook",),
         "engine.hooks.check_schedule_hook": ("CheckScheduleHook",),
+        "engine.hooks.rank_seed_hook": ("RankSeedHook",),
         "engine.hooks.seen_labels_hook": ("SeenLabelsHook",),
         "engine.hooks.visualization_hook": ("VisualizationHook",),
     },

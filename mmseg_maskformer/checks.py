@@ -24,7 +24,9 @@ CHECKS = (
     "CheckLabelsHook",
     "CheckMetricFilesHook",
     "SeenLabelsHook",
-    "CompileNetworkHook",  # checks nothing, but has to be there as well
+    # These check nothing, but have to be there as well.
+    "CompileNetworkHook",
+    "RankSeedHook",
 )
 
 

@@ -1,1 +1,1 @@
-"""Hooks of mmengine: checks of a run, compiling, pictures of predictions."""
+"""Hooks of mmengine: checks of a run, compiling, seeds, pictures of predictions."""
