@@ -124,7 +124,9 @@ def panoptic(probs: Array, masks: Array, model: dict[str, Any]) -> dict[str, Arr
     for query, label in enumerate(labels):
         won, half = best == query, masks[query] >= 0.5
         part = won & half if options["panoptic_rule"] == "mask2former" else won
-        if not part.any() or won.sum() < options["iou_thr"] * half.sum():
+        if not (part.any() and half.any()):
+            continue
+        if won.sum() / half.sum() < options["iou_thr"]:
             continue
         thing = label < model["num_things"]
         objects += thing

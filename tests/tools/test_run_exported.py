@@ -11,6 +11,7 @@ from PIL import Image
 
 import run_exported
 from export_lib.comparison import label_maps
+from mmseg_maskformer.core.panoptic import panoptic_segments
 from mmseg_maskformer.core.tiling import Placement
 from mmseg_maskformer.engine.models import untrained_model
 from mmseg_maskformer.export.description import describe
@@ -108,3 +109,30 @@ def test_semantic_maps_alone_are_those_of_the_model(task):
     arrays = {name: x.numpy() for name, x in outputs.items()}
     found = run_exported.results(arrays, description, inside, size)["semantic"]
     assert (found == wanted).mean() > 0.9995  # the other rule: 0.993
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "counts"),
+    [
+        # the second is below 1/2 everywhere, and wins the other half of the image
+        (50 * [6.0] + 50 * [-4.0], 100 * [-1.0], {2: 50, 1000: 50}),
+        # the first wins 55 of 100 pixels, and 0.55 * 100 > 55 where numbers are rounded
+        (100 * [1.0], 45 * [6.0] + 55 * [-6.0], {1000: 55, 2001: 45}),
+    ],
+    ids=["below half", "share"],
+)
+def test_segments_are_those_that_pytorch_accepts(first, second, counts):
+    classes = torch.tensor([[9.0, 0, 0], [0, 9.0, 0]])
+    masks = torch.tensor([first, second]).reshape(2, 10, 10)
+    place = Placement.whole((10, 10))
+    segments = panoptic_segments(classes, masks, place, 2, overlap_threshold=0.55)
+    options = dict(object_mask_thr=0.8, iou_thr=0.55, panoptic_rule="maskformer")
+    found = run_exported.panoptic(
+        classes.softmax(1).numpy(),
+        masks.sigmoid().numpy(),
+        dict(options=options, num_things=2),
+    )["panoptic"]
+    assert len(segments.labels) == len(set(counts) - {2})
+    np.testing.assert_array_equal(found == 2, segments.segment_map == 0)
+    values = np.unique(found, return_counts=True)
+    assert dict(zip(*(x.tolist() for x in values), strict=True)) == counts
