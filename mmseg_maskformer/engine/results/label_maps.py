@@ -56,16 +56,17 @@ class LabelValues:
 
         What loading does to labels is undone: ``reduce_zero_label``, with 0 as void,
         and a choice of classes. Cityscapes has its labelIds, ADE20K with panoptic
-        classes the values of the semantic set. Otherwise void is 255, or 65535 where
-        255 is a class or does not fit.
+        classes of its own the values of the semantic set. Otherwise void is 255, or
+        65535 where 255 is a class or does not fit.
         """
         classes = dataset.metainfo["classes"]
         labels = np.arange(len(classes))
         kinds = {kind.__name__ for kind in type(dataset).__mro__}
         if kinds & _CITYSCAPES and set(classes) <= set(CITYSCAPES_IDS):
             return cls(np.array([CITYSCAPES_IDS[x] for x in classes]), void=0)
-        if "semantic_labels" in dataset.metainfo:
-            return cls(np.array(dataset.metainfo["semantic_labels"]) + 1, void=0)
+        semantic = _semantic_labels(type(dataset))
+        if semantic and set(classes) <= set(semantic):
+            return cls(np.array([semantic[x] for x in classes]) + 1, void=0)
         for old, new in (getattr(dataset, "label_map", None) or {}).items():
             if new < len(classes) and new != VOID:  # left out
                 labels[new] = old
@@ -89,6 +90,13 @@ class LabelValues:
         known = (labels >= 0) & (labels < len(self.of_class))
         values = table[np.where(known, labels, len(self.of_class))]
         return values.astype(np.uint8 if highest <= _BYTE else np.uint16)
+
+
+def _semantic_labels(kind: type) -> dict[str, int]:
+    """Label of each class in the semantic set, where a panoptic data set says it."""
+    own = getattr(kind, "METAINFO", {})
+    labels = own.get("semantic_labels", ())
+    return dict(zip(own["classes"], labels, strict=True)) if labels else {}
 
 
 def write_label_map(path: Path, values: np.ndarray) -> None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 from mmengine.dataset import BaseDataset, ConcatDataset
+from mmengine.registry import DefaultScope
 from mmseg.datasets import ADE20KDataset, CityscapesDataset
 from PIL import Image
 
@@ -166,12 +165,30 @@ def test_cityscapes_has_the_ids_of_its_server(tmp_path):
 
 
 @pytest.mark.mmdet
-def test_panoptic_classes_of_ade20k_have_the_values_of_the_semantic_set():
+@pytest.mark.parametrize(
+    ("classes", "values", "void"),
+    [
+        (None, dict(wall=1, bed=8, flag=150), 0),
+        (("bed", "wall"), dict(bed=8, wall=1), 0),
+        (("bolt", "plate"), dict(bolt=0, plate=1), 255),  # of one's own
+    ],
+    ids=["all", "some", "own"],
+)
+def test_classes_of_panoptic_ade20k_have_the_values_of_the_semantic_set(
+    classes, values, void
+):
     pytest.importorskip("mmdet")
     from mmseg_maskformer.datasets.panoptic_sets import ADE20KPanopticDataset
 
-    meta = ADE20KPanopticDataset.METAINFO
-    values = LabelValues.of(SimpleNamespace(metainfo=meta))
-    found = dict(zip(meta["classes"], values.of_class.tolist(), strict=True))
-    assert (found["wall"], found["bed"], values.void) == (1, 8, 0)
-    assert sorted(found.values()) == list(range(1, 151))
+    meta = None if classes is None else dict(classes=classes)
+    with DefaultScope.overwrite_default_scope("mmdet"):
+        dataset = ADE20KPanopticDataset(
+            metainfo=meta, data_prefix=dict(img=""), lazy_init=True
+        )
+    found = LabelValues.of(dataset)
+    names = dataset.metainfo["classes"]
+    of_class = dict(zip(names, found.of_class.tolist(), strict=True))
+    assert {name: of_class[name] for name in values} == values
+    assert found.void == void
+    if classes is None:
+        assert sorted(of_class.values()) == list(range(1, 151))
