@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from mmseg_maskformer.core.conventions import VOID
@@ -54,10 +55,8 @@ class CCPDataset(LabelMapDataset):
         ValueError: Labels are not merged to that many classes.
     """
 
-    label_map: dict[int, int] | None
-
     def __init__(self, num_classes: int = SIZES[0], **kwargs: Any) -> None:
-        names, self._merged = merged(num_classes)
+        names, _ = merged(num_classes)
         metainfo: dict[str, Any] = dict(
             classes=tuple(names), palette=class_palette(len(names))
         )
@@ -66,7 +65,7 @@ class CCPDataset(LabelMapDataset):
             metainfo["train_images"] = tuple(count for count in counts if count)
         super().__init__(metainfo=metainfo, **kwargs)
 
-    def load_data_list(self) -> list[dict]:
-        """Pair images and label maps by name; labels become classes when read."""
-        self.label_map = self._merged
-        return super().load_data_list()
+    @classmethod
+    def get_label_map(cls, new_classes: Sequence[str] | None = None) -> dict[int, int]:
+        """The class of every label of the files."""
+        return merged(len(new_classes or ()))[1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from mmseg_maskformer.core.conventions import VOID
@@ -23,7 +24,6 @@ class MapillaryVistasDataset(LabelMapDataset):
     ``BaseSegDataset``.
     """
 
-    label_map: dict[int, int] | None
     METAINFO = dict(
         classes=tuple(row["readable"] for row in CLASSES),
         palette=[[int(row[c]) for c in ("red", "green", "blue")] for row in CLASSES],
@@ -32,11 +32,10 @@ class MapillaryVistasDataset(LabelMapDataset):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(ignore_index=IGNORED, **kwargs)
 
-    def load_data_list(self) -> list[dict]:
-        """Pair images and label maps by name; void stays one label, 65."""
-        if self.label_map is not None:
-            self.label_map = {
-                old: IGNORED if new == VOID else new
-                for old, new in self.label_map.items()
-            }
-        return super().load_data_list()
+    @classmethod
+    def get_label_map(cls, new_classes: Sequence[str] | None = None) -> dict | None:
+        """New label of every class, 65 of those left out; None where all are chosen."""
+        found = super().get_label_map(new_classes)
+        if found is None:
+            return None
+        return {old: IGNORED if new == VOID else new for old, new in found.items()}

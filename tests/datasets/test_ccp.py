@@ -10,6 +10,7 @@ from mmengine.registry import DefaultScope
 from PIL import Image
 
 from mmseg_maskformer.datasets.ccp import LABELS, CCPDataset, merged
+from mmseg_maskformer.engine.results.label_maps import LabelValues
 
 LOAD = [
     dict(type="mmseg_maskformer.LoadImage"),
@@ -50,6 +51,16 @@ def test_labels_become_classes_and_what_is_no_label_stays(root, num_classes, exp
     assert found[0]["gt_seg_map"].tolist() == [expected]
     assert len(found.metainfo["classes"]) == num_classes
     assert len({tuple(x) for x in found.metainfo["palette"]}) == num_classes
+
+
+@pytest.mark.parametrize(
+    ("num_classes", "values"),
+    [(55, [0, 11, 13, 58]), (22, [0, 11, 12, 255]), (3, [0, 255, 255, 255])],
+)
+def test_values_of_results_are_labels_and_of_merged_ones_classes(num_classes, values):
+    """Of 55 classes the 12th is label 13, since label 12 does not occur."""
+    found = LabelValues.of(dataset("", num_classes=num_classes, lazy_init=True))
+    assert found.encode(np.array([0, 11, 12, 54])).tolist() == values
 
 
 def test_names_follow_their_labels():

@@ -116,16 +116,22 @@ def test_a_task_that_the_model_lacks_ends_it(images, scenes, tmp_path, monkeypat
         run_script(monkeypatch, "predict.py", *scenes, images[0], *rest)
 
 
-@pytest.mark.parametrize("reduce_zero_label", [False, True])
-def test_label_maps_equal_those_of_the_test(
-    images, scenes, tmp_path, monkeypatch, reduce_zero_label
-):
+TWELVE = dict(
+    type="BaseSegDataset", metainfo=dict(classes=[f"class {k}" for k in range(12)])
+)
+DATASETS = {
+    "from 0": TWELVE,
+    "from 1": dict(TWELVE, reduce_zero_label=True),
+    "gaps": dict(type="mmseg_maskformer.CCPDataset"),  # no label 12
+}
+
+
+@pytest.mark.parametrize("name", DATASETS)
+def test_label_maps_equal_those_of_the_test(images, tmp_path, monkeypatch, name):
     """Values are those of the data set's label maps: from 1 where 0 is void."""
     dataset = dict(
+        DATASETS[name],
         _delete_=True,
-        type="BaseSegDataset",
-        metainfo=dict(classes=[f"class {k}" for k in range(12)]),
-        reduce_zero_label=reduce_zero_label,
         img_suffix=".png",
         data_root=str(tmp_path),
         data_prefix=dict(img_path="images"),
@@ -133,20 +139,23 @@ def test_label_maps_equal_those_of_the_test(
     )
     config = tmp_path / "folder.py"
     test = f"test_dataloader = dict(dataset={dataset})"
-    config.write_text(f"_base_ = {str(SCENES)!r}\n{test}\n")
+    number = 55 if name == "gaps" else 12
+    model = f"model = dict(decode_head=dict(num_classes={number}))"
+    config.write_text(f"_base_ = {str(SCENES)!r}\n{test}\n{model}\n")
+    weights = write_weights(tmp_path, config)
     work = tmp_path / "work"
     rest = ["--format-only", "--work-dir", work, "--cfg-options", *IN_PROCESS]
-    rest.append(f"visualizer.name=of_{reduce_zero_label}")  # one a process
+    rest.append(f"visualizer.name=of_{number}_{name[-1]}")  # one a process
     wanted, found = tmp_path / "wanted", tmp_path / "found"
-    run_script(monkeypatch, "test.py", config, scenes[1], "--out", wanted, *rest)
+    run_script(monkeypatch, "test.py", config, weights, "--out", wanted, *rest)
     rest = ["--no-pictures", "--out", found]
     inputs = tmp_path / "images"
-    run_script(monkeypatch, "predict.py", config, scenes[1], inputs, *rest)
+    run_script(monkeypatch, "predict.py", config, weights, inputs, *rest)
     names = {"a/0.png", "a/1.png", "b/0.png"}
     assert files_below(found) == files_below(wanted) == names
-    for name in names:
-        values = np.array(Image.open(found / name))
-        np.testing.assert_array_equal(values, Image.open(wanted / name))
+    for file in names:
+        values = np.array(Image.open(found / file))
+        np.testing.assert_array_equal(values, Image.open(wanted / file))
         assert len(np.unique(values)) > 1
 
 

@@ -56,8 +56,9 @@ class LabelValues:
 
         What loading does to labels is undone: ``reduce_zero_label``, with 0 as void,
         and a choice of classes. Cityscapes has its labelIds, ADE20K with panoptic
-        classes of its own the values of the semantic set. Otherwise void is 255, or
-        65535 where 255 is a class or does not fit.
+        classes of its own the values of the semantic set. A class of merged labels has
+        no single value in the files: where labels are merged, classes are numbered.
+        Otherwise void is 255, or 65535 where 255 is a class or does not fit.
         """
         classes = dataset.metainfo["classes"]
         labels = np.arange(len(classes))
@@ -67,8 +68,13 @@ class LabelValues:
         semantic = _semantic_labels(type(dataset))
         if semantic and set(classes) <= set(semantic):
             return cls(np.array([semantic[x] for x in classes]) + 1, void=0)
-        for old, new in (getattr(dataset, "label_map", None) or {}).items():
-            if new < len(classes) and new != VOID:  # left out
+        chosen = [
+            (old, new)
+            for old, new in (getattr(dataset, "label_map", None) or {}).items()
+            if new < len(classes) and new != VOID  # left out
+        ]
+        if len({new for _, new in chosen}) == len(chosen):  # none are merged
+            for old, new in chosen:
                 labels[new] = old
         if getattr(dataset, "reduce_zero_label", False):
             return cls(labels + 1, void=0)
