@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -20,6 +20,7 @@ from mmseg_maskformer.datasets.coco.objects import choose_classes, prepare_objec
 from mmseg_maskformer.datasets.coco.values import identifier
 
 from .boundary import boundary_ap, require_library
+from .many_objects import require_limit, warn_of_many
 from .no_detections import scored_without_detections
 
 
@@ -41,11 +42,14 @@ class CocoMetric(host.CocoMetric):
         OSError: The file is missing or no JSON.
         ValueError: The file is of another kind or contradicts itself; it lacks a thing
             class of the evaluated data set; an image that is evaluated is not in it or
-            has another size there.
+            has another size there; ``proposal_nums`` lacks 100, the detections of a
+            class in an image that mAP looks at. A warning tells where an image has more
+            objects.
     """
 
     def __init__(self, ann_file: str, boundary: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        require_limit("CocoMetric", self.proposal_nums)
         self.boundary = boundary
         if boundary:
             require_library()
@@ -114,6 +118,8 @@ class CocoMetric(host.CocoMetric):
         for number in self.img_ids:  # polygons are drawn at these sizes
             size = {key: seen[number][key] for key in ("height", "width")}
             self._coco_api.imgs[number].update(size)
+        if not self.format_only:
+            warn_of_many(self._objects(seen), len(seen), self.proposal_nums)
         with scored_without_detections():
             found = super().compute_metrics(results)
         if self.boundary and not self.format_only:
@@ -121,6 +127,12 @@ class CocoMetric(host.CocoMetric):
         if self.outfile_prefix is not None:
             self._restore_ids()
         return found
+
+    def _objects(self, images: Collection[int]) -> Iterator[tuple[int, int]]:
+        """Image and class of each object of some images; crowds are left out."""
+        for row in self._coco_api.dataset["annotations"]:
+            if row["image_id"] in images and not row.get("iscrowd"):
+                yield row["image_id"], row["category_id"]
 
     def _boundary_ap(self, predictions: list[dict]) -> dict[str, float]:
         """Boundary AP of the host's results."""

@@ -11,6 +11,7 @@ from pycocotools import mask as codes
 
 from mmseg_maskformer.datasets.coco.masks import codes_of_map
 
+from .many_objects import require_limit, warn_of_many
 from .no_detections import scored_without_detections
 from .samples import map_of_sample
 
@@ -27,12 +28,17 @@ class ThingAP(host.CocoMetric):
     Args:
         metric: "segm", "bbox" or a list of both.
         kwargs: of the host's metric but for ``ann_file``.
+
+    Raises:
+        ValueError: ``proposal_nums`` lacks 100, the detections of a class in an image
+            that mAP looks at. A warning tells where an image has more objects.
     """
 
     from_segments = True
 
     def __init__(self, metric: str | list[str] = "segm", **kwargs: Any) -> None:
         super().__init__(metric=metric, **kwargs)
+        require_limit("ThingAP", self.proposal_nums)
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         """The host's results of some images, and their things.
@@ -59,6 +65,13 @@ class ThingAP(host.CocoMetric):
             for number, pair in enumerate(results):
                 for part in pair:
                     part["img_id"] = number
+        objects = (
+            (truth["img_id"], thing["bbox_label"])
+            for truth, _ in results
+            for thing in truth["anns"]
+            if not thing["ignore_flag"]
+        )
+        warn_of_many(objects, len(results), self.proposal_nums)
         with scored_without_detections():
             return super().compute_metrics(results)
 

@@ -10,6 +10,7 @@ import torch
 from mmengine.structures import InstanceData
 
 pytest.importorskip("mmdet")
+from mmseg_maskformer.metrics import many_objects
 from mmseg_maskformer.metrics.boundary import boundary_ap
 from mmseg_maskformer.metrics.coco_metric import CocoMetric
 from mmseg_maskformer.metrics.thing_ap import ThingAP
@@ -100,6 +101,46 @@ def test_images_of_joined_data_sets_may_have_one_number():
     assert values(ThingAP(), first, second)["coco/segm_mAP"] == 0.0
 
 
+@pytest.mark.parametrize("file", [False, True], ids=["ThingAP", "CocoMetric"])
+@pytest.mark.parametrize(("number", "mean"), [(100, 1.0), (150, 0.663)])
+def test_objects_beyond_a_hundred_are_told(tmp_path, monkeypatch, file, number, mean):
+    """A hundred of 150: precision is 1 at recalls up to 2 / 3, at 67 of 101."""
+    told = []
+    monkeypatch.setattr(many_objects, "print_log", lambda text, **_: told.append(text))
+    places = [(8 * (k // 13), 8 * (k % 13)) for k in range(number)]
+    many = sample(*(square(*place, 2) for place in places))
+    segments = torch.zeros(100, 100, dtype=torch.long)
+    for k, (top, left) in enumerate(places, start=1):
+        segments[top : top + 2, left : left + 2] = k
+    many["gt_segment_map"] = dict(data=segments[None])
+    many["gt_segments"] = InstanceData(
+        ids=torch.arange(1, number + 1),
+        labels=torch.zeros(number, dtype=torch.long),
+        is_thing=torch.ones(number, dtype=torch.bool),
+    )
+    many["pred_instances"].labels[:] = 0
+    corners = [(x, y, x + 2, y, x + 2, y + 2, x, y + 2) for y, x in places]
+    path = tmp_path / "x.json"
+    metric = CocoMetric(instances_file(path, *corners)) if file else ThingAP()
+    metric.metrics = ["segm"]
+    found = values(metric, many)
+    assert (found["coco/segm_mAP"], found["coco/segm_mAP_50"]) == (mean, 1.0)
+    assert len(told) == int(number > 100)
+    for text in told:
+        assert text.startswith("1 of 1 images have more than 100 objects of one class,")
+        assert "up to 150." in text
+
+
+@pytest.mark.parametrize("kind", [CocoMetric, ThingAP])
+def test_numbers_of_detections_without_that_of_map_are_refused(tmp_path, kind):
+    """With such numbers mAP would be -1, which says that there is no object."""
+    file = dict(ann_file=instances_file(tmp_path / "x.json"))
+    options = file if kind is CocoMetric else {}
+    message = rf"^{kind.__name__} has proposal_nums=\(300, 300, 1000\)\. .* mAP is -1"
+    with pytest.raises(ValueError, match=message):
+        kind(proposal_nums=(300, 300, 1000), **options)
+
+
 def test_a_model_without_instances_is_told():
     without = sample(FRAME)
     del without["pred_instances"]
@@ -107,14 +148,17 @@ def test_a_model_without_instances_is_told():
         values(ThingAP(), without)
 
 
-def instances_file(path):
-    """The square alone, as a polygon."""
-    corners = [50, 50, 90, 50, 90, 90, 50, 90]
-    row = dict(id=1, image_id=7, category_id=3, segmentation=[corners], iscrowd=0)
+def instances_file(path, *polygons):
+    """Objects of one class; by default the square alone."""
+    polygons = polygons or [(50, 50, 90, 50, 90, 90, 50, 90)]
+    row = dict(image_id=7, category_id=3, iscrowd=0)
     content = dict(
         images=[dict(id=7, file_name="a.png", height=100, width=100)],
         categories=[dict(id=3, name="cell"), dict(id=4, name="fibre")],
-        annotations=[dict(row, area=1600, bbox=[50, 50, 40, 40])],
+        annotations=[
+            dict(row, id=k, segmentation=[corners])
+            for k, corners in enumerate(polygons, start=1)
+        ],
     )
     path.write_text(json.dumps(content))
     return str(path)
