@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import csv
+import sys
 
 import pytest
 from PIL import Image
 
+from mmseg_maskformer.engine import runners
 from tests.conftest import REPOSITORY
 from tests.helpers.scenes import few_scenes
 from tests.scripts import run_script
@@ -18,6 +20,24 @@ def test_objects_alone_are_refused(monkeypatch, tmp_path):
     name = "mask2former/mask2former_r18_1xb4-5k_dsb2018-instance.py"
     asked = (REPOSITORY / "configs" / name, "none.pth", "--out", tmp_path)
     with pytest.raises(SystemExit, match=r"instance\.py has num_stuff_classes=0, ins"):
+        run_script(monkeypatch, "analysis/errors.py", *asked)
+
+
+@pytest.mark.parametrize(
+    ("name", "void"),
+    [
+        ("studies/scenes/maskformer_tiny_scenes-847.py", 65535),
+        ("demo/maskformer_tiny_scenes.py", 255),
+    ],
+)
+def test_void_is_that_of_the_head(monkeypatch, tmp_path, name, void):
+    def stop(config, checkpoint):
+        (metric,) = config.test_evaluator
+        sys.exit(f"void is {metric['ignore_index']}")
+
+    monkeypatch.setattr(runners, "evaluating_runner", stop)
+    asked = (REPOSITORY / "configs" / name, "none.pth", "--out", tmp_path)
+    with pytest.raises(SystemExit, match=f"^void is {void}$"):
         run_script(monkeypatch, "analysis/errors.py", *asked)
 
 

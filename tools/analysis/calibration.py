@@ -6,14 +6,19 @@ python tools/analysis/calibration.py CONFIG CHECKPOINT --out reliability.png
 from __future__ import annotations
 
 import argparse
+import sys
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
 from mmengine.dist import is_main_process
 
-from mmseg_maskformer.engine.arguments import at_least_one, output_file
-from mmseg_maskformer.engine.launch import add_common_arguments, load_config
-from mmseg_maskformer.engine.runners import evaluating_runner, leave_processes
+sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
+
+from mmseg_maskformer.engine.arguments import at_least_one, output_file  # noqa: E402
+from mmseg_maskformer.engine.launch import add_common_arguments, load_config  # noqa: E402
+from mmseg_maskformer.engine.runners import evaluating_runner, leave_processes  # noqa: E402
+from shared.void import void_of  # noqa: E402
 
 PERCENT = ("ECE", "mean_confidence", "right_pixels")
 
@@ -36,8 +41,7 @@ def evaluate(args: argparse.Namespace) -> tuple[np.ndarray, dict[str, float]]:
     config = load_config(args)
     config.model.setdefault("test_cfg", {})["uncertainty"] = True
     config.test_dataloader = config.val_dataloader
-    head = config.model.get("decode_head", {})
-    void = dict(ignore_index=head.get("ignore_index", 255))
+    void = void_of(config)
     config.test_evaluator = [
         dict(type="mmseg_maskformer.CalibrationError", bins=args.bins, **void),
         dict(type="mmseg_maskformer.UncertaintySummary", **void),

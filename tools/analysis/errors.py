@@ -29,6 +29,7 @@ from mmseg_maskformer.engine.launch import add_common_arguments, load_config  # 
 from mmseg_maskformer.engine.runners import evaluating_runner  # noqa: E402
 from shared.markdown import markdown_table  # noqa: E402
 from shared.prediction_sheet import predict_rows, prediction_sheet  # noqa: E402
+from shared.void import void_of  # noqa: E402
 
 
 def parse_args() -> argparse.Namespace:
@@ -118,7 +119,7 @@ def main() -> None:
     config = load_config(args)
     require_maps(config)
     metric = dict(type="mmseg_maskformer.PanopticErrors", out=str(args.out))
-    config.test_evaluator = [metric]
+    config.test_evaluator = [metric | void_of(config)]
     runner = evaluating_runner(config, args.checkpoint)
     runner.test()
     print_kinds(read(args.out / "errors.csv"))
