@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mmengine.config import Config
 
+from mmseg_maskformer.core.conventions import VOID
 from mmseg_maskformer.registry import type_name
 
 _NOT_SEMANTIC = ("CocoMetric", "CocoPanopticMetric", "PanopticQuality", "ThingAP")
@@ -22,6 +23,13 @@ def leave_training_hooks(config: Config) -> None:
     config.custom_hooks = [
         x for x in config.get("custom_hooks") or [] if type_name(x) not in _OF_TRAINING
     ]
+
+
+def void_of(config: Config) -> dict[str, int]:
+    """``ignore_index`` for metrics of a config's results: that of the head, or 255."""
+    head = config.model.get("decode_head") or {}
+    head = head[-1] if isinstance(head, list) else head
+    return dict(ignore_index=head.get("ignore_index", VOID))
 
 
 def require_semantic_metrics(config: Config) -> None:

@@ -13,17 +13,17 @@ LIMIT = 100  # detections of a class in an image that mAP of pycocotools looks a
 
 
 def require_limit(metric: str, proposal_nums: Sequence[int]) -> None:
-    """Refuse numbers of detections without that of mAP.
+    """Refuse other numbers of detections than three with that of mAP.
 
     Raises:
-        ValueError: mAP would be -1, as if there were no object.
+        ValueError: mAP would be -1, as if there were no object, or an IndexError.
     """
-    if LIMIT not in proposal_nums:
+    if LIMIT not in proposal_nums or len(proposal_nums) != 3:
         raise ValueError(
-            f"{metric} has proposal_nums={tuple(proposal_nums)}. pycocotools computes "
-            f"mAP from the {LIMIT} best detections of a class in an image, and without "
-            f"{LIMIT} among the numbers mAP is -1. Write proposal_nums=({LIMIT}, 300, "
-            "1000); mAP_50 and mAP_75 look at the largest of them."
+            f"{metric} has proposal_nums={tuple(proposal_nums)}. pycocotools takes "
+            f"three numbers and computes mAP from the {LIMIT} best detections of a "
+            f"class in an image; without {LIMIT} among them mAP is -1. Write "
+            f"proposal_nums=({LIMIT}, 300, 1000); mAP_50 and mAP_75 look at the last."
         )
 
 
