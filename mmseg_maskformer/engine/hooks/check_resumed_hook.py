@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -10,19 +11,27 @@ from mmengine.hooks import Hook
 from mmengine.logging import print_log
 from mmengine.optim import OptimWrapper
 from mmengine.runner import EpochBasedTrainLoop, Runner
+from torch import Tensor
 
 from mmseg_maskformer.checkpoints.wrappers import unwrapped
+
+# how far a scheduler has come, and the rates that it began with
+_PROGRESS = {
+    *("last_step", "_global_step", "_last_value", "base_values", "verbose"),
+    *("best", "num_bad_epochs", "cooldown_counter"),  # of ReduceOnPlateauLR
+}
 
 
 class CheckResumedHook(Hook):
     """Refuses to resume a training of another model, optimizer, schedule or loop.
 
-    A resumed training has the learning rate of its checkpoint; a warning says so where
-    that of the config differs. Trainings that begin are left alone.
+    A resumed training has the learning rate, weight decay and other settings of the
+    optimizer of its checkpoint; a warning names those that differ in the config.
+    Trainings that begin are left alone.
 
     Raises:
         ValueError: Weights of the checkpoint do not fit the model, the optimizer has
-            other groups or settings, or there are other schedulers.
+            other groups or lacks settings, or the schedule is another.
     """
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
@@ -30,11 +39,13 @@ class CheckResumedHook(Hook):
         wrapper = runner.optim_wrapper
         if not runner._resume or not isinstance(wrapper, OptimWrapper):
             return
-        saved = checkpoint.get("optimizer") or {}
-        _check_optimizer(saved.get("param_groups"), wrapper.optimizer)
-        states, schedulers = checkpoint.get("param_schedulers"), runner.param_schedulers
-        if isinstance(states, list) and isinstance(schedulers, list):
-            _check_schedulers(states, [x.state_dict() for x in schedulers])
+        groups = (checkpoint.get("optimizer") or {}).get("param_groups") or []
+        if groups:
+            _check_optimizer(groups, wrapper.optimizer)
+        schedulers = runner.param_schedulers or []
+        built = [x.state_dict() for x in schedulers]
+        _check_schedulers(checkpoint.get("param_schedulers") or [], built)
+        _warn_of_settings(groups, wrapper.optimizer, built)
 
     def before_train(self, runner: Runner) -> None:
         """Check weights and length, which are loaded by then."""
@@ -53,9 +64,7 @@ class CheckResumedHook(Hook):
                 raise _another("model", str(found))
 
 
-def _check_optimizer(saved: Iterable[Mapping] | None, optimizer: Any) -> None:
-    if saved is None:
-        return
+def _check_optimizer(saved: Iterable[Mapping], optimizer: Any) -> None:
     sizes = [[len(x["params"]) for x in y] for y in (saved, optimizer.param_groups)]
     if sizes[0] != sizes[1]:
         raise _another(
@@ -80,17 +89,53 @@ def _check_schedulers(saved: list[dict], built: list[dict]) -> None:
             f"it has {len(saved)} schedulers, the config {len(built)}, or they are of "
             "other types",
         )
-    if any(
-        x.get("base_values") != y.get("base_values")
-        for x, y in zip(saved, built, strict=True)
-    ):
+    for index, (x, y) in enumerate(zip(saved, built, strict=True)):
+        if found := _differing(x, y, set(x) - _PROGRESS):
+            raise _another(
+                "schedule", f"param_scheduler[{index}] has {', '.join(found.values())}"
+            )
+
+
+def _warn_of_settings(
+    saved: Iterable[Mapping], optimizer: Any, schedulers: list[dict]
+) -> None:
+    """Name what differs, of a value that is scheduled the one it began with."""
+    scheduled = {x.get("param_name") for x in schedulers}
+    names = {f"initial_{x}" for x in scheduled} | set(optimizer.defaults) - scheduled
+    if any(x.get("use_betas") for x in schedulers):  # as the momentum
+        names.discard("betas")
+    found: dict[str, str] = {}
+    for x, y in zip(saved, optimizer.param_groups, strict=False):
+        # None lets torch decide
+        given = {k for k in names if x.get(k) is not None and y.get(k) is not None}
+        found = _differing(x, y, given) | found
+    if found:
         print_log(
-            "The checkpoint has other learning rates than the config, and a resumed "
-            "training keeps its own. To train with those of the config, begin a "
-            "training by load_from.",
+            "The checkpoint has other settings of the optimizer than the config, and a "
+            f"resumed training keeps its own: {', '.join(found.values())}. To train "
+            "with those of the config, begin a training by load_from.",
             logger="current",
             level=logging.WARNING,
         )
+
+
+def _differing(saved: Mapping, built: Mapping, keys: set[str]) -> dict[str, str]:
+    """Both values of each key that differs."""
+    values = {key: (_plain(saved[key]), _plain(built[key])) for key in sorted(keys)}
+    return {
+        key: f"{key.removeprefix('initial_')}={x} (config: {y})"
+        for key, (x, y) in values.items()
+        if x != y
+    }
+
+
+def _plain(value: Any) -> Any:
+    """A value as a config writes it."""
+    if isinstance(value, Counter):  # milestones
+        return sorted(value.elements())
+    if isinstance(value, Tensor):
+        return value.tolist()
+    return list(value) if isinstance(value, tuple) else value
 
 
 def _another(what: str, how: str) -> ValueError:
