@@ -46,12 +46,13 @@ def add_checks(runner: Runner | FlexibleRunner) -> None:
 
 
 def _watch(runner_class: Any) -> None:
-    """Let runners of a class add the checks when a run begins."""
+    """Let runners of a class add the checks before the first of them is due."""
     host = runner_class.call_hook
 
     @wraps(host)
     def call_hook(runner: Runner | FlexibleRunner, fn_name: str, **kwargs: Any) -> None:
-        if fn_name == "before_run":
+        # FlexibleRunner loads a checkpoint before its run begins, Runner afterwards
+        if fn_name in ("before_run", "after_load_checkpoint"):
             add_checks(runner)
         host(runner, fn_name, **kwargs)
 

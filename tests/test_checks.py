@@ -14,6 +14,7 @@ from mmengine.runner import FlexibleRunner, Runner
 from mmseg_maskformer.checks import CHECKS, add_checks
 from tests.conftest import REPOSITORY
 
+POLY = dict(type="PolyLR", by_epoch=False)
 DEMO = REPOSITORY / "configs/demo/maskformer_tiny_scenes.py"
 
 
@@ -53,6 +54,27 @@ def test_they_come_with_the_model_where_the_runtime_is_another(tmp_path):
     given = config(tmp_path, custom_hooks=[dict(type="NoteTheChecks")])
     given = Config({k: v for k, v in given.items() if k != "custom_imports"})
     assert checks_of(Runner.from_cfg(given)) == dict.fromkeys(CHECKS, 1)
+
+
+def test_flexible_runner_checks_what_it_resumes(tmp_path):
+    """It loads before its run begins; Runner afterwards."""
+    loop = dict(max_iters=1, val_interval=2)
+    given = config(tmp_path, train_cfg=loop, param_scheduler=[dict(POLY, end=1)])
+    given.train_dataloader.update(num_workers=0, persistent_workers=False)
+    given.train_dataloader.dataset.scene.size = (64, 64)
+    FlexibleRunner.from_cfg(given).train()
+    path = tmp_path / "iter_1.pth"
+    given.merge_from_dict(dict(load_from=str(path), resume=True))
+    given.param_scheduler[0].power = 2.0
+    with pytest.raises(ValueError, match=r"has power=1\.0 \(config: 2\.0\)"):
+        FlexibleRunner.from_cfg(given).train()
+    given.param_scheduler[0].power = 1.0
+    checkpoint = torch.load(path, weights_only=False)
+    order = checkpoint["meta"]["dataset_meta"]
+    order["classes"] = order["classes"][::-1]
+    torch.save(checkpoint, path)
+    with pytest.raises(ValueError, match=r"is number \d+ in the checkpoint and \d"):
+        FlexibleRunner.from_cfg(given).train()
 
 
 def test_a_check_that_the_config_lists_keeps_its_arguments():
