@@ -22,8 +22,8 @@ def build_runner(config: Config) -> Runner | FlexibleRunner:
 
     Raises:
         SystemExit: There is no such runner or strategy, or the runner does not read
-            ``strategy``, or the optimizer's wrapper or one process does not suit it, or
-            there is no GPU for float16.
+            ``strategy``, or the optimizer's wrapper, a hook or one process does not
+            suit it, or there is no GPU for float16.
     """
     kind, strategy = config.get("runner_type", "Runner"), config.get("strategy")
     if isinstance(kind, str) and RUNNERS.get(kind) is None:
@@ -36,6 +36,7 @@ def build_runner(config: Config) -> Runner | FlexibleRunner:
             f"{config.filename} has strategy={dict(strategy)}, which mmengine's Runner "
             "does not read; set runner_type='FlexibleRunner', or leave strategy out."
         )
+    _check_average(config)
     name = type_name(strategy or {})
     if strategy:
         _check_strategy(config)
@@ -56,6 +57,22 @@ def build_runner(config: Config) -> Runner | FlexibleRunner:
             "strategy instead of clip_grad."
         )
     return RUNNERS.build(config)
+
+
+def _check_average(config: Config) -> None:
+    """Stop where FlexibleRunner loads weights before its EMAHook has a copy for them.
+
+    ``tools/train.py`` has put a checkpoint to be resumed into ``load_from``, too.
+    """
+    runner = type_name(dict(type=config.get("runner_type", "Runner")))
+    hooks = [type_name(hook) for hook in config.get("custom_hooks") or []]
+    if runner == "FlexibleRunner" and config.get("load_from") and "EMAHook" in hooks:
+        raise SystemExit(
+            f"{config.filename} has EMAHook in custom_hooks, with which mmengine's "
+            f"FlexibleRunner loads no checkpoint (load_from={config.load_from!r}). "
+            "Leave runner_type out (tools/dist_train.sh trains with DDP without it), "
+            "or EMAHook."
+        )
 
 
 def _check_strategy(config: Config) -> None:

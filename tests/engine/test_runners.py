@@ -51,6 +51,14 @@ def test_the_runner_is_that_of_the_config(monkeypatch):
             dict(runner_type="FlexibleRunner", strategy=dict(type="DeepSpeedStrategy")),
             "has optim_wrapper.type='OptimWrapper', past which DeepSpeed would not",
         ),
+        (
+            dict(
+                runner_type="FlexibleRunner",
+                custom_hooks=[dict(type="mmengine.EMAHook")],
+                load_from="iter_9.pth",
+            ),
+            "has EMAHook .*FlexibleRunner loads no checkpoint .load_from='iter_9.pth'",
+        ),
         *(
             (dict(runner_type="FlexibleRunner", strategy=strategy), message)
             for strategy, message in (
