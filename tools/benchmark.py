@@ -48,7 +48,12 @@ from benchmark_lib import (  # noqa: E402
 )
 from benchmark_lib.environment import environment  # noqa: E402
 from benchmark_lib.inputs import Outputs, Settings  # noqa: E402
-from mmseg_maskformer.engine.arguments import image_size, output_file  # noqa: E402
+from mmseg_maskformer.engine.arguments import (  # noqa: E402
+    at_least_one,
+    image_size,
+    not_negative,
+    output_file,
+)
 from shared.markdown import markdown_table  # noqa: E402
 
 MODES = ("criterion", "train-step", "semantic-inference", "panoptic-inference")
@@ -65,28 +70,23 @@ AMP = {"fp16": torch.float16, "bf16": torch.bfloat16}
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("mode", choices=MODES)
-    parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
-    parser.add_argument(
-        "--size", type=image_size, default="512", help="S or HxW of the network input"
-    )
-    parser.add_argument("--batch", type=int, default=2, help="images")
-    parser.add_argument("--classes", type=int, default=150)
-    parser.add_argument("--segments", type=int, default=9, help="segments of an image")
-    parser.add_argument("--queries", type=int, default=100)
-    parser.add_argument("--kept", type=int, default=30, help="queries with an object")
-    parser.add_argument("--layers", type=int, default=6, help="supervised layers")
-    parser.add_argument("--amp", nargs="?", const="bf16", choices=list(AMP))
-    parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--threads", type=int, help="threads of PyTorch on the CPU")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument(
-        "--sides", nargs="+", help="only these: ours mmseg mmdet mmcv transformers"
-    )
-    parser.add_argument("--check", action="store_true", help="results must agree")
-    parser.add_argument(
-        "--json", type=output_file, help="write everything to this file"
-    )
+    add = parser.add_argument
+    add("mode", choices=MODES)
+    add("--device", default="cpu", choices=["cpu", "cuda"])
+    add("--size", type=image_size, default="512", help="S or HxW of the network input")
+    add("--batch", type=at_least_one, default=2, help="images")
+    add("--classes", type=at_least_one, default=150)
+    add("--segments", type=at_least_one, default=9, help="segments of an image")
+    add("--queries", type=at_least_one, default=100)
+    add("--kept", type=not_negative, default=30, help="queries with an object")
+    add("--layers", type=at_least_one, default=6, help="supervised layers")
+    add("--amp", nargs="?", const="bf16", choices=list(AMP))
+    add("--repeats", type=at_least_one, default=5)
+    add("--threads", type=at_least_one, help="threads of PyTorch on the CPU")
+    add("--seed", type=int, default=0)
+    add("--sides", nargs="+", help="only these: ours mmseg mmdet mmcv transformers")
+    add("--check", action="store_true", help="results must agree")
+    add("--json", type=output_file, help="write everything to this file")
     args = parser.parse_args()
     if args.check and args.mode in UNCHECKED:
         parser.error(f"--check: {UNCHECKED[args.mode]}")

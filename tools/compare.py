@@ -28,38 +28,33 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("configs", nargs="+", metavar="CONFIG", help="config files")
-    parser.add_argument(
+    add = parser.add_argument
+    add("configs", nargs="+", metavar="CONFIG", help="config files")
+    add(
         "--out",
         type=arguments.output_folder,
         default="work_dirs/comparison",
         help="folder of trainings and tables",
     )
-    parser.add_argument(
-        "--train", action="store_true", help="train what has no weights yet"
-    )
-    parser.add_argument(
+    add("--train", action="store_true", help="train what has no weights yet")
+    add(
         "--checkpoints", nargs="+", default=[], help="weights, one file for each config"
     )
-    parser.add_argument(
-        "--iterations", type=int, help="length of each training; default: the config's"
+    add(
+        "--iterations",
+        type=arguments.at_least_one,
+        help="length of each training; default: the config's",
     )
-    parser.add_argument(
-        "--seeds", type=int, nargs="+", default=[0], help="one training for each"
-    )
-    parser.add_argument(
-        "--multi-scale", action="store_true", help="score with scales and flips too"
-    )
-    parser.add_argument("--amp", action="store_true", help="train in mixed precision")
-    parser.add_argument(
+    add("--seeds", type=int, nargs="+", default=[0], help="one training for each")
+    add("--multi-scale", action="store_true", help="score with scales and flips too")
+    add("--amp", action="store_true", help="train in mixed precision")
+    add(
         "--jobs",
         type=arguments.at_least_one,
         default=1,
         help="trainings side by side, in one thread each",
     )
-    parser.add_argument(
-        "--device", choices=["cpu", "cuda"], help="default: a GPU if any"
-    )
+    add("--device", choices=["cpu", "cuda"], help="default: a GPU if any")
     arguments.add_cfg_options(parser)
     return parser.parse_args()
 

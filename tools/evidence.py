@@ -25,33 +25,32 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument(
+    add = parser.add_argument
+    add(
         "questions",
         nargs="*",
         metavar="QUESTION",
         help=f"default: all, {', '.join(QUESTIONS)}",
     )
-    parser.add_argument(
+    add(
         "--out",
         type=arguments.output_folder,
         default="work_dirs/evidence",
         help="folder of trainings and tables",
     )
-    parser.add_argument(
-        "--parts", nargs="+", help="only these comparisons of the questions"
-    )
-    parser.add_argument(
+    add("--parts", nargs="+", help="only these comparisons of the questions")
+    add(
         "--jobs",
         type=arguments.at_least_one,
         default=1,
         help="trainings side by side, in one thread each",
     )
-    parser.add_argument(
-        "--iterations", type=int, help="length of each training; default: the config's"
+    add(
+        "--iterations",
+        type=arguments.at_least_one,
+        help="length of each training; default: the config's",
     )
-    parser.add_argument(
-        "--tables", action="store_true", help="train nothing, write the tables"
-    )
+    add("--tables", action="store_true", help="train nothing, write the tables")
     arguments.add_cfg_options(parser)
     args = parser.parse_args()
     unknown = [name for name in args.questions if name not in QUESTIONS]

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from convert_checkpoint import read, save
 from mmseg_maskformer.checkpoints.channels import adapted
+from mmseg_maskformer.engine.arguments import at_least_one
 
 
 def parse_args() -> argparse.Namespace:
@@ -25,11 +26,10 @@ def parse_args() -> argparse.Namespace:
         help="file, address, maskformer://NAME, mask2former://NAME or hf://REPOSITORY",
     )
     parser.add_argument("output", help="file")
-    parser.add_argument("--channels", type=int, required=True, help="of the images")
-    args = parser.parse_args()
-    if args.channels < 1:
-        parser.error(f"--channels {args.channels}: give 1 or more.")
-    return args
+    parser.add_argument(
+        "--channels", type=at_least_one, required=True, help="of the images"
+    )
+    return parser.parse_args()
 
 
 def main() -> None:

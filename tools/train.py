@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from mmseg_maskformer.engine.amp import enable_amp
+from mmseg_maskformer.engine.arguments import at_least_one
 from mmseg_maskformer.engine.finetuning import FinetuneHook, finetune
 from mmseg_maskformer.engine.launch import add_common_arguments, load_config
 from mmseg_maskformer.engine.resuming import require_no_training, resume
@@ -30,7 +31,9 @@ def parse_args() -> argparse.Namespace:
         help="go on from a checkpoint, by default the newest of the work directory",
     )
     parser.add_argument(
-        "--iterations", type=int, help="length of the training, learning rate included"
+        "--iterations",
+        type=at_least_one,
+        help="length of the training, learning rate included",
     )
     parser.add_argument("--amp", action="store_true", help="train in mixed precision")
     parser.add_argument(

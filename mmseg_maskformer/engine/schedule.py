@@ -27,8 +27,6 @@ def scale_schedule(config: Config, iterations: int) -> list[str]:
     Raises:
         SystemExit: The schedule is of a kind that is not known here.
     """
-    if iterations < 1:
-        raise SystemExit(f"--iterations {iterations}: give 1 or more.")
     name, loop = config.filename, config.train_cfg
     if loop.get("type") != "IterBasedTrainLoop" or loop.get("by_epoch"):
         raise SystemExit(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 
 import pytest
 
@@ -17,6 +18,7 @@ from mmseg_maskformer.engine.arguments import (
     output_folder,
     require_checkpoint,
 )
+from tests.conftest import REPOSITORY
 
 
 @pytest.fixture
@@ -79,6 +81,13 @@ def test_what_is_no_number_of_things_is_a_sentence(parser, option, least, capsys
             parser.parse_args([f"{option}={text}"])
         said = f"argument {option}: {text!r} is no whole number from {least}."
         assert said in capsys.readouterr().err
+
+
+def test_scripts_leave_no_number_of_things_unchecked():
+    scripts = [x.read_text() for x in (REPOSITORY / "tools").rglob("*.py")]
+    found = re.findall(r'"([\w-]+)",\s*type=int', "".join(scripts))
+    labels = {"--void", "--void-id", "--queries"}  # values, and places in a list
+    assert {*found} == {"--port", "--seed", "--seeds", *labels}
 
 
 def test_what_cannot_be_a_file_is_a_sentence(parser, tmp_path, capsys):

@@ -191,12 +191,6 @@ def test_a_schedule_without_end_may_go_on():
         check_resumed_length(longer, begun, "iter_9.pth")
 
 
-def test_a_length_of_nothing_is_a_sentence(config):
-    for wrong in (0, -5):
-        with pytest.raises(SystemExit, match=f"--iterations {wrong}: give 1 or more"):
-            scale_schedule(config(), wrong)
-
-
 def test_auto_scale_lr():
     config = Config({"auto_scale_lr": {"enable": False, "base_batch_size": 16}})
     enable_auto_scale_lr(config)

@@ -117,7 +117,6 @@ def test_training_labels_are_nine_regions_or_as_many_as_classes(costs):
             dict(checkpoints=(DEMO, DEMO), seeds=(0, 1), train=False),
             "--checkpoints trains nothing",
         ),
-        (dict(iterations=0), "--iterations 0: give 1 or more"),
         (dict(configs=(DEMO, CAMVID), overrides={}), "A comparison needs one data set"),
         (dict(configs=("none.py",)), "There is no config file none.py"),
     ],

@@ -31,6 +31,7 @@ from benchmark_lib.complexity_plot import plot_scores, reported_score  # noqa: E
 from comparison.description import fixed_size  # noqa: E402
 from mmseg_maskformer.engine.arguments import (  # noqa: E402
     add_cfg_options,
+    at_least_one,
     image_size,
     output_file,
 )
@@ -47,7 +48,7 @@ def parse_args() -> argparse.Namespace:
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--size", type=image_size, help="S or HxW of the image")
     which.add_argument(
-        "--images", type=int, help="average over so many validation images"
+        "--images", type=at_least_one, help="average over so many validation images"
     )
     parser.add_argument(
         "--as-mask2former",
@@ -84,8 +85,6 @@ def measure(
 def main() -> None:
     """Print one row a config, and the parts below it."""
     args = parse_args()
-    if args.images is not None and args.images < 1:
-        raise SystemExit(f"--images {args.images}: give 1 or more.")
     configs = {path: read_config(path, args.cfg_options) for path in args.configs}
     scores = {x: reported_score(x, args.metric) for x in configs if args.plot}
     unknown, points = [], {}

@@ -24,7 +24,7 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
 
 from benchmark_lib.measure import resident_peak  # noqa: E402
 from mmseg_maskformer.adapters.images import image_channels  # noqa: E402
-from mmseg_maskformer.engine.arguments import add_cfg_options, image_size  # noqa: E402
+from mmseg_maskformer.engine.arguments import add_cfg_options, at_least_one, image_size  # noqa: E402
 from mmseg_maskformer.engine.config_files import read_config  # noqa: E402
 from mmseg_maskformer.engine.models import untrained_model  # noqa: E402
 
@@ -36,7 +36,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         "--size", type=image_size, default="4096", help="S or HxW of the image"
     )
-    parser.add_argument("--threads", type=int, help="threads of PyTorch")
+    parser.add_argument("--threads", type=at_least_one, help="threads of PyTorch")
     add_cfg_options(parser)
     return parser.parse_args()
 

@@ -10,6 +10,7 @@ from PIL import Image
 
 from mmseg_maskformer.datasets.palette import class_palette
 from mmseg_maskformer.datasets.scenes.rendering import Scene, SceneRenderer
+from mmseg_maskformer.engine.arguments import at_least_one
 
 GAP = 3
 
@@ -18,7 +19,9 @@ def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=Path("docs/images"), help="folder")
-    parser.add_argument("--num", type=int, default=6, help="scenes per picture")
+    parser.add_argument(
+        "--num", type=at_least_one, default=6, help="scenes per picture"
+    )
     parser.add_argument("--seed", type=int, default=0, help="of the scenes")
     return parser.parse_args()
 

@@ -21,7 +21,7 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
 
 import mmseg_maskformer  # noqa: E402, F401  (hosts without compiled operators)
 from benchmark_lib.speed import WARM_UP, Times, timed_predictions  # noqa: E402
-from mmseg_maskformer.engine.arguments import add_cfg_options  # noqa: E402
+from mmseg_maskformer.engine.arguments import add_cfg_options, at_least_one  # noqa: E402
 
 
 def parse_args() -> argparse.Namespace:
@@ -33,7 +33,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         "checkpoint", help="what a model predicts decides how long its result takes"
     )
-    parser.add_argument("--images", type=int, help="the first so many; default: all")
+    parser.add_argument(
+        "--images", type=at_least_one, help="the first so many; default: all"
+    )
     add_cfg_options(parser)
     return parser.parse_args()
 
@@ -46,8 +48,6 @@ def measure(args: argparse.Namespace) -> Times:
     from mmseg_maskformer.engine.config_files import read_config
     from mmseg_maskformer.engine.models import trained_model
 
-    if args.images is not None and args.images < 1:
-        raise SystemExit(f"--images {args.images}: give 1 or more.")
     config = read_config(args.config, args.cfg_options)
     model = trained_model(config, args.checkpoint).eval()
     loader = Runner.build_dataloader(dict(config.val_dataloader, batch_size=1))

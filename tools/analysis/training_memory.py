@@ -36,6 +36,7 @@ from benchmark_lib.environment import environment  # noqa: E402
 from benchmark_lib.inputs import Settings  # noqa: E402
 from mmseg_maskformer.engine.arguments import (  # noqa: E402
     add_cfg_options,
+    at_least_one,
     image_size,
     output_file,
 )
@@ -77,13 +78,15 @@ def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("what", choices=VARIED)
-    parser.add_argument("numbers", type=int, nargs="+", help="how many of them")
+    parser.add_argument(
+        "numbers", type=at_least_one, nargs="+", help="how many of them"
+    )
     parser.add_argument(
         "--size", type=image_size, default="512", help="S or HxW of the inputs"
     )
-    parser.add_argument("--batch", type=int, default=2, help="images")
-    parser.add_argument("--segments", type=int, default=9, help="of an image")
-    parser.add_argument("--queries", type=int, default=100)
+    parser.add_argument("--batch", type=at_least_one, default=2, help="images")
+    parser.add_argument("--segments", type=at_least_one, default=9, help="of an image")
+    parser.add_argument("--queries", type=at_least_one, default=100)
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(

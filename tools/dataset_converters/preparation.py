@@ -21,6 +21,7 @@ import numpy as np
 from mmengine.utils import ProgressBar
 from PIL import ExifTags, Image
 
+from mmseg_maskformer.engine.arguments import at_least_one
 from shared.files import UNFINISHED, written_whole
 
 
@@ -196,7 +197,7 @@ def run_tool(prepare_root: Callable[..., str], description: str, root: str) -> N
     """
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("root", type=Path, help=root)
-    parser.add_argument("--workers", type=int, default=1, help="processes")
+    parser.add_argument("--workers", type=at_least_one, default=1, help="processes")
     args = parser.parse_args()
     with ending_in_sentences("The same command goes on from here."):
         print(prepare_root(root=args.root, workers=args.workers))
