@@ -41,6 +41,7 @@ from mmseg_maskformer.datasets.ade20k_panoptic_classes import (  # noqa: E402
     THINGS,
 )
 from mmseg_maskformer.datasets.class_orders import CLASS_ORDERS  # noqa: E402
+from mmseg_maskformer.datasets.coco.segments import segment_ids  # noqa: E402
 
 SPLITS = {"training": "train", "validation": "val"}  # of the release, of ours
 
@@ -178,12 +179,14 @@ def painted(
     }
     numbers = sorted(found)
     classes = [labels[x - NUM_CLASSES] if x > NUM_CLASSES else x - 1 for x in numbers]
-    colours = _distinct([_colour_of(categories)[label] for label in classes])
+    colour_of = {category.id: category.color for category in categories}
+    colours = np.reshape(_distinct([colour_of[x] for x in classes]), (-1, 3))
     table = np.zeros((NUM_CLASSES + 256, 3), np.uint8)  # black is void
-    table[numbers] = np.reshape(colours, (-1, 3))
+    table[numbers] = colours
+    rows = zip(segment_ids(colours).tolist(), classes, numbers, strict=True)
     segments = [
-        dict(id=_id(colour), category_id=label, iscrowd=0, **found[value])
-        for value, label, colour in zip(numbers, classes, colours, strict=True)
+        dict(id=key, category_id=label, iscrowd=0, **found[value])
+        for key, label, value in rows
     ]
     return table[values], segments
 
@@ -258,10 +261,6 @@ def _measured(layer: np.ndarray) -> dict[int, dict]:
     }
 
 
-def _colour_of(categories: list[Category]) -> dict[int, tuple[int, int, int]]:
-    return {category.id: category.color for category in categories}
-
-
 def _distinct(colours: list[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
     """The colours; one that is taken moves by at most 30, the same way every time."""
     rng = np.random.default_rng(0)
@@ -276,11 +275,6 @@ def _distinct(colours: list[tuple[int, int, int]]) -> list[tuple[int, int, int]]
         taken.add(moved)
         chosen.append(moved)
     return chosen
-
-
-def _id(colour: tuple[int, int, int]) -> int:
-    red, green, blue = colour
-    return red + 256 * green + 65536 * blue
 
 
 if __name__ == "__main__":
