@@ -13,9 +13,10 @@ from pathlib import Path
 
 from mmengine.runner import Runner
 
+from mmseg_maskformer.datasets.image_scales import spread
 from mmseg_maskformer.engine.arguments import at_least_one
 from mmseg_maskformer.engine.launch import add_common_arguments, load_config
-from shared.prediction_sheet import PanopticRow, predict_rows, prediction_sheet, spread
+from shared.prediction_sheet import PanopticRow, predict_rows, prediction_sheet
 from shared.progress import LastTable, ProgressHook, quiet_host
 
 CHECKOUT = Path(__file__).resolve().parent.parent

@@ -145,5 +145,5 @@ def check_weights(model: Any) -> None:
 
 
 def _first(names: list[str]) -> str:
-    shown, more = ", ".join(names[:_SHOWN]), len(names) - _SHOWN
-    return f"{shown} and {more} more" if more > 0 else shown
+    text, more = ", ".join(names[:_SHOWN]), len(names) - _SHOWN
+    return f"{text} and {more} more" if more > 0 else text

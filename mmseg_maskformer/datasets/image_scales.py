@@ -66,7 +66,8 @@ def compared_scales(train: Any, val: Any) -> Scales | None:
         tried = [
             scales
             for leaf, steps in chains(train)
-            for index in _spread(leaf)
+            if hasattr(leaf, "get_data_info")
+            for index in spread(_IMAGES, len(leaf))
             if (scales := _of_image(leaf, index, steps, evaluation)) is not None
         ]
     if not tried:
@@ -77,10 +78,9 @@ def compared_scales(train: Any, val: Any) -> Scales | None:
     )
 
 
-def _spread(leaf: Any) -> list[int]:
-    """Places of a few images of a data set."""
-    length = len(leaf) if hasattr(leaf, "get_data_info") else 0
-    return np.linspace(0, length - 1, min(_IMAGES, length)).astype(int).tolist()
+def spread(count: int, length: int) -> list[int]:
+    """``count`` places, or as many as there are, from the first to the last."""
+    return np.linspace(0, length - 1, min(count, length)).astype(int).tolist()
 
 
 def _of_image(
@@ -94,9 +94,9 @@ def _of_image(
         for step in loading:
             loaded = step(loaded)
         bare = {key: x for key, x in loaded.items() if not key.startswith("gt_")}
-        shown = _scale(bare, (step for step in evaluation if not loads(step)))
+        evaluated = _scale(bare, (step for step in evaluation if not loads(step)))
         rest = training[len(loading) :]
-        return np.array([(_scale(loaded, rest), shown) for _ in range(_DRAWS)]).T
+        return np.array([(_scale(loaded, rest), evaluated) for _ in range(_DRAWS)]).T
     except Exception:  # of somebody's transform, or a file; others name what is wrong
         return None
 

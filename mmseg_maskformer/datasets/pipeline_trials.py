@@ -236,12 +236,12 @@ class Trial:
         if image is None or trial.square * _scale(found) < _LEAST:
             return
         height, width = found.get("img_shape", image.shape)[:2]
-        shown = image[:height, :width]
+        visible = image[:height, :width]
         if unflips and found.get("flip"):
             axes = dict(horizontal=[1], vertical=[0], diagonal=[0, 1])
-            shown = np.flip(shown, axes[found["flip_direction"]])
-        shown = _resized(shown, found.get("ori_shape", SIZE)[:2])
-        if _too_much(shown, trial.classes) is not None:
+            visible = np.flip(visible, axes[found["flip_direction"]])
+        visible = _resized(visible, found.get("ori_shape", SIZE)[:2])
+        if _too_much(visible, trial.classes) is not None:
             raise MisplacedError(step, "image")
 
     def _judge_compared(self, step: Step, found: dict, trial: TrialImage) -> None:

@@ -10,7 +10,7 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 from prettytable import PrettyTable
 
-from mmseg_maskformer.core.conventions import INSTANCE_OFFSET, VOID
+from mmseg_maskformer.core.conventions import INSTANCE_OFFSET, VOID, shown
 from mmseg_maskformer.core.panoptic_quality import (
     Counts,
     PanopticMap,
@@ -183,7 +183,7 @@ def _check_categories(values: np.ndarray, num_classes: int, image: str) -> None:
     wrong = values[(values < 0) | (values % INSTANCE_OFFSET > num_classes)].tolist()
     if wrong:
         raise ValueError(
-            f"The prediction for {image} has the value(s) {wrong[:8]}, but class + "
+            f"The prediction for {image} has the value(s) {shown(wrong)}, but class + "
             f"{INSTANCE_OFFSET} * object allows classes 0..{num_classes - 1} and "
             f"{num_classes} for void. Give the model the things and stuff of the data "
             "set."

@@ -15,6 +15,7 @@ from mmengine.registry import DATASETS
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
 
+from mmseg_maskformer.datasets.image_scales import spread  # noqa: E402
 from mmseg_maskformer.engine.arguments import (  # noqa: E402
     add_cfg_options,
     at_least_one,
@@ -22,7 +23,7 @@ from mmseg_maskformer.engine.arguments import (  # noqa: E402
 )
 from mmseg_maskformer.engine.config_files import read_config  # noqa: E402
 from mmseg_maskformer.engine.models import require_class_order, trained_model  # noqa: E402
-from shared.prediction_sheet import predict_rows, prediction_sheet, spread  # noqa: E402
+from shared.prediction_sheet import predict_rows, prediction_sheet  # noqa: E402
 
 
 def parse_args() -> argparse.Namespace:

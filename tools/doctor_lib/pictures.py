@@ -9,10 +9,11 @@ import numpy as np
 from PIL import Image
 
 from mmseg_maskformer.core.conventions import INSTANCE_OFFSET
+from mmseg_maskformer.datasets.image_scales import spread
 from mmseg_maskformer.datasets.metainfo import metainfo_of
 from mmseg_maskformer.visualization.images import picture_of_input
 from mmseg_maskformer.visualization.panoptic_drawing import encoded_truth, overlay
-from shared.prediction_sheet import size_at_width, spread
+from shared.prediction_sheet import size_at_width
 
 from .sources import Source
 

@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from mmseg_maskformer.core.conventions import shown
+
 from .analysis import ImageQueries, QueryError
 
 _SAME = (
@@ -69,8 +71,8 @@ def semantic_labels(semantic: dict, panoptic: dict) -> dict[int, int]:
     missing = [name for name in things if name not in names]
     if missing:
         raise QueryError(
-            f"The semantic data set has no class called {', '.join(missing[:5])}, as "
-            "the panoptic one has; give two configs of the same classes, or "
+            f"The semantic data set has no class called {shown(missing)}, as the "
+            "panoptic one has; give two configs of the same classes, or "
             "semantic_labels in metainfo of the second."
         )
     return {classes.index(name): names.index(name) for name in things}

@@ -81,11 +81,6 @@ def size_at_width(pixels: np.ndarray, width: int) -> tuple[int, int]:
     return width, max(1, round(width * pixels.shape[0] / pixels.shape[1]))
 
 
-def spread(count: int, length: int) -> list[int]:
-    """``count`` places, or as many as there are, from the first to the last."""
-    return np.linspace(0, length - 1, min(count, length)).astype(int).tolist()
-
-
 @torch.no_grad()
 def predict_rows(model: Any, dataset: Any, indices: Sequence[int]) -> list[Row]:
     """Predict samples of a data set of the host.

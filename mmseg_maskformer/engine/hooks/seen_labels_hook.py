@@ -14,6 +14,7 @@ from mmengine.runner import Runner
 from torch import Tensor
 
 from mmseg_maskformer.core.argument_checks import check_counts
+from mmseg_maskformer.core.conventions import shown
 from mmseg_maskformer.datasets.metainfo import metainfo_of
 
 
@@ -80,8 +81,7 @@ def described(pixels: dict[int, int], classes: Iterable[str]) -> tuple[str, bool
         "padding."
     )
     if unseen:
-        end = ", ..." if len(unseen) > 10 else "."
-        text += f" Not seen: {', '.join(unseen[:10])}{end}"
+        text += f" Not seen: {shown(unseen)}."
     suspicious = share > 0.5 or (seen <= 1 < len(names))
     if suspicious:
         text += (

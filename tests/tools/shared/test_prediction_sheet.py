@@ -7,13 +7,13 @@ import pytest
 import torch
 from mmengine.structures import BaseDataElement, InstanceData, PixelData
 
+from mmseg_maskformer.datasets.image_scales import spread
 from mmseg_maskformer.visualization.panoptic_drawing import overlay
 from shared.prediction_sheet import (
     PanopticRow,
     Row,
     predict_rows,
     prediction_sheet,
-    spread,
 )
 
 PALETTE = [[200, 10, 10], [10, 200, 10], [10, 10, 200]]
