@@ -25,6 +25,11 @@ def type_name(settings: Mapping[str, Any]) -> str:
     return str(getattr(kind, "__name__", kind)).rpartition(".")[2]
 
 
+def is_ours(settings: Mapping[str, Any]) -> bool:
+    """Whether a part of a config asks for a class of this package."""
+    return str(settings.get("type", "")).startswith(f"{SCOPE}.")
+
+
 class CatalogRegistry(root.Registry):
     """A registry that finds its classes through a table of modules.
 

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from mmseg_maskformer.checkpoints.channels import first_convolution
+from mmseg_maskformer.registry import is_ours
 
 
 def image_channels(model: nn.Module) -> int | None:
@@ -42,8 +43,7 @@ def check_settings(settings: Any, remedy: str) -> None:
             f"data_preprocessor.mean has {lengths[0]} values and std {lengths[1]}; "
             "give one for all channels or one for each in both."
         )
-    ours = str(settings.get("type")).startswith("mmseg_maskformer.")
-    if lengths[0] not in (0, 1, 3) and not ours:
+    if lengths[0] not in (0, 1, 3) and not is_ours(settings):
         raise ValueError(
             f"data_preprocessor.mean has {lengths[0]} values, and {settings['type']} "
             f"takes 1 or 3; set data_preprocessor.type='{remedy}' (docs/images.md)."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from mmengine.config import Config
 
 from mmseg_maskformer.core.conventions import VOID
-from mmseg_maskformer.registry import type_name
+from mmseg_maskformer.registry import SCOPE, is_ours, type_name
 
 _NOT_SEMANTIC = ("CocoMetric", "CocoPanopticMetric", "PanopticQuality", "ThingAP")
 _OF_TRAINING = ("EMAHook", "EarlyStoppingHook")
@@ -79,19 +79,18 @@ def averaging_model(config: Config) -> dict:
     Raises:
         SystemExit: A head of this package stands in a segmentor of the host.
     """
-    ours = "mmseg_maskformer."
-    own = dict(type=f"{ours}MaskFormerTTA")
+    own = dict(type=f"{SCOPE}.MaskFormerTTA")
     wrapper = config.get("tta_model") or own
-    if config.model.type.startswith(ours):
+    if is_ours(config.model):
         if type_name(wrapper) == "SegTTAModel":
             wrapper = own
-    elif wrapper["type"].startswith(ours):
+    elif is_ours(wrapper):
         head = config.model.get("decode_head", {})
-        if isinstance(head, dict) and head["type"].startswith(ours):
+        if isinstance(head, dict) and is_ours(head):
             raise SystemExit(
                 f"{config.filename} has {head['type']} in {config.model.type}, whose "
                 "scores of several views cannot be averaged; set model.type to "
-                f"{ours}MaskFormerSegmentor."
+                f"{SCOPE}.MaskFormerSegmentor."
             )
         wrapper = dict(type="SegTTAModel")
     # A wrapper without one gets the config's own from the runner, in the model's place.

@@ -21,9 +21,14 @@ if TYPE_CHECKING:
     from mmengine.config import Config
 
 
+def set_scope(config: Config) -> None:
+    """Let the names of a config be those of its host."""
+    init_default_scope(config.get("default_scope", "mmseg"))
+
+
 def untrained_model(config: Config) -> BaseModel:
     """The model of a config of either host; nothing is downloaded."""
-    init_default_scope(config.get("default_scope", "mmseg"))
+    set_scope(config)
     settings = copy.deepcopy(config.model)
     if settings.backbone.get("pretrained") is True:  # timm would download
         settings.backbone.pretrained = False

@@ -8,11 +8,10 @@ from typing import Any, NamedTuple
 from mmengine.config import Config
 
 from mmseg_maskformer.datasets.wrappers import leaf_configs
-from mmseg_maskformer.registry import type_name
+from mmseg_maskformer.registry import is_ours, type_name
 
 from .kinds import SEMANTIC, kind_of
 
-_OURS = "mmseg_maskformer."
 # Names of the papers; another head has the name of its class.
 _METHODS = {
     "DepthwiseSeparableASPPHead": "DeepLabV3+",
@@ -58,7 +57,7 @@ def _method(model: dict) -> str:
     head = model.get("decode_head")
     if head is None:
         return f"{type_name(model).removesuffix('Detector')} (mmdet)"
-    if not head.get("type", model["type"]).startswith(_OURS):
+    if not is_ours(head if "type" in head else model):
         name = type_name(head)
         return _METHODS.get(name, name.removesuffix("Head"))
     network = head.get("network", {})  # absent means MaskFormer

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 from mmengine.config import Config
 
-from mmseg_maskformer.registry import type_name
+from mmseg_maskformer.registry import SCOPE, type_name
 
-_OURS = "mmseg_maskformer."
 _SIZES = {"s": "S", "m": "M", "l": "L"}  # COCO's: below 32 and 96 pixels squared, above
 _COCO = {
     "coco/segm_mAP": "ap",
@@ -150,7 +149,7 @@ def complete_evaluators(config: Config) -> list[dict]:
     if any(type_name(x) == "PanopticQuality" for x in given):
         return given
     void = iou.get("ignore_index", 255)
-    return [*given, dict(type=f"{_OURS}PanopticQuality", ignore_index=void)]
+    return [*given, dict(type=f"{SCOPE}.PanopticQuality", ignore_index=void)]
 
 
 def evaluators_of(config: Config) -> list[dict]:

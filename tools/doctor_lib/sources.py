@@ -9,13 +9,14 @@ from typing import Any, NamedTuple
 
 from mmengine.config import Config
 from mmengine.logging import MMLogger
-from mmengine.registry import DATASETS, init_default_scope
+from mmengine.registry import DATASETS
 
 from mmseg_maskformer.core.conventions import VOID
 from mmseg_maskformer.datasets.transforms.image_files import IMAGE_SUFFIXES, files_below
 from mmseg_maskformer.datasets.wrappers import leaf_configs, leaf_datasets
 from mmseg_maskformer.engine.config_files import read_config
 from mmseg_maskformer.engine.hooks.check_classes_hook import check_num_classes
+from mmseg_maskformer.engine.models import set_scope
 from shared.progress import quiet_host
 
 _IMAGE_FOLDERS = ("images", "img_dir", "imgs", "image")
@@ -89,7 +90,7 @@ def of_config(path: Path, overrides: dict) -> Source:
     """
     MMLogger.get_current_instance()  # made here, it writes to the screen later, too
     config = read_config(str(path), overrides)
-    init_default_scope(config.get("default_scope", "mmseg"))
+    set_scope(config)
     source = Source(str(path), queries=_find(config.get("model"), "num_queries"))
     for split in ("train", "val"):
         loader = config.get(f"{split}_dataloader")

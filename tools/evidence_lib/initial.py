@@ -6,8 +6,10 @@ from pathlib import Path
 
 import torch
 from mmengine.config import Config
-from mmengine.registry import MODELS, init_default_scope
+from mmengine.registry import MODELS
 from mmengine.runner import set_random_seed
+
+from mmseg_maskformer.engine.models import set_scope
 
 
 def write_initial_weights(config: Config, seed: int, path: Path) -> None:
@@ -20,7 +22,7 @@ def write_initial_weights(config: Config, seed: int, path: Path) -> None:
         seed: of the drawing.
         path: of the new file; its folder is made.
     """
-    init_default_scope(config.get("default_scope", "mmseg"))
+    set_scope(config)
     set_random_seed(seed)
     model = MODELS.build(config.model)
     model.init_weights()

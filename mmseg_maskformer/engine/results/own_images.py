@@ -9,16 +9,16 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from mmengine.config import Config
-from mmengine.registry import DATASETS, init_default_scope
+from mmengine.registry import DATASETS
 
 from mmseg_maskformer.datasets.metainfo import metainfo_of
 from mmseg_maskformer.datasets.palette import class_palette
 from mmseg_maskformer.datasets.wrappers import leaf_configs
-from mmseg_maskformer.registry import type_name
+from mmseg_maskformer.engine.models import set_scope
+from mmseg_maskformer.registry import SCOPE, type_name
 
 from .unlabelled import without_labels
 
-_OURS = "mmseg_maskformer."
 _LOADS = ("LoadImage", "LoadImageFromFile")
 
 
@@ -48,7 +48,7 @@ def own_images(settings: Config) -> OwnImages:
             "test_dataloader = val_dataloader in it."
         )
     leaf = leaf_configs(settings.test_dataloader.dataset)[0]
-    init_default_scope(settings.get("default_scope", "mmseg"))
+    set_scope(settings)
     try:  # without its files, which whoever has only images lacks
         dataset = DATASETS.build(dict(leaf, pipeline=[], lazy_init=True))
     except AssertionError as error:
@@ -83,7 +83,7 @@ def _image_steps(pipeline: Sequence[dict], name: str) -> list[dict[str, Any]]:
             f"The pipeline of test_dataloader in {name} has {strange[0]}, and images "
             f"are given as files or arrays; let it begin with {' or '.join(_LOADS)}."
         )
-    return [dict(type=f"{_OURS}LoadImage"), *steps]  # the data set draws its images
+    return [dict(type=f"{SCOPE}.LoadImage"), *steps]  # the data set draws its images
 
 
 def classes_of(dataset: Any, name: str) -> dict[str, Any]:
