@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mmseg_maskformer.core.conventions import VOID
+from mmseg_maskformer.core.conventions import VOID, image_name
 from mmseg_maskformer.core.targets import SegmentTargets
 
 
@@ -54,7 +54,7 @@ def segment_targets(
 def _target(
     sample: Any, size: tuple[int, int], num_things: int, num_stuff: int
 ) -> SegmentTargets:
-    name = sample.metainfo.get("img_path", "unnamed image")
+    name = image_name(sample.metainfo)
     if "gt_segment_map" in sample:
         segments = sample.gt_segments
         segments = segments[~crowds(segments, num_things)]
@@ -163,8 +163,8 @@ def _padded(maps: Tensor, sample: Any, size: tuple[int, int], value: int = 0) ->
     image = tuple(sample.metainfo.get("img_shape", size)[:2])
     if (height, width) not in (image, tuple(size)):
         raise ValueError(
-            f"The annotation of {sample.metainfo.get('img_path', 'an unnamed image')} "
-            f"has {height} x {width} pixels, but its image {image[0]} x {image[1]} "
-            "(height x width). Load annotations before the training pipeline resizes."
+            f"The annotation of {image_name(sample.metainfo)} has {height} x "
+            f"{width} pixels, but its image {image[0]} x {image[1]} (height x width). "
+            "Load annotations before the training pipeline resizes."
         )
     return F.pad(maps, (0, size[1] - width, 0, size[0] - height), value=value)

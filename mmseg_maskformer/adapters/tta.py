@@ -8,6 +8,7 @@ from typing import Any
 from mmengine.model import BaseTTAModel
 from mmengine.structures import BaseDataElement
 
+from mmseg_maskformer.core.conventions import image_name
 from mmseg_maskformer.core.score_maps import MeanScores, ScoreMap
 
 from .batches import size_by_size
@@ -90,7 +91,7 @@ def _check_sizes(sample: BaseDataElement, maps: Sequence[ScoreMap]) -> None:
     sizes = sorted({scores.size for scores in maps})
     if len(sizes) > 1:
         raise ValueError(
-            f"The views of {sample.metainfo.get('img_path', 'an unnamed image')} have "
+            f"The views of {image_name(sample.metainfo)} have "
             f"original sizes {sizes}. Load the image before TestTimeAug in "
             "tta_pipeline, and leave ori_shape to the loading."
         )

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from .argument_checks import check_counts, check_parts
+from .conventions import image_name
 from .cost_tables import solve, to_numpy, worse
 from .mask_comparison import Columns, DenseMasks, MaskComparison
 from .match_costs import (
@@ -143,7 +144,7 @@ class HungarianAssigner:
                 values = [
                     cost(pred_instances, gt_instances, img_meta) for cost in costs
                 ]
-            name = (img_meta or {}).get("img_path", "unnamed image")
+            name = image_name(img_meta or {})
             table = torch.stack(values).sum(dim=0)[None].cpu().numpy()
             pairs = solve(self._guarded([table], [name])[0])[:, 0]
             queries, segments = torch.from_numpy(pairs).to(labels.device)

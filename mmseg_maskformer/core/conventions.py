@@ -1,12 +1,19 @@
-"""Numbers that data sets, hosts and metrics agree on, and how messages list values."""
+"""Numbers that data sets, hosts and metrics agree on; images and values in messages."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 VOID = 255  # label of void pixels in label maps of 8 bits, and in the hosts'
 WIDE_VOID = 65535  # the same in label maps of 16 bits
 INSTANCE_OFFSET = 1000  # MMDetection's panoptic maps hold class + 1000 * object
+UNNAMED = "an unnamed image"
+
+
+def image_name(meta: Mapping[str, Any]) -> str:
+    """The file of an image, for a message; hosts say None of an array."""
+    return meta.get("img_path") or UNNAMED
 
 
 def shown(values: Iterable[object]) -> str:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from .boxes import span
-from .conventions import VOID, WIDE_VOID, shown
+from .conventions import UNNAMED, VOID, WIDE_VOID, shown
 from .resize import resize_nearest
 from .structures import map_size
 
@@ -35,7 +35,7 @@ class SegmentTargets:
     segment_map: Tensor
     ids: Tensor
     valid: Tensor | None = None
-    name: str = "unnamed image"
+    name: str = UNNAMED
 
     @classmethod
     def from_masks(
@@ -43,7 +43,7 @@ class SegmentTargets:
         labels: Tensor,
         masks: Tensor,
         valid: Tensor | None = None,
-        name: str = "unnamed image",
+        name: str = UNNAMED,
     ) -> SegmentTargets:
         """Targets from G masks (G, H, W) that may overlap, be empty or soft.
 
@@ -159,7 +159,7 @@ def semantic_targets(
         ValueError: A label is neither a class nor void.
     """
     label_maps = label_maps.long()
-    names = names or ["unnamed image"] * len(label_maps)
+    names = names or [UNNAMED] * len(label_maps)
     void = label_maps == ignore_index
     if num_classes <= VOID:
         void |= label_maps == VOID

@@ -13,6 +13,7 @@ from mmengine.evaluator import BaseMetric
 from mmengine.fileio import dump, get_local_path, load
 from mmengine.logging import print_log
 
+from mmseg_maskformer.core.conventions import image_name
 from mmseg_maskformer.datasets.coco.files import CocoFile
 from mmseg_maskformer.datasets.coco.image_sizes import check_size
 from mmseg_maskformer.datasets.coco.index import fill_index
@@ -91,7 +92,7 @@ class CocoMetric(host.CocoMetric):
             data_samples, self.results[start:], strict=True
         ):
             number = self._numbers.get(str(identifier(truth["img_id"])))
-            path = sample.get("img_path", "an image")
+            path = image_name(sample)
             if number is None:
                 raise ValueError(
                     f"{self.ann_file} lists no image with the id {truth['img_id']!r}, "

@@ -13,7 +13,7 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 from prettytable import PrettyTable
 
-from mmseg_maskformer.core.conventions import VOID
+from mmseg_maskformer.core.conventions import VOID, image_name
 from mmseg_maskformer.core.panoptic_quality import PanopticMap
 from mmseg_maskformer.core.segment_errors import KINDS, segment_errors
 
@@ -50,9 +50,9 @@ class PanopticErrors(BaseMetric):
         """Errors and confused pixels of each sample: one small result per image."""
         for sample in data_samples:
             maps = maps_of_sample(sample, self.dataset_meta, self.ignore_index)
-            name = str(sample.get("img_path", "unnamed"))
             errors = list(_errors(*maps))
-            self.results.append((name, errors, _confused(*maps, self._num_classes)))
+            confused = _confused(*maps, self._num_classes)
+            self.results.append((image_name(sample), errors, confused))
 
     def compute_metrics(self, results: list[tuple]) -> dict[str, int]:
         """Numbers of errors by kind; the classes go into the log.

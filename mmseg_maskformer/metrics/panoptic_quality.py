@@ -10,7 +10,7 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 from prettytable import PrettyTable
 
-from mmseg_maskformer.core.conventions import INSTANCE_OFFSET, VOID, shown
+from mmseg_maskformer.core.conventions import INSTANCE_OFFSET, VOID, image_name, shown
 from mmseg_maskformer.core.panoptic_quality import (
     Counts,
     PanopticMap,
@@ -111,7 +111,7 @@ def semantic_maps(
         KeyError: The sample lacks one of them.
         ValueError: A label is neither a class nor void.
     """
-    image = sample.get("img_path", "an unnamed image")
+    image = image_name(sample)
     names = {
         "pred_sem_seg": f"the prediction for {image}",
         "gt_sem_seg": f"the ground truth of {image}",
@@ -143,7 +143,7 @@ def panoptic_maps(
     """
     packed = "Put PackPanopticInputs into the pipeline of the evaluated data set."
     truth = map_of_sample(sample, "gt_segment_map", "PanopticQuality", packed)
-    image = sample.get("img_path", "an unnamed image")
+    image = image_name(sample)
     segments = {key: x.cpu().numpy() for key, x in sample["gt_segments"].items()}
     true = PanopticMap(
         truth,
@@ -167,7 +167,7 @@ def predicted_map(sample: dict, num_classes: int) -> PanopticMap:
         "test-time augmentation averages semantic maps only, for SemSegMetric."
     )
     encoded = map_of_sample(sample, "pred_panoptic_seg", "PanopticQuality", switch)
-    image = sample.get("img_path", "an unnamed image")
+    image = image_name(sample)
     values = np.unique(encoded)
     values = values[values % INSTANCE_OFFSET != num_classes]  # void
     _check_categories(values, num_classes, image)

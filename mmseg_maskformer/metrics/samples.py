@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from mmseg_maskformer.core.conventions import image_name
+
 
 def map_of_sample(sample: dict, key: str, metric: str, remedy: str) -> np.ndarray:
     """(H, W) of a map, which stands under "data" in mmseg and "sem_seg" in mmdet.
@@ -19,9 +21,8 @@ def map_of_sample(sample: dict, key: str, metric: str, remedy: str) -> np.ndarra
     """
     if key not in sample:
         raise KeyError(
-            f"{metric} needs {key} in every data sample, but "
-            f"{sample.get('img_path', 'an unnamed image')} has {sorted(sample)}. "
-            f"{remedy}"
+            f"{metric} needs {key} in every data sample, but {image_name(sample)} has "
+            f"{sorted(sample)}. {remedy}"
         )
     field = sample[key]
     data = field["data" if "data" in field else "sem_seg"]

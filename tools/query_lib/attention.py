@@ -16,6 +16,7 @@ from mmengine.dataset import pseudo_collate
 from torch import Tensor, nn
 
 from mmseg_maskformer.adapters.segment_targets import crowds
+from mmseg_maskformer.core.conventions import image_name
 from mmseg_maskformer.core.layers import AttentionBlock
 from mmseg_maskformer.core.structures import PixelFeatures, map_size
 from mmseg_maskformer.core.targets import SegmentTargets, semantic_targets
@@ -252,6 +253,6 @@ def _given_target(model: Any, sample: Any) -> SegmentTargets:
         maps = sample.gt_sem_seg.data
         return semantic_targets(maps, head.num_classes, head.ignore_index)[0]
     raise QueryError(
-        f"{sample.metainfo.get('img_path', 'An image')} has neither segments nor a "
-        "label map; load its annotation in the pipeline of val_dataloader."
+        f"{image_name(sample.metainfo)} has neither segments nor a label map; "
+        "load its annotation in the pipeline of val_dataloader."
     )

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mmseg_maskformer.core.conventions import image_name
 from mmseg_maskformer.core.inference import class_probs
 from mmseg_maskformer.core.structures import Predictions
 from mmseg_maskformer.core.tiling import Placement, iter_tiles
@@ -125,7 +126,7 @@ def object_masks(sample: Any, num_things: int, void: int) -> Tensor:
         present = labels.unique()
         return labels == present[present != void][:, None, None]
     raise QueryError(
-        f"{sample.metainfo.get('img_path', 'An image')} has no masks of its objects; "
+        f"{image_name(sample.metainfo)} has no masks of its objects; "
         "load its annotation in the pipeline of test_dataloader."
     )
 

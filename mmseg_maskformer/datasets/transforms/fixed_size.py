@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from mmcv.transforms import BaseTransform
 
-from mmseg_maskformer.core.conventions import VOID
+from mmseg_maskformer.core.conventions import VOID, image_name
 
 from .resizing import ResizeWithLabels, nearest_pixels
 
@@ -117,8 +117,8 @@ def _placed(results: dict, place: Placement, size: Size, pad_val: dict) -> dict:
     boxes, masks = (results.pop(x, None) for x in ("gt_bboxes", "gt_masks"))
     if boxes is not None and masks is None:
         raise ValueError(
-            f"{results.get('img_path', 'An image')} has boxes and no masks, which are "
-            "needed: LoadAnnotations(with_bbox=True, with_mask=True)."
+            f"{image_name(results)} has boxes and no masks, which are needed: "
+            "LoadAnnotations(with_bbox=True, with_mask=True)."
         )
     if results["img"].shape[:2] != place.resized:
         scale = place.resized[::-1]

@@ -21,6 +21,7 @@ from mmcv.transforms import LoadImageFromFile as HostLoading
 from mmengine import fileio
 from PIL import Image
 
+from mmseg_maskformer.core.conventions import image_name
 from mmseg_maskformer.datasets.file_errors import (
     JPEG,
     NOT_AN_IMAGE,
@@ -203,7 +204,7 @@ class ScaleIntensity(BaseTransform):
             raise ValueError(
                 f"ScaleIntensity needs an image of 16 bits that mmseg_maskformer."
                 f"LoadImage has loaded with to_float32=True, and got "
-                f"{results.get('img_path')} of {bits or 'unknown'} bits as "
+                f"{image_name(results)} of {bits or 'unknown'} bits as "
                 f"{pixels.dtype}."
             )
         factor = np.float32(256 * 255 / self.white)

@@ -17,7 +17,7 @@ from mmengine import fileio
 from mmengine.structures import InstanceData, PixelData
 from PIL import Image
 
-from mmseg_maskformer.core.conventions import VOID, shown
+from mmseg_maskformer.core.conventions import VOID, image_name, shown
 from mmseg_maskformer.datasets.coco.segments import segment_ids
 from mmseg_maskformer.datasets.file_errors import (
     naming_file,
@@ -174,8 +174,8 @@ def _check_panoptic(results: dict) -> None:
     if "segments_info" not in results or not results.get("seg_map_path"):
         raise ValueError(
             f"The data set gives no list of segments or no panoptic map for "
-            f"{results.get('img_path', 'an unnamed image')}. LoadPanopticMap needs a "
-            "panoptic data set, say mmseg_maskformer.CocoPanopticDataset with "
+            f"{image_name(results)}. LoadPanopticMap needs a panoptic data set, say "
+            "mmseg_maskformer.CocoPanopticDataset with "
             "data_prefix=dict(img='...', seg='...')."
         )
 
@@ -234,7 +234,7 @@ def _check_not_grey(mode: str, listed: np.ndarray, path: str) -> None:
 def _check_void_is_free(labels: np.ndarray, results: dict) -> None:
     if VOID in labels:
         raise ValueError(
-            f"{results.get('img_path', 'an unnamed image')} has segments of class "
+            f"{image_name(results)} has segments of class "
             f"{VOID}, which the host's semantic maps take for void. Leave "
             "with_host_targets=True out and evaluate by "
             "mmseg_maskformer.PanopticQuality."
@@ -246,7 +246,7 @@ def _voided(numbers: np.ndarray, results: dict) -> np.ndarray:
 
     Numbers that ``LoadPanopticMap`` has not listed are refused.
     """
-    image = results.get("img_path", "an unnamed image")
+    image = image_name(results)
     if "segments" not in results:
         raise ValueError(
             f"PackPanopticInputs has no list of segments for {image}: load its map "

@@ -8,7 +8,7 @@ import torch
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from mmseg_maskformer.core.conventions import VOID, WIDE_VOID
+from mmseg_maskformer.core.conventions import VOID, WIDE_VOID, image_name
 from mmseg_maskformer.core.targets import wrong_labels
 
 
@@ -90,5 +90,4 @@ def _check(data_batch: Any, evaluator: Any) -> None:
             wrong = labels[outside & (labels != void)]
             if len(wrong):
                 values = wrong.unique().tolist()
-                name = sample.get("img_path", "an unnamed image")
-                raise ValueError(wrong_labels(name, values, num_classes))
+                raise ValueError(wrong_labels(image_name(sample), values, num_classes))

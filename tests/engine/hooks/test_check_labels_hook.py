@@ -51,7 +51,7 @@ def test_what_is_neither_is_named_with_its_image(wrong):
 
 
 def test_maps_of_mmdet_have_another_name():
-    found = SegDataSample()
+    found = SegDataSample(metainfo=dict(img_path=None))  # an array
     found.gt_sem_seg = PixelData(sem_seg=torch.tensor([[[0, 2]]]))
     with pytest.raises(ValueError, match="an unnamed image holds the value.s. 2,"):
         check([found])

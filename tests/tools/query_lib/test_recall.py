@@ -70,7 +70,9 @@ def test_objects_are_things_or_all_segments():
     masks = torch.arange(8).view(2, 2, 2) % 3 == 0
     instances = BaseDataElement(gt_instances=BaseDataElement(masks=masks))
     assert torch.equal(object_masks(instances, 1, 255), masks)
-    with pytest.raises(QueryError, match="An image has no masks of its objects"):
+    with pytest.raises(
+        QueryError, match="an unnamed image has no masks of its objects"
+    ):
         object_masks(BaseDataElement(), 1, 255)
     labels = torch.tensor([[0, 255], [2, 2]])
     sample = BaseDataElement(gt_sem_seg=SimpleNamespace(data=labels[None]))
