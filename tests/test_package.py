@@ -204,7 +204,7 @@ def test_names_of_configs_are_unique():
 @pytest.mark.parametrize("path", config_files(), ids=lambda path: path.stem)
 def test_config_reads(path):
     """Without mmdet, too."""
-    assert len(Config.fromfile(path)) > 0
+    Config.fromfile(path)
 
 
 @pytest.fixture(scope="module")

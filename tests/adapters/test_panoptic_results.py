@@ -51,10 +51,13 @@ def test_results_have_the_size_of_the_image_or_of_the_input():
         assert set(sample.pred_sem_seg.sem_seg.unique().tolist()) <= set(range(5))
 
 
-def test_without_samples_results_have_the_size_of_the_input():
-    with torch.no_grad():
-        (sample,) = detector().eval().predict(image())
-    assert sample.pred_panoptic_seg.sem_seg.shape == (1, *SIZE)
+@torch.no_grad()
+def test_without_samples_results_are_those_of_the_input():
+    model = detector().eval()
+    (bare,) = model.predict(image())
+    (sample,) = model.predict(image(), [compact()], rescale=False)
+    for field in ("pred_panoptic_seg", "pred_sem_seg"):
+        assert torch.equal(bare.get(field).sem_seg, sample.get(field).sem_seg)
 
 
 def layer_outputs(model, layer, size):

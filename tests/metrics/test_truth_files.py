@@ -125,10 +125,16 @@ def one_object(file):
     file["annotations"] = file["annotations"][:1]
 
 
+@pytest.fixture
+def said(monkeypatch):
+    """What is written into the log."""
+    texts = []
+    monkeypatch.setattr(truth_files, "print_log", lambda text, *_: texts.append(text))
+    return texts
+
+
 @pytest.mark.parametrize("kind", ["panoptic", "instances"])
-def test_the_same_pictures_with_other_objects(tmp_path, kind, monkeypatch):
-    said = []
-    monkeypatch.setattr(truth_files, "print_log", lambda text, *_: said.append(text))
+def test_the_same_pictures_with_other_objects(tmp_path, kind, said):
     case = other(one_object)
     case.write(tmp_path)
     data = case.data(tmp_path, kind)
@@ -142,11 +148,12 @@ def test_the_same_pictures_with_other_objects(tmp_path, kind, monkeypatch):
         case.evaluator(tmp_path / "base", data)
 
 
-def test_data_without_objects_are_not_compared(tmp_path):
+def test_data_without_objects_are_not_compared(tmp_path, said):
     case = Case()
     del case.panoptic["annotations"]
     case.write(tmp_path)
     case.evaluator(tmp_path, case.data(tmp_path, "panoptic"))
+    assert said == []
 
 
 def test_the_hook_checks_each_metric_once_before_training(tmp_path):

@@ -111,9 +111,10 @@ def test_a_palette_may_be_left_to_the_host(visualizer):
 
 def test_small_images_are_enlarged(visualizer, monkeypatch):
     monkeypatch.setattr(panoptic_drawing, "LEAST_SIDE", 100)
-    image, _, _, sample = example()
+    image, truth, _, sample = example()
     visualizer.add_datasample("x", image, sample, draw_pred=False)
-    assert visualizer.get_image().shape == (128, 128, 3)
+    twice = (x.repeat(2, axis=0).repeat(2, axis=1) for x in (image, truth))
+    assert np.array_equal(visualizer.get_image(), painted(*twice))
 
 
 def test_pictures_are_named_after_their_images(visualizer, tmp_path):
