@@ -21,7 +21,8 @@ from .trial_images import random_numbers
 MOST = 2.0  # factor between the two that is not worth a word
 REMEDY = (
     "Put dict(type='Resize', scale=..., keep_ratio=True), with the scale of the "
-    "training pipeline's RandomResize, into test_pipeline before labels are loaded."
+    "training pipeline's RandomResize, into the pipelines of val_dataloader and "
+    "test_dataloader before labels are loaded (docs/data.md, Your own label maps)."
 )
 _IMAGES, _DRAWS = 5, 5  # images of a data set, and what a random resizing makes of each
 
