@@ -18,8 +18,8 @@ from mmengine.runner import CheckpointLoader
 from torch import Tensor
 
 from mmseg_maskformer.adapters.host import prepare_host
-from mmseg_maskformer.checkpoints.export import export_to_huggingface
 from mmseg_maskformer.checkpoints.files import read_content, tensors_by_name
+from mmseg_maskformer.checkpoints.huggingface_export import export_to_huggingface
 from mmseg_maskformer.checkpoints.loading import make_ours, warn_of_order, with_source
 from mmseg_maskformer.checkpoints.zoo import class_order
 from mmseg_maskformer.datasets.class_orders import CLASS_ORDERS

@@ -17,8 +17,8 @@ from mmseg_maskformer.checkpoints.convert import (
     from_ours,
     to_ours,
 )
-from mmseg_maskformer.checkpoints.export import export_to_huggingface
 from mmseg_maskformer.checkpoints.huggingface_config import model_config
+from mmseg_maskformer.checkpoints.huggingface_export import export_to_huggingface
 from tests.checkpoints import models
 
 ADE = "r50_8xb2-160k_ade20k-512x512"

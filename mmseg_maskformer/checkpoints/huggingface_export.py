@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from .convert import family_of, from_ours
 from .huggingface import HUGGINGFACE
 from .huggingface_config import model_config
-from .image_processor import for_rgb, image_processor
+from .huggingface_images import for_rgb, image_processor
 from .layout import MASK2FORMER
 from .mask2former import HUGGINGFACE_MASK2FORMER
 

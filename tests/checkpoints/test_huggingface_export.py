@@ -7,10 +7,13 @@ import re
 import pytest
 import torch
 
-from mmseg_maskformer.checkpoints.export import describe, export_to_huggingface
 from mmseg_maskformer.checkpoints.huggingface_config import (
     backbone_config,
     model_config,
+)
+from mmseg_maskformer.checkpoints.huggingface_export import (
+    describe,
+    export_to_huggingface,
 )
 from mmseg_maskformer.engine.models import untrained_model
 from mmseg_maskformer.engine.results.described_images import described_images

@@ -9,7 +9,7 @@ import pytest
 import torch
 from mmengine.registry import DefaultScope
 
-from mmseg_maskformer.checkpoints.export import export_to_huggingface
+from mmseg_maskformer.checkpoints.huggingface_export import export_to_huggingface
 from mmseg_maskformer.engine.models import untrained_model
 from mmseg_maskformer.engine.results.described_images import described_images
 from tests.checkpoints import models
