@@ -2,32 +2,16 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterable, Mapping, Sequence
-from difflib import get_close_matches
-from inspect import signature
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mmengine.config import Config
 from mmengine.config.utils import ConfigParsingError
-from mmengine.runner import FlexibleRunner, Runner
 
 from mmseg_maskformer.registry import registered_name
 
 from .arguments import require_file
-
-# difflib's ratio of a name and what was meant: "lrr" and "lr" have 0.8, "save_last" and
-# "save_best" 0.78
-_ALIKE = 0.8
-# What a config may have that is read after it is whole.
-_READ = {
-    *(name for kind in (Runner, FlexibleRunner) for name in signature(kind).parameters),
-    # by the runners, past their arguments
-    *("activation_checkpointing", "efficient_conv_bn_eval", "find_unused_parameters"),
-    *("model_wrapper_cfg", "runner_type", "sync_bn"),
-    # by the hosts' functions and the scripts here
-    *("scored", "tta_model", "tta_pipeline"),
-} - {"cfg"}
+from .config_names import READ, check_names, meant, warn
 
 
 def read_config(path: str, overrides: dict) -> Config:
@@ -37,11 +21,12 @@ def read_config(path: str, overrides: dict) -> Config:
     the runner would put it.
 
     Raises:
-        SystemExit: There is no such file, it cannot be read, or a setting would have no
-            effect.
+        SystemExit: There is no such file, it cannot be read, or a setting, of a file or
+            of ``overrides``, would have no effect.
     """
     require_file(path, "config")
     config = config_of_file(path)
+    check_names(config, {base: config_of_file(base) for base in _bases(path)})
     override(config, overrides)
     if "model" in config and "data_preprocessor" in config:
         config.model.setdefault("data_preprocessor", config.data_preprocessor)
@@ -66,6 +51,15 @@ def config_of_file(path: str) -> Config:
         ) from error
     _name_types(list(config.values()))
     return config
+
+
+def _bases(path: str) -> list[str]:
+    """The files that a config inherits, the nearest first."""
+    found = []
+    for base in Config._get_base_files(path):
+        file, _ = Config._get_cfg_path(base, path)
+        found += [file, *_bases(file)]
+    return found
 
 
 def _name_types(part: dict[str, Any] | Sequence[Any]) -> None:
@@ -111,19 +105,19 @@ def override(config: Config, settings: Mapping[str, Any]) -> None:
 def _check(config: Config, key: str) -> None:
     """Stop, or warn, where a setting is read by nobody."""
     said, (name, *rest) = f"--cfg-options {key}", key.split(".")
-    if name not in config and name not in _READ:
+    if name not in config and name not in READ:
         raise SystemExit(
             f"{said}: {config.filename} has no {name}, and nothing reads one"
-            f"{_meant(name, {*config, *_READ})}. What code of your own reads, write "
+            f"{meant(name, {*config, *READ})}. What code of your own reads, write "
             "into the config."
         )
-    if name not in _READ:
-        _warn(f"{said}: what the config has made of {name} stays; set that.")
+    if name not in READ:
+        warn(f"{said}: what the config has made of {name} stays; set that.")
     place: Any = config.get(name)
     for name in rest:
         if isinstance(place, dict) and name not in place:
-            if meant := _meant(name, place):
-                _warn(f"{said}: {name} is new{meant}.")
+            if question := meant(name, place):
+                warn(f"{said}: {name} is new{question}.")
             return
         place = _inside(place, name)
 
@@ -135,13 +129,3 @@ def _inside(place: Any, name: str) -> Any:
     if isinstance(place, list | tuple) and name.isdecimal() and int(name) < len(place):
         return place[int(name)]
     return None
-
-
-def _meant(name: str, known: Iterable[str]) -> str:
-    """A question for the known name that is almost this one; "" without one."""
-    found = get_close_matches(name, known, 1, _ALIKE)
-    return f" (did you mean {found[0]}?)" if found else ""
-
-
-def _warn(text: str) -> None:
-    print(f"Warning: {text}", file=sys.stderr)
