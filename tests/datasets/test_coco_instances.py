@@ -99,7 +99,8 @@ WRONG_OBJECTS = {
     "classes in another order": (
         lambda file: None,
         dict(classes=("fibre", "cell")),
-        r"\['classes'\] .*has 'fibre' in place 0, but .*all\.json have 'cell' there",
+        r"\['classes'\] .*has 'fibre' in place 0, but .*all\.json have 'cell' there\. "
+        r"Write the file's names in its order\.$",
     ),
 }
 

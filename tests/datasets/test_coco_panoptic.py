@@ -181,7 +181,8 @@ WRONG = {
     "stuff called a thing": (
         changed(),
         other_names(thing_classes=METAINFO["classes"], stuff_classes=()),
-        r"\['thing_classes'\] .*has 'ground' in place 2, but .*all\.json have None",
+        r"\['thing_classes'\] .*has 'ground' in place 2, but .*all\.json have None "
+        "there. Write .* in its order; its isthing says what is a thing",
     ),
     "a thing called stuff": (
         changed(),

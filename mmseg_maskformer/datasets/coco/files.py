@@ -288,8 +288,10 @@ class CocoFile:
     ) -> None:
         for place, (own, other) in enumerate(zip_longest(ours, theirs)):
             if own != other:
+                plain = key == "classes"
+                meant = "" if plain else "; its isthing says what is a thing"
                 raise ValueError(
                     f"metainfo[{key!r}] of the data set has {own!r} in place {place}, "
                     f"but the categories of {self.name} have {other!r} there. Write "
-                    "the file's names in its order; its isthing says what is a thing."
+                    f"the file's names in its order{meant}."
                 )
