@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from mmseg_maskformer.compat import load_safely
+from mmseg_maskformer.core.conventions import not_there
 
 from .pickles import PickledArray, read_pickle
 
@@ -51,7 +52,7 @@ def read_content(path: str | Path, map_location: Any = "cpu") -> Any:
     """
     path = Path(path).expanduser()
     if not path.is_file():
-        raise FileNotFoundError(f"There is no checkpoint file {path}.")
+        raise FileNotFoundError(f"{not_there('checkpoint file', path)}.")
     try:
         if path.suffix.lower() == ".pkl":
             return read_pickle(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 VOID = 255  # label of void pixels in label maps of 8 bits, and in the hosts'
@@ -20,3 +21,8 @@ def shown(values: Iterable[object]) -> str:
     """The first eight values, for a message."""
     values = list(values)
     return ", ".join(map(str, values[:8])) + (", ..." if len(values) > 8 else "")
+
+
+def not_there(what: str, path: object) -> str:
+    """A sentence, without its end, about a path that may be relative."""
+    return f"There is no {what} {path} (looked from {Path.cwd()})"

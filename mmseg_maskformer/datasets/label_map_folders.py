@@ -14,7 +14,7 @@ from mmengine.fileio import LocalBackend, get_file_backend
 from mmengine.logging import print_log
 from mmseg.datasets import BaseSegDataset
 
-from mmseg_maskformer.core.conventions import shown
+from mmseg_maskformer.core.conventions import not_there, shown
 from mmseg_maskformer.datasets.file_errors import naming_file
 
 from .metainfo import merged_metainfo
@@ -62,7 +62,7 @@ class LabelMapDataset(BaseSegDataset):
         """
         if self.ann_file and not osp.exists(self.ann_file):
             raise FileNotFoundError(
-                f"There is no list of images {self.ann_file}; correct data_root and "
+                f"{not_there('list of images', self.ann_file)}; correct data_root and "
                 "ann_file, or leave ann_file out to take all images of the folder."
             )
         listed = osp.isfile(self.ann_file)
@@ -162,8 +162,8 @@ class LabelMapDataset(BaseSegDataset):
             )
         except FileNotFoundError as error:
             raise FileNotFoundError(
-                f"There is no folder {error.filename}; correct data_root and {key} of "
-                "the data set."
+                f"{not_there('folder', error.filename)}; correct data_root and {key} "
+                "of the data set."
             ) from error
 
     def _check_files(self, entries: list[dict], key: str) -> None:

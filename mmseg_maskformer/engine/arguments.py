@@ -10,6 +10,8 @@ from pathlib import Path
 import torch
 from mmengine.config import DictAction
 
+from mmseg_maskformer.core.conventions import not_there
+
 
 def add_cfg_options(parser: argparse.ArgumentParser) -> None:
     """Add settings that override a config."""
@@ -120,9 +122,7 @@ class MissingFileExit(SystemExit):
 def require_file(path: str, kind: str) -> None:
     """Exit with a message when ``path`` is not a file."""
     if not Path(path).is_file():
-        raise MissingFileExit(
-            f"There is no {kind} file {path} (looked from {Path.cwd()})."
-        )
+        raise MissingFileExit(f"{not_there(f'{kind} file', path)}.")
 
 
 def require_checkpoint(path: str) -> None:

@@ -77,7 +77,14 @@ def check_names(config: Config, bases: Mapping[str, Config]) -> None:
 
 def _used(value: Any, configs: Iterable[Config]) -> bool:
     """Whether a value stands in a part of the configs that is read."""
-    return any(x == value for config in configs for _, _, x in _places(config))
+    return any(_holds(x, value) for config in configs for _, _, x in _places(config))
+
+
+def _holds(part: Any, value: Any) -> bool:
+    """Whether a part of a config is a value, or one that it was merged into."""
+    if isinstance(part, dict) and isinstance(value, dict):
+        return all(k in part and _holds(part[k], x) for k, x in value.items())
+    return part == value
 
 
 def _kept(name: str, value: Any, config: Config) -> list[str]:

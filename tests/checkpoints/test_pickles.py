@@ -113,5 +113,7 @@ def test_a_file_of_something_else_is_refused(tmp_path, content, message):
 
 
 def test_a_missing_file_is_named():
-    with pytest.raises(FileNotFoundError, match=r"no checkpoint file none\.pkl"):
+    with pytest.raises(
+        FileNotFoundError, match=r"no checkpoint file none\.pkl .looked from /"
+    ):
         read_checkpoint("none.pkl")

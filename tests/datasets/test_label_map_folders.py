@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -65,9 +66,10 @@ def test_an_empty_folder_is_named(tmp_path):
 
 
 def test_folders_and_lists_that_are_not_there_are_named(tmp_path):
-    with pytest.raises(FileNotFoundError, match=f"no folder {tmp_path}/x; correct"):
+    here = rf" \(looked from {Path.cwd()}\); correct"
+    with pytest.raises(FileNotFoundError, match=f"no folder {tmp_path}/x{here}"):
         dataset(tmp_path / "x")
-    with pytest.raises(FileNotFoundError, match=r"no list of images val\.txt; correct"):
+    with pytest.raises(FileNotFoundError, match=rf"no list of images val\.txt{here}"):
         dataset(tmp_path, ann_file="val.txt")
 
 
