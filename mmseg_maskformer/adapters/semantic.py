@@ -23,7 +23,7 @@ from mmseg_maskformer.core.inference import (
     semantic_scores,
 )
 from mmseg_maskformer.core.structures import ImageLogits, map_size
-from mmseg_maskformer.core.targets import semantic_targets
+from mmseg_maskformer.core.targets import semantic_targets, with_file
 from mmseg_maskformer.core.tiling import Placement
 
 from .geometry import fits, input_size, unflipped
@@ -165,7 +165,8 @@ class MaskFormerHead(PredictionHead):
 
 
 def _name(meta: dict, index: int) -> str:
-    return meta.get("img_path") or f"image {index} of the batch"
+    name = meta.get("img_path") or f"image {index} of the batch"
+    return with_file(name, meta.get("seg_map_path"))
 
 
 def _label_maps(

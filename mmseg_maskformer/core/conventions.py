@@ -10,6 +10,11 @@ VOID = 255  # label of void pixels in label maps of 8 bits, and in the hosts'
 WIDE_VOID = 65535  # the same in label maps of 16 bits
 INSTANCE_OFFSET = 1000  # MMDetection's panoptic maps hold class + 1000 * object
 UNNAMED = "an unnamed image"
+# what to do with values of a label map that are neither classes nor void
+OTHER_LABELS = (
+    f"Write {VOID} where a pixel is void; otherwise name all classes, or set "
+    "reduce_zero_label of the data sets if 0 means unlabelled."
+)
 
 
 def image_name(meta: Mapping[str, Any]) -> str:

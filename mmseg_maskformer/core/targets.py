@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from .boxes import span
-from .conventions import UNNAMED, VOID, WIDE_VOID, shown
+from .conventions import OTHER_LABELS, UNNAMED, VOID, WIDE_VOID, shown
 from .resize import resize_nearest
 from .structures import map_size
 
@@ -190,12 +190,14 @@ def _occurring(codes: Tensor, num_codes: int) -> Tensor:
     return seen.scatter_(1, codes.flatten(1), True).cpu()
 
 
+def with_file(name: str, label_map: str | None) -> str:
+    """An image as messages call it, with the file of its label map."""
+    return f"{name} ({label_map})" if label_map else name
+
+
 def wrong_labels(name: str, values: list[int], num_classes: int) -> str:
     """A sentence about an image whose label map holds values that mean nothing."""
-    remedy = (
-        "Set reduce_zero_label=True in the data set and its annotation loading if "
-        "labels start at 1, or set num_classes of the head to the number of classes."
-    )
+    remedy = OTHER_LABELS
     if WIDE_VOID in values:
         remedy = (
             "65535 is void in maps of 16 bits: say ignore_index=65535 to head and "

@@ -27,8 +27,11 @@ def test_label_that_is_no_class_names_image_values_and_remedies():
     labels[1, 3, 4] = 5
     labels[1, 3, 5] = 77
     with pytest.raises(ValueError) as error:
-        build().loss(images((64, 96)), samples((64, 96), labels=labels))
-    for part in ("street_1.png", "5, 77", "num_classes=5", "reduce_zero_label"):
+        batch = samples((64, 96), labels=labels)
+        batch[1].set_metainfo(dict(seg_map_path="labels_1.png"))
+        build().loss(images((64, 96)), batch)
+    name = "street_1.png (labels_1.png) holds"
+    for part in (name, "5, 77", "num_classes=5", "reduce_zero_label of the data sets"):
         assert part in str(error.value)
 
 

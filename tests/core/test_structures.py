@@ -77,7 +77,12 @@ def test_wrong_labels_name_image_values_and_remedies():
     label_maps[1, 0, :3] = torch.tensor([7, 150, -2])
     with pytest.raises(ValueError, match="bad.png") as error:
         semantic_targets(label_maps, num_classes=7, names=["good.png", "bad.png"])
-    for part in ("-2, 7, 150", "num_classes=7", "reduce_zero_label=True", "0..6"):
+    for part in (
+        "-2, 7, 150",
+        "num_classes=7",
+        "set reduce_zero_label of the data sets",
+        "0..6",
+    ):
         assert part in str(error.value)
     assert "good.png" not in str(error.value)
     label_maps[1, 0, 0] = 65535

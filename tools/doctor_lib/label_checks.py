@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 
-from mmseg_maskformer.core.conventions import VOID, shown
+from mmseg_maskformer.core.conventions import OTHER_LABELS, VOID, shown
 
 from .class_counts import class_pixels, labels, occurrences
 from .finding import Finding, Found
@@ -49,8 +49,7 @@ def values(source: Source, facts: Sequence[Facts]) -> Found:
             "error",
             f"{len(wrong)} label map(s) have values that are none of the {count} "
             f"classes: {shown(every)}.",
-            f"Write {VOID} where a pixel is void; otherwise name all classes, or set "
-            "reduce_zero_label if 0 means unlabelled.",
+            OTHER_LABELS,
             tuple(f"{x.item.labels}: {shown(values)}" for x, values in wrong),
         )
 

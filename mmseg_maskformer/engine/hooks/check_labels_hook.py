@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import torch
 from mmengine.hooks import Hook
+from mmengine.logging import print_log
 from mmengine.runner import Runner
 
 from mmseg_maskformer.core.conventions import VOID, WIDE_VOID, image_name
-from mmseg_maskformer.core.targets import wrong_labels
+from mmseg_maskformer.core.targets import with_file, wrong_labels
 
 
 class CheckLabelsHook(Hook):
@@ -28,6 +30,7 @@ class CheckLabelsHook(Hook):
         """Check the metrics of the evaluation that comes with the training."""
         if runner.val_loop is not None:
             self.before_val(runner)
+            _compare_void(runner)
 
     def before_val(self, runner: Runner) -> None:
         """Check the metrics of evaluation."""
@@ -66,6 +69,23 @@ def _check_metrics(evaluator: Any, split: str) -> None:
             )
 
 
+def _compare_void(runner: Runner) -> None:
+    """Warn where the label of void pixels is one in training, another in evaluation."""
+    head = getattr(runner.model, "module", runner.model)
+    trained = getattr(getattr(head, "decode_head", None), "ignore_index", None)
+    for metric in runner.val_loop.evaluator.metrics:
+        void = _void(metric)
+        if None not in (trained, void) and trained != void:
+            print_log(
+                f"Void is label {trained} in training (ignore_index of the head) and "
+                f"{void} in evaluation ({type(metric).__name__} of val_evaluator): an "
+                f"evaluation stops at a label {trained}. Set both to the label of void "
+                "pixels.",
+                logger="current",
+                level=logging.WARNING,
+            )
+
+
 def _void(metric: Any) -> int | None:
     """The label that a metric leaves out; of mmdet's SemSegMetric it is fixed."""
     fixed = VOID if type(metric).__name__ == "SemSegMetric" else None
@@ -90,4 +110,5 @@ def _check(data_batch: Any, evaluator: Any) -> None:
             wrong = labels[outside & (labels != void)]
             if len(wrong):
                 values = wrong.unique().tolist()
-                raise ValueError(wrong_labels(image_name(sample), values, num_classes))
+                name = with_file(image_name(sample), sample.get("seg_map_path"))
+                raise ValueError(wrong_labels(name, values, num_classes))

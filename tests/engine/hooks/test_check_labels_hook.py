@@ -18,7 +18,8 @@ from tests.scripts import run_script
 
 
 def sample(*labels):
-    found = SegDataSample(metainfo=dict(img_path="street.png"))
+    paths = dict(img_path="street.png", seg_map_path="labels.png")
+    found = SegDataSample(metainfo=paths)
     if labels:
         found.gt_sem_seg = PixelData(data=torch.tensor([[labels]]))
     return found
@@ -43,7 +44,9 @@ def test_classes_and_void_pass():
 
 @pytest.mark.parametrize("wrong", [2, -1, 65535, 254])
 def test_what_is_neither_is_named_with_its_image(wrong):
-    message = rf"street\.png holds the value\(s\) {wrong}, but num_classes=2"
+    message = (
+        rf"street\.png \(labels\.png\) holds the value\(s\) {wrong}, but num_classes=2"
+    )
     with pytest.raises(ValueError, match=message):
         check([sample(0, 1), sample(1, wrong, 255)])
     with pytest.raises(ValueError, match=message):
@@ -80,7 +83,7 @@ def test_a_metric_that_leaves_a_class_out_is_refused(metric, void, num_classes, 
     names = [f"c{label}" for label in range(num_classes)]
     evaluator = SimpleNamespace(metrics=[built], dataset_meta=dict(classes=names))
     loop = SimpleNamespace(evaluator=evaluator)
-    runner = SimpleNamespace(val_loop=loop, test_loop=loop)
+    runner = SimpleNamespace(val_loop=loop, test_loop=loop, model=None)
     hook = HOOKS.build(dict(type="mmseg_maskformer.CheckLabelsHook"))
     message = (
         f"with ignore_index={void}, which is class 'c{void}' of the {num_classes} "
@@ -91,6 +94,24 @@ def test_a_metric_that_leaves_a_class_out_is_refused(metric, void, num_classes, 
             look(runner)
     evaluator.dataset_meta = dict(classes=names[:void])
     hook.before_train(runner)
+
+
+@pytest.mark.parametrize("void", [100, 255])
+def test_void_of_training_is_that_of_evaluation(void, monkeypatch):
+    said = []
+    monkeypatch.setattr(
+        "mmseg_maskformer.engine.hooks.check_labels_hook.print_log",
+        lambda text, logger, level: said.append(text),
+    )
+    metrics = [SimpleNamespace(ignore_index=100), SimpleNamespace()]
+    evaluator = SimpleNamespace(metrics=metrics, dataset_meta=None)
+    head = SimpleNamespace(decode_head=SimpleNamespace(ignore_index=void))
+    HOOKS.build(dict(type="mmseg_maskformer.CheckLabelsHook")).before_train(
+        SimpleNamespace(val_loop=SimpleNamespace(evaluator=evaluator), model=head)
+    )
+    assert len(said) == (void == 255)
+    assert not said or "Void is label 255 in training" in said[0]
+    assert not said or "and 100 in evaluation" in said[0]
 
 
 @pytest.mark.parametrize("given", [dict(voids=()), dict(classes=None)])
@@ -125,7 +146,7 @@ def test_the_test_of_a_model_stops(monkeypatch, tmp_path, wrong):
     init_default_scope("mmseg")
     model = MODELS.build(config.model)
     torch.save(dict(state_dict=model.state_dict()), weights)
-    message = rf"a\.jpg holds the value\(s\) {wrong}, but num_classes=12"
+    message = rf"a\.jpg \(.*/a\.png\) holds the value\(s\) {wrong}, but num_classes=12"
     with pytest.raises(ValueError, match=message):
         run_script(
             monkeypatch, "test.py", leaf, weights, "--work-dir", tmp_path / "out"
