@@ -15,7 +15,7 @@ from mmseg.structures import SegDataSample
 from torch import Tensor
 
 from mmseg_maskformer.checkpoints.fit import check_weights, watch_part
-from mmseg_maskformer.core.conventions import VOID
+from mmseg_maskformer.core.conventions import ONE_CHANNEL, VOID
 from mmseg_maskformer.core.inference import (
     general_labels,
     iterative_labels,
@@ -179,6 +179,11 @@ def _label_maps(
                 f"{_name(sample.metainfo, index)} has no label map. Set "
                 "data_prefix.seg_map_path of the data set, and load it in the pipeline "
                 "with mmseg_maskformer.LoadLabelMap."
+            )
+        if len(shape := sample.gt_sem_seg.data.squeeze(0).shape) != 2:
+            raise ValueError(
+                f"The label map of {_name(sample.metainfo, index)} has shape "
+                f"{tuple(shape)}; {ONE_CHANNEL}"
             )
     maps = [sample.gt_sem_seg.data for sample in samples]
     for index, (sample, labels) in enumerate(zip(samples, maps, strict=True)):

@@ -15,6 +15,11 @@ OTHER_LABELS = (
     f"Write {VOID} where a pixel is void; otherwise name all classes, or set "
     "reduce_zero_label of the data sets if 0 means unlabelled."
 )
+# what to do with a label map that is none
+ONE_CHANNEL = (
+    "it must have one channel of integers, the class of each pixel. Convert colour "
+    "maps to class indices."
+)
 
 
 def image_name(meta: Mapping[str, Any]) -> str:

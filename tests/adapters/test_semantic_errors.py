@@ -102,6 +102,16 @@ def test_label_map_of_another_size_names_the_image():
         build().loss(images((64, 96)), samples((64, 96), labels=labels))
 
 
+def test_colour_map_names_the_image_and_the_remedy():
+    batch = samples((64, 96), labels=label_maps((64, 96)))
+    batch[1].gt_sem_seg = PixelData(
+        data=label_maps((64, 96))[0, :, :, None].expand(-1, -1, 3)
+    )
+    message = r"street_1.png has shape \(64, 96, 3\); .* Convert colour maps to class"
+    with pytest.raises(ValueError, match=message):
+        build().loss(images((64, 96)), batch)
+
+
 def test_missing_label_map_names_the_image():
     batch = samples((64, 96), labels=label_maps((64, 96)))
     del batch[1].gt_sem_seg

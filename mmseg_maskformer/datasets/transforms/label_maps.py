@@ -7,7 +7,7 @@ import numpy as np
 from mmengine import fileio
 from mmseg.datasets.transforms import LoadAnnotations
 
-from mmseg_maskformer.core.conventions import VOID, WIDE_VOID
+from mmseg_maskformer.core.conventions import ONE_CHANNEL, VOID, WIDE_VOID
 from mmseg_maskformer.datasets.file_errors import (
     naming_file,
     refuse_jpeg,
@@ -79,8 +79,7 @@ def _check_label_map(labels: np.ndarray, results: dict) -> None:
     if labels.ndim != 2 or labels.dtype.kind not in "biu":
         raise ValueError(
             f"The label map {path} has shape {labels.shape} and type {labels.dtype}; "
-            "it must have one channel of integers, the class of each pixel. Convert "
-            "colour maps to class indices."
+            f"{ONE_CHANNEL}"
         )
     low, high = int(labels.min(initial=0)), int(labels.max(initial=0))
     if low < 0 or high > WIDE_VOID:
