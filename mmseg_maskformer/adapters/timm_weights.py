@@ -28,6 +28,7 @@ class TimmWeights:
         dropped: layers of the file that a model of features lacks.
 
     Raises:
+        OSError: The hub does not give them.
         ValueError: Names or shapes differ.
     """
 
@@ -58,7 +59,16 @@ class TimmWeights:
             return read_checkpoint(self.source)
         settings = model.pretrained_cfg
         name = ".".join(filter(None, (settings["architecture"], settings.get("tag"))))
-        return timm.create_model(name, pretrained=True).state_dict()
+        try:
+            return timm.create_model(name, pretrained=True).state_dict()
+        except Exception as error:  # of the hub, of one of several clients
+            raise OSError(
+                f"The weights of {name} do not come from timm's hub: {error}. Without "
+                "a network, set backbone_weights of the config, or the variable "
+                "MASKFORMER_BACKBONE where it reads that, to a file of them "
+                f"(/path/to/{name}.safetensors); elsewhere init_cfg.source of the "
+                "backbone."
+            ) from error
 
 
 def _require_equal(model: nn.Module, found: dict[str, Tensor], source: str) -> None:

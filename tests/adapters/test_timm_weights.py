@@ -96,6 +96,19 @@ def test_the_hub_is_asked_for_the_weights_of_the_model(whole, monkeypatch):
     assert torch.equal(stem, whole.conv_stem.weight)
 
 
+def test_a_hub_that_does_not_answer_names_the_remedy(monkeypatch):
+    def create_model(name, pretrained):
+        raise RuntimeError("no connection")
+
+    model = backbone("timm")
+    monkeypatch.setattr("timm.create_model", create_model)
+    message = (
+        rf"{NAME}.in1k .* hub: no connection\. .* set backbone_weights .*FORMER_BA"
+    )
+    with pytest.raises(OSError, match=message):
+        model.init_weights()
+
+
 def test_the_shared_file_fits(shared_data):
     path = shared_data / f"backbones/{NAME}.safetensors"
     model = backbone(path)
