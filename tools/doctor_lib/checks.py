@@ -29,6 +29,7 @@ _CHECKS = (
     scale_checks.scales,
     labels.mostly_void,
     labels.never_seen,
+    labels.lowered,
     labels.only_in_validation,
     objects.too_many,
     objects.small,

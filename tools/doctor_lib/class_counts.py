@@ -13,9 +13,10 @@ from .sources import Source
 
 def void_labels(x: Facts, source: Source) -> set[int]:
     """Values of a label map that are no class."""
+    void = {0} if x.item.zero_is_void else set()
     if x.label_type != "uint16":
-        return {VOID}
-    return {WIDE_VOID} if source.many_classes else {VOID, WIDE_VOID}
+        return void | {VOID}
+    return void | ({WIDE_VOID} if source.many_classes else {VOID, WIDE_VOID})
 
 
 def highest_label(facts: Sequence[Facts]) -> int:
@@ -29,7 +30,7 @@ def labels(x: Facts, source: Source) -> Counter[int]:
     found: Counter[int] = Counter()
     void = void_labels(x, source)
     for value, pixels in x.values.items():
-        if value in void or (x.item.zero_is_void and value == 0):
+        if value in void:
             continue
         label = value - x.item.zero_is_void
         new = (x.item.label_map or {}).get(label, label)

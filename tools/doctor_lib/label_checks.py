@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 
-from mmseg_maskformer.core.conventions import OTHER_LABELS, VOID, shown
+from mmseg_maskformer.core.conventions import OTHER_LABELS, SHIFTED, VOID, shown
 
 from .class_counts import class_pixels, labels, occurrences
 from .finding import Finding, Found
@@ -124,6 +124,15 @@ def never_seen(source: Source, facts: Sequence[Facts]) -> Found:
             f"{images} training images: {shown(rare)}.",
             "Scores of these classes rest on few pictures; average over seeds.",
         )
+
+
+def lowered(source: Source, facts: Sequence[Facts]) -> Found:
+    """Labels that began at 0, and were lowered by one all the same."""
+    seen = occurrences(source, facts, "train")
+    zero_is_void = any(x.item.zero_is_void for x in facts if x.item.split == "train")
+    if zero_is_void and seen and not seen[len(source.classes) - 1]:
+        zero = sum(x.values.get(0, 0) for x in facts if x.item.zero_is_void)
+        yield Finding("warning", f"{zero} pixels of label 0 are void.", SHIFTED)
 
 
 def only_in_validation(source: Source, facts: Sequence[Facts]) -> Found:

@@ -14,8 +14,9 @@ from mmengine.runner import Runner
 from torch import Tensor
 
 from mmseg_maskformer.core.argument_checks import check_counts
-from mmseg_maskformer.core.conventions import shown
+from mmseg_maskformer.core.conventions import SHIFTED, shown
 from mmseg_maskformer.datasets.metainfo import metainfo_of
+from mmseg_maskformer.datasets.wrappers import leaf_datasets
 
 
 class SeenLabelsHook(Hook):
@@ -23,7 +24,8 @@ class SeenLabelsHook(Hook):
 
     A warning if more than half of the pixels are void, or if one class alone occurs:
     so it looks when masks of 0 and 255 are trained on, where 255 is void, or when
-    ``reduce_zero_label`` removes a class. Counts what the pipeline gives to the first
+    ``reduce_zero_label`` removes a class; another if with the latter the last class
+    alone does not occur. Counts what the pipeline gives to the first
     process, its padding included, from where the training begins or goes on; samples
     without a semantic label map and data sets without ``metainfo["classes"]`` are left
     alone.
@@ -58,18 +60,21 @@ class SeenLabelsHook(Hook):
         classes = metainfo_of(dataset).get("classes")
         if not counted or not classes:
             return
-        text, suspicious = described(self._pixels, classes)
+        text, suspicious = described(self._pixels, classes, _zero_is_void(dataset))
         level = logging.WARNING if suspicious else logging.INFO
         sentence = f"Labels of {counted} training images: {text}"
         print_log(sentence, logger="current", level=level)
 
 
-def described(pixels: dict[int, int], classes: Iterable[str]) -> tuple[str, bool]:
+def described(
+    pixels: dict[int, int], classes: Iterable[str], zero_is_void: bool = False
+) -> tuple[str, bool]:
     """What counts by label say, and whether that is suspicious.
 
     Args:
         pixels: of every label; what is no class is void.
         classes: names, by label.
+        zero_is_void: ``reduce_zero_label`` of the data set.
     """
     names = list(classes)
     counts = [pixels.get(label, 0) for label in range(len(names))]
@@ -89,7 +94,16 @@ def described(pixels: dict[int, int], classes: Iterable[str]) -> tuple[str, bool
             "255 is void, so masks of 0 and 255 must become 0 and 1; "
             "reduce_zero_label=True makes 0 void and lowers the others by one."
         )
+    if zero_is_void and unseen == names[-1:] != names:
+        text += f" {SHIFTED}"
+        suspicious = True
     return text, suspicious
+
+
+def _zero_is_void(dataset: Any) -> bool:
+    """Whether labels are lowered by one."""
+    leaves = leaf_datasets(dataset)
+    return any(getattr(leaf, "reduce_zero_label", False) for leaf in leaves)
 
 
 def _label_maps(data_batch: Any) -> Iterator[Tensor]:

@@ -29,8 +29,9 @@ def spoken(monkeypatch):
     return found
 
 
-def train(batches, images=200, classes=CLASSES):
-    dataset = SimpleNamespace(metainfo=dict(classes=classes))
+def train(batches, images=200, classes=CLASSES, zero_is_void=False):
+    meta = dict(classes=classes)
+    dataset = SimpleNamespace(metainfo=meta, reduce_zero_label=zero_is_void)
     runner = SimpleNamespace(
         train_dataloader=SimpleNamespace(dataset=dataset), max_iters=len(batches)
     )
@@ -74,6 +75,24 @@ def test_what_looks_wrong_is_a_warning(labels, spoken):
     ((level, text),) = spoken
     assert level == logging.WARNING
     assert "masks of 0 and 255 must become 0 and 1; reduce_zero_label=True" in text
+
+
+@pytest.mark.parametrize(
+    ("labels", "zero_is_void", "warned"),
+    [
+        ((0, 1, 1, 255), True, True),  # 0, 1 and 2 as the file has them
+        ((0, 1, 1, 255), False, False),
+        ((0, 1, 2, 255), True, False),
+        ((0, 0, 2, 255), True, False),  # another is missing
+    ],
+)
+def test_classes_that_were_lowered_by_mistake_are_a_warning(
+    labels, zero_is_void, warned, spoken
+):
+    train([[sample(*labels)]], zero_is_void=zero_is_void)
+    ((level, text),) = spoken
+    assert (level == logging.WARNING) == warned
+    assert ("leave it out unless 0 means unlabelled" in text) == warned
 
 
 def test_one_class_alone_is_right_where_there_is_but_one():

@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from doctor_lib.class_counts import highest_label, labels
+from doctor_lib.class_counts import highest_label, labels, void_labels
 from doctor_lib.scan import Facts
 from doctor_lib.sources import Item, Source
 
@@ -28,3 +28,11 @@ def test_255_is_a_class_of_more_than_255(classes, highest, counted):
     if not classes:
         source.highest = highest_label([facts])
     assert labels(facts, source) == counted
+
+
+def test_0_is_void_where_labels_are_lowered():
+    item = Item("train", "x.png", "x.png", zero_is_void=True)
+    facts = Facts(item, label_type="uint8", values=Counter({0: 5, 1: 3, 255: 2}))
+    source = Source("config", classes=("cell",))
+    assert void_labels(facts, source) == {0, 255}
+    assert labels(facts, source) == {0: 3}

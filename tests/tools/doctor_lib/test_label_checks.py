@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from doctor_lib.label_checks import never_seen, only_in_validation
+from doctor_lib.label_checks import lowered, never_seen, only_in_validation
 from doctor_lib.scan import Facts
 from doctor_lib.sources import Item, Source
 
@@ -65,6 +65,20 @@ def test_classes_of_validation_alone_go_by_their_names():
     assert said(only_in_validation, NAMED, found) == [
         "2 class(es) occur in validation and not in training: sign, 7."
     ]
+
+
+@pytest.mark.parametrize(
+    ("zero_is_void", "labels", "wanted"),
+    [
+        (True, [0, 0, 1, 2, 3], ["2 pixels of label 0 are void."]),  # 0 is a class
+        (True, [0, 0, 1, 2, 3, 4], []),
+        (False, [0, 0, 1, 2], []),
+    ],
+)
+def test_labels_that_were_lowered_by_mistake(zero_is_void, labels, wanted):
+    (found,) = facts("train", labels)
+    found.item = found.item._replace(zero_is_void=zero_is_void)
+    assert said(lowered, NAMED, [found]) == wanted
 
 
 @pytest.mark.parametrize("split", ["train", "val"])
