@@ -1,9 +1,10 @@
-"""What the labels of some training images hold, for the log."""
+"""What the labels of the first images hold, for the log."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -25,44 +26,72 @@ class SeenLabelsHook(Hook):
     A warning if more than half of the pixels are void, or if one class alone occurs:
     so it looks when masks of 0 and 255 are trained on, where 255 is void, or when
     ``reduce_zero_label`` removes a class; another if with the latter the last class
-    alone does not occur. Counts what the pipeline gives to the first
-    process, its padding included, from where the training begins or goes on; samples
-    without a semantic label map and data sets without ``metainfo["classes"]`` are left
-    alone.
+    alone does not occur. Of an evaluation nothing but such warnings is said. Counts
+    what the pipeline gives to the first process, its padding included, from where the
+    training begins or goes on; samples without a semantic label map and data sets
+    without ``metainfo["classes"]`` are left alone.
 
     Args:
-        images: how many to count.
+        images: how many to count of training, and of evaluation.
     """
 
     def __init__(self, images: int = 200) -> None:
         check_counts(**{"SeenLabelsHook.images": images})
         self.images = images
-        self._left = images
-        self._pixels: dict[int, int] = {}  # by label
+        self._seen: dict[str, _Seen | None] = {}  # by split; None when it was told
 
     def before_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None
     ) -> None:
         """Count a batch, and speak when it was the last one."""
-        if self._left <= 0 or not is_main_process():
+        last = runner.iter + 1 >= runner.max_iters
+        self._look("training", runner.train_dataloader, data_batch, last)
+
+    def before_val_iter(
+        self, runner: Runner, batch_idx: int, data_batch: Any = None
+    ) -> None:
+        """The same in the first evaluation."""
+        last = batch_idx + 1 >= len(runner.val_dataloader)
+        self._look("evaluation", runner.val_dataloader, data_batch, last)
+
+    def before_test_iter(
+        self, runner: Runner, batch_idx: int, data_batch: Any = None
+    ) -> None:
+        """The same in a test."""
+        last = batch_idx + 1 >= len(runner.test_dataloader)
+        self._look("test", runner.test_dataloader, data_batch, last)
+
+    def _look(self, split: str, loader: Any, data_batch: Any, last: bool) -> None:
+        seen = self._seen.setdefault(split, _Seen())
+        if seen is None or not is_main_process():
             return
         for labels in _label_maps(data_batch):
-            self._left -= 1
+            seen.images += 1
             found = (x.tolist() for x in labels.unique(return_counts=True))
             for label, count in zip(*found, strict=True):
-                self._pixels[label] = self._pixels.get(label, 0) + count
-        if self._left <= 0 or runner.iter + 1 >= runner.max_iters:
-            self._speak(runner.train_dataloader.dataset)
+                seen.pixels[label] = seen.pixels.get(label, 0) + count
+        if seen.images >= self.images or last:
+            self._seen[split] = None
+            _speak(split, seen, loader.dataset)
 
-    def _speak(self, dataset: Any) -> None:
-        """Write the counts into the log."""
-        counted, self._left = self.images - self._left, 0
-        classes = metainfo_of(dataset).get("classes")
-        if not counted or not classes:
-            return
-        text, suspicious = described(self._pixels, classes, _zero_is_void(dataset))
+
+@dataclass
+class _Seen:
+    """Images that were counted, and their pixels by label."""
+
+    images: int = 0
+    pixels: dict[int, int] = field(default_factory=dict)
+
+
+def _speak(split: str, seen: _Seen, dataset: Any) -> None:
+    """Write the counts into the log; of an evaluation, if they look wrong."""
+    classes = metainfo_of(dataset).get("classes")
+    if not seen.images or not classes:
+        return
+    text, suspicious = described(seen.pixels, classes, _zero_is_void(dataset))
+    if suspicious or split == "training":
         level = logging.WARNING if suspicious else logging.INFO
-        sentence = f"Labels of {counted} training images: {text}"
+        sentence = f"Labels of {seen.images} {split} images: {text}"
         print_log(sentence, logger="current", level=level)
 
 

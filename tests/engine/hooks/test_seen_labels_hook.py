@@ -95,6 +95,30 @@ def test_classes_that_were_lowered_by_mistake_are_a_warning(
     assert ("leave it out unless 0 means unlabelled" in text) == warned
 
 
+@pytest.mark.parametrize("split", ["val", "test"])
+def test_an_evaluation_is_told_once_where_it_looks_wrong(split, spoken):
+    dataset = SimpleNamespace(metainfo=dict(classes=CLASSES))
+
+    def evaluate(hook, *batches):
+        loader = type("Loader", (list,), dict(dataset=dataset))(batches)
+        runner = SimpleNamespace(**{f"{split}_dataloader": loader})
+        look = getattr(hook, f"before_{split}_iter")
+        for index, batch in enumerate(batches):
+            look(runner, index, dict(data_samples=batch))
+
+    def hook():
+        return HOOKS.build(dict(type="mmseg_maskformer.SeenLabelsHook"))
+
+    evaluate(hook(), [sample(0, 0)], [sample(0, 1)])
+    assert spoken == []
+    looking = hook()
+    for _ in range(2):
+        evaluate(looking, [sample(0, 255, 0)], [sample(0, 0, 0)])
+    ((level, text),) = spoken
+    assert level == logging.WARNING
+    assert "2 " in text and "images: 1 of 3 classes occur, 16.7% of the" in text
+
+
 def test_one_class_alone_is_right_where_there_is_but_one():
     assert described({0: 5}, ["cell"]) == (
         "1 of 1 classes occur, 0.0% of the pixels are void or padding.",
