@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 
 from mmseg_maskformer.compat import load_safely
-from mmseg_maskformer.core.conventions import not_there
 
 from .pickles import PickledArray, read_pickle
 
@@ -52,7 +51,9 @@ def read_content(path: str | Path, map_location: Any = "cpu") -> Any:
     """
     path = Path(path).expanduser()
     if not path.is_file():
-        raise FileNotFoundError(f"{not_there('checkpoint file', path)}.")
+        raise FileNotFoundError(
+            f"There is no checkpoint file {path} (looked from {Path.cwd()})."
+        )
     try:
         if path.suffix.lower() == ".pkl":
             return read_pickle(path)

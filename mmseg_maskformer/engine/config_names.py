@@ -65,7 +65,7 @@ def check_names(config: Config, bases: Mapping[str, Config]) -> None:
         )
     told: set[str] = set()
     for file, base in bases.items():
-        for name in base.keys() - READ - told:
+        for name in sorted((base.keys() & config.keys()) - READ - told):
             if config[name] != base[name] and (kept := _kept(name, base[name], config)):
                 told.add(name)
                 warn(
@@ -81,10 +81,18 @@ def _used(value: Any, configs: Iterable[Config]) -> bool:
 
 
 def _holds(part: Any, value: Any) -> bool:
-    """Whether a part of a config is a value, or one that it was merged into."""
-    if isinstance(part, dict) and isinstance(value, dict):
-        return all(k in part and _holds(part[k], x) for k, x in value.items())
-    return part == value
+    """Whether a part of a config is a value, or one of the two was merged with more."""
+    return part == value or _within(part, value) or _within(value, part)
+
+
+def _within(small: Any, large: Any) -> bool:
+    """Whether a dictionary that is not empty has nothing that the other lacks."""
+    if not (isinstance(small, dict) and isinstance(large, dict) and small):
+        return False
+    return all(
+        key in large and (large[key] == x or _within(x, large[key]))
+        for key, x in small.items()
+    )
 
 
 def _kept(name: str, value: Any, config: Config) -> list[str]:

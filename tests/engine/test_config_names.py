@@ -71,6 +71,9 @@ def test_variables_that_come_too_late_are_told_once(
     "text",
     [
         "foo, num_queries, norm = 1, 100, dict(type='GN')",  # nothing had norm
+        "del _base_.data_root",
+        "optimizer = dict(type='SGD')\n"  # which keeps lr=1 of the base's
+        "optim_wrapper = dict(optimizer=dict(optimizer, _delete_=True))",
         "optim_wrapper = dict(optimizer=dict(lr=2))",
         "data_root = 'one'\nmine = dict(dataset=dict(data_root=data_root))\n"
         "train_dataloader, val_dataloader = mine, mine",
