@@ -20,10 +20,10 @@ ONE_CHANNEL = (
     "it must have one channel of integers, the class of each pixel. Convert colour "
     "maps to class indices."
 )
-# where the last class never occurs, and reduce_zero_label is set
+# of images without the last class where reduce_zero_label is set
 SHIFTED = (
-    "The last class never occurs, as where reduce_zero_label=True lowers labels that "
-    "begin at 0 already: leave it out unless 0 means unlabelled."
+    "The last class does not occur in them, as where reduce_zero_label=True lowers "
+    "labels that begin at 0 already: leave it out unless 0 means unlabelled."
 )
 
 
@@ -35,7 +35,8 @@ def image_name(meta: Mapping[str, Any]) -> str:
 def shown(values: Iterable[object]) -> str:
     """The first eight values, for a message."""
     values = list(values)
-    return ", ".join(map(str, values[:8])) + (", ..." if len(values) > 8 else "")
+    text, more = ", ".join(map(str, values[:8])), len(values) - 8
+    return f"{text} and {more} more" if more > 0 else text
 
 
 def not_there(what: str, path: object) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from mmengine.config import Config
@@ -26,7 +27,7 @@ def read_config(path: str, overrides: dict) -> Config:
     """
     require_file(path, "config")
     config = config_of_file(path)
-    check_names(config, {base: config_of_file(base) for base in _bases(path)})
+    check_names(config, _bases(path))
     override(config, overrides)
     if "model" in config and "data_preprocessor" in config:
         config.model.setdefault("data_preprocessor", config.data_preprocessor)
@@ -53,12 +54,16 @@ def config_of_file(path: str) -> Config:
     return config
 
 
-def _bases(path: str) -> list[str]:
-    """The files that a config inherits, the nearest first."""
-    found = []
-    for base in Config._get_base_files(path):
-        file, _ = Config._get_cfg_path(base, path)
-        found += [file, *_bases(file)]
+def _bases(path: str) -> dict[str, Config]:
+    """The configs that one inherits, by file, the nearest first, as far as known."""
+    found: dict[str, Config] = {}
+    # a base may be named by what mmengine fills in, such as {{ fileDirname }}
+    with suppress(Exception, SystemExit):
+        for base in Config._get_base_files(path):
+            file, _ = Config._get_cfg_path(base, path)
+            if file not in found:
+                found[file] = config_of_file(file)
+                found = {**found, **_bases(file), **found}
     return found
 
 

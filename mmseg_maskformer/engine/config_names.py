@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
@@ -27,6 +28,7 @@ READ = {
 } - {"cfg"}
 # Variables of the hosts' configs, such as test_pipeline, are like the other one.
 _DISTINCT = READ - {"tta_pipeline"}
+_SETTINGS = (dict, list, tuple, str, int, float)  # not classes, which are imported
 # What configs had before MMEngine, and has another name since.
 _OLD = {
     "checkpoint_config": "default_hooks.checkpoint",
@@ -45,24 +47,27 @@ _OLD = {
 
 
 def check_names(config: Config, bases: Mapping[str, Config]) -> None:
-    """Stop, or warn, where what a file of a config sets has no effect.
+    """Warn where what a file of a config sets has no effect.
+
+    That is a name of MMSegmentation 0.x, or almost one that is read, whose value no
+    other setting has; and a variable of a base that has been used by then. A file
+    without bases may be what a runner wrote, with variables left over: there, only
+    names whose successor is missing are told.
 
     Args:
         config: of the file.
         bases: the configs that it inherits, directly or not, by file.
-
-    Raises:
-        SystemExit: A name is one of MMSegmentation 0.x, or almost one that is read, and
-            is no variable that a config has made something of.
     """
-    for name in config:
+    for name, value in config.items():
         new = _OLD.get(name) or next(iter(_alike(name, _DISTINCT)), None)
-        if name in READ or not new or _used(config[name], [config, *bases.values()]):
+        if name in READ or not new or not isinstance(value, _SETTINGS):
             continue
-        raise SystemExit(
-            f"{config.filename} sets {name}, which nothing reads and no other setting "
-            f"has as its value. Set {new}; a variable of your own needs another name."
-        )
+        there = re.split(r"\W", new)[0] in config and not bases
+        if not there and not _used(value, [config, *bases.values()]):
+            warn(
+                f"{config.filename} sets {name}, which is not read, and no setting has "
+                f"it as its value. Set {new}, if that was meant."
+            )
     told: set[str] = set()
     for file, base in bases.items():
         for name in sorted((base.keys() & config.keys()) - READ - told):

@@ -50,7 +50,7 @@ class CocoMetric(host.CocoMetric):
 
     def __init__(self, ann_file: str, boundary: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        require_limit("CocoMetric", self.proposal_nums)
+        require_limit(self)
         self.boundary = boundary
         if boundary:
             require_library()
@@ -120,7 +120,7 @@ class CocoMetric(host.CocoMetric):
             size = {key: seen[number][key] for key in ("height", "width")}
             self._coco_api.imgs[number].update(size)
         if not self.format_only:
-            warn_of_many(self._objects(seen), len(seen), self.proposal_nums)
+            warn_of_many(self, self._objects(seen), len(seen))
         with scored_without_detections():
             found = super().compute_metrics(results)
         if self.boundary and not self.format_only:

@@ -38,7 +38,7 @@ class ThingAP(host.CocoMetric):
 
     def __init__(self, metric: str | list[str] = "segm", **kwargs: Any) -> None:
         super().__init__(metric=metric, **kwargs)
-        require_limit("ThingAP", self.proposal_nums)
+        require_limit(self)
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         """The host's results of some images, and their things.
@@ -71,7 +71,7 @@ class ThingAP(host.CocoMetric):
             for thing in truth["anns"]
             if not thing["ignore_flag"]
         )
-        warn_of_many(objects, len(results), self.proposal_nums)
+        warn_of_many(self, objects, len(results))
         with scored_without_detections():
             return super().compute_metrics(results)
 

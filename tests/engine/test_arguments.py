@@ -88,6 +88,7 @@ def test_scripts_leave_no_number_of_things_unchecked():
     found = re.findall(r'"([\w-]+)",\s*type=int', "".join(scripts))
     labels = {"--void", "--void-id", "--queries"}  # values, and places in a list
     assert {*found} == {"--port", "--seed", "--seeds", *labels}
+    assert len(re.findall(r"type=int\b", "".join(scripts))) == len(found)
 
 
 def test_what_cannot_be_a_file_is_a_sentence(parser, tmp_path, capsys):

@@ -139,6 +139,8 @@ def test_numbers_of_detections_without_that_of_map_are_refused(tmp_path, kind):
     message = rf"^{kind.__name__} has proposal_nums=\(300, 300, 1000\)\. .* mAP is -1"
     with pytest.raises(ValueError, match=message):
         kind(proposal_nums=(300, 300, 1000), **options)
+    for other in (dict(metric="proposal"), dict(use_mp_eval=True)):
+        kind(proposal_nums=(10, 300, 1000), **other, **options)  # need no 100
 
 
 def test_a_model_without_instances_is_told():

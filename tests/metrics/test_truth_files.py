@@ -134,7 +134,7 @@ def said(monkeypatch):
 
 
 @pytest.mark.parametrize("kind", ["panoptic", "instances"])
-def test_the_same_pictures_with_other_objects(tmp_path, kind, said):
+def test_the_same_pictures_with_other_objects(tmp_path, kind, said, monkeypatch):
     case = other(one_object)
     case.write(tmp_path)
     data = case.data(tmp_path, kind)
@@ -146,6 +146,9 @@ def test_the_same_pictures_with_other_objects(tmp_path, kind, said):
     (tmp_path / "truth.json").rename(tmp_path / "base/truth.json")
     with pytest.raises(ValueError, match=r"base/truth\.json has other objects than"):
         case.evaluator(tmp_path / "base", data)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match=r"^base/truth\.json has other objects than"):
+        case.evaluator("base", data)
 
 
 def test_data_without_objects_are_not_compared(tmp_path, said):

@@ -130,7 +130,8 @@ def lowered(source: Source, facts: Sequence[Facts]) -> Found:
     """Labels that began at 0, and were lowered by one all the same."""
     seen = occurrences(source, facts, "train")
     zero_is_void = any(x.item.zero_is_void for x in facts if x.item.split == "train")
-    if zero_is_void and seen and not seen[len(source.classes) - 1]:
+    missing = [k for k in range(len(source.classes)) if not seen[k]]
+    if zero_is_void and len(source.classes) - 1 in missing and len(missing) == 1:
         zero = sum(x.values.get(0, 0) for x in facts if x.item.zero_is_void)
         yield Finding("warning", f"{zero} pixels of label 0 are void.", SHIFTED)
 

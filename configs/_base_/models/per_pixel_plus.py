@@ -1,8 +1,9 @@
 """What a MaskFormer model gets to become PerPixelBaseline+, or PerPixelBaseline.
 
-A query for each class; images keep their size in evaluation, as in the paper's code. A
-config names this file beside a MaskFormer model and merges it into the model:
-model = _base_.per_pixel_plus. Scenes have one size, and take the decode_head alone.
+The first has a query for each class, the second none; images keep their size in
+evaluation, as in the paper's code. A config names this file beside a MaskFormer model
+and merges one into the model: model = _base_.per_pixel_plus. Scenes have one size, and
+take its decode_head alone.
 """
 
 unpadded = dict(size_divisor=1, test_cfg=dict(size_divisor=1))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from inspect import signature
 from typing import Any
 
 from mmengine.hooks import Hook
@@ -15,11 +16,7 @@ from torch import Tensor
 
 from mmseg_maskformer.checkpoints.wrappers import unwrapped
 
-# how far a scheduler has come, and the rates that it began with
-_PROGRESS = {
-    *("last_step", "_global_step", "_last_value", "base_values", "verbose"),
-    *("best", "num_bad_epochs", "cooldown_counter"),  # of ReduceOnPlateauLR
-}
+_PROGRESS = {"last_step", "verbose"}  # arguments of a scheduler that are no settings
 
 
 class CheckResumedHook(Hook):
@@ -43,8 +40,8 @@ class CheckResumedHook(Hook):
         if groups:
             _check_optimizer(groups, wrapper.optimizer)
         schedulers = runner.param_schedulers or []
+        _check_schedulers(checkpoint.get("param_schedulers"), schedulers)
         built = [x.state_dict() for x in schedulers]
-        _check_schedulers(checkpoint.get("param_schedulers") or [], built)
         _warn_of_settings(groups, wrapper.optimizer, built)
 
     def before_train(self, runner: Runner) -> None:
@@ -82,7 +79,15 @@ def _check_optimizer(saved: Iterable[Mapping], optimizer: Any) -> None:
         raise _another("optimizer", f"it lacks {sorted(lacking)} of {name}")
 
 
-def _check_schedulers(saved: list[dict], built: list[dict]) -> None:
+def _check_schedulers(saved: list[dict] | None, schedulers: list[Any]) -> None:
+    built = [x.state_dict() for x in schedulers]
+    if built and saved is None:
+        raise _another(
+            "schedule",
+            "it holds none (save_param_scheduler=False of CheckpointHook), the config "
+            f"{len(built)} schedulers",
+        )
+    saved = saved or []
     if [set(x) for x in saved] != [set(x) for x in built]:
         raise _another(
             "schedule",
@@ -90,10 +95,22 @@ def _check_schedulers(saved: list[dict], built: list[dict]) -> None:
             "other types",
         )
     for index, (x, y) in enumerate(zip(saved, built, strict=True)):
-        if found := _differing(x, y, set(x) - _PROGRESS):
+        settings = set(x) & _arguments(type(schedulers[index])) - _PROGRESS
+        if found := _differing(x, y, settings):
             raise _another(
-                "schedule", f"param_scheduler[{index}] has {', '.join(found.values())}"
+                "schedule",
+                f"param_scheduler[{index}] has {', '.join(found.values())} (counted in "
+                "epochs, these follow from batch size, processes and number of images)",
             )
+
+
+def _arguments(kind: type) -> set[str]:
+    """Names of the arguments that a class and its parents take."""
+    return {
+        name
+        for part in kind.__mro__
+        for name in signature(part.__init__).parameters  # type: ignore[misc]
+    }
 
 
 def _warn_of_settings(

@@ -15,7 +15,7 @@ from mmengine.runner import Runner
 from torch import Tensor
 
 from mmseg_maskformer.core.argument_checks import check_counts
-from mmseg_maskformer.core.conventions import SHIFTED, shown
+from mmseg_maskformer.core.conventions import SHIFTED, WIDE_VOID, shown
 from mmseg_maskformer.datasets.metainfo import metainfo_of
 from mmseg_maskformer.datasets.wrappers import leaf_datasets
 
@@ -67,9 +67,11 @@ class SeenLabelsHook(Hook):
             return
         for labels in _label_maps(data_batch):
             seen.images += 1
-            found = (x.tolist() for x in labels.unique(return_counts=True))
-            for label, count in zip(*found, strict=True):
-                seen.pixels[label] = seen.pixels.get(label, 0) + count
+            labels = labels.flatten().long()
+            outside = (labels < 0) | (labels > WIDE_VOID)
+            counts = torch.where(outside, WIDE_VOID, labels).bincount()
+            for label in counts.nonzero().flatten().tolist():
+                seen.pixels[label] = seen.pixels.get(label, 0) + int(counts[label])
         if seen.images >= self.images or last:
             self._seen[split] = None
             _speak(split, seen, loader.dataset)
@@ -88,7 +90,8 @@ def _speak(split: str, seen: _Seen, dataset: Any) -> None:
     classes = metainfo_of(dataset).get("classes")
     if not seen.images or not classes:
         return
-    text, suspicious = described(seen.pixels, classes, _zero_is_void(dataset))
+    lowered = split != "evaluation" and _zero_is_void(dataset)  # training told it
+    text, suspicious = described(seen.pixels, classes, lowered)
     if suspicious or split == "training":
         level = logging.WARNING if suspicious else logging.INFO
         sentence = f"Labels of {seen.images} {split} images: {text}"

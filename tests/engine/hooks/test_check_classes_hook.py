@@ -293,5 +293,3 @@ def test_a_training_that_shows_images_smaller_than_evaluation_is_warned_of():
         hook().before_train(given)
     assert len(said) == 1  # of the first
     assert said[0].endswith(f"objects are 4.0 times larger than in training. {REMEDY}")
-    # test_pipeline of a child is not that of the dataloaders that it inherits
-    assert "into the pipelines of val_dataloader and test_dataloader" in REMEDY

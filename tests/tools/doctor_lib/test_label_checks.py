@@ -72,6 +72,7 @@ def test_classes_of_validation_alone_go_by_their_names():
     [
         (True, [0, 0, 1, 2, 3], ["2 pixels of label 0 are void."]),  # 0 is a class
         (True, [0, 0, 1, 2, 3, 4], []),
+        (True, [0, 0, 1, 3], []),  # another is missing, too
         (False, [0, 0, 1, 2], []),
     ],
 )
