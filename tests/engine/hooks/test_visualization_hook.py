@@ -75,5 +75,5 @@ def test_some_images_of_a_validation_are_painted(tmp_path, monkeypatch):
         hook.after_val_iter(runner, batch, None, found)
         asleep.after_val_iter(runner, batch, None, found)
     assert painted == [(f"val_{k}.png", [k, 0, 9], 40) for k in (0, 3, 6)]
-    with pytest.raises(ValueError, match=r"^VisualizationHook\.interval=0 is not pos"):
+    with pytest.raises(ValueError, match=r"^VisualizationHook\.interval must be pos"):
         VisualizationHook(interval=0)
