@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import asdict
 
 import pytest
 import torch
@@ -74,15 +75,15 @@ def found(model, path, given):
     decoder = model.decode_head.network.transformer_decoder
     usual = Config.fromfile(path).model.decode_head.network.transformer_decoder
     (attends,) = {layer.self_attention is not None for layer in decoder.layers}
+    options = asdict(model.prediction_options())
     values = dict(
         num_queries=(len(decoder.query_embed.weight), usual.get("num_queries", 100)),
         num_layers=(len(decoder.layers), usual.get("num_layers", 6)),
         self_attention=(attends, True),
-        semantic_rule=(model.test_cfg.get("semantic_rule", "semantic"), "semantic"),
-        panoptic_rule=(model.test_cfg.get("panoptic_rule"), "maskformer"),
+        # a segmentor has the first rule alone, a detector the second
+        semantic_rule=(options.get("semantic_rule", "semantic"), "semantic"),
+        panoptic_rule=(options.get("panoptic_rule", "maskformer"), "maskformer"),
     )
-    if "semantic_on" not in model.test_cfg:  # of a segmentor, with one rule
-        values.pop("panoptic_rule")
     return {
         key: str(value)
         for key, (value, other) in values.items()
