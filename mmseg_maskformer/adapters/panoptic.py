@@ -30,7 +30,7 @@ from .images import check_settings, watch_images
 from .panoptic_options import PanopticOptions
 from .panoptic_results import instance_result, panoptic_result
 from .segment_targets import segment_targets
-from .uncertainty import add_semantic
+from .semantic_results import add_semantic
 
 
 class MaskFormerDetector(BaseDetector):

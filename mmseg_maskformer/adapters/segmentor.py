@@ -33,7 +33,7 @@ from .head import backbone_maps
 from .images import check_settings, watch_images
 from .options import PredictionOptions
 from .semantic import MaskFormerHead, image_placement
-from .uncertainty import add_semantic
+from .semantic_results import add_semantic
 
 
 class MaskFormerSegmentor(EncoderDecoder):

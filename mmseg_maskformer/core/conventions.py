@@ -20,11 +20,6 @@ ONE_CHANNEL = (
     "it must have one channel of integers, the class of each pixel. Convert colour "
     "maps to class indices."
 )
-# of images without the last class where reduce_zero_label is set
-SHIFTED = (
-    "The last class does not occur in them, as where reduce_zero_label=True lowers "
-    "labels that begin at 0 already: leave it out unless 0 means unlabelled."
-)
 
 
 def image_name(meta: Mapping[str, Any]) -> str:

@@ -123,3 +123,21 @@ def zero_label_message(name: str, given: Any, of_data_set: Any) -> str:
         "the data sets, of training and of evaluation alike, and leave it out of the "
         "transforms."
     )
+
+
+def lowered_message(unseen: Sequence[str], classes: Sequence[str]) -> str:
+    """What to say of ``reduce_zero_label`` by the classes that do not occur.
+
+    Args:
+        unseen: those of the classes that do not occur.
+        classes: of a data set that has ``reduce_zero_label``.
+
+    Returns:
+        Advice where the last of several classes alone does not occur, otherwise "".
+    """
+    if len(classes) < 2 or list(unseen) != list(classes[-1:]):
+        return ""
+    return (
+        "The last class does not occur, as where reduce_zero_label=True lowers labels "
+        "that begin at 0 already: leave it out unless 0 means unlabelled."
+    )

@@ -22,8 +22,8 @@ def read_config(path: str, overrides: dict) -> Config:
     the runner would put it.
 
     Raises:
-        SystemExit: There is no such file, it cannot be read, or a setting, of a file or
-            of ``overrides``, would have no effect.
+        SystemExit: There is no such file, it cannot be read, or a setting of
+            ``overrides`` would have no effect; of a file that is a warning.
     """
     require_file(path, "config")
     config = config_of_file(path)
@@ -62,8 +62,7 @@ def _bases(path: str) -> dict[str, Config]:
         for base in Config._get_base_files(path):
             file, _ = Config._get_cfg_path(base, path)
             if file not in found:
-                found[file] = config_of_file(file)
-                found = {**found, **_bases(file), **found}
+                found |= {file: config_of_file(file)} | _bases(file)
     return found
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 
-from mmseg_maskformer.core.conventions import OTHER_LABELS, SHIFTED, VOID, shown
+from mmseg_maskformer.core.conventions import OTHER_LABELS, VOID, shown
+from mmseg_maskformer.datasets.metainfo import lowered_message
 
 from .class_counts import class_pixels, labels, occurrences
 from .finding import Finding, Found
@@ -130,10 +131,10 @@ def lowered(source: Source, facts: Sequence[Facts]) -> Found:
     """Labels that began at 0, and were lowered by one all the same."""
     seen = occurrences(source, facts, "train")
     zero_is_void = any(x.item.zero_is_void for x in facts if x.item.split == "train")
-    missing = [k for k in range(len(source.classes)) if not seen[k]]
-    if zero_is_void and len(source.classes) - 1 in missing and len(missing) == 1:
+    unseen = [name for label, name in enumerate(source.classes) if not seen[label]]
+    if zero_is_void and (advice := lowered_message(unseen, source.classes)):
         zero = sum(x.values.get(0, 0) for x in facts if x.item.zero_is_void)
-        yield Finding("warning", f"{zero} pixels of label 0 are void.", SHIFTED)
+        yield Finding("warning", f"{zero} pixels of label 0 are void.", advice)
 
 
 def only_in_validation(source: Source, facts: Sequence[Facts]) -> Found:

@@ -10,6 +10,7 @@ from mmengine.hooks import Hook
 from mmengine.logging import print_log
 from mmengine.runner import Runner
 
+from mmseg_maskformer.checkpoints.wrappers import unwrapped
 from mmseg_maskformer.core.conventions import VOID, WIDE_VOID, image_name
 from mmseg_maskformer.core.targets import with_file, wrong_labels
 
@@ -71,8 +72,8 @@ def _check_metrics(evaluator: Any, split: str) -> None:
 
 def _compare_void(runner: Runner) -> None:
     """Warn where the label of void pixels is one in training, another in evaluation."""
-    head = getattr(runner.model, "module", runner.model)
-    trained = getattr(getattr(head, "decode_head", None), "ignore_index", None)
+    head = getattr(unwrapped(runner.model), "decode_head", None)
+    trained = getattr(head, "ignore_index", None)
     for metric in runner.val_loop.evaluator.metrics:
         void = _void(metric)
         if None not in (trained, void) and trained != void:

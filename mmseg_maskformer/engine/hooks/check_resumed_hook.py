@@ -40,8 +40,9 @@ class CheckResumedHook(Hook):
         if groups:
             _check_optimizer(groups, wrapper.optimizer)
         schedulers = runner.param_schedulers or []
-        _check_schedulers(checkpoint.get("param_schedulers"), schedulers)
         built = [x.state_dict() for x in schedulers]
+        kinds = [type(x) for x in schedulers]
+        _check_schedulers(checkpoint.get("param_schedulers"), built, kinds)
         _warn_of_settings(groups, wrapper.optimizer, built)
 
     def before_train(self, runner: Runner) -> None:
@@ -79,8 +80,9 @@ def _check_optimizer(saved: Iterable[Mapping], optimizer: Any) -> None:
         raise _another("optimizer", f"it lacks {sorted(lacking)} of {name}")
 
 
-def _check_schedulers(saved: list[dict] | None, schedulers: list[Any]) -> None:
-    built = [x.state_dict() for x in schedulers]
+def _check_schedulers(
+    saved: list[dict] | None, built: list[dict], kinds: list[type]
+) -> None:
     if built and saved is None:
         raise _another(
             "schedule",
@@ -94,8 +96,8 @@ def _check_schedulers(saved: list[dict] | None, schedulers: list[Any]) -> None:
             f"it has {len(saved)} schedulers, the config {len(built)}, or they are of "
             "other types",
         )
-    for index, (x, y) in enumerate(zip(saved, built, strict=True)):
-        settings = set(x) & _arguments(type(schedulers[index])) - _PROGRESS
+    for index, (x, y, kind) in enumerate(zip(saved, built, kinds, strict=True)):
+        settings = set(x) & _arguments(kind) - _PROGRESS
         if found := _differing(x, y, settings):
             raise _another(
                 "schedule",

@@ -15,8 +15,8 @@ from mmengine.runner import Runner
 from torch import Tensor
 
 from mmseg_maskformer.core.argument_checks import check_counts
-from mmseg_maskformer.core.conventions import SHIFTED, WIDE_VOID, shown
-from mmseg_maskformer.datasets.metainfo import metainfo_of
+from mmseg_maskformer.core.conventions import WIDE_VOID, shown
+from mmseg_maskformer.datasets.metainfo import lowered_message, metainfo_of
 from mmseg_maskformer.datasets.wrappers import leaf_datasets
 
 
@@ -126,8 +126,8 @@ def described(
             "255 is void, so masks of 0 and 255 must become 0 and 1; "
             "reduce_zero_label=True makes 0 void and lowers the others by one."
         )
-    if zero_is_void and unseen == names[-1:] != names:
-        text += f" {SHIFTED}"
+    if zero_is_void and (advice := lowered_message(unseen, names)):
+        text += f" {advice}"
         suspicious = True
     return text, suspicious
 
