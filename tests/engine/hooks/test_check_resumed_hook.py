@@ -84,6 +84,14 @@ def test_a_switch_that_an_older_torch_did_not_know_is_no_difference():
     assert runner.optim_wrapper.param_groups[0]["decoupled_weight_decay"]
 
 
+def test_a_checkpoint_without_schedule_says_so():
+    checkpoint = saved(trained())
+    del checkpoint["param_schedulers"]
+    with pytest.raises(ValueError, match="holds none .save_param_scheduler=False"):
+        HOOK.after_load_checkpoint(trained(), checkpoint)
+    HOOK.after_load_checkpoint(trained(schedulers=()), checkpoint)
+
+
 @pytest.mark.parametrize(
     ("begun", "other", "message"),
     [
