@@ -13,7 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mmseg_maskformer.core.conventions import VOID, image_name
+from mmseg_maskformer.core.conventions import VOID
+from mmseg_maskformer.core.messages import image_name
 from mmseg_maskformer.core.targets import SegmentTargets
 
 

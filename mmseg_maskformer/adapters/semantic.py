@@ -15,13 +15,14 @@ from mmseg.structures import SegDataSample
 from torch import Tensor
 
 from mmseg_maskformer.checkpoints.fit import check_weights, watch_part
-from mmseg_maskformer.core.conventions import ONE_CHANNEL, VOID
+from mmseg_maskformer.core.conventions import VOID
 from mmseg_maskformer.core.inference import (
     general_labels,
     iterative_labels,
     semantic_labels,
     semantic_scores,
 )
+from mmseg_maskformer.core.messages import ONE_CHANNEL
 from mmseg_maskformer.core.structures import ImageLogits, map_size
 from mmseg_maskformer.core.targets import semantic_targets, with_file
 from mmseg_maskformer.core.tiling import Placement

@@ -10,7 +10,7 @@ from mmengine.logging import print_log
 from torch import Tensor, nn
 
 from mmseg_maskformer.checkpoints.files import read_checkpoint
-from mmseg_maskformer.core.conventions import shown
+from mmseg_maskformer.core.messages import shown
 
 HUB = "timm"
 

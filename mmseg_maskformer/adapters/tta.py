@@ -8,7 +8,7 @@ from typing import Any
 from mmengine.model import BaseTTAModel
 from mmengine.structures import BaseDataElement
 
-from mmseg_maskformer.core.conventions import image_name
+from mmseg_maskformer.core.messages import image_name
 from mmseg_maskformer.core.score_maps import MeanScores, ScoreMap
 
 from .batches import size_by_size

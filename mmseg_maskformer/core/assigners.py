@@ -12,7 +12,6 @@ import torch
 from torch import Tensor
 
 from .argument_checks import check_counts, check_parts
-from .conventions import image_name
 from .cost_tables import solve, to_numpy, worse
 from .mask_comparison import Columns, DenseMasks, MaskComparison
 from .match_costs import (
@@ -24,6 +23,7 @@ from .match_costs import (
     MatchCost,
     check_costs,
 )
+from .messages import image_name
 from .precision import full_precision, without_autocast
 from .structures import ImagePredictions, Match, Predictions
 from .targets import SegmentTargets

@@ -1,39 +1,7 @@
-"""Numbers that data sets, hosts and metrics agree on; images and values in messages."""
+"""Numbers that data sets, hosts and metrics agree on."""
 
 from __future__ import annotations
-
-from collections.abc import Iterable, Mapping
-from pathlib import Path
-from typing import Any
 
 VOID = 255  # label of void pixels in label maps of 8 bits, and in the hosts'
 WIDE_VOID = 65535  # the same in label maps of 16 bits
 INSTANCE_OFFSET = 1000  # MMDetection's panoptic maps hold class + 1000 * object
-UNNAMED = "an unnamed image"
-# what to do with values of a label map that are neither classes nor void
-OTHER_LABELS = (
-    f"Write {VOID} where a pixel is void; otherwise name all classes, or set "
-    "reduce_zero_label of the data sets if 0 means unlabelled."
-)
-# what to do with a label map that is none
-ONE_CHANNEL = (
-    "it must have one channel of integers, the class of each pixel. Convert colour "
-    "maps to class indices."
-)
-
-
-def image_name(meta: Mapping[str, Any]) -> str:
-    """The file of an image, for a message; hosts say None of an array."""
-    return meta.get("img_path") or UNNAMED
-
-
-def shown(values: Iterable[object]) -> str:
-    """The first eight values, for a message."""
-    values = list(values)
-    text, more = ", ".join(map(str, values[:8])), len(values) - 8
-    return f"{text} and {more} more" if more > 0 else text
-
-
-def not_there(what: str, path: object) -> str:
-    """A sentence, without its end, about a path that may be relative."""
-    return f"There is no {what} {path} (looked from {Path.cwd()})"

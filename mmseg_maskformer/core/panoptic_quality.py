@@ -14,7 +14,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .conventions import VOID, shown
+from .conventions import VOID
+from .messages import shown
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from .boxes import span
-from .conventions import OTHER_LABELS, UNNAMED, VOID, WIDE_VOID, shown
+from .conventions import VOID, WIDE_VOID
+from .messages import OTHER_LABELS, UNNAMED, shown
 from .resize import resize_nearest
 from .structures import map_size
 

@@ -15,7 +15,7 @@ from mmengine.fileio import LocalBackend, get, get_file_backend
 from mmengine.logging import print_log
 from PIL import Image
 
-from mmseg_maskformer.core.conventions import shown
+from mmseg_maskformer.core.messages import shown
 from mmseg_maskformer.datasets.coco.files import CocoFile
 from mmseg_maskformer.datasets.coco.image_sizes import SizeChecking
 from mmseg_maskformer.datasets.coco.index import fill_index

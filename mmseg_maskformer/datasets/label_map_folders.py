@@ -14,7 +14,7 @@ from mmengine.fileio import LocalBackend, get_file_backend
 from mmengine.logging import print_log
 from mmseg.datasets import BaseSegDataset
 
-from mmseg_maskformer.core.conventions import not_there, shown
+from mmseg_maskformer.core.messages import not_there, shown
 from mmseg_maskformer.datasets.file_errors import naming_file
 
 from .metainfo import merged_metainfo

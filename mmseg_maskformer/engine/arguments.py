@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from mmengine.config import DictAction
 
-from mmseg_maskformer.core.conventions import not_there
+from mmseg_maskformer.core.messages import not_there
 
 
 def add_cfg_options(parser: argparse.ArgumentParser) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.runner import FlexibleRunner, Runner
 
-from mmseg_maskformer.core.conventions import shown
+from mmseg_maskformer.core.messages import shown
 
 # difflib's ratio of a name and what was meant: "lrr" and "lr" have 0.8, "save_last" and
 # "save_best" 0.78

@@ -13,7 +13,7 @@ from mmengine.evaluator import BaseMetric
 from mmengine.fileio import dump, get_local_path, load
 from mmengine.logging import print_log
 
-from mmseg_maskformer.core.conventions import image_name
+from mmseg_maskformer.core.messages import image_name
 from mmseg_maskformer.datasets.coco.files import CocoFile
 from mmseg_maskformer.datasets.coco.image_sizes import check_size
 from mmseg_maskformer.datasets.coco.index import fill_index

@@ -13,7 +13,8 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 from prettytable import PrettyTable
 
-from mmseg_maskformer.core.conventions import VOID, image_name
+from mmseg_maskformer.core.conventions import VOID
+from mmseg_maskformer.core.messages import image_name
 from mmseg_maskformer.core.panoptic_quality import PanopticMap
 from mmseg_maskformer.core.segment_errors import KINDS, segment_errors
 

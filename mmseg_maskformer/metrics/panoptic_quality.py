@@ -10,7 +10,8 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 from prettytable import PrettyTable
 
-from mmseg_maskformer.core.conventions import INSTANCE_OFFSET, VOID, image_name, shown
+from mmseg_maskformer.core.conventions import INSTANCE_OFFSET, VOID
+from mmseg_maskformer.core.messages import image_name, shown
 from mmseg_maskformer.core.panoptic_quality import (
     Counts,
     PanopticMap,

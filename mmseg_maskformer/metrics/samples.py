@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mmseg_maskformer.core.conventions import image_name
+from mmseg_maskformer.core.messages import image_name
 
 
 def map_of_sample(sample: dict, key: str, metric: str, remedy: str) -> np.ndarray:

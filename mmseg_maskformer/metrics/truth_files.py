@@ -13,7 +13,7 @@ import numpy as np
 from mmengine.logging import print_log
 from PIL import Image
 
-from mmseg_maskformer.core.conventions import shown
+from mmseg_maskformer.core.messages import shown
 from mmseg_maskformer.datasets.coco.files import CocoFile
 from mmseg_maskformer.datasets.coco.index import fill_index
 from mmseg_maskformer.datasets.coco.objects import prepare_objects

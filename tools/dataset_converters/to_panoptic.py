@@ -29,7 +29,7 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
 
 import mmseg_maskformer  # noqa: F401, E402  (hosts without compiled operators)
 from dataset_converters.preparation import ending_in_sentences  # noqa: E402
-from mmseg_maskformer.core.conventions import shown  # noqa: E402
+from mmseg_maskformer.core.messages import shown  # noqa: E402
 from mmseg_maskformer.datasets.transforms.image_files import files_below  # noqa: E402
 from mmseg_maskformer.engine.arguments import at_least_one  # noqa: E402
 from objects_lib.classes import choose_classes, named  # noqa: E402

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 
-from mmseg_maskformer.core.conventions import OTHER_LABELS, VOID, shown
+from mmseg_maskformer.core.conventions import VOID
+from mmseg_maskformer.core.messages import OTHER_LABELS, shown
 from mmseg_maskformer.datasets.metainfo import lowered_message
 
 from .class_counts import class_pixels, labels, occurrences

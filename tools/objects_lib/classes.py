@@ -6,7 +6,8 @@ from collections.abc import Collection, Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from mmseg_maskformer.core.conventions import VOID, shown
+from mmseg_maskformer.core.conventions import VOID
+from mmseg_maskformer.core.messages import shown
 
 VOID_LABEL = -1
 Named = tuple[int | None, str]  # a value of label maps, if any, and the name it has

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from pycocotools import mask as mask_api
 
-from mmseg_maskformer.core.conventions import shown
+from mmseg_maskformer.core.messages import shown
 from mmseg_maskformer.core.panoptic_quality import PanopticMap
 from mmseg_maskformer.datasets.coco.masks import (
     codes_of_map,

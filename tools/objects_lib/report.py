@@ -10,7 +10,7 @@ from pathlib import Path
 
 from prettytable import PrettyTable
 
-from mmseg_maskformer.core.conventions import shown
+from mmseg_maskformer.core.messages import shown
 
 from .classes import Classes
 from .painting import Converted

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from dataset_converters.preparation import require
-from mmseg_maskformer.core.conventions import shown
+from mmseg_maskformer.core.messages import shown
 from mmseg_maskformer.datasets.coco.files import CocoFile
 from mmseg_maskformer.datasets.coco.objects import prepare_objects
 from mmseg_maskformer.datasets.transforms.image_files import IMAGE_SUFFIXES, files_below

@@ -16,8 +16,8 @@ from mmengine.dataset import pseudo_collate
 from torch import Tensor, nn
 
 from mmseg_maskformer.adapters.segment_targets import crowds
-from mmseg_maskformer.core.conventions import image_name
 from mmseg_maskformer.core.layers import AttentionBlock
+from mmseg_maskformer.core.messages import image_name
 from mmseg_maskformer.core.structures import PixelFeatures, map_size
 from mmseg_maskformer.core.targets import SegmentTargets, semantic_targets
 from mmseg_maskformer.visualization.images import picture_of_input

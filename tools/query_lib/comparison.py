@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from mmseg_maskformer.core.conventions import shown
+from mmseg_maskformer.core.messages import shown
 
 from .analysis import ImageQueries, QueryError
 

@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mmseg_maskformer.core.conventions import image_name
 from mmseg_maskformer.core.inference import class_probs
+from mmseg_maskformer.core.messages import image_name
 from mmseg_maskformer.core.structures import Predictions
 from mmseg_maskformer.core.tiling import Placement, iter_tiles
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from mmengine.logging import print_log
 
-from mmseg_maskformer.core.conventions import shown
+from mmseg_maskformer.core.messages import shown
 from mmseg_maskformer.datasets.file_errors import naming_file
 
 from .values import flag, identifier, number, side

@@ -6,7 +6,7 @@ from collections import Counter
 
 import numpy as np
 
-from mmseg_maskformer.core.conventions import shown
+from mmseg_maskformer.core.messages import shown
 
 from .files import CocoFile
 from .values import box, measure

@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from mmcv.transforms import BaseTransform
 
-from mmseg_maskformer.core.conventions import VOID, image_name
+from mmseg_maskformer.core.conventions import VOID
+from mmseg_maskformer.core.messages import image_name
 
 from .resizing import ResizeWithLabels, nearest_pixels
 

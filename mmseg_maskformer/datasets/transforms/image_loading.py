@@ -21,7 +21,7 @@ from mmcv.transforms import LoadImageFromFile as HostLoading
 from mmengine import fileio
 from PIL import Image
 
-from mmseg_maskformer.core.conventions import image_name
+from mmseg_maskformer.core.messages import image_name
 from mmseg_maskformer.datasets.file_errors import (
     JPEG,
     NOT_AN_IMAGE,

@@ -7,7 +7,8 @@ import numpy as np
 from mmengine import fileio
 from mmseg.datasets.transforms import LoadAnnotations
 
-from mmseg_maskformer.core.conventions import ONE_CHANNEL, VOID, WIDE_VOID
+from mmseg_maskformer.core.conventions import VOID, WIDE_VOID
+from mmseg_maskformer.core.messages import ONE_CHANNEL
 from mmseg_maskformer.datasets.file_errors import (
     naming_file,
     refuse_jpeg,

@@ -17,7 +17,8 @@ from mmengine import fileio
 from mmengine.structures import InstanceData, PixelData
 from PIL import Image
 
-from mmseg_maskformer.core.conventions import VOID, image_name, shown
+from mmseg_maskformer.core.conventions import VOID
+from mmseg_maskformer.core.messages import image_name, shown
 from mmseg_maskformer.datasets.coco.segments import segment_ids
 from mmseg_maskformer.datasets.file_errors import (
     naming_file,

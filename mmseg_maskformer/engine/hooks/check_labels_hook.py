@@ -11,7 +11,8 @@ from mmengine.logging import print_log
 from mmengine.runner import Runner
 
 from mmseg_maskformer.checkpoints.wrappers import unwrapped
-from mmseg_maskformer.core.conventions import VOID, WIDE_VOID, image_name
+from mmseg_maskformer.core.conventions import VOID, WIDE_VOID
+from mmseg_maskformer.core.messages import image_name
 from mmseg_maskformer.core.targets import with_file, wrong_labels
 
 

@@ -15,7 +15,8 @@ from mmengine.runner import Runner
 from torch import Tensor
 
 from mmseg_maskformer.core.argument_checks import check_counts
-from mmseg_maskformer.core.conventions import WIDE_VOID, shown
+from mmseg_maskformer.core.conventions import WIDE_VOID
+from mmseg_maskformer.core.messages import shown
 from mmseg_maskformer.datasets.metainfo import lowered_message, metainfo_of
 from mmseg_maskformer.datasets.wrappers import leaf_datasets
 

@@ -1,0 +1,38 @@
+"""Images, values and remedies as error messages and warnings name them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from .conventions import VOID
+
+UNNAMED = "an unnamed image"
+# what to do with values of a label map that are neither classes nor void
+OTHER_LABELS = (
+    f"Write {VOID} where a pixel is void; otherwise name all classes, or set "
+    "reduce_zero_label of the data sets if 0 means unlabelled."
+)
+# what to do with a label map that is none
+ONE_CHANNEL = (
+    "it must have one channel of integers, the class of each pixel. Convert colour "
+    "maps to class indices."
+)
+
+
+def image_name(meta: Mapping[str, Any]) -> str:
+    """The file of an image, for a message; hosts say None of an array."""
+    return meta.get("img_path") or UNNAMED
+
+
+def shown(values: Iterable[object]) -> str:
+    """The first eight values, for a message."""
+    values = list(values)
+    text, more = ", ".join(map(str, values[:8])), len(values) - 8
+    return f"{text} and {more} more" if more > 0 else text
+
+
+def not_there(what: str, path: object) -> str:
+    """A sentence, without its end, about a path that may be relative."""
+    return f"There is no {what} {path} (looked from {Path.cwd()})"
