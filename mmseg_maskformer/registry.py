@@ -27,7 +27,8 @@ def type_name(settings: Mapping[str, Any]) -> str:
 
 def is_ours(settings: Mapping[str, Any]) -> bool:
     """Whether a part of a config asks for a class of this package."""
-    return str(settings.get("type", "")).startswith(f"{SCOPE}.")
+    kind = settings.get("type", "")
+    return str(getattr(kind, "__module__", kind)).startswith(f"{SCOPE}.")
 
 
 class CatalogRegistry(root.Registry):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from mmseg_maskformer.registry import is_ours, type_name
+
 _HEAD = "mmseg_maskformer.MaskFormerHead"
 # Keys of version 0.1 that stand below another key now.
 _MOVED = {
@@ -51,9 +53,10 @@ def detector_head(head: Any, num_classes: int) -> dict[str, Any]:
             f"model.decode_head={head!r} is no head; set it to dict(in_channels=..., "
             "network=..., criterion=...)."
         )
-    settings = dict(head)
-    kind = settings.pop("type", _HEAD)
-    if kind != _HEAD:
+    settings = dict(type=_HEAD) | head
+    own = is_ours(settings) and type_name(settings) == type_name(dict(type=_HEAD))
+    kind = settings.pop("type")
+    if not own:
         raise ValueError(
             f"model.decode_head.type={kind!r} is none of a MaskFormerDetector; set it "
             f"to {_HEAD!r}, or remove it."

@@ -7,10 +7,14 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+_REARRANGED = ("Focus", "SpaceToDepth")  # pixels made channels, of YOLOX and TResNet
+
 
 def first_convolution(backbone: nn.Module) -> tuple[str, nn.Conv2d] | None:
     """Name and module of the convolution that sees the image, None without one."""
     for name, module in backbone.named_modules():
+        if type(module).__name__ in _REARRANGED:
+            return None
         if isinstance(module, nn.Conv2d):
             return name, module
     return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -63,18 +63,20 @@ def misfit(
         weights: tensors by name.
         target: the state dict of the model.
     """
-    missing = [x for x in target if x not in weights and not _FREE.fullmatch(x)]
-    unexpected = [x for x in weights if x not in target and not _FREE.fullmatch(x)]
     misshaped = [
         Misshaped(name, tuple(tensor.shape), str(tuple(weights[name].shape)))
         for name, tensor in target.items()
         if name in weights and weights[name].shape != tensor.shape
     ]
-    broken = infinite({x: y for x, y in weights.items() if x in target})
-    if not (missing or unexpected or misshaped or broken):
-        return None
-    common = len(target.keys() & weights.keys())
-    return Misfit(misshaped, missing, unexpected, broken, common - len(misshaped))
+    common = {x: y for x, y in weights.items() if x in target}
+    found = Misfit(
+        misshaped,
+        missing=_needed(x for x in target if x not in weights),
+        unexpected=_needed(x for x in weights if x not in target),
+        infinite=infinite(common),
+        fitting=len(common) - len(misshaped),
+    )
+    return found if str(found) else None
 
 
 def misfit_of_report(
@@ -87,11 +89,19 @@ def misfit_of_report(
         others: tensors of the model that the layout is not about.
         converted: tensors in the model's own names.
     """
-    missing = [x for x in [*report.missing, *others] if not _FREE.fullmatch(x)]
-    broken = infinite(converted)
-    if not (missing or report.extra or report.misshaped or broken):
-        return None
-    return Misfit(report.misshaped, missing, report.extra, broken, len(report.filled))
+    found = Misfit(
+        report.misshaped,
+        missing=_needed([*report.missing, *others]),
+        unexpected=_needed(report.extra),
+        infinite=infinite(converted),
+        fitting=len(report.filled),
+    )
+    return found if str(found) else None
+
+
+def _needed(names: Iterable[str]) -> list[str]:
+    """Those of the tensors that say something of a prediction."""
+    return [name for name in names if not _FREE.fullmatch(name)]
 
 
 def infinite(weights: Mapping[str, Tensor]) -> list[str]:

@@ -44,10 +44,17 @@ def image_processor(
         do_normalize=mean is not None,
         image_mean=[value / 255 for value in mean or (0, 0, 0)],
         image_std=[value / 255 for value in std or (255, 255, 255)],
-        size_divisor=settings.get("size_divisor", settings.get("pad_size_divisor", 32)),
+        size_divisor=_size_divisor(settings),
         ignore_index=settings.get("seg_pad_val", 255),
         do_reduce_labels=reduces_labels,
     )
+
+
+def _size_divisor(settings: Mapping[str, Any]) -> int:
+    """What an image is padded to a multiple of; 1 where none is."""
+    tested = settings.get("test_cfg") or {}
+    divisor = settings.get("size_divisor") or settings.get("pad_size_divisor")
+    return tested.get("size_divisor") or divisor or 1
 
 
 def _takes_bgr(settings: Mapping[str, Any]) -> bool:

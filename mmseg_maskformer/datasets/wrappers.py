@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any
 
 
@@ -21,13 +21,13 @@ def leaf_datasets(dataset: Any) -> list[Any]:
     return found or [dataset]
 
 
-def parts_of_config(dataset: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+def parts_of_config(dataset: Mapping[str, Any]) -> list[MutableMapping[str, Any]]:
     """The configs of the data sets that that of a wrapper wraps; none otherwise."""
     inside = dataset.get("dataset") or dataset.get("datasets") or []
-    return [inside] if isinstance(inside, Mapping) else list(inside)
+    return [inside] if isinstance(inside, MutableMapping) else list(inside)
 
 
-def leaf_configs(dataset: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+def leaf_configs(dataset: MutableMapping[str, Any]) -> list[MutableMapping[str, Any]]:
     """The configs of the data sets of files, in order."""
     found = [leaf for part in parts_of_config(dataset) for leaf in leaf_configs(part)]
     return found or [dataset]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from mmengine.config import Config
 
 from mmseg_maskformer.core.conventions import VOID
+from mmseg_maskformer.datasets.wrappers import leaf_configs
 from mmseg_maskformer.registry import SCOPE, is_ours, type_name
 
 _NOT_SEMANTIC = ("CocoMetric", "CocoPanopticMetric", "PanopticQuality", "ThingAP")
@@ -65,7 +66,8 @@ def enable_tta(config: Config) -> None:
             "TestTimeAug (docs/inference.md)."
         )
     require_semantic_metrics(config)
-    config.test_dataloader.dataset.pipeline = config.tta_pipeline
+    for leaf in leaf_configs(config.test_dataloader.dataset):
+        leaf["pipeline"] = config.tta_pipeline
     config.model = averaging_model(config)
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 def set_scope(config: Config) -> None:
     """Let the names of a config be those of its host."""
-    init_default_scope(config.get("default_scope", "mmseg"))
+    init_default_scope(config.get("default_scope") or "mmseg")
 
 
 def untrained_model(config: Config) -> BaseModel:

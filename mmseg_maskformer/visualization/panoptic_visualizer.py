@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -47,7 +47,7 @@ class PanopticVisualizer(DetLocalVisualizer):
         """
         image = picture_of(image)
         if data_sample is not None and data_sample.get("img_path"):
-            name = f"{name}_{PurePosixPath(data_sample.img_path).stem}"
+            name = f"{name}_{Path(data_sample.img_path).stem}"
         drawn = {"pred_panoptic_seg", "gt_segment_map"}
         if data_sample is None or not drawn & set(data_sample.keys()):
             super().add_datasample(

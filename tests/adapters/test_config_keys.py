@@ -6,6 +6,7 @@ import pytest
 
 from mmseg_maskformer.adapters.config_keys import detector_head, refuse_unknown
 from mmseg_maskformer.adapters.head import PredictionHead
+from mmseg_maskformer.adapters.semantic import MaskFormerHead
 
 HEAD = dict(in_channels=[8, 16], network=dict(type="MaskFormer"))
 
@@ -16,6 +17,7 @@ HEAD = dict(in_channels=[8, 16], network=dict(type="MaskFormer"))
         dict(),
         dict(type="mmseg_maskformer.MaskFormerHead", num_classes=5),
         dict(num_classes=None),
+        dict(type=MaskFormerHead),  # of a config in Python style
     ],
 )
 def test_a_detector_takes_the_head_of_a_semantic_model(shared):

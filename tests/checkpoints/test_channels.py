@@ -7,8 +7,14 @@ from functools import partial
 import pytest
 import torch
 from mmengine.runner import load_checkpoint
+from timm.layers import SpaceToDepth
+from torch import nn
 
-from mmseg_maskformer.checkpoints.channels import adapted, with_channels
+from mmseg_maskformer.checkpoints.channels import (
+    adapted,
+    first_convolution,
+    with_channels,
+)
 from mmseg_maskformer.checkpoints.convert import OPENMMLAB, from_ours
 from tests.checkpoints import models
 from tests.scripts import run_script
@@ -41,6 +47,14 @@ def test_copies_share_the_weights_of_their_colour():
     for channels, values in expected.items():
         found = with_channels(weight, channels).flatten()
         torch.testing.assert_close(found, torch.tensor(values, dtype=torch.float32))
+
+
+def test_a_convolution_of_rearranged_pixels_does_not_tell():
+    yolox = pytest.importorskip("mmdet.models").CSPDarknet()
+    assert first_convolution(yolox) is None  # Focus: 12 channels of 3
+    tresnet = nn.Sequential(SpaceToDepth(4), nn.Conv2d(48, 8, 3))
+    assert first_convolution(tresnet) is None
+    assert first_convolution(tresnet[1:]) == ("1", tresnet[1])
 
 
 @pytest.mark.parametrize("layout", ["ours", "OpenMMLab", "the backbone's"])

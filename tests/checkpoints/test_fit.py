@@ -66,6 +66,15 @@ def test_what_wrappers_do_to_names_is_undone(wrap, weights, tmp_path):
     assert model.weights_misfit is None
 
 
+@pytest.mark.parametrize("layout", ["ours", "another layout"])
+def test_a_head_that_only_training_has_is_not_missed(layout, weights):
+    extra = {"auxiliary_head.conv_seg.weight": ONE}
+    model = tiny_model().eval()
+    others = weights if layout == "ours" else WRAPPERS[layout](weights)
+    model.load_state_dict(dict(others) | extra, strict=False)
+    assert model.weights_misfit is None
+
+
 def test_a_file_of_two_models_is_a_sentence(weights):
     both = renamed(weights, "student.{}".format) | renamed(weights, "teacher.{}".format)
     with pytest.raises(ValueError, match=r"models, under 'student\.' and 'teac"):

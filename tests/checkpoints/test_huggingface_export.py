@@ -15,6 +15,7 @@ from mmseg_maskformer.checkpoints.huggingface_export import (
     describe,
     export_to_huggingface,
 )
+from mmseg_maskformer.checkpoints.huggingface_images import image_processor
 from mmseg_maskformer.engine.models import untrained_model
 from mmseg_maskformer.engine.results.described_images import described_images
 from tests.helpers.export import ADE, SWIN, settings, small_masked
@@ -62,6 +63,20 @@ def test_a_pipeline_that_stretches_or_leaves_images_as_they_are():
     pipeline.pop(1)
     found = preprocessor(config)
     assert (found["do_resize"], found.get("size")) == (False, None)
+
+
+@pytest.mark.parametrize(
+    ("padding", "divisor"),
+    [
+        (dict(size_divisor=64), 64),
+        (dict(size=(512, 512), size_divisor=None, test_cfg=dict(size_divisor=32)), 32),
+        (dict(size_divisor=64, test_cfg=dict(size_divisor=1)), 1),
+        (dict(size=(512, 512), size_divisor=None), 1),
+        (dict(pad_size_divisor=32), 32),
+    ],
+)
+def test_images_are_padded_as_in_a_test(padding, divisor):
+    assert image_processor(padding, None, False)["size_divisor"] == divisor
 
 
 def test_a_data_set_that_reduces_labels_by_default_is_known():

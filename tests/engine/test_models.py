@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from mmengine.config import Config
+from mmengine.registry import DefaultScope
 from torch.nn import Identity
 
 from mmseg_maskformer.engine import models
 from tests.conftest import REPOSITORY
+
+
+def test_a_config_without_scope_has_one(monkeypatch):
+    monkeypatch.setattr(models.MODELS, "build", lambda x: Identity())
+    models.untrained_model(Config(dict(default_scope=None, model=dict(backbone={}))))
+    assert DefaultScope.get_current_instance().scope_name == "mmseg"
 
 
 def test_a_switch_of_timm_downloads_nothing(monkeypatch):

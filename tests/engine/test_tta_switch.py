@@ -29,6 +29,16 @@ def test_the_model_is_wrapped_and_the_pipeline_replaced():
     assert config.val_dataloader.dataset.pipeline != pipeline
 
 
+def test_all_of_joined_data_have_the_pipeline():
+    config = Config.fromfile(LEAF)
+    one = config.test_dataloader.dataset
+    config.test_dataloader.dataset = dict(type="ConcatDataset", datasets=[one, one])
+    enable_tta(config)
+    joined = config.test_dataloader.dataset
+    assert set(joined) == {"type", "datasets"}
+    assert [x.pipeline for x in joined.datasets] == [config.tta_pipeline] * 2
+
+
 def test_a_model_of_the_host_gets_the_wrapper_of_the_host():
     config = Config.fromfile(REPOSITORY / "configs/peers/mmseg-upernet_tiny_scenes.py")
     enable_tta(config)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from mmengine.hooks import Hook
+from mmengine.logging import print_log
 from mmengine.registry import DefaultScope
 from mmengine.runner import Runner
 
@@ -76,6 +78,17 @@ class VisualizationHook(Hook):
         for number, sample in enumerate(outputs or (), start=first):
             if number % self.interval == 0:
                 self._paint(runner, load, sample, "val", runner.iter)
+
+    def before_test(self, runner: Runner) -> None:
+        """Warn of images that nobody paints: hosts' visualizers keep to one process."""
+        if self.draw and runner.world_size > 1:
+            print_log(
+                f"The first of {runner.world_size} processes paints its own images, "
+                "the others paint none. For a picture of each image run tools/test.py "
+                "without a launcher.",
+                logger="current",
+                level=logging.WARNING,
+            )
 
     def after_test_iter(
         self,

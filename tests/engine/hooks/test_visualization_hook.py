@@ -13,6 +13,7 @@ from mmengine.registry import HOOKS, DefaultScope
 from mmengine.visualization import Visualizer
 from PIL import Image
 
+from mmseg_maskformer.engine.hooks import visualization_hook as module
 from mmseg_maskformer.engine.hooks.visualization_hook import VisualizationHook
 from tests.conftest import REPOSITORY
 
@@ -50,6 +51,17 @@ def test_another_scope_is_a_sentence():
         pytest.raises(ValueError, match=r"'mmseg' or 'mmdet' .*, which has 'mmpose'"),
     ):
         HOOKS.build(dict(type="mmseg_maskformer.VisualizationHook", draw=True))
+
+
+def test_several_processes_of_which_one_paints_are_a_warning(monkeypatch):
+    said = []
+    monkeypatch.setattr(module, "print_log", lambda text, **_: said.append(text))
+    with DefaultScope.overwrite_default_scope("mmseg"):
+        hook = VisualizationHook(draw=True)
+    hook.before_test(Namespace(world_size=1))
+    hook.before_test(Namespace(world_size=8))
+    (text,) = said
+    assert text.startswith("The first of 8 processes paints its own images, the others")
 
 
 def test_some_images_of_a_validation_are_painted(tmp_path, monkeypatch):
