@@ -97,6 +97,10 @@ class CocoPanopticDataset(_Checked, host.CocoPanopticDataset):
             info["seg_map_path"] = path
         return info
 
+    def get_cat_ids(self, idx: int) -> list[int]:
+        """Classes of the segments of an image, as ``ClassBalancedDataset`` asks."""
+        return [x["category"] for x in self.get_data_info(idx)["segments_info"]]
+
     def _read(self, path: str) -> CocoFile:
         """The annotation file."""
         return CocoFile.read(path, name=self.ann_file)
@@ -171,9 +175,20 @@ class CocoInstanceDataset(_Checked):
             prepare_objects(file)
             choose_classes(file, self.metainfo["classes"])
             self._check_loading(file)
+            self._check_filter(file)
         return self._indexed(COCO(), file)
 
     COCOAPI = _checked_index  # what the host reads the file with
+
+    def _check_filter(self, file: CocoFile) -> None:
+        """Refuse to choose images by a size that the file does not have."""
+        unsized = [x["file_name"] for x in file.images if not x["sized"]]
+        if unsized and not self.test_mode and (self.filter_cfg or {}).get("min_size"):
+            raise ValueError(
+                f"filter_cfg={self.filter_cfg} chooses images by their size, which "
+                f"{self.ann_file} lacks of {len(unsized)}: {shown(unsized)}. Write "
+                "their width and height into the file, or leave min_size out."
+            )
 
     def _check_loading(self, file: CocoFile) -> None:
         """Refuse loading by the host that would leave run-length codes out."""

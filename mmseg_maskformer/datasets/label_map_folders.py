@@ -7,6 +7,7 @@ import os
 import os.path as osp
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from mmengine import fileio
@@ -102,8 +103,7 @@ class LabelMapDataset(BaseSegDataset):
     def _listed_names(self) -> list[str]:
         """Images that the file lists; suffixes, empty lines and a BOM are left out."""
         with naming_file("list of images", self.ann_file):
-            content = fileio.get(self.ann_file, backend_args=self.backend_args)
-            text = bytes(content).decode("utf-8-sig")
+            text = Path(self.ann_file).read_text("utf-8-sig")
         lines = [line.strip() for line in text.splitlines() if line.strip()]
         known = (*self._suffixes, self.seg_map_suffix)
         for line in lines:

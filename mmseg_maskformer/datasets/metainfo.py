@@ -64,6 +64,11 @@ def _colours(classes: Collection[str], own: Mapping[str, Any]) -> list[Any]:
 
 
 def metainfo_of(dataset: Any) -> dict[str, Any]:
+    """``metainfo`` of a data set; see :func:`one_metainfo`."""
+    return one_metainfo(getattr(dataset, "metainfo", None) or {})
+
+
+def one_metainfo(found: Any) -> dict[str, Any]:
     """``metainfo`` of a data set, of joined ones that of the first.
 
     MMDetection's ``ConcatDataset`` gives a list where they differ, be it in colours.
@@ -71,7 +76,6 @@ def metainfo_of(dataset: Any) -> dict[str, Any]:
     Raises:
         ValueError: The classes of joined data sets differ, or are no list.
     """
-    found = getattr(dataset, "metainfo", None) or {}
     if not isinstance(found, list | tuple):
         check_class_names(found)
         return found

@@ -16,7 +16,8 @@ class IoUMetric(host.IoUMetric):
     """The host's scores, their means taken over the classes that occur in the data.
 
     The host counts a class that does not occur, but is predicted somewhere, as an IoU
-    of 0; here it counts in the pixels where it was predicted only. Takes the host's
+    of 0; here it counts in the pixels where it was predicted only. Pixels are counted
+    in integers: the host's count of a class in an image ends at 2^24. Takes the host's
     arguments.
 
     Args:
@@ -35,6 +36,19 @@ class IoUMetric(host.IoUMetric):
     ) -> None:
         super().__init__(*args, **kwargs)
         self.frequency_bounds = tuple(frequency_bounds)
+
+    @staticmethod
+    def intersect_and_union(
+        pred_label: Tensor, label: Tensor, num_classes: int, ignore_index: int
+    ) -> tuple[Tensor, ...]:
+        """Pixels (K,) of an image: intersection, union, predicted and true."""
+        counted = label != ignore_index
+        predicted, true = pred_label[counted], label[counted]
+        found, guessed, there = (
+            x.long().bincount(minlength=num_classes)[:num_classes].cpu()
+            for x in (true[predicted == true], predicted, true)
+        )
+        return found, guessed + there - found, guessed, there
 
     def compute_metrics(self, results: list) -> dict[str, float]:
         """Scores in percent, from the host's four areas (K,) of every image."""

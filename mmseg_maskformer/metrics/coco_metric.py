@@ -19,6 +19,7 @@ from mmseg_maskformer.datasets.coco.image_sizes import check_size
 from mmseg_maskformer.datasets.coco.index import fill_index
 from mmseg_maskformer.datasets.coco.objects import choose_classes, prepare_objects
 from mmseg_maskformer.datasets.coco.values import identifier
+from mmseg_maskformer.datasets.metainfo import one_metainfo
 
 from .boundary import boundary_ap, require_library
 from .many_objects import require_limit, warn_of_many
@@ -72,6 +73,7 @@ class CocoMetric(host.CocoMetric):
 
     @dataset_meta.setter
     def dataset_meta(self, dataset_meta: dict) -> None:
+        dataset_meta = one_metainfo(dataset_meta)
         BaseMetric.dataset_meta.fset(self, dataset_meta)
         classes = dataset_meta.get("thing_classes") or dataset_meta.get("classes")
         if not classes:

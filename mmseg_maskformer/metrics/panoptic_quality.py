@@ -21,7 +21,7 @@ from mmseg_maskformer.core.panoptic_quality import (
     quality,
 )
 
-from .samples import map_of_sample
+from .samples import map_of_sample, true_segments
 
 
 class PanopticQuality(BaseMetric):
@@ -142,16 +142,13 @@ def panoptic_maps(
         KeyError: The sample lacks the truth.
         ValueError: A map and its segments contradict each other.
     """
-    packed = "Put PackPanopticInputs into the pipeline of the evaluated data set."
-    truth = map_of_sample(sample, "gt_segment_map", "PanopticQuality", packed)
-    image = image_name(sample)
-    segments = {key: x.cpu().numpy() for key, x in sample["gt_segments"].items()}
+    numbers, segments = true_segments(sample, "PanopticQuality")
     true = PanopticMap(
-        truth,
+        numbers,
         ids=segments["ids"],
         categories=segments["labels"],
         crowd=~segments["is_thing"] & (segments["labels"] < num_things),
-        name=f"the ground truth of {image}",
+        name=f"the ground truth of {image_name(sample)}",
     )
     return predicted_map(sample, num_classes), true
 

@@ -13,7 +13,7 @@ from mmseg_maskformer.datasets.coco.masks import codes_of_map
 
 from .many_objects import require_limit, warn_of_many
 from .no_detections import scored_without_detections
-from .samples import map_of_sample
+from .samples import true_segments
 
 
 class ThingAP(host.CocoMetric):
@@ -72,8 +72,11 @@ class ThingAP(host.CocoMetric):
             if not thing["ignore_flag"]
         )
         warn_of_many(self, objects, len(results))
-        with scored_without_detections():
-            return super().compute_metrics(results)
+        try:
+            with scored_without_detections():
+                return super().compute_metrics(results)
+        finally:  # the next evaluation has objects of its own, not the host's of this
+            self._coco_api = self.cat_ids = self.img_ids = None
 
     def gt_to_coco_json(self, gt_dicts: Sequence[dict], outfile_prefix: str) -> str:
         """The host's file of the truth, with areas of masks where it has boxes'."""
@@ -95,10 +98,9 @@ def thing_objects(sample: dict, num_things: int) -> list[dict]:
     Raises:
         KeyError: The sample lacks the truth.
     """
-    packed = "Put PackPanopticInputs into the pipeline of the evaluated data set."
-    numbers = map_of_sample(sample, "gt_segment_map", "ThingAP", packed)
+    numbers, segments = true_segments(sample, "ThingAP")
     masks = codes_of_map(numbers)
-    columns = [sample["gt_segments"][key] for key in ("ids", "labels", "is_thing")]
+    columns = [segments[key] for key in ("ids", "labels", "is_thing")]
     found = []
     for number, label, is_thing in zip(*(x.tolist() for x in columns), strict=True):
         if label >= num_things or number not in masks:

@@ -20,6 +20,7 @@ from mmseg_maskformer.datasets.coco.objects import prepare_objects
 from mmseg_maskformer.datasets.coco.segments import prepare_segments, segment_ids
 from mmseg_maskformer.datasets.coco.values import identifier
 from mmseg_maskformer.datasets.file_errors import naming_file
+from mmseg_maskformer.datasets.metainfo import metainfo_of
 from mmseg_maskformer.datasets.wrappers import leaf_datasets
 
 _REMEDY = "Correct ann_file of the metric in val_evaluator and test_evaluator."
@@ -45,7 +46,7 @@ def check_truth(metric: Any, dataset: Any) -> None:
         _compare(file, dataset, lambda x: as_text.get(str(identifier(x))))
         return
     file = CocoFile(index.dataset, f"the annotation file of {type(metric).__name__}")
-    _repair(metric, file, dataset.metainfo)
+    _repair(metric, file, metainfo_of(dataset))
     images = {image["id"]: image for image in file.images}
     items = _compare(file, dataset, images.get)
     if getattr(metric, "img_ids", 0) is None:

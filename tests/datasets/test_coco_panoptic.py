@@ -40,6 +40,11 @@ def test_segments_are_listed_in_order_with_their_classes(tmp_path):
     ]
 
 
+def test_classes_that_are_balanced_are_those_of_things_and_stuff(tmp_path):
+    found = read(tmp_path, CONTENT)
+    assert [sorted(found.get_cat_ids(place)) for place in (0, 1)] == [[0, 1, 2], [1]]
+
+
 def test_maps_are_those_that_the_annotations_name(tmp_path):
     found = read(tmp_path, CONTENT)  # of a.jpg and b.jpg
     paths = [x["seg_map_path"] for x in found]

@@ -54,6 +54,30 @@ def test_panoptic_images_without_annotations_have_no_map(tmp_path):
     assert "gt_segments" not in sample
 
 
+def test_sizes_that_the_file_lacks_choose_no_images(tmp_path):
+    case = Case()
+    image = case.instances["images"][1]
+    del image["height"], image["width"]
+    for row in case.objects[3:]:
+        row["segmentation"] = [[10, 9, 20, 9, 20, 19]]  # no code, which has a size
+    case.write(tmp_path)
+    options = dict(test_mode=False, filter_cfg=dict(min_size=32))
+    message = r"'min_size': 32. chooses images by their size, .*lacks of 1: b\.jpg\. W"
+    with pytest.raises(ValueError, match=message):
+        case.data(tmp_path, "instances", **options)
+    assert len(case.data(tmp_path, "instances")) == 2  # a test has all images
+
+
+def test_a_thin_object_at_the_border_stays(tmp_path):
+    """The box of a file that counts from 1 lies beside the image: the host drops it."""
+    case = Case()
+    thin = [WIDTH - 1, 10, WIDTH, 10, WIDTH, 20, WIDTH - 1, 20]
+    case.objects[0].update(segmentation=[thin], bbox=[WIDTH, 10, 1, 10], area=10)
+    case.write(tmp_path)
+    found = case.data(tmp_path, "instances").get_data_info(0)["instances"]
+    assert found[0]["bbox"] == [WIDTH - 1, 10, WIDTH, 20]
+
+
 @pytest.mark.parametrize("kind", ["panoptic", "instances"])
 def test_a_filter_that_leaves_no_image(tmp_path, kind):
     case = Case()

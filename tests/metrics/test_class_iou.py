@@ -35,6 +35,16 @@ def test_a_class_that_does_not_occur_does_not_count():
     assert "mIoU_rare" not in found
 
 
+def test_pixels_of_a_class_are_counted_beyond_float32():
+    """Of 2^24 + 4 pixels 3 are predicted as another class."""
+    count = (1 << 24) + 4
+    true, predicted = torch.zeros(2, count, dtype=torch.uint8)
+    predicted[:3], true[-1] = 1, 255
+    found = IoUMetric.intersect_and_union(predicted, true, 2, 255)
+    expected = [count - 4, 0], [count - 1, 3], [count - 4, 3], [count - 1, 0]
+    assert [x.tolist() for x in found] == list(expected)
+
+
 def test_groups_by_the_number_of_training_images():
     """30 and 200 are common; a group without classes has no score."""
     images = (201, 30, 200, 1)

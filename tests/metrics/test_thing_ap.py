@@ -78,6 +78,16 @@ def test_things_are_objects_by_size_of_their_masks():
     assert found["coco/segm_mAP_l"] == -1
 
 
+def test_every_evaluation_has_its_own_objects():
+    metric = ThingAP()
+    assert values(metric, sample(FRAME, LARGE))["coco/segm_mAP"] == 1.0
+    again = values(metric, sample(FRAME, square(52, 50, 40)))  # 38 of 42 rows: 0.905
+    assert again["coco/segm_mAP"] == 0.95
+    other = sample(FRAME, LARGE)
+    other["gt_segments"].labels[:2] = torch.tensor([1, 0])  # each is the other's
+    assert values(metric, other)["coco/segm_mAP"] == 0.0
+
+
 @pytest.mark.parametrize("file", [False, True], ids=["ThingAP", "CocoMetric"])
 def test_a_model_that_finds_nothing_has_an_ap_of_0(file, tmp_path):
     """No object is large; the file has no small one either."""

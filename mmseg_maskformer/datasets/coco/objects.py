@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from pycocotools import mask as mask_api
@@ -151,14 +152,22 @@ def _correct(row: dict, area: int, around: list[float]) -> bool:
     """Give an object the numbers of its mask; whether its own were others."""
     own_area, own_box = measure(row.get("area")), box(row.get("bbox"))
     fits = own_area is not None and abs(own_area - area) <= area / 10
-    near = own_box is not None and min(own_box[2:]) >= 1
-    if near and own_box is not None:
-        ends = [own_box[i] + own_box[i + 2] - around[i] - around[i + 2] for i in (0, 1)]
-        starts = [own_box[i] - around[i] for i in (0, 1)]
-        near = max(map(abs, ends + starts)) <= 1
+    near = own_box is not None and min(own_box[2:]) >= 1 and _near(own_box, around)
     given = {"area", "bbox"} & row.keys()
     if not fits:
         row["area"] = area
     if not near:
         row["bbox"] = around
     return bool({key for key, ok in (("area", fits), ("bbox", near)) if not ok} & given)
+
+
+def _near(own: Sequence[float], around: Sequence[float]) -> bool:
+    """Whether a box is that of a mask to a pixel, and has pixels of it inside."""
+    for axis in (0, 1):
+        start, end = own[axis], own[axis] + own[axis + 2]
+        first, last = around[axis], around[axis] + around[axis + 2]
+        if max(abs(start - first), abs(end - last)) > 1:
+            return False
+        if min(end, last) <= max(start, first):
+            return False
+    return True

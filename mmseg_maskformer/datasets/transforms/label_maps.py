@@ -33,10 +33,7 @@ class LoadLabelMap(LoadAnnotations):
     """
 
     def _load_seg_map(self, results: dict) -> None:
-        """Add ``gt_seg_map`` (H, W), uint8 or, where the file has wider labels, uint16.
-
-        OpenCV rotates and warps these two types, and none of 32 bits.
-        """
+        """Add ``gt_seg_map`` (H, W), uint8 or, of wider labels, uint16."""
         path = results.get("seg_map_path")
         if path is None:
             return

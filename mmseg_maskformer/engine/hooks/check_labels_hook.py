@@ -14,6 +14,10 @@ from mmseg_maskformer.checkpoints.wrappers import unwrapped
 from mmseg_maskformer.core.conventions import VOID, WIDE_VOID
 from mmseg_maskformer.core.messages import image_name
 from mmseg_maskformer.core.targets import with_file, wrong_labels
+from mmseg_maskformer.registry import SCOPE
+
+_IN_FLOAT32 = ("IoUMetric", "SemSegMetric")  # of mmseg and of mmdet, by torch.histc
+_COUNTED = 1 << 24  # a float32 that counts stays there
 
 
 class CheckLabelsHook(Hook):
@@ -25,7 +29,9 @@ class CheckLabelsHook(Hook):
     are left alone.
 
     Raises:
-        ValueError: A label is neither, or a class is void.
+        ValueError: A label is neither, or a class is void; or the metric is one of the
+            hosts, whose counts are float32, and an image has more pixels of a class
+            than these can count.
     """
 
     def before_train(self, runner: Runner) -> None:
@@ -114,3 +120,22 @@ def _check(data_batch: Any, evaluator: Any) -> None:
                 values = wrong.unique().tolist()
                 name = with_file(image_name(sample), sample.get("seg_map_path"))
                 raise ValueError(wrong_labels(name, values, num_classes))
+        if labels.numel() > _COUNTED:
+            for metric in evaluator.metrics:
+                _check_counts(metric, labels[~outside], image_name(sample))
+
+
+def _check_counts(metric: Any, labels: torch.Tensor, name: str) -> None:
+    """Refuse more pixels of a class than a host's metric counts in an image."""
+    kind = type(metric)
+    counts = labels.long().bincount(minlength=1)
+    if kind.__name__ not in _IN_FLOAT32 or kind.__module__.startswith(f"{SCOPE}."):
+        return
+    if counts.max() > _COUNTED:
+        remedy = "evaluate smaller images"
+        if kind.__name__ == "IoUMetric":
+            remedy = f"set type='{SCOPE}.IoUMetric', which counts all, or {remedy}"
+        raise ValueError(
+            f"{name} has {int(counts.max())} pixels of class {int(counts.argmax())}, "
+            f"and {kind.__name__} counts up to {_COUNTED} of an image: {remedy}."
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from types import SimpleNamespace
 
 import numpy as np
@@ -58,6 +59,26 @@ def test_maps_of_mmdet_have_another_name():
     found.gt_sem_seg = PixelData(sem_seg=torch.tensor([[[0, 2]]]))
     with pytest.raises(ValueError, match="an unnamed image holds the value.s. 2,"):
         check([found])
+
+
+@pytest.mark.parametrize("ours", [False, True])
+def test_more_pixels_than_a_metric_can_count(ours):
+    init_default_scope("mmseg")
+    metric = METRICS.build(
+        dict(type=("mmseg_maskformer." if ours else "") + "IoUMetric")
+    )
+    labels = torch.ones(1, 4096, 4097, dtype=torch.uint8)
+    found = SegDataSample(metainfo=dict(img_path="slide.png"))
+    evaluator = SimpleNamespace(metrics=[metric], dataset_meta=dict(classes="ab"))
+    runner = SimpleNamespace(val_loop=SimpleNamespace(evaluator=evaluator))
+    hook = HOOKS.build(dict(type="mmseg_maskformer.CheckLabelsHook"))
+    for labels[0, 0, 0] in (0, 255):  # 4096 * 4097 - 1, class 1 alone
+        found.gt_sem_seg = PixelData(data=labels)
+        message = r"slide\.png has 16781311 pixels of class 1, and IoUMetric counts up"
+        with nullcontext() if ours else pytest.raises(ValueError, match=message):
+            hook.before_val_iter(runner, 0, dict(data_samples=[found]))
+    labels[0, :2] = 255  # 4094 * 4097
+    hook.before_val_iter(runner, 0, dict(data_samples=[found]))
 
 
 def test_void_of_one_metric_is_no_void_of_another():
