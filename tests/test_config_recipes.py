@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 
 import pytest
+import torch
 from mmengine.config import Config
+from mmengine.registry import MODELS, init_default_scope
 
 from tests.helpers.configs import ADE, CONFIGS, LEAVES
 
@@ -147,3 +149,28 @@ def test_crops_are_padded_to_their_own_size():
             assert steps["Pad"]["size"] == (width, height), path
             checked.append(path.stem)
     assert "ccp_256x192" in checked
+
+
+@pytest.mark.parametrize(
+    ("name", "side"),
+    [
+        ("r18_1xb4-4k_camvid-256x256", 256),
+        ("efficientnet-lite0_1xb4-2k_camvid-256x256", 256),
+        ("tiny_scenes", 128),
+    ],
+)
+def test_rates_of_deeplab_are_those_of_its_crops(name, side):
+    """The paper has 18 of 33 cells; a rate beyond the cells sees padding alone."""
+    config = Config.fromfile(CONFIGS / f"peers/mmseg-deeplabv3plus_{name}.py")
+    config.model.backbone.init_cfg = None
+    init_default_scope("mmseg")
+    model = MODELS.build(config.model).eval()
+    cells = model.extract_feat(torch.zeros(1, 3, side, side))[-1].shape[-1]
+    rates = model.decode_head.dilations
+    assert max(rates) == round(18 / 33 * cells)  # 16: 8.7, 8: 4.4
+    convs = [x for x in model.decode_head.aspp_modules.modules() if _is_dilated(x)]
+    assert [x.dilation[0] for x in convs] == list(rates[1:])
+
+
+def _is_dilated(module):
+    return isinstance(module, torch.nn.Conv2d) and module.dilation != (1, 1)

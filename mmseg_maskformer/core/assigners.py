@@ -24,7 +24,7 @@ from .match_costs import (
     check_costs,
 )
 from .messages import image_name
-from .precision import full_precision, without_autocast
+from .precision import at_least_float32, full_precision, without_autocast
 from .structures import ImagePredictions, Match, Predictions
 from .targets import SegmentTargets
 from .tiling import of_device
@@ -71,7 +71,6 @@ class HungarianAssigner:
         self.set_costs(costs)
         self.max_bad_steps = max_bad_steps
         self.masks = masks
-        self.num_replaced = 0  # non-finite costs replaced so far
         self._bad_steps = 0
         self._warned: set[str] = set()
 
@@ -142,7 +141,8 @@ class HungarianAssigner:
         if len(labels):
             with without_autocast(scores.device):
                 values = [
-                    cost(pred_instances, gt_instances, img_meta) for cost in costs
+                    at_least_float32(cost(pred_instances, gt_instances, img_meta))
+                    for cost in costs
                 ]
             name = image_name(img_meta or {})
             table = torch.stack(values).sum(dim=0)[None].cpu().numpy()
@@ -258,7 +258,6 @@ class HungarianAssigner:
             self._bad_steps = 0
             return tables
         self._bad_steps += 1
-        self.num_replaced += sum(int(b.sum()) for b in bad)
         where = "; ".join(
             f"{name} in layer(s) {np.unique(b.nonzero()[0]).tolist()}"
             for b, name in zip(bad, names, strict=True)
@@ -266,8 +265,8 @@ class HungarianAssigner:
         )
         self._warn(
             "non-finite",
-            f"Matching costs are not finite for {where}; they are replaced and "
-            "counted. The loss has probably diverged or overflowed.",
+            f"Matching costs are not finite for {where}; they are replaced. The loss "
+            "has probably diverged or overflowed.",
         )
         if self._bad_steps >= self.max_bad_steps:
             raise FloatingPointError(

@@ -26,8 +26,14 @@ class BoxLoss(nn.Module):
         raise NotImplementedError
 
     def match_cost(self) -> MatchCost:
-        """The matching cost of the same formula and weight."""
-        raise NotImplementedError
+        """The matching cost of the same formula and weight.
+
+        It is asked for where the assigner is given no costs.
+        """
+        raise NotImplementedError(
+            f"{type(self).__name__} has no match_cost; write one, or set "
+            "criterion.assigner.costs."
+        )
 
 
 class BoxL1Loss(BoxLoss):

@@ -113,7 +113,10 @@ class SetCriterion(nn.Module):
                 f"There are targets of {len(targets)} image(s) for predictions of "
                 f"{predictions.class_logits.shape[1]}."
             )
-        matches = self.assigner(predictions, targets, self.masks)
+        matches = [
+            match.by_segment()
+            for match in self.assigner(predictions, targets, self.masks)
+        ]
         labels = _query_labels(predictions.class_logits, matches, targets)
         class_term = self.loss_cls(predictions.class_logits, labels)  # (L,)
         count = _mean_over_processes(sum(map(len, targets)), class_term.device)

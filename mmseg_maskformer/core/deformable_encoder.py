@@ -84,6 +84,7 @@ class MSDeformAttention(nn.Module):
         size = _widths_and_heights(reference, shapes)  # (levels, 2)
         # rows as long as the layer's output, because short ones are slow to broadcast
         size = size[:, None].expand(heads, -1, points, -1).flatten()
+        # float32, that of `reference`: half precision does not tell cells apart
         centre = reference.repeat(1, math.prod(self.samples))
         locations = centre + offsets / size
         weights = weights.unflatten(-1, (heads, -1)).softmax(-1)
@@ -226,9 +227,13 @@ def _widths_and_heights(like: Tensor, shapes: Shapes) -> Tensor:
 
 
 def cell_centres(x: Tensor) -> Tensor:
-    """Centres (h * w, 2) of the cells of a map (B, C, h, w): x and y, 0 to 1."""
+    """Centres (h * w, 2) of the cells of a map (B, C, h, w): x and y, 0 to 1.
+
+    In float32, or in float64 where the map is.
+    """
     height, width = x.shape[-2:]
-    rows = (torch.arange(height, dtype=x.dtype, device=x.device) + 0.5) / height
-    columns = (torch.arange(width, dtype=x.dtype, device=x.device) + 0.5) / width
+    dtype = torch.promote_types(x.dtype, torch.float32)
+    rows = (torch.arange(height, dtype=dtype, device=x.device) + 0.5) / height
+    columns = (torch.arange(width, dtype=dtype, device=x.device) + 0.5) / width
     y, x = torch.meshgrid(rows, columns, indexing="ij")
     return torch.stack((x, y), dim=-1).flatten(0, 1)

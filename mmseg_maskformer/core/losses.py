@@ -188,7 +188,6 @@ def mask_losses(
     segments: Tensor,
     targets: SegmentTargets,
     losses: Sequence[MaskLoss],
-    chunk: int | None = None,
 ) -> Tensor:
     """Unweighted mask losses at the resolution of the targets.
 
@@ -197,17 +196,12 @@ def mask_losses(
         segments: (S,) the segment, 0..G-1, that each row of logits belongs to.
         targets: of one image.
         losses: T loss formulas.
-        chunk: elements upsampled at a time; default by device.
 
     Returns:
         (T, S, R) values in float32 or float64; each is differentiable on its own.
     """
-    chunk = chunk or of_device(_CHUNK, logits.device)
-    return streamed(
-        logits,
-        losses,
-        partial(_full_size, segments=segments, targets=targets, chunk=chunk),
-    )
+    chunks = partial(_full_size, segments=segments, targets=targets)
+    return streamed(logits, losses, chunks)
 
 
 class Chunk(NamedTuple):
@@ -277,12 +271,13 @@ def slices(logits: Tensor, num_masks: int) -> Iterator[tuple[slice, slice]]:
 
 
 def _full_size(
-    logits: Tensor, segments: Tensor, targets: SegmentTargets, chunk: int
+    logits: Tensor, segments: Tensor, targets: SegmentTargets
 ) -> Iterator[Chunk]:
-    """Chunks of upsampled masks of at most ``chunk`` pixels, or one mask."""
+    """Upsampled masks, as many as fill a chunk, or one."""
     grid = map_size(logits)
     valid = None if targets.valid is None else targets.valid.to(logits.dtype)
-    num_masks = chunk // (targets.size[0] * targets.size[1])
+    area = targets.size[0] * targets.size[1]
+    num_masks = of_device(_CHUNK, logits.device) // area
     made: slice | None = None
     for rows, layers in slices(logits, num_masks):
         if rows != made:  # the layers of a row come one after the other

@@ -125,7 +125,6 @@ class PointMasks:
         num_points: P, of an image in matching, and of a mask in the losses.
         oversample_ratio: candidates are this many times P, at least 1.
         importance_ratio: share of P that are chosen among the candidates, 0..1.
-        chunk: candidates looked at at a time; default by device.
 
     Raises:
         ValueError: A ratio is outside its range, or there is no point.
@@ -136,7 +135,6 @@ class PointMasks:
         num_points: int = 12544,
         oversample_ratio: float = 3.0,
         importance_ratio: float = 0.75,
-        chunk: int | None = None,
     ) -> None:
         check_counts(num_points=num_points)
         check_not_negative(
@@ -151,7 +149,6 @@ class PointMasks:
         self.num_points = num_points
         self.num_candidates = int(num_points * oversample_ratio)
         self.num_chosen = int(num_points * importance_ratio)
-        self.chunk = chunk
 
     def random_points(self, shape: Sequence[int], like: Tensor) -> Tensor:
         """Points (*shape, 2), x and y in 0..1, on the device of ``like``.
@@ -191,8 +188,7 @@ class PointMasks:
 
     def _num_masks(self, logits: Tensor) -> int:
         """How many masks are looked at at a time."""
-        chunk = self.chunk or of_device(CHUNK, logits.device)
-        return max(1, chunk // self.num_candidates)
+        return max(1, of_device(CHUNK, logits.device) // self.num_candidates)
 
     def _chosen(self, logits: Tensor, target: SegmentTargets, num_masks: int) -> Tensor:
         """Points (S, R, P, 2) at which logits (S, R, h, w) are compared."""

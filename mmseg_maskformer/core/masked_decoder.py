@@ -18,7 +18,7 @@ from .argument_checks import (
 from .decoders import TransformerDecoderLayer
 from .layers import conv_init, grid_position, xavier_init
 from .precision import at_least_float32, without_autocast
-from .query_attention import READERS, VIEWS, Level, joined
+from .query_attention import ATTENTION, Level, joined
 from .resize import resize
 from .structures import PixelFeatures, map_size
 
@@ -86,7 +86,8 @@ class MaskedTransformerDecoder(nn.Module):
         self.levels = _checked_levels(levels, len(memory_channels))
         self.embed_dim = embed_dim
         self.num_queries = num_queries
-        self.attention = attention
+        check_choice("attention", attention, ATTENTION)
+        self.view, reader = ATTENTION[attention]
         self.joined_levels = joined_levels
         self.content = content
         self.cross_first = cross_first
@@ -97,8 +98,10 @@ class MaskedTransformerDecoder(nn.Module):
         read = self.levels if joined_levels else self.levels[:num_layers]
         self.memory_projections = _projections(memory_channels, read, embed_dim)
         sizes = (embed_dim, num_heads, ffn_dim, dropout)
-        self.layers = _layers(num_layers, attention, cross_first, *sizes)
-        self.views = _views(num_layers, attention, embed_dim, num_heads)
+        self.layers = _layers(num_layers, reader, cross_first, *sizes)
+        self.views = nn.ModuleList(
+            self.view(embed_dim, num_heads) for _ in range(num_layers)
+        )
         self.norm = nn.LayerNorm(embed_dim)
         self.reset_parameters()
 
@@ -160,7 +163,7 @@ class MaskedTransformerDecoder(nn.Module):
             position, padding = grid_position(memory, valid, self.embed_dim)
             tokens = memory.flatten(2).transpose(1, 2) + self.level_embed.weight[index]
             grid, small = map_size(memory), None
-            if VIEWS[self.attention].reads_masks:
+            if self.view.reads_masks:
                 small = resize(mask_features, grid).flatten(2)
             levels.append(Level(tokens, position, small, padding, (grid,)))
         return [joined(levels)] if self.joined_levels else levels
@@ -215,15 +218,14 @@ def _projections(
 
 def _layers(
     number: int,
-    attention: str,
+    reader: type[nn.Module],
     cross_first: bool,
     embed_dim: int,
     num_heads: int,
     ffn_dim: int,
     dropout: float,
 ) -> nn.ModuleList:
-    """Layers that read memories by this attention."""
-    check_choice("attention", attention, VIEWS)
+    """Layers that read memories by this module."""
     return nn.ModuleList(
         TransformerDecoderLayer(
             embed_dim,
@@ -231,17 +233,10 @@ def _layers(
             ffn_dim,
             dropout,
             cross_first=cross_first,
-            cross_attention=READERS[attention](embed_dim, num_heads, dropout),
+            cross_attention=reader(embed_dim, num_heads, dropout),
         )
         for _ in range(number)
     )
-
-
-def _views(
-    number: int, attention: str, embed_dim: int, num_heads: int
-) -> nn.ModuleList:
-    """What the queries see of a memory in each layer."""
-    return nn.ModuleList(VIEWS[attention](embed_dim, num_heads) for _ in range(number))
 
 
 def _checked_levels(levels: Sequence[int] | None, number: int) -> tuple[int, ...]:

@@ -21,7 +21,7 @@ from .precision import full_precision
 from .protocols import Network
 from .structures import PixelPredictions, loss_name, map_size
 from .targets import SegmentTargets
-from .tiling import resize_rows, resize_rows_transposed, tile_size
+from .tiling import add_rows_transposed, resize_rows, tile_size
 
 
 class PixelCriterion(nn.Module):
@@ -164,7 +164,7 @@ class _StreamedCrossEntropy(torch.autograd.Function):
         """The weighted sum of the cross-entropies of all pixels."""
         total = logits.new_zeros(())
         grads = torch.zeros_like(logits) if ctx.needs_input_grad[0] else None
-        size, grid = map_size(label_maps), map_size(logits)
+        size = map_size(label_maps)
         step = max(1, tile // (logits.shape[1] * size[1]))
         for image, labels in enumerate(label_maps):
             for start in range(0, size[0], step):
@@ -173,7 +173,7 @@ class _StreamedCrossEntropy(torch.autograd.Function):
                 value, grad = _cross_entropy(upsampled, labels[slice(*rows)], table)
                 total += value
                 if grads is not None:
-                    grads[image] += resize_rows_transposed(grad, grid, size, rows)
+                    add_rows_transposed(grads[image], grad, size, rows)
         ctx.save_for_backward(grads)
         return total
 

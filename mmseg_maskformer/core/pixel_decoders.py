@@ -22,9 +22,9 @@ from .argument_checks import (
 from .layers import (
     AttentionBlock,
     FeedForwardBlock,
-    conv_init,
     conv_norm,
     grid_position,
+    init_convs,
     xavier_init,
 )
 from .structures import PixelFeatures
@@ -123,9 +123,7 @@ class FPNPixelDecoder(nn.Module):
 
     def reset_parameters(self) -> None:
         """Initialise the convolutions; the encoder has initialised itself."""
-        for name, module in self.named_modules():
-            if isinstance(module, nn.Conv2d) and not name.startswith("encoder."):
-                conv_init(module)
+        init_convs(self)
 
     def forward(
         self, features: Sequence[Tensor], valid: Tensor | None = None

@@ -35,8 +35,8 @@ def in_reading_order(points: Tensor, size: tuple[int, int]) -> Tensor:
 class Corners(NamedTuple):
     """The four cells around each of the points (...), and their shares of it.
 
-    Cells are numbered row by row in the map with a border of one cell around it, so
-    that every point has four; the share of a cell of the border is 0.
+    Cells are numbered row by row. In place of one outside of the map there is that of
+    its edge, with a share of 0.
     """
 
     cells: Tensor  # (4, ...)
@@ -45,22 +45,24 @@ class Corners(NamedTuple):
     @classmethod
     def of(cls, points: Tensor, size: tuple[int, int]) -> Corners:
         """Corners of points (..., 2) in a map of height and width ``size``."""
-        column, left, right = _neighbours(points[..., 0], size[1])
-        row, upper, lower = _neighbours(points[..., 1], size[0])
-        width = size[1] + 2
-        first = row * width + column
+        columns, across = _neighbours(points[..., 0], size[1])
+        rows, down = _neighbours(points[..., 1], size[0])
+        starts = [row * size[1] for row in rows]
         return cls(
-            torch.stack([first, first + 1, first + width, first + (width + 1)]),
-            torch.stack([upper * left, upper * right, lower * left, lower * right]),
+            torch.stack([start + column for start in starts for column in columns]),
+            torch.stack([y * x for y in down for x in across]),
         )
 
 
-def _neighbours(place: Tensor, length: int) -> tuple[Tensor, Tensor, Tensor]:
-    """The first of two cells along an axis with a border, and both shares."""
+def _neighbours(
+    place: Tensor, length: int
+) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
+    """Two cells along an axis, and their shares."""
     place = (place * length + 0.5).clamp(0, length + 1)
-    first = place.long().clamp_(max=length)
-    share = place - first
-    return first, (1 - share).mul_(first > 0), share * (first < length)
+    second = place.long().clamp_(max=length)  # one beyond the edge, with the last
+    share = place - second
+    shares = (1 - share).mul_(second > 0), share * (second < length)
+    return ((second - 1).clamp_(min=0), second.clamp(max=length - 1)), shares
 
 
 def sample_own(maps: Tensor, points: Tensor) -> Tensor:
@@ -99,27 +101,27 @@ class _Sampled(torch.autograd.Function):
 def _scattered(values: Tensor, points: Tensor, size: tuple[int, int]) -> Tensor:
     """The transpose of sampling: values (N, P) at points (N, P, 2) to (N, h, w)."""
     cells, shares = Corners.of(points, size)
-    height, width = size[0] + 2, size[1] + 2
-    first = torch.arange(len(values), device=values.device) * (height * width)
-    maps = values.new_zeros(len(values) * height * width)
+    area = size[0] * size[1]
+    first = torch.arange(len(values), device=values.device) * area
+    maps = values.new_zeros(len(values) * area)
     maps.index_add_(0, (cells + first[:, None]).flatten(), (shares * values).flatten())
-    return maps.view(-1, height, width)[:, 1:-1, 1:-1]
+    return maps.view(-1, *size)
 
 
 def sample_masks(target: SegmentTargets, segments: Tensor, points: Tensor) -> Tensor:
     """Masks of segments (S,) at points (S or 1, P, 2), (S, P) in 0..1.
 
-    An id map is compared at the corners of each point; no mask is made of it.
+    They are looked at in the corners of each point; no mask is made or copied.
     """
-    if target.segment_map.dim() == 3:
-        masks = target.masks(segments)[:, None].to(points.dtype)
-        return sample(masks, points.expand(len(masks), -1, -1))[:, 0]
-    id_map = F.pad(target.segment_map, (1, 1, 1, 1)).flatten()
-    ids = target.ids[segments, None]
-    masks = points.new_zeros(len(segments), points.shape[1])
+    flat = target.segment_map.flatten(-2)
+    values = points.new_zeros(len(segments), points.shape[1])
     for cells, shares in zip(*Corners.of(points, target.size), strict=True):
-        masks += (id_map.take(cells) == ids) * shares
-    return masks
+        if flat.dim() == 1:
+            values += (flat.take(cells) == target.ids[segments, None]) * shares
+        else:
+            found = flat[segments[:, None], cells]
+            values += (found if found.is_floating_point() else found.bool()) * shares
+    return values
 
 
 def sample_valid(target: SegmentTargets, points: Tensor) -> Tensor | None:

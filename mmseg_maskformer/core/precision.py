@@ -33,15 +33,17 @@ def without_autocast(device: torch.device) -> AbstractContextManager:
 def full_precision(function: F) -> F:
     """Let a function see no autocast, and floating numbers in float32 at least.
 
-    Tensors are raised where they are arguments by position, or stand in a named tuple
-    of them. What the function calls need not guard itself.
+    Tensors are raised where they are arguments, or stand in a named tuple of them. What
+    the function calls need not guard itself.
     """
 
     @wraps(function)
     def guarded(*arguments: Any, **options: Any) -> Any:
-        device = next(_devices(arguments), torch.device("cpu"))
+        given = (*arguments, *options.values())
+        device = next(_devices(given), torch.device("cpu"))
+        raised = {name: _raised(x) for name, x in options.items()}
         with without_autocast(device):
-            return function(*map(_raised, arguments), **options)
+            return function(*map(_raised, arguments), **raised)
 
     return guarded  # type: ignore[return-value]
 

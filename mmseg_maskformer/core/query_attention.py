@@ -215,15 +215,9 @@ class MaskPooling(nn.Module):
 
 
 # what queries see of a memory, and how they read it, by the name in a config
-VIEWS: dict[str, type[PlainView]] = {
-    "masked": MaskView,
-    "plain": PlainView,
-    "gaussian": GaussianView,
-    "pooling": MaskView,
-}
-READERS: dict[str, type[nn.Module]] = {
-    "masked": AttentionBlock,
-    "plain": AttentionBlock,
-    "gaussian": AttentionBlock,
-    "pooling": MaskPooling,
+ATTENTION: dict[str, tuple[type[PlainView], type[nn.Module]]] = {
+    "masked": (MaskView, AttentionBlock),
+    "plain": (PlainView, AttentionBlock),
+    "gaussian": (GaussianView, AttentionBlock),
+    "pooling": (MaskView, MaskPooling),
 }

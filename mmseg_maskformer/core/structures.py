@@ -136,7 +136,12 @@ class Match(NamedTuple):
     """The n = min(Q, G) matched pairs of one image in every layer."""
 
     queries: Tensor  # (L, n)
-    segments: Tensor  # (L, n), ascending
+    segments: Tensor  # (L, n), in any order
+
+    def by_segment(self) -> Match:
+        """The same pairs, in every layer by ascending segments."""
+        order = self.segments.argsort(dim=1)
+        return Match(self.queries.gather(1, order), self.segments.gather(1, order))
 
 
 class PixelPredictions(NamedTuple):

@@ -190,23 +190,22 @@ def _mixture(
     return used.to(device), low, high, fraction[:, None].to(device)
 
 
-def resize_rows_transposed(
-    x: Tensor, size_in: tuple[int, int], size: tuple[int, int], rows: tuple[int, int]
-) -> Tensor:
-    """The transpose of :func:`resize_rows`: gradients of some rows to all inputs.
+def add_rows_transposed(
+    out: Tensor, x: Tensor, size: tuple[int, int], rows: tuple[int, int]
+) -> None:
+    """The transpose of :func:`resize_rows`: add gradients of some rows to all inputs.
 
     Args:
+        out: (N, h, w), changed in the rows that ``rows`` are made of.
         x: (N, rows, W).
-        size_in: h and w.
         size: H and W of the whole result.
         rows: first and one past the last row that ``x`` holds.
-
-    Returns:
-        (N, h, w), zero where no row reaches.
     """
-    weights = _row_weights(size_in[0], size[0], rows, x.dtype, x.device)
-    narrow = transpose_columns(x.flatten(0, 1), size_in[1])
-    return weights @ narrow.view(*x.shape[:2], size_in[1])
+    height, width = out.shape[1:]
+    used = slice(*source_rows(height, size[0], rows))
+    weights = _row_weights(height, size[0], rows, x.dtype, x.device)[used]
+    narrow = transpose_columns(x.flatten(0, 1), width)
+    out[:, used] += weights @ narrow.view(*x.shape[:2], width)
 
 
 @lru_cache(maxsize=256)

@@ -44,16 +44,25 @@ def test_an_image_without_segments_assigns_nothing():
     assert found.labels.tolist() == [-1] * 12
 
 
-def test_costs_that_are_not_finite_are_replaced_and_counted():
+def test_costs_that_are_not_finite_are_replaced():
     predicted, given, _ = problem(2)
     predicted.scores[3] = float("nan")
     assigner = HungarianAssigner([ClassificationCost()])
     found = assigner.assign(predicted, given)
-    assert assigner.num_replaced == 2  # one query, two segments
     assert found.gt_inds[3] == 0
     cost = -predicted.scores.softmax(-1)[:, given.labels].numpy()
     queries, segments = linear_sum_assignment(np.nan_to_num(cost, nan=1e3))
     assert found.gt_inds[queries].tolist() == (segments + 1).tolist()
+
+
+def test_costs_of_another_package_are_summed_in_float32():
+    """1 and 1 + 2^-9 are one number in bfloat16."""
+    small = torch.tensor([[2**-9, 0.0], [0.0, 0.0]]).bfloat16()
+    costs = [lambda *_: small, lambda *_: torch.ones_like(small)]
+    predicted = SimpleNamespace(scores=torch.zeros(2, 2).bfloat16())
+    given = SimpleNamespace(labels=torch.tensor([0, 0]))
+    found = HungarianAssigner(costs).assign(predicted, given)
+    assert found.gt_inds.tolist() == [2, 1]
 
 
 def test_configs_of_costs_are_refused_with_a_sentence():

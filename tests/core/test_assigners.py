@@ -98,7 +98,7 @@ def test_matching_under_autocast_is_float32(dtype):
     assert not torch.equal(coarse.queries, exact.queries)  # the case can tell
 
 
-def test_low_precision_features_do_not_overflow():
+def test_low_precision_features_do_not_overflow(caplog):
     # 1,024 cells x softplus(100) = 102,400 overflows float16 (65,504)
     embed = torch.tensor([[[[100.0], [-100.0]]]], dtype=torch.float16)
     features = torch.ones(1, 1, 32, 32, dtype=torch.float16)
@@ -108,7 +108,7 @@ def test_low_precision_features_do_not_overflow():
     with torch.autocast("cpu", dtype=torch.float16):
         (match,) = matcher(predictions, cases.as_targets([whole]))
     assert match.queries.tolist() == [[0]]
-    assert matcher.num_replaced == 0
+    assert not caplog.records  # no cost was infinite
 
 
 def bad_predictions(case, value):
@@ -119,7 +119,7 @@ def bad_predictions(case, value):
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
-def test_non_finite_costs_are_replaced_counted_and_told_once(value, caplog):
+def test_non_finite_costs_are_replaced_and_told_once(value, caplog):
     case = cases.random_case([2, 4], num_queries=8)
     matcher, targets = assigner(), cases.as_targets(case.targets, ["a.png", "b.png"])
     clean = assigner()(
@@ -128,7 +128,6 @@ def test_non_finite_costs_are_replaced_counted_and_told_once(value, caplog):
     with caplog.at_level(logging.WARNING):
         for _ in range(3):
             found = matcher(bad_predictions(case, value), targets)
-    assert matcher.num_replaced == 3 * 4  # one query, four segments, three calls
     assert len(caplog.records) == 1
     assert "b.png in layer(s) [1]" in caplog.text
     assert "a.png" not in caplog.text

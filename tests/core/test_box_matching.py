@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from mmseg_maskformer.core.assigners import HungarianAssigner
-from mmseg_maskformer.core.box_losses import BoxL1Loss, GIoULoss
+from mmseg_maskformer.core.box_losses import BoxL1Loss, BoxLoss, GIoULoss
 from mmseg_maskformer.core.classification import ClassificationLoss
 from mmseg_maskformer.core.criterion import SetCriterion
 from mmseg_maskformer.core.match_costs import BoxL1Cost, ClassificationCost, GIoUCost
@@ -171,6 +171,14 @@ def test_autocast_does_not_reach_the_losses(dtype):
     losses = box_criterion()(low, targets)
     assert all(x.dtype == torch.float32 for x in losses.values())
     assert_losses_equal(losses, box_criterion()(exact, targets), rtol=1e-6)
+
+
+def test_a_loss_without_a_cost_is_a_sentence():
+    class Own(BoxLoss):
+        pass
+
+    with pytest.raises(NotImplementedError, match="Own has no match_cost; write one"):
+        SetCriterion(loss_bbox=Own(1.0))
 
 
 def test_box_costs_without_a_box_head_are_a_sentence():

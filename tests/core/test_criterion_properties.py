@@ -7,8 +7,9 @@ import logging
 import pytest
 import torch
 
+from mmseg_maskformer.core.assigners import HungarianAssigner
 from mmseg_maskformer.core.criterion import SetCriterion
-from mmseg_maskformer.core.structures import Predictions
+from mmseg_maskformer.core.structures import Match, Predictions
 from mmseg_maskformer.core.targets import semantic_targets
 from tests import cases, reference
 from tests.checks import (
@@ -103,6 +104,26 @@ def test_order_of_targets_is_irrelevant():
     assert_gradients_equal(found, wanted, tolerance=1e-6)
 
 
+class ByQuery(HungarianAssigner):
+    """Lists its pairs by ascending queries, as linear_sum_assignment does."""
+
+    def __call__(self, *arguments):
+        found = super().__call__(*arguments)
+        orders = [match.queries.argsort(dim=1) for match in found]
+        return [
+            Match(*(x.gather(1, order) for x in match))
+            for match, order in zip(found, orders, strict=True)
+        ]
+
+
+def test_order_of_pairs_is_irrelevant():
+    case = cases.random_case([5, 3], num_layers=3)
+    wanted, gradient = run(SetCriterion(), case)
+    losses, found = run(SetCriterion(assigner=ByQuery()), case)
+    assert_losses_equal(losses, wanted, rtol=1e-6)
+    assert_gradients_equal(found, gradient, tolerance=1e-6)
+
+
 def test_perfect_prediction_costs_nothing_and_a_wrong_one_does():
     labels, masks = cases.target(4, 5, (32, 32), seed=9, void=False)
     class_logits = torch.full((1, 1, 6, 6), 0.0)
@@ -153,7 +174,10 @@ def test_low_precision_predictions_give_finite_float32_losses():
     targets = cases.as_targets(case.targets)
     losses = SetCriterion()(predictions, targets)
     exact = Predictions(*(x.detach().float() for x in predictions[:3]))
-    assert_losses_equal(losses, SetCriterion()(exact, targets), rtol=1e-6)
+    wanted = SetCriterion()(exact, targets)
+    assert_losses_equal(losses, wanted, rtol=1e-6)
+    by_name = SetCriterion()(targets=targets, predictions=predictions)
+    assert_losses_equal(by_name, wanted, rtol=1e-6)
     sum(losses.values()).backward()
     assert embed.grad.dtype == features.grad.dtype == torch.float16
     assert torch.isfinite(features.grad).all()

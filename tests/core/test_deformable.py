@@ -12,6 +12,7 @@ from mmseg_maskformer.core.deformable import MSDeformAttnPixelDecoder
 from mmseg_maskformer.core.deformable_encoder import (
     DeformableEncoder,
     MSDeformAttention,
+    cell_centres,
 )
 from mmseg_maskformer.core.masked_decoder import MaskedTransformerDecoder
 from mmseg_maskformer.core.maskformer import MaskFormer
@@ -182,6 +183,17 @@ def test_autocast_changes_nothing():
             found = built(features)
     assert found.mask_features.dtype == torch.float32
     assert torch.equal(found.mask_features, wanted.mask_features)
+
+
+def test_half_precision_samples_the_right_cells():
+    """Without offsets a cell sees itself: 300 of them, 0 and 1 by turns."""
+    attention = MSDeformAttention(1, num_heads=1, num_levels=1, num_points=2)
+    torch.nn.init.zeros_(attention.sampling_offsets.bias)
+    attention.value_proj.weight.data.fill_(1)
+    line = torch.arange(300)[None, :, None].bfloat16() % 2
+    centres = cell_centres(line[..., None].view(1, 1, 1, 300))
+    found = attention.bfloat16()(line, 0 * line, centres, [(1, 300)], None)
+    torch.testing.assert_close(found, line, rtol=0, atol=0.01)
 
 
 @pytest.mark.parametrize("number", [3, 5])

@@ -10,6 +10,7 @@ import torch
 
 from mmseg_maskformer.core.classification import ClassificationLoss
 from mmseg_maskformer.core.losses import (
+    _CHUNK,
     BCEMaskLoss,
     DiceLoss,
     FocalMaskLoss,
@@ -48,21 +49,25 @@ def assert_equal_with_gradients(streamed, expected, logits, factors=FACTORS):
 
 @pytest.mark.parametrize("chunk", [1, 1000, 10**7])
 @pytest.mark.parametrize(("grid", "size"), SIZES)
-def test_streamed_equals_dense_for_any_size_and_chunk(grid, size, chunk):
+def test_streamed_equals_dense_for_any_size_and_chunk(grid, size, chunk, monkeypatch):
+    monkeypatch.setitem(_CHUNK, "cpu", chunk)
     logits, targets, masks, _ = problem(grid, size, num_segments=3)
     losses = [FocalMaskLoss(), DiceLoss()]
-    streamed = mask_losses(logits, torch.arange(3), targets, losses, chunk)
+    streamed = mask_losses(logits, torch.arange(3), targets, losses)
     expected = dense(logits, masks, None, reference.Weights())
     assert_equal_with_gradients(streamed, expected, logits)
 
 
 @pytest.mark.parametrize("num_segments", [1, 2, 20])
 @pytest.mark.parametrize("num_layers", [1, 6])
-def test_streamed_equals_dense_for_any_number_of_segments(num_segments, num_layers):
+def test_streamed_equals_dense_for_any_number_of_segments(
+    num_segments, num_layers, monkeypatch
+):
+    monkeypatch.setitem(_CHUNK, "cpu", 2000)
     logits, targets, masks, _ = problem((5, 6), (18, 23), num_segments, num_layers)
     losses = [FocalMaskLoss(), DiceLoss()]
     numbers = torch.arange(num_segments)
-    streamed = mask_losses(logits, numbers, targets, losses, chunk=2000)
+    streamed = mask_losses(logits, numbers, targets, losses)
     expected = dense(logits, masks, None, reference.Weights())
     assert_equal_with_gradients(streamed, expected, logits)
 
@@ -80,10 +85,11 @@ def test_streamed_equals_dense_with_other_constants_and_bce():
 
 
 @pytest.mark.parametrize("bce", [False, True])
-def test_void_pixels_take_no_part(bce):
+def test_void_pixels_take_no_part(bce, monkeypatch):
+    monkeypatch.setitem(_CHUNK, "cpu", 900)
     logits, targets, masks, valid = problem((5, 6), (18, 23), 4, valid=True)
     losses = [BCEMaskLoss() if bce else FocalMaskLoss(), DiceLoss()]
-    streamed = mask_losses(logits, torch.arange(4), targets, losses, chunk=900)
+    streamed = mask_losses(logits, torch.arange(4), targets, losses)
     expected = dense(logits, masks, valid, reference.Weights(bce=bce))
     assert_equal_with_gradients(streamed, expected, logits)
 
@@ -112,14 +118,15 @@ def test_each_term_leaves_the_other_alone():
         torch.testing.assert_close(found, wanted, rtol=1e-12, atol=0)
 
 
-def test_overlapping_masks_equal_dense():
+def test_overlapping_masks_equal_dense(monkeypatch):
+    monkeypatch.setitem(_CHUNK, "cpu", 1500)
     logits, _, masks, _ = problem((5, 6), (18, 23), 3)
     masks = masks.clone()
     masks[1] |= masks[0]
     masks[2] = False  # an empty segment stays a segment
     targets = SegmentTargets.from_masks(torch.zeros(3, dtype=torch.long), masks)
     streamed = mask_losses(
-        logits, torch.arange(3), targets, [FocalMaskLoss(), DiceLoss()], chunk=1500
+        logits, torch.arange(3), targets, [FocalMaskLoss(), DiceLoss()]
     )
     expected = dense(logits, masks, None, reference.Weights())
     assert_equal_with_gradients(streamed, expected, logits)

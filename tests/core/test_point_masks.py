@@ -11,7 +11,7 @@ import torch
 from mmseg_maskformer.core.classification import ClassificationLoss
 from mmseg_maskformer.core.criterion import SetCriterion
 from mmseg_maskformer.core.losses import BCEMaskLoss, DiceLoss, FocalMaskLoss
-from mmseg_maskformer.core.mask_comparison import PointMasks
+from mmseg_maskformer.core.mask_comparison import CHUNK, PointMasks
 from mmseg_maskformer.core.match_costs import BCECost, DiceCost, FocalCost
 from mmseg_maskformer.core.targets import SegmentTargets
 from tests import cases, reference
@@ -172,11 +172,12 @@ def test_costs_equal_slow_formulas(per_layer, void):
 
 
 @pytest.mark.parametrize("segments", [[0, 0], [3, 0], [9, 2]])
-def test_empty_and_crowded_images_train(segments):
+def test_empty_and_crowded_images_train(segments, monkeypatch):
+    monkeypatch.setitem(CHUNK, "cpu", 400)
     case = cases.random_case(segments, num_queries=5)
     predictions = predictions_of(case)
     targets = cases.as_targets(case.targets)
-    losses = SetCriterion(masks=PointMasks(50, chunk=400))(predictions, targets)
+    losses = SetCriterion(masks=PointMasks(50))(predictions, targets)
     masks = losses["loss_mask"] + losses["d0.loss_dice"]
     assert (masks.item() > 0) == (sum(segments) > 0)
     gradients = torch.autograd.grad(sum(losses.values()), predictions[1:3])
@@ -204,12 +205,14 @@ class EvenPoints(PointMasks):
 
 
 @pytest.mark.parametrize("chunk", [1, 150, 100_000])  # a mask, two of them, all
-def test_masks_may_be_looked_at_a_few_at_a_time(chunk):
+def test_masks_may_be_looked_at_a_few_at_a_time(chunk, monkeypatch):
     target, _ = targets_of(void=True)
     generator = torch.Generator().manual_seed(3)
     logits = torch.randn(3, 2, 6, 8, generator=generator, dtype=torch.float64)
     order, terms = torch.tensor([2, 0, 1]), [BCEMaskLoss(), DiceLoss()]
-    found = EvenPoints(20, chunk=chunk).losses(logits, order, target, terms)
+    with monkeypatch.context() as few:
+        few.setitem(CHUNK, "cpu", chunk)
+        found = EvenPoints(20).losses(logits, order, target, terms)
     wanted = [
         EvenPoints(20).losses(logits[row, layer, None, None], segment, target, terms)
         for row, segment in enumerate(order.split(1))
