@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import torch
 from mmengine._strategy.fsdp import FSDPStrategy as HostStrategy
 from mmengine.optim import BaseOptimWrapper
 from torch import Tensor
-from torch.distributed.fsdp import FullyShardedDataParallel
+from torch.distributed.fsdp import FullyShardedDataParallel, StateDictType
+
+from mmseg_maskformer.adapters.batches import size_by_size
 
 
 class FSDPStrategy(HostStrategy):
-    """Mmengine's strategy, which clips by the whole norm and can be resumed.
+    """Mmengine's strategy, which loads, clips and evaluates as one process does.
 
     The host's clips each process's shards by the norm of those alone, so that they are
     scaled differently, and hands the state of the optimizer to torch in an order of
-    arguments that ended with torch 2.0. ``tools/train.py`` puts this one in its place.
+    arguments that ended with torch 2.0. It loads weights past the hooks of a model,
+    which convert names and look whether shapes fit, and evaluates past its
+    ``val_step``. ``tools/train.py`` puts this one in its place.
 
     Args:
         state_dict_cfg: "full": a checkpoint is one file, like that of any training.
@@ -36,6 +41,14 @@ class FSDPStrategy(HostStrategy):
                 "out, or set it to 'full'."
             )
 
+    def _wrap_model(self, model: Any) -> Any:
+        """As in the host, but images of different sizes are not padded to one."""
+        wrapped = super()._wrap_model(model)
+        if hasattr(model, "weights_misfit"):  # a model of ours
+            wrapped.val_step = partial(size_by_size, wrapped.val_step)
+            wrapped.test_step = partial(size_by_size, wrapped.test_step)
+        return wrapped
+
     def build_optim_wrapper(
         self, optim_wrapper: Any, model: Any = None
     ) -> BaseOptimWrapper:
@@ -48,6 +61,21 @@ class FSDPStrategy(HostStrategy):
 
             built.clip_func = clip
         return built
+
+    def load_checkpoint(self, filename: str, **kwargs: Any) -> dict:
+        """As in the host, but each process has the whole parameters meanwhile.
+
+        Hooks of the runner and of the model see the names and shapes of the model.
+        """
+        whole = FullyShardedDataParallel.state_dict_type(  # of all, not the first alone
+            self.model, StateDictType.FULL_STATE_DICT
+        )
+        with whole, FullyShardedDataParallel.summon_full_params(self.model):
+            return super().load_checkpoint(filename, **kwargs)
+
+    def load_model_state_dict(self, state_dict: dict, **kwargs: Any) -> None:
+        """Load into the model inside, as without shards; for ``load_checkpoint``."""
+        super(HostStrategy, self).load_model_state_dict(state_dict, **kwargs)
 
     def load_optim_state_dict(self, state_dict: dict) -> None:
         """Give each process its shards of the optimizer's state."""
