@@ -82,26 +82,22 @@ class MaskedTransformerDecoder(nn.Module):
         check_widths("memory_channels", memory_channels)
         check_flags(joined_levels=joined_levels, cross_first=cross_first)
         check_choice("content", content, CONTENTS)
-        self.memory_channels = list(memory_channels)
-        self.levels = _checked_levels(levels, len(memory_channels))
-        self.embed_dim = embed_dim
-        self.num_queries = num_queries
         check_choice("attention", attention, ATTENTION)
         self.view, reader = ATTENTION[attention]
+        self.memory_channels = list(memory_channels)
+        self.levels = _checked_levels(levels, len(memory_channels))
+        self.num_queries, self.embed_dim = table = (num_queries, embed_dim)
         self.joined_levels = joined_levels
         self.content = content
         self.cross_first = cross_first
-        table = (num_queries, embed_dim)
         self.query_content = None if content == "zero" else nn.Embedding(*table)
         self.query_embed = nn.Embedding(*table)
         self.level_embed = nn.Embedding(len(memory_channels), embed_dim)
         read = self.levels if joined_levels else self.levels[:num_layers]
         self.memory_projections = _projections(memory_channels, read, embed_dim)
-        sizes = (embed_dim, num_heads, ffn_dim, dropout)
-        self.layers = _layers(num_layers, reader, cross_first, *sizes)
-        self.views = nn.ModuleList(
-            self.view(embed_dim, num_heads) for _ in range(num_layers)
-        )
+        sizes = (embed_dim, num_heads, ffn_dim, dropout, cross_first, reader)
+        self.layers = nn.ModuleList(_layer(*sizes) for _ in range(num_layers))
+        self.views = nn.ModuleList(self.view(embed_dim, num_heads) for _ in self.layers)
         self.norm = nn.LayerNorm(embed_dim)
         self.reset_parameters()
 
@@ -216,26 +212,22 @@ def _projections(
     )
 
 
-def _layers(
-    number: int,
-    reader: type[nn.Module],
-    cross_first: bool,
+def _layer(
     embed_dim: int,
     num_heads: int,
     ffn_dim: int,
     dropout: float,
-) -> nn.ModuleList:
-    """Layers that read memories by this module."""
-    return nn.ModuleList(
-        TransformerDecoderLayer(
-            embed_dim,
-            num_heads,
-            ffn_dim,
-            dropout,
-            cross_first=cross_first,
-            cross_attention=reader(embed_dim, num_heads, dropout),
-        )
-        for _ in range(number)
+    cross_first: bool,
+    reader: type[nn.Module],
+) -> TransformerDecoderLayer:
+    """A layer that reads memories by ``reader``."""
+    return TransformerDecoderLayer(
+        embed_dim,
+        num_heads,
+        ffn_dim,
+        dropout,
+        cross_first=cross_first,
+        cross_attention=reader(embed_dim, num_heads, dropout),
     )
 
 

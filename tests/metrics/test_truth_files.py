@@ -255,17 +255,11 @@ def test_sizes_of_objects_are_those_of_their_masks(tmp_path):
     assert found["coco/segm_mAP_m"] > 0.5
 
 
-def test_joined_data_may_differ_in_colours(tmp_path):
+def test_joined_data_may_differ_in_colours_and_need_classes(tmp_path):
     metric = metric_of(tmp_path, Case())
     one = metric.dataset_meta
     metric.dataset_meta = [one, dict(one, palette=[(0, 0, 0)] * 2)]
     assert metric.dataset_meta == one
-    with pytest.raises(ValueError, match="joins data sets of different classes"):
-        metric.dataset_meta = [one, dict(classes=("cell",))]
-
-
-def test_data_without_classes_are_refused(tmp_path):
-    metric = metric_of(tmp_path, Case())
     with pytest.raises(ValueError, match=r"CocoMetric compares .*Write metainfo=dict"):
         metric.dataset_meta = {}
 
