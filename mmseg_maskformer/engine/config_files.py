@@ -27,7 +27,7 @@ def read_config(path: str, overrides: dict) -> Config:
     """
     require_file(path, "config")
     config = config_of_file(path)
-    check_names(config, _bases(path))
+    check_names(config, bases(path))
     override(config, overrides)
     if "model" in config and "data_preprocessor" in config:
         config.model.setdefault("data_preprocessor", config.data_preprocessor)
@@ -54,7 +54,7 @@ def config_of_file(path: str) -> Config:
     return config
 
 
-def _bases(path: str) -> dict[str, Config]:
+def bases(path: str) -> dict[str, Config]:
     """The configs that one inherits, by file, the nearest first, as far as known."""
     found: dict[str, Config] = {}
     # a base may be named by what mmengine fills in, such as {{ fileDirname }}
@@ -62,7 +62,7 @@ def _bases(path: str) -> dict[str, Config]:
         for base in Config._get_base_files(path):
             file, _ = Config._get_cfg_path(base, path)
             if file not in found:
-                found |= {file: config_of_file(file)} | _bases(file)
+                found |= {file: config_of_file(file)} | bases(file)
     return found
 
 

@@ -85,3 +85,12 @@ def test_each_half_is_scored_alone_with_each_pair(monkeypatch, tmp_path, capsys)
     )
     assert high != other
     assert best == config.model.test_cfg | {key: float(high[key]) for key in keys}
+
+
+@pytest.mark.parametrize("name", ["config.py", "mine.py"])
+def test_a_config_does_not_come_to_inherit_itself(monkeypatch, tmp_path, name):
+    (tmp_path / "config.py").write_text(f"_base_ = {str(CONFIG)!r}\n")
+    (tmp_path / "mine.py").write_text("_base_ = './config.py'\n")
+    asked = (tmp_path / name, "none.pth", "--out", tmp_path)
+    with pytest.raises(SystemExit, match=rf"/config\.py is read by .*/{name}, and wou"):
+        run_script(monkeypatch, "analysis/thresholds.py", *asked)

@@ -27,6 +27,7 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
 
 from mmseg_maskformer.adapters.panoptic_options import PanopticOptions  # noqa: E402
 from mmseg_maskformer.engine.arguments import output_folder  # noqa: E402
+from mmseg_maskformer.engine.config_files import bases  # noqa: E402
 from mmseg_maskformer.engine.launch import add_common_arguments, load_config  # noqa: E402
 from mmseg_maskformer.engine.runners import evaluating_runner  # noqa: E402
 from query_lib.settings import score_settings  # noqa: E402
@@ -118,6 +119,16 @@ def save_chart(scores: dict[Pair, list[float]], path: Path, metric: str) -> None
     figure.savefig(path, dpi=100)
 
 
+def require_other_file(config: str, written: Path) -> None:
+    """Stop where a config that inherits another would take its place."""
+    read = {Path(file).resolve() for file in (config, *bases(config))}
+    if written.resolve() in read:
+        raise SystemExit(
+            f"{written} is read by {config}, and would inherit it; name another folder "
+            "with --out."
+        )
+
+
 def overridden(config: Config, base: str, options: Iterable[str]) -> dict[str, Any]:
     """What a config that inherits ``base`` must set to have these options, too.
 
@@ -147,6 +158,7 @@ def main() -> None:
     """Evaluate, choose, write."""
     args = parse_args()
     config = load_config(args)
+    require_other_file(args.config, args.out / "config.py")
     given = overridden(config, args.config, args.cfg_options)
     config.test_dataloader = config.val_dataloader  # test data are for the end
     config.test_evaluator = config.val_evaluator
