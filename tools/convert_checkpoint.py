@@ -24,7 +24,7 @@ from mmseg_maskformer.checkpoints.loading import make_ours, warn_of_order, with_
 from mmseg_maskformer.checkpoints.zoo import class_order
 from mmseg_maskformer.datasets.class_orders import CLASS_ORDERS
 from mmseg_maskformer.datasets.metainfo import check_class_order, saved_classes
-from mmseg_maskformer.engine.arguments import add_cfg_options
+from mmseg_maskformer.engine.arguments import add_cfg_options, new_output
 from mmseg_maskformer.engine.config_files import read_config
 from mmseg_maskformer.engine.models import untrained_model
 from mmseg_maskformer.engine.results.described_images import described_images
@@ -42,7 +42,9 @@ def parse_args() -> argparse.Namespace:
         "input",
         help="file, address, maskformer://NAME, mask2former://NAME or hf://REPOSITORY",
     )
-    parser.add_argument("output", help="file, or folder with --to huggingface")
+    parser.add_argument(
+        "output", type=new_output, help="file, or folder with --to huggingface"
+    )
     parser.add_argument("--config", required=True, help="config of the model")
     parser.add_argument("--to", choices=["ours", "huggingface"], default="ours")
     add_cfg_options(parser)
@@ -109,7 +111,7 @@ def main() -> None:
             check_class_order((args.input, saved), (args.config, named))
             export_to_huggingface(model, config.model, args.output, images)
         else:
-            save(dict(meta=meta, state_dict=converted), Path(args.output))
+            save(dict(meta=meta, state_dict=converted), args.output)
     except (OSError, ValueError, KeyError) as error:
         raise SystemExit(str(error)) from error
     print(f"Written: {args.output}")

@@ -9,11 +9,10 @@ among those that do; an image of copies of the colours gives what it gave before
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from convert_checkpoint import read, save
 from mmseg_maskformer.checkpoints.channels import adapted
-from mmseg_maskformer.engine.arguments import at_least_one
+from mmseg_maskformer.engine.arguments import at_least_one, new_output
 
 
 def parse_args() -> argparse.Namespace:
@@ -25,7 +24,7 @@ def parse_args() -> argparse.Namespace:
         "input",
         help="file, address, maskformer://NAME, mask2former://NAME or hf://REPOSITORY",
     )
-    parser.add_argument("output", help="file")
+    parser.add_argument("output", type=new_output, help="file")
     parser.add_argument(
         "--channels", type=at_least_one, required=True, help="of the images"
     )
@@ -38,7 +37,7 @@ def main() -> None:
     try:
         tensors, meta = read(args.input)
         changed = adapted(tensors, args.channels)
-        save(dict(meta=meta, state_dict=changed), Path(args.output))
+        save(dict(meta=meta, state_dict=changed), args.output)
     except (OSError, ValueError, KeyError) as error:
         raise SystemExit(str(error)) from error
     print(f"Written: {args.output}")

@@ -95,6 +95,22 @@ def output_file(text: str) -> Path:
     return path
 
 
+def new_output(text: str) -> Path:
+    """A file or folder to be written that is not there; its folder is made now.
+
+    Raises:
+        argparse.ArgumentTypeError: It is there, or its folder cannot be made or
+            written.
+    """
+    path = Path(text)
+    if path.exists():
+        raise argparse.ArgumentTypeError(
+            f"{text} is there already; name another, or remove it."
+        )
+    output_folder(str(path.parent))
+    return path
+
+
 def output_folder(text: str) -> Path:
     """A folder for files to be written; it is made now, before the work.
 

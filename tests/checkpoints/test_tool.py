@@ -82,9 +82,31 @@ def test_classes_are_warned_of_in_what_is_written(convert, tmp_path, monkeypatch
     assert told == [1]
     del state["decode_head.query_embed.weight"]
     torch.save(state, tmp_path / "in.pth")
+    (tmp_path / "out.pth").unlink()
     with pytest.raises(SystemExit, match="Nothing was written"):
         convert(*asked)
     assert told == [1]
+
+
+@pytest.mark.parametrize(
+    ("tool", "rest"),
+    [
+        ("convert_checkpoint.py", ("--config", CAMVID)),
+        ("convert_checkpoint.py", ("--config", CAMVID, "--to", "huggingface")),
+        ("image_channels.py", ("--channels", 4)),
+    ],
+)
+def test_what_is_there_stays(monkeypatch, tmp_path, capsys, tool, rest):
+    """The input itself, and a folder."""
+    theirs(tmp_path / "in.pth")
+    before = (tmp_path / "in.pth").read_bytes()
+    for output in (tmp_path / "in.pth", tmp_path):
+        with pytest.raises(SystemExit):
+            run_script(monkeypatch, tool, tmp_path / "in.pth", output, *rest)
+        told = f"{output} is there already; name another, or remove it."
+        assert told in capsys.readouterr().err
+    assert [x.name for x in tmp_path.iterdir()] == ["in.pth"]
+    assert (tmp_path / "in.pth").read_bytes() == before
 
 
 def test_unknown_names_are_a_sentence(convert, tmp_path):
