@@ -105,14 +105,17 @@ def predict_images(
 
 
 def write(found: Found, files: ResultFiles, args: argparse.Namespace) -> None:
-    """Write the results of an image."""
+    """Write the results of an image, or an error and nothing."""
+    painted = {}
+    if not args.no_pictures:
+        painted["pictures"] = found.picture(args.task, args.score_thr)
+    if args.uncertainty:
+        confidence = 255 * found.confidence() + 0.5
+        painted["confidence"] = confidence.astype(np.uint8)
     files.process(None, [found.sample.to_dict()])
     name = files.images[found.sample.img_path].map
-    if not args.no_pictures:
-        save(args.out / "pictures" / name, found.picture(args.task, args.score_thr))
-    if args.uncertainty:
-        confidence = (255 * found.confidence() + 0.5).astype(np.uint8)
-        save(args.out / "confidence" / name, confidence)
+    for kind, pixels in painted.items():
+        save(args.out / kind / name, pixels)
 
 
 def save(path: Path, pixels: np.ndarray) -> None:

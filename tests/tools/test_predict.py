@@ -114,6 +114,7 @@ def test_a_task_that_the_model_lacks_ends_it(images, scenes, tmp_path, monkeypat
     rest = ["--out", tmp_path / "out", "--task", "instance"]
     with pytest.raises(SystemExit, match=r"no instance result; it makes \['semantic'"):
         run_script(monkeypatch, "predict.py", *scenes, images[0], *rest)
+    assert files_below(tmp_path / "out") == set()
 
 
 TWELVE = dict(
