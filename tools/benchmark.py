@@ -118,12 +118,8 @@ def sides(args: argparse.Namespace) -> list[Any]:
         files = {"ours": "our_side", "mmdet": "mmdet_side"}
     elif args.mode != "semantic-inference" and util.find_spec("transformers"):
         files["transformers"] = "huggingface_side"
-    wanted = [name for name in files if name in (args.sides or files)]
-    if not wanted:
-        raise SystemExit(
-            f"--sides {' '.join(args.sides)}: {args.mode} has {', '.join(files)} here."
-        )
-    return [importlib.import_module(f"benchmark_lib.{files[name]}") for name in wanted]
+    chosen = measure.chosen(files, args.sides, args.mode).values()
+    return [importlib.import_module(f"benchmark_lib.{file}") for file in chosen]
 
 
 def variants_of(args: argparse.Namespace, settings: Settings) -> list[measure.Variant]:
@@ -136,22 +132,15 @@ def variants_of(args: argparse.Namespace, settings: Settings) -> list[measure.Va
     return [getattr(side, build)(settings, *shared) for side in sides(args)]
 
 
-def able(
-    variants: list[measure.Variant],
-) -> tuple[list[measure.Variant], dict[str, str]]:
-    """The variants that can make a step, and the errors of the peers that cannot."""
-    found, failed = [], {}
-    for variant in variants:
-        try:
-            variant.step()
-        except Exception as error:
-            if variant.name == "ours":
-                raise
-            failed[variant.name] = f"{type(error).__name__}: {error}"
-        else:
-            found.append(variant)
-        variant.clear()
-    return found, failed
+def require_two(variants: list[measure.Variant], failed: dict[str, str]) -> None:
+    """Stop where there is nothing to compare."""
+    if len(variants) < 2:
+        ran = ", ".join(variant.name for variant in variants) or "none"
+        errors = "".join(f" {x} cannot make this step: {y}." for x, y in failed.items())
+        raise SystemExit(
+            f"--check compares two sides; here ran {ran}.{errors} Name two with "
+            "--sides, or leave --check out."
+        )
 
 
 def check(variants: list[measure.Variant], mode: str) -> str:
@@ -196,14 +185,15 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     """Measure every variant of the mode."""
     settings = settings_of(args)
     MMLogger.get_instance("benchmark").setLevel("ERROR")  # hosts report every init
-    variants, failed = able(variants_of(args, settings))
+    variants, failed = measure.able(variants_of(args, settings))
     report: dict[str, Any] = {
         "environment": environment(args.device, args.seed),
         "results": {},
     }
     if failed:
         report["failed"] = failed
-    if args.check and len(variants) > 1:
+    if args.check:
+        require_two(variants, failed)
         with mask2former_criterion.same_points():
             report["check"] = check(variants, args.mode)
     times = measure.alternate(variants, args.repeats, settings.device)

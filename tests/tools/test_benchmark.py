@@ -170,10 +170,34 @@ def test_mask2formers_segments_may_be_more_than_classes_and_columns(monkeypatch)
 
 
 @pytest.mark.mmdet
-def test_sides_that_a_mode_does_not_have_are_a_sentence(monkeypatch):
-    command = ("benchmark.py", "panoptic-inference", "--sides", "mmseg")
-    with pytest.raises(SystemExit, match="mmseg: panoptic-inference has ours, mmdet"):
-        run_script(monkeypatch, *command)
+@pytest.mark.parametrize(
+    ("mode", "side", "message"),
+    [
+        ("panoptic-inference", "mmseg", "mmseg: panoptic-inference has ours, mmdet"),
+        ("mask2former-criterion", "mmseg", "mmseg: mask2former-criterion has ours, mm"),
+        ("mask2former-step", "mmseg", "mmseg: mask2former-step has ours, mmdet"),
+        ("deformable-forward", "mmseg", "mmseg: deformable-forward has ours, mmcv"),
+        ("deformable-forward", "ours", "--check compares two sides; here ran ours. N"),
+    ],
+)
+def test_sides_that_leave_nothing_to_do_are_a_sentence(
+    monkeypatch, mode, side, message
+):
+    pytest.importorskip("mmdet")
+    rest = ["--check"] if side == "ours" else []
+    asked = ("benchmark.py", mode, "--size", 64, "--sides", side, *rest)
+    with pytest.raises(SystemExit, match=message):
+        run_script(monkeypatch, *asked)
+
+
+def test_a_check_says_why_a_side_did_not_run(monkeypatch):
+    monkeypatch.syspath_prepend(str(REPOSITORY / "tools"))
+    import benchmark
+    from benchmark_lib.measure import Variant, able
+
+    sides = [Variant("ours", lambda: torch.ones(1)), Variant("peer", lambda: 1 / 0)]
+    with pytest.raises(SystemExit, match=r"ran ours\. peer cannot make this step: Zer"):
+        benchmark.require_two(*able(sides))
 
 
 @pytest.mark.parametrize(

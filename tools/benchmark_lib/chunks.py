@@ -40,7 +40,10 @@ def chunk_costs(
     for title, module, name, variants in _cases(device, shrink):
         ours, peer = variants
         found = [_sized(ours, module, name, device, bits) for bits in (23, 24, 25)]
-        found += _able(peer)
+        peers, failed = measure.able([peer])
+        for side, error in failed.items():
+            print(f"{side} cannot make this step: {error}")
+        found += peers
         times = measure.alternate(found, repeats, device)
         for variant in found:
             wall = [seconds for seconds, _ in times[variant.name]]
@@ -132,15 +135,3 @@ def _sized(
 
     label = f"ours, 2^{bits}"
     return measure.Variant(label, forward, variant.inputs, variant.leaves)
-
-
-def _able(variant: measure.Variant) -> list[measure.Variant]:
-    """The variant, if it can make a step."""
-    try:
-        variant.step()
-    except Exception as error:
-        print(f"{variant.name} cannot make this step: {error}")
-        return []
-    finally:
-        variant.clear()
-    return [variant]

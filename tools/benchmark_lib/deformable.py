@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from benchmark_lib.inputs import Settings
-from benchmark_lib.measure import Variant
+from benchmark_lib.measure import Variant, chosen
 from mmseg_maskformer.adapters import kernels
 from mmseg_maskformer.core.deformable_attention import deformable_attention
 from mmseg_maskformer.core.deformable_encoder import cell_centres
@@ -61,14 +61,9 @@ def operators(settings: Settings) -> dict[str, Operator]:
 
 def variants(mode: str, settings: Settings, wanted: list[str] | None) -> list[Variant]:
     """One variant of the mode for every side; ``wanted`` leaves some out."""
-    sides = operators(settings)
-    names = [name for name in sides if name in (wanted or sides)]
-    if not names:
-        raise SystemExit(
-            f"--sides {' '.join(wanted or [])}: {mode} has {', '.join(sides)} here."
-        )
+    sides = chosen(operators(settings), wanted, mode)
     build = forward_only if mode == "deformable-forward" else with_backward
-    return [build(name, sides[name], settings) for name in names]
+    return [build(name, operator, settings) for name, operator in sides.items()]
 
 
 def problem(settings: Settings) -> tuple[list[tuple[int, int]], list[Tensor]]:

@@ -31,7 +31,7 @@ from torch import Tensor, nn
 
 from benchmark_lib import inputs
 from benchmark_lib.inputs import Settings
-from benchmark_lib.measure import Variant
+from benchmark_lib.measure import Variant, chosen
 from mmseg_maskformer.compat import has_compiled_ops
 
 MODES = ("mask2former-step", "mask2former-inference")
@@ -46,8 +46,7 @@ def variants(mode: str, settings: Settings, wanted: list[str] | None) -> list[Va
     build = step if mode == "mask2former-step" else inference
     return [
         build(name, settings, config(settings))
-        for name, config in configs.items()
-        if name in (wanted or configs)
+        for name, config in chosen(configs, wanted, mode).items()
     ]
 
 

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from benchmark_lib import mask2former
 from benchmark_lib.inputs import Outputs, Settings
-from benchmark_lib.measure import Variant
+from benchmark_lib.measure import Variant, chosen
 from mmseg_maskformer.adapters.build import build_part
 from mmseg_maskformer.core.structures import Predictions
 from mmseg_maskformer.core.targets import SegmentTargets
@@ -35,8 +35,8 @@ def variants(mode: str, settings: Settings, wanted: list[str] | None) -> list[Va
     classes = mask2former.THINGS + mask2former.STUFF
     settings = settings._replace(classes=classes, layers=LAYERS)
     outputs = Outputs(settings)
-    sides = {"ours": ours, "mmdet": theirs}
-    return [sides[x](settings, outputs) for x in sides if x in (wanted or sides)]
+    sides = chosen({"ours": ours, "mmdet": theirs}, wanted, mode)
+    return [side(settings, outputs) for side in sides.values()]
 
 
 @contextmanager

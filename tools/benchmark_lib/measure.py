@@ -16,10 +16,11 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -55,6 +56,38 @@ class Variant:
             with torch.profiler.record_function(BACKWARD):
                 result.backward()
         return result.detach()
+
+
+def chosen(
+    sides: Mapping[str, Any], wanted: Collection[str] | None, mode: str
+) -> dict[str, Any]:
+    """The sides of a mode that are wanted; default: all.
+
+    Raises:
+        SystemExit: None of them is there.
+    """
+    found = {name: x for name, x in sides.items() if name in (wanted or sides)}
+    if not found:
+        raise SystemExit(
+            f"--sides {' '.join(wanted or ())}: {mode} has {', '.join(sides)} here."
+        )
+    return found
+
+
+def able(variants: list[Variant]) -> tuple[list[Variant], dict[str, str]]:
+    """The variants that can make a step, and the errors of the peers that cannot."""
+    found, failed = [], {}
+    for variant in variants:
+        try:
+            variant.step()
+        except Exception as error:
+            if variant.name == "ours":
+                raise
+            failed[variant.name] = f"{type(error).__name__}: {error}"
+        else:
+            found.append(variant)
+        variant.clear()
+    return found, failed
 
 
 def synchronize(device: torch.device) -> None:
