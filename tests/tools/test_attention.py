@@ -7,6 +7,7 @@ import sys
 
 import numpy as np
 import pytest
+from mmengine.config import Config, ConfigDict
 from PIL import Image
 
 from tests.conftest import REPOSITORY
@@ -39,6 +40,26 @@ def test_shares_and_pictures_of_two_models(monkeypatch, tmp_path, capsys):
     assert " matched queries: " in capsys.readouterr().out
     with Image.open(tmp_path / "attention.png") as picture:
         assert picture.size == (4 * 68 - 4, 2 * (64 + 14 + 4) - 4)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (dict(num_images=5), r"evaluates 6 images, the second 5\. Give both the same"),
+        (dict(scene=dict(size=(64, 96))), "evaluate different images.*one test scale"),
+    ],
+)
+def test_other_images_are_a_sentence(monkeypatch, tmp_path, change, message):
+    models = []
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+        models.append(few_scenes(LEAF, tmp_path / name))
+    config = Config.fromfile(models[1][0])
+    config.val_dataloader.dataset.update(ConfigDict(change))
+    config.dump(models[1][0])
+    asked = (*models[0], "--out", tmp_path, "--against", *models[1])
+    with pytest.raises(SystemExit, match=message):
+        run_script(monkeypatch, "analysis/attention.py", *asked)
 
 
 def test_table_of_two_models_that_differ_in_depth():

@@ -14,7 +14,7 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -25,9 +25,10 @@ from mmseg_maskformer.engine.arguments import (  # noqa: E402
     at_least_one,
     output_folder,
 )
+from mmseg_maskformer.visualization.images import picture_of_input  # noqa: E402
 from query_lib.analysis import QueryError  # noqa: E402
 from query_lib.attention import ImageAttention, matched_attention  # noqa: E402
-from query_lib.comparison import check_lengths  # noqa: E402
+from query_lib.comparison import check_images, check_lengths  # noqa: E402
 from query_lib.drawing import Tile, attention_row, sheet  # noqa: E402
 from query_lib.trained import Trained, load  # noqa: E402
 from shared.tables import write_csv  # noqa: E402
@@ -79,6 +80,23 @@ def analyse(trained: Trained, args: argparse.Namespace) -> tuple[Shares, list]:
         raise QueryError(f"None of the {number} images has a segment.")
     numbers = np.concatenate(areas), np.concatenate(labels)
     return Shares(np.concatenate(shares, axis=1), *numbers), first
+
+
+def check_data(datasets: list[Any], num: int) -> None:
+    """Stop before any prediction where two models have other images.
+
+    Args:
+        datasets: of one model, or of two.
+        num: so many images are looked at.
+
+    Raises:
+        QueryError: They differ.
+    """
+    for other in datasets[1:]:
+        check_lengths(datasets[0], other)
+        for place in range(min(num, len(other))):
+            pair = (picture_of_input(x[place]["inputs"]) for x in (datasets[0], other))
+            check_images(*pair)
 
 
 def table(models: dict[str, Shares], num_things: int) -> list[dict]:
@@ -134,8 +152,8 @@ def main() -> None:
     if args.against:
         config, checkpoint = args.against
         trained.append(load(config, checkpoint, args.cfg_options, masks=True))
-        check_lengths(trained[0].dataset, trained[1].dataset)
     try:
+        check_data([x.dataset for x in trained], args.num)
         results = [analyse(x, args) for x in trained]
         counted = [shares for shares, _ in results]
         things = len(trained[0].dataset.metainfo.get("thing_classes", ()))

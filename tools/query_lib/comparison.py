@@ -91,6 +91,16 @@ def check_lengths(semantic: Sized, panoptic: Sized) -> None:
         )
 
 
+def check_images(one: np.ndarray, other: np.ndarray) -> None:
+    """Stop where two models have got different pixels.
+
+    Raises:
+        QueryError: The images, (H, W, 3) each, differ.
+    """
+    if not np.array_equal(one, other):
+        raise QueryError(f"The two configs evaluate different images. {_SAME}")
+
+
 def compare(
     semantic: Iterable[ImageQueries],
     panoptic: Iterable[ImageQueries],
@@ -107,8 +117,7 @@ def compare(
         QueryError: The images differ, or the samples have no things.
     """
     for one, other in zip(semantic, panoptic, strict=True):
-        if one.image.shape != other.image.shape or (one.image != other.image).any():
-            raise QueryError(f"The two configs evaluate different images. {_SAME}")
+        check_images(one.image, other.image)
         for label, things in things_of(other.sample).items():
             if len(things) > 1:
                 yield Comparison(
