@@ -15,7 +15,7 @@ from mmengine.runner import Runner
 
 from mmseg_maskformer.datasets.image_scales import spread
 from mmseg_maskformer.engine.arguments import at_least_one
-from mmseg_maskformer.engine.launch import add_common_arguments, load_config
+from mmseg_maskformer.engine.launch import add_runner_arguments, load_config
 from shared.prediction_sheet import PanopticRow, predict_rows, prediction_sheet
 from shared.progress import LastTable, ProgressHook, quiet_host
 
@@ -32,7 +32,6 @@ def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     which = parser.add_mutually_exclusive_group()
-    which.add_argument("--config", default=str(CONFIG), help="config file")
     for name, path in VARIANTS.items():
         which.add_argument(
             f"--{name}",
@@ -44,7 +43,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         "--num", type=at_least_one, default=6, help="scenes on the sheet of predictions"
     )
-    add_common_arguments(parser)
+    parser.set_defaults(config=str(CONFIG))
+    add_runner_arguments(parser)
     return parser.parse_args()
 
 

@@ -19,12 +19,18 @@ if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
 
-def add_common_arguments(parser: ArgumentParser) -> None:
-    """Add the arguments that training and testing share."""
+def add_runner_arguments(parser: ArgumentParser) -> None:
+    """Add what :func:`load_config` reads, for scripts that run in one process."""
     parser.add_argument(
         "--work-dir", type=output_folder, help="folder of logs and checkpoints"
     )
     add_cfg_options(parser)
+    parser.set_defaults(launcher="none", local_rank=0)
+
+
+def add_common_arguments(parser: ArgumentParser) -> None:
+    """Add the arguments that training and testing share, in several processes too."""
+    add_runner_arguments(parser)
     parser.add_argument(
         "--launcher",
         choices=["none", "pytorch", "slurm", "mpi"],

@@ -164,3 +164,12 @@ def test_speed_over_validation_images(monkeypatch, tmp_path, capsys):
     run_script(monkeypatch, *command, *options)
     printed = capsys.readouterr().out
     assert re.search(r"^[\d.]+ images/s: 2 images in", printed, re.M)  # of seven
+
+
+@pytest.mark.parametrize("tool", ["errors", "layers", "thresholds", "../demo"])
+def test_what_runs_in_one_process_has_no_launcher(monkeypatch, capsys, tool):
+    given = ("--launcher", "pytorch")
+    files = () if "demo" in tool else (LEAF, "none.pth")
+    with pytest.raises(SystemExit):
+        run_script(monkeypatch, f"analysis/{tool}.py", *files, *given)
+    assert f"unrecognized arguments: {' '.join(given)}" in capsys.readouterr().err

@@ -139,7 +139,7 @@ def test_a_variant_is_a_config_of_its_own(name, monkeypatch):
     assert config.is_file()
     assert config.stem.endswith("tiny_scenes-panoptic")
     assert config.stem.startswith("mask2former") == (name == "mask2former")
-    monkeypatch.setattr(sys, "argv", ["demo.py", "--config=x.py", f"--{name}"])
+    monkeypatch.setattr(sys, "argv", ["demo.py", *(f"--{x}" for x in demo.VARIANTS)])
     with pytest.raises(SystemExit):
         demo.parse_args()
 

@@ -26,7 +26,7 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
 from mmseg_maskformer.core.segment_errors import KINDS  # noqa: E402
 from mmseg_maskformer.engine.arguments import at_least_one, output_folder  # noqa: E402
 from mmseg_maskformer.engine.evaluation import void_of  # noqa: E402
-from mmseg_maskformer.engine.launch import add_common_arguments, load_config  # noqa: E402
+from mmseg_maskformer.engine.launch import add_runner_arguments, load_config  # noqa: E402
 from mmseg_maskformer.engine.runners import evaluating_runner  # noqa: E402
 from shared.markdown import markdown_table  # noqa: E402
 from shared.prediction_sheet import predict_rows, prediction_sheet  # noqa: E402
@@ -46,7 +46,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         "--width", type=at_least_one, default=256, help="of a tile, in pixels"
     )
-    add_common_arguments(parser)
+    add_runner_arguments(parser)
     return parser.parse_args()
 
 

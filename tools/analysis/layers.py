@@ -21,7 +21,7 @@ import matplotlib.pyplot as plt
 sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
 
 from mmseg_maskformer.engine.arguments import at_least_one, output_folder  # noqa: E402
-from mmseg_maskformer.engine.launch import add_common_arguments, load_config  # noqa: E402
+from mmseg_maskformer.engine.launch import add_runner_arguments, load_config  # noqa: E402
 from mmseg_maskformer.engine.runners import evaluating_runner  # noqa: E402
 from query_lib.analysis import QueryError, query_predictions  # noqa: E402
 from query_lib.drawing import proposal_rows, sheet  # noqa: E402
@@ -47,7 +47,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         "--width", type=at_least_one, default=128, help="of a tile, in pixels"
     )
-    add_common_arguments(parser)
+    add_runner_arguments(parser)
     return parser.parse_args()
 
 

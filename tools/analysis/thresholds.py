@@ -28,7 +28,7 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
 from mmseg_maskformer.adapters.panoptic_options import PanopticOptions  # noqa: E402
 from mmseg_maskformer.engine.arguments import output_folder  # noqa: E402
 from mmseg_maskformer.engine.config_files import bases  # noqa: E402
-from mmseg_maskformer.engine.launch import add_common_arguments, load_config  # noqa: E402
+from mmseg_maskformer.engine.launch import add_runner_arguments, load_config  # noqa: E402
 from mmseg_maskformer.engine.runners import evaluating_runner  # noqa: E402
 from query_lib.settings import score_settings  # noqa: E402
 from query_lib.trained import require_head  # noqa: E402
@@ -59,7 +59,7 @@ def parse_args() -> argparse.Namespace:
         option = f"--{key.replace('_', '-')}"
         parser.add_argument(option, type=float, nargs="+", default=steps)
     parser.add_argument("--metric", default="PQ", help="what is to be high")
-    add_common_arguments(parser)
+    add_runner_arguments(parser)
     return parser.parse_args()
 
 
