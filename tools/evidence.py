@@ -56,6 +56,14 @@ def parse_args() -> argparse.Namespace:
     unknown = [name for name in args.questions if name not in QUESTIONS]
     if unknown:
         parser.error(f"{unknown[0]}: the questions are {', '.join(QUESTIONS)}")
+    args.questions = args.questions or list(QUESTIONS)
+    parts = [part.name for name in args.questions for part in QUESTIONS[name]]
+    unknown = [name for name in args.parts or () if name not in parts]
+    if unknown:
+        parser.error(
+            f"--parts {unknown[0]}: {', '.join(args.questions)} have "
+            f"{', '.join(dict.fromkeys(parts))}"
+        )
     return args
 
 
@@ -76,7 +84,7 @@ def main() -> None:
         overrides=args.cfg_options,
     )
     try:
-        done = [answer(name, given) for name in args.questions or QUESTIONS]
+        done = [answer(name, given) for name in args.questions]
     except KeyboardInterrupt:
         sys.exit("\nStopped. The same command goes on from the last checkpoints.")
     sys.exit(0 if all(done) else 1)

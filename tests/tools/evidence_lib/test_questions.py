@@ -17,6 +17,7 @@ from evidence_lib import answer as module
 from evidence_lib.initial import write_initial_weights
 from evidence_lib.questions import OURS, PEER, QUESTIONS, path_of
 from mmseg_maskformer.datasets.ccp import merged
+from tests.scripts import run_script
 
 SCRATCH = {"model.backbone.init_cfg": None}  # nothing is downloaded
 
@@ -49,6 +50,19 @@ def test_mask2former_is_trained_once_beside_the_others(monkeypatch, tmp_path):
     assert found.count(("55", "Mask2Former", 0)) == 1
     folders = {x.folder for x in QUESTIONS["mask2former"]}
     assert folders == {QUESTIONS["vocabulary"][0].folder}  # one table
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        (("few", "--parts", "nuclei", "typo"), "--parts typo: few have camvid, nuclei"),
+        (("few", "nucleus"), "nucleus: the questions are vocabulary, nuclei, "),
+    ],
+)
+def test_what_is_misspelt_is_refused(monkeypatch, tmp_path, capsys, asked, message):
+    with pytest.raises(SystemExit):
+        run_script(monkeypatch, "evidence.py", *asked, "--out", tmp_path)
+    assert message in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("part", QUESTIONS["vocabulary"], ids=lambda part: part.name)
