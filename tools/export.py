@@ -106,6 +106,21 @@ def image_files(paths: list[Path]) -> list[Path]:
     return found
 
 
+def require_one_runtime(backend: str, folder: Path) -> None:
+    """Stop where a folder holds a model for another runtime, which would go.
+
+    Raises:
+        ValueError: It does.
+    """
+    for name, suffix in SUFFIXES.items():
+        path = folder / f"model{suffix}"
+        if name != backend and path.exists():
+            raise ValueError(
+                f"{path} is there already, for --backend {name}, and model.json and "
+                "the report are those of one model: name another folder with --out."
+            )
+
+
 def write_model(network: ExportableNetwork, args: argparse.Namespace) -> Path:
     """Write the model in place of a former one; the path of what the runtime opens.
 
@@ -135,6 +150,7 @@ def main() -> None:
     args = parse_args()
     torch.set_num_threads(args.threads)
     try:
+        require_one_runtime(args.backend, args.out)
         runtime = runtime_version(args.backend)
         paths = image_files(args.images)
         config = read_config(args.config, args.cfg_options)

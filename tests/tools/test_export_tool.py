@@ -7,7 +7,7 @@ import pytest
 from tests.helpers import exported
 
 
-@pytest.mark.parametrize("fault", ["exporter", "image"])
+@pytest.mark.parametrize("fault", ["exporter", "image", "runtime"])
 def test_what_fails_leaves_a_former_export(tmp_path, monkeypatch, fault):
     calls = []
 
@@ -24,9 +24,13 @@ def test_what_fails_leaves_a_former_export(tmp_path, monkeypatch, fault):
     (tmp_path / "out/model.onnx").write_text("former")
     if fault == "image":
         (tmp_path / "images/z.png").write_text("no image")
-    message = dict(exporter="^no such operator", image=r"cannot identify .*z\.png")
+    message = dict(
+        exporter="^no such operator",
+        image=r"cannot identify .*z\.png",
+        runtime=r"out/model\.onnx is there already, for --backend onnx, .* another fo",
+    )
     with pytest.raises(SystemExit, match=message[fault]):
-        made.export()
+        made.export("--backend", "openvino" if fault == "runtime" else "onnx")
     assert len(calls) == (fault == "exporter")
     assert [x.name for x in (tmp_path / "out").iterdir()] == ["model.onnx"]
     assert (tmp_path / "out/model.onnx").read_text() == "former"
