@@ -9,6 +9,7 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
+from mmengine.runner import Runner
 from PIL import Image
 
 from tests.conftest import REPOSITORY
@@ -153,17 +154,29 @@ def test_tables_without_classes_or_file_are_named(monkeypatch, argument):
         run_script(monkeypatch, "analysis/scores_by_classes.py", argument)
 
 
-def test_speed_over_validation_images(monkeypatch, tmp_path, capsys):
+@pytest.mark.parametrize(
+    ("given", "left_out", "counted"), [(7, 5, 2), (3, 0, 3), (0, 0, 0)]
+)
+def test_speed_over_validation_images(
+    monkeypatch, tmp_path, capsys, given, left_out, counted
+):
     config = Config.fromfile(LEAF)
     init_default_scope("mmseg")
     weights = tmp_path / "weights.pth"
     torch.save(dict(state_dict=MODELS.build(config.model).state_dict()), weights)
-    command = ("analysis/speed.py", LEAF, weights, "--images", 7, "--cfg-options")
-    workers = ("num_workers=0", "persistent_workers=False")
-    options = [f"val_dataloader.{x}" for x in workers]
+    command = ("analysis/speed.py", LEAF, weights, "--cfg-options")
+    settings = ("num_workers=0", "persistent_workers=False")
+    settings += (f"dataset.num_images={given or 1}",)
+    options = [f"val_dataloader.{x}" for x in settings]
+    if not given:
+        monkeypatch.setattr(Runner, "build_dataloader", lambda *_: [])
+        with pytest.raises(SystemExit, match="val_dataloader of .* gives no image"):
+            run_script(monkeypatch, *command, *options)
+        return
     run_script(monkeypatch, *command, *options)
     printed = capsys.readouterr().out
-    assert re.search(r"^[\d.]+ images/s: 2 images in", printed, re.M)  # of seven
+    said = rf"^[\d.]+ images/s: {counted} images in .*, after {left_out} that do not c"
+    assert re.search(said, printed, re.M)
 
 
 @pytest.mark.parametrize("tool", ["errors", "layers", "thresholds", "../demo"])

@@ -4,8 +4,8 @@ r"""Images per second over a whole validation set, post-processing included.
 
 The paper's protocol: one image after the other, from pixels in memory to label maps,
 segments and instances at the original size, as the config's test_cfg says. Loading does
-not count, nor do the first five images. Configs of either host; tools/compare.py prints
-the same number for several configs beside their scores.
+not count, nor do the first five images where there are more. Configs of either host;
+tools/compare.py prints the same number for several configs beside their scores.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import torch
 sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
 
 import mmseg_maskformer  # noqa: E402, F401  (hosts without compiled operators)
-from benchmark_lib.speed import WARM_UP, Times, timed_predictions  # noqa: E402
+from benchmark_lib.speed import Times, timed_predictions  # noqa: E402
 from mmseg_maskformer.engine.arguments import add_cfg_options, at_least_one  # noqa: E402
 
 
@@ -41,8 +41,8 @@ def parse_args() -> argparse.Namespace:
 
 
 @torch.no_grad()
-def measure(args: argparse.Namespace) -> Times:
-    """Predict the validation images one by one."""
+def measure(args: argparse.Namespace) -> tuple[Times, int]:
+    """Predict the validation images one by one; also how many there were."""
     from mmengine.runner import Runner
 
     from mmseg_maskformer.engine.config_files import read_config
@@ -51,22 +51,27 @@ def measure(args: argparse.Namespace) -> Times:
     config = read_config(args.config, args.cfg_options)
     model = trained_model(config, args.checkpoint).eval()
     loader = Runner.build_dataloader(dict(config.val_dataloader, batch_size=1))
+    number = min(len(loader), args.images or len(loader))
+    if not number:
+        raise SystemExit(
+            f"The val_dataloader of {args.config} gives no image; look at its dataset."
+        )
     with timed_predictions(model) as times:
-        for batch in itertools.islice(loader, args.images):
+        for batch in itertools.islice(loader, number):
             model.test_step(batch)
-    return times
+    return times, number
 
 
 def main() -> None:
     """Measure and print."""
-    times = measure(parse_args())
+    times, number = measure(parse_args())
     device = "CPU"
     if torch.cuda.is_available():
         device = torch.cuda.get_device_name()
     print(
         f"{times.images_per_second:.2f} images/s: {times.images} images in "
         f"{times.seconds:.1f} s on {device}, {torch.get_num_threads()} threads, after "
-        f"{WARM_UP} that do not count"
+        f"{number - times.images} that do not count"
     )
 
 

@@ -16,7 +16,7 @@ from mmengine.model import BaseModel
 
 from .measure import synchronize
 
-WARM_UP = 5  # predictions that are not counted: libraries choose their algorithms
+WARM_UP = 5  # calls that are not counted: libraries choose their algorithms
 
 
 @dataclass
@@ -24,7 +24,7 @@ class Times:
     """Images, and the seconds that their predictions took.
 
     Attributes:
-        images: number of images, without those of the first predictions.
+        images: number of images, without those of calls that do not count.
         seconds: of all of them together, loading and evaluation left out.
     """
 
@@ -41,7 +41,7 @@ class Times:
 def timed_predictions(model: BaseModel) -> Iterator[Times]:
     """Count the images and seconds of ``model.test_step`` inside.
 
-    The first ``WARM_UP`` do not count, fewer where there are few: the last one does.
+    The first ``WARM_UP`` calls do not count where there are more of them; else all do.
 
     Args:
         model: of either host; predicts as ever.
