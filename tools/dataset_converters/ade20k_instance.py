@@ -3,7 +3,8 @@
 ROOT is the folder ADEChallengeData2016 of the release, with annotations_instance beside
 images. ``ade20k_instance_{train,val}.json`` are written into it, in COCO's format:
 masks as run-length codes, ids of images as in the panoptic files, and the class of the
-semantic data set, 0..149, as id of each of the 100 categories.
+semantic data set, 0..149, as id of each of the 100 categories. A repeated run reads all
+images again.
 """
 
 from __future__ import annotations
