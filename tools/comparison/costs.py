@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import random
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
@@ -27,7 +29,6 @@ from mmseg_maskformer.engine.models import untrained_model
 from mmseg_maskformer.registry import type_name
 from shared.progress import quiet_host
 
-from . import detector_batches
 from .description import crop_size
 from .jobs import read_job, store_part
 from .kinds import SEMANTIC, kind_of
@@ -51,7 +52,11 @@ def measure_costs(config: Config, repeats: int) -> dict[str, Any]:
     torch.manual_seed(0)
     model = untrained_model(config).to(device)
     semantic = kind_of(config) is SEMANTIC
-    one, several = (_semantic_batches if semantic else _detector_batches)(config)
+    if semantic:
+        crop = crop_size(config)
+        one, several = test_batch(config, crop), training_batch(config, crop)
+    else:
+        one, several = detector_batches(config)
     sizes = [] if semantic else input_sizes(config, model, FLOPS_IMAGES)
     complexity = (
         mean_complexity(model, sizes)
@@ -73,18 +78,6 @@ def measure_costs(config: Config, repeats: int) -> dict[str, Any]:
         machine=machine(device),
         precision=f", in {precision}".replace("torch.", "") if precision else "",
     )
-
-
-def _semantic_batches(config: Config) -> tuple[dict[str, list], dict[str, list]]:
-    """An image to predict, and images to train on."""
-    crop = crop_size(config)
-    return test_batch(config, crop), training_batch(config, crop)
-
-
-def _detector_batches(config: Config) -> tuple[dict[str, list], dict[str, list]]:
-    """The same of panoptic and instance configs, from their data."""
-    one = detector_batches.validation_batch(config)
-    return one, detector_batches.training_batch(config)
 
 
 def infer(model: BaseModel, batch: dict[str, list]) -> Tensor:
@@ -150,6 +143,22 @@ def training_batch(config: Config, crop: tuple[int, int]) -> dict[str, list]:
         kept=0,
     )
     return pseudo_collate([_sample(crop, labels) for labels in label_maps(settings)])
+
+
+def detector_batches(config: Config) -> tuple[dict[str, list], dict[str, list]]:
+    """An image to predict and images to train on, of a panoptic or instance config.
+
+    From its own data and pipelines. Crops and flips are drawn from seed 0: equal
+    pipelines give equal batches.
+    """
+    one = pseudo_collate([DATASETS.build(config.val_dataloader.dataset)[0]])
+    random.seed(0)
+    np.random.seed(0)
+    torch.manual_seed(0)
+    dataset = DATASETS.build(config.train_dataloader.dataset)
+    count = config.train_dataloader.batch_size
+    samples = [dataset[index % len(dataset)] for index in range(count)]
+    return one, pseudo_collate(samples)
 
 
 def _sample(size: tuple[int, int], labels: Tensor) -> dict[str, Any]:
