@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import signal
 import sys
 from pathlib import Path
 
@@ -23,39 +22,22 @@ import mmseg_maskformer  # noqa: E402, F401  (hosts without compiled operators)
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    from mmseg_maskformer.engine import arguments
+    from comparison.command_line import add_work_arguments
 
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
     add("configs", nargs="+", metavar="CONFIG", help="config files")
-    add(
-        "--out",
-        type=arguments.output_folder,
-        default="work_dirs/comparison",
-        help="folder of trainings and tables",
-    )
     add("--train", action="store_true", help="train what has no weights yet")
     add(
         "--checkpoints", nargs="+", default=[], help="weights, one file for each config"
     )
-    add(
-        "--iterations",
-        type=arguments.at_least_one,
-        help="length of each training; default: the config's",
-    )
     add("--seeds", type=int, nargs="+", default=[0], help="one training for each")
     add("--multi-scale", action="store_true", help="score with scales and flips too")
     add("--amp", action="store_true", help="train in mixed precision")
-    add(
-        "--jobs",
-        type=arguments.at_least_one,
-        default=1,
-        help="trainings side by side, in one thread each",
-    )
     add("--device", choices=["cpu", "cuda"], help="default: a GPU if any")
-    arguments.add_cfg_options(parser)
+    add_work_arguments(parser, out="work_dirs/comparison")
     return parser.parse_args()
 
 
@@ -87,11 +69,10 @@ def main() -> None:
         return
     args = parse_args()
     choose_device(args.device)
-    from comparison.compare import compare
+    from comparison.command_line import run
     from comparison.plan import Options
+    from comparison.work import compare
 
-    # a stopped comparison stops its jobs, too
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("Stopped."))
     options = Options(
         configs=tuple(args.configs),
         out=args.out,
@@ -105,11 +86,7 @@ def main() -> None:
         overrides=args.cfg_options,
         jobs=args.jobs,
     )
-    try:
-        good = compare(options)
-    except KeyboardInterrupt:
-        sys.exit("\nStopped. The same command goes on from the last checkpoint.")
-    sys.exit(0 if good else 1)
+    run(lambda: compare(options))
 
 
 if __name__ == "__main__":

@@ -10,8 +10,6 @@ checkpoint. Tables are written after every training.
 from __future__ import annotations
 
 import argparse
-import signal
-import sys
 from pathlib import Path
 
 import mmseg_maskformer  # noqa: F401  (hosts without compiled operators)
@@ -20,7 +18,7 @@ from evidence_lib.questions import QUESTIONS
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    from mmseg_maskformer.engine import arguments
+    from comparison.command_line import add_work_arguments
 
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -32,26 +30,9 @@ def parse_args() -> argparse.Namespace:
         metavar="QUESTION",
         help=f"default: all, {', '.join(QUESTIONS)}",
     )
-    add(
-        "--out",
-        type=arguments.output_folder,
-        default="work_dirs/evidence",
-        help="folder of trainings and tables",
-    )
     add("--parts", nargs="+", help="only these comparisons of the questions")
-    add(
-        "--jobs",
-        type=arguments.at_least_one,
-        default=1,
-        help="trainings side by side, in one thread each",
-    )
-    add(
-        "--iterations",
-        type=arguments.at_least_one,
-        help="length of each training; default: the config's",
-    )
     add("--tables", action="store_true", help="train nothing, write the tables")
-    arguments.add_cfg_options(parser)
+    add_work_arguments(parser, out="work_dirs/evidence")
     args = parser.parse_args()
     unknown = [name for name in args.questions if name not in QUESTIONS]
     if unknown:
@@ -70,10 +51,9 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     """Answer the questions one after the other."""
     args = parse_args()
+    from comparison.command_line import run
     from evidence_lib.answer import Answer, answer
 
-    # what is stopped stops its jobs, too
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("Stopped."))
     given = Answer(
         out=args.out,
         script=Path(__file__).resolve().with_name("compare.py"),
@@ -83,11 +63,7 @@ def main() -> None:
         train=not args.tables,
         overrides=args.cfg_options,
     )
-    try:
-        done = [answer(name, given) for name in args.questions]
-    except KeyboardInterrupt:
-        sys.exit("\nStopped. The same command goes on from the last checkpoints.")
-    sys.exit(0 if all(done) else 1)
+    run(lambda: all([answer(name, given) for name in args.questions]))
 
 
 if __name__ == "__main__":

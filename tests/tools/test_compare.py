@@ -12,8 +12,8 @@ import sys
 import pytest
 from mmengine.registry import DefaultScope
 
-from comparison.compare import compare
 from comparison.config import comparable_config, prepare
+from comparison.work import compare
 from tests.conftest import REPOSITORY
 from tests.helpers.comparison import DEMO, SCRIPT, SMALL, UPERNET, comparison_options
 

@@ -20,6 +20,7 @@ from . import config as settings
 from .description import describe
 from .jobs import Job, valid_parts
 from .kinds import kind_of
+from .plot import plot
 from .same_data import check_same_data
 from .table import Row, markdown, preface, records
 
@@ -97,6 +98,13 @@ class Comparison:
             task.row.multi += [found["multi"]] if "multi" in found else []
         self.options.out.mkdir(parents=True, exist_ok=True)
         _write(self.rows, self.options)
+
+    def finish(self) -> str:
+        """Paint the picture; a sentence on where everything is."""
+        out = self.options.out
+        reason = plot(self.rows, out / "comparison.png")
+        names = "comparison.md, comparison.csv" + ("" if reason else ", comparison.png")
+        return f"{reason + ' ' if reason else ''}Written: {names} in {out}"
 
 
 def _write(rows: list[Row], options: Options) -> None:

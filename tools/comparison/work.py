@@ -17,7 +17,7 @@ from .jobs import (
     take_back,
     valid_parts,
 )
-from .plan import Comparison, Task
+from .plan import Comparison, Options, Task
 
 _PAUSE = 0.2  # seconds between two looks at the processes
 Pair = tuple[Comparison, Task]
@@ -31,6 +31,21 @@ class _Running:
     comparison: Comparison
     task: Task
     process: subprocess.Popen
+
+
+def compare(options: Options) -> bool:
+    """Do what is missing, write the tables after every step.
+
+    Returns:
+        Whether everything went well.
+
+    Raises:
+        SystemExit: The options or configs do not fit; nothing was started.
+    """
+    comparison = Comparison(options)
+    good = work([(comparison, task) for task in comparison.tasks], options.jobs)
+    print(comparison.finish())
+    return good
 
 
 def work(pairs: Sequence[Pair], jobs: int = 1) -> bool:

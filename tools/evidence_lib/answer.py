@@ -11,7 +11,6 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.logging import MMLogger
 
-from comparison.compare import finish
 from comparison.config import comparable_config
 from comparison.plan import Comparison, Options
 from comparison.work import work
@@ -71,7 +70,7 @@ def answer(question: str, given: Answer) -> bool:
         write_curves(comparison)
         if part.initial:
             write_differences(comparison)
-        print(finish(comparison))
+        print(comparison.finish())
     if any(part.folder.startswith("vocabulary/") for part in parts):
         _plot_vocabulary(given.out / "vocabulary")
     return good
