@@ -54,7 +54,7 @@ from mmseg_maskformer.engine.arguments import (  # noqa: E402
     not_negative,
     output_file,
 )
-from shared.markdown import markdown_table  # noqa: E402
+from shared.output import markdown_table  # noqa: E402
 
 MODES = ("criterion", "train-step", "semantic-inference", "panoptic-inference")
 MODULES = (deformable, mask2former, mask2former_criterion)

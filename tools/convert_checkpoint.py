@@ -28,7 +28,7 @@ from mmseg_maskformer.engine.arguments import add_cfg_options, new_output
 from mmseg_maskformer.engine.config_files import read_config
 from mmseg_maskformer.engine.models import untrained_model
 from mmseg_maskformer.engine.results.described_images import described_images
-from shared.files import written_whole
+from shared.output import written_whole
 
 SCHEMES = ("maskformer://", "mask2former://", "hf://", "http://", "https://")
 

@@ -54,7 +54,7 @@ def main() -> None:
     """Read, judge, write."""
     args = parse_args()
     from doctor_lib import checks, class_counts, pictures, report, scan, sources
-    from shared.tables import write_csv
+    from shared.output import write_csv
 
     if args.source.is_dir():
         source = sources.of_folder(args.source)

@@ -31,7 +31,7 @@ from query_lib.attention import ImageAttention, matched_attention  # noqa: E402
 from query_lib.comparison import check_images, check_lengths  # noqa: E402
 from query_lib.drawing import Tile, attention_row, sheet  # noqa: E402
 from query_lib.trained import Trained, load  # noqa: E402
-from shared.tables import write_csv  # noqa: E402
+from shared.output import write_csv  # noqa: E402
 
 
 class Shares(NamedTuple):

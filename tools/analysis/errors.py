@@ -28,7 +28,7 @@ from mmseg_maskformer.engine.arguments import at_least_one, output_folder  # noq
 from mmseg_maskformer.engine.evaluation import void_of  # noqa: E402
 from mmseg_maskformer.engine.launch import add_runner_arguments, load_config  # noqa: E402
 from mmseg_maskformer.engine.runners import evaluating_runner  # noqa: E402
-from shared.markdown import markdown_table  # noqa: E402
+from shared.output import markdown_table  # noqa: E402
 from shared.prediction_sheet import predict_rows, prediction_sheet  # noqa: E402
 
 

@@ -27,8 +27,7 @@ from query_lib.analysis import QueryError, query_predictions  # noqa: E402
 from query_lib.drawing import proposal_rows, sheet  # noqa: E402
 from query_lib.layers import score_layers  # noqa: E402
 from query_lib.trained import Trained, load_masks, require_head  # noqa: E402
-from shared.markdown import markdown_table  # noqa: E402
-from shared.tables import write_csv  # noqa: E402
+from shared.output import markdown_table, write_csv  # noqa: E402
 
 # What is printed and plotted, where the config's metrics have it.
 SCORES = {"PQ": "PQ", "segm_mAP": "AP", "mIoU": "mIoU", "AR@100": "AR@100"}

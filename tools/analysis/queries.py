@@ -44,7 +44,7 @@ from query_lib.comparison import (  # noqa: E402
 )
 from query_lib.drawing import comparison_tiles, query_tile, sheet  # noqa: E402
 from query_lib.trained import Trained, load  # noqa: E402
-from shared.tables import write_csv  # noqa: E402
+from shared.output import write_csv  # noqa: E402
 
 
 def parse_args() -> argparse.Namespace:

@@ -21,7 +21,7 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
 
 from comparison.table import Spread  # noqa: E402
 from mmseg_maskformer.engine.arguments import output_file  # noqa: E402
-from shared.markdown import markdown_table  # noqa: E402
+from shared.output import markdown_table  # noqa: E402
 
 METRICS = {"miou": "mIoU", "pq_st": "PQ-St", "sq_st": "SQ-St", "rq_st": "RQ-St"}
 

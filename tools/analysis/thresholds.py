@@ -32,8 +32,7 @@ from mmseg_maskformer.engine.launch import add_runner_arguments, load_config  # 
 from mmseg_maskformer.engine.runners import evaluating_runner  # noqa: E402
 from query_lib.settings import score_settings  # noqa: E402
 from query_lib.trained import require_head  # noqa: E402
-from shared.markdown import markdown_table  # noqa: E402
-from shared.tables import write_csv  # noqa: E402
+from shared.output import markdown_table, write_csv  # noqa: E402
 
 KEYS = ("object_mask_thr", "iou_thr")
 PANOPTIC_ALONE = dict(

@@ -40,7 +40,7 @@ from mmseg_maskformer.engine.arguments import (  # noqa: E402
     image_size,
     output_file,
 )
-from shared.markdown import markdown_table  # noqa: E402
+from shared.output import markdown_table  # noqa: E402
 
 VARIED = ("classes", "segments", "queries")
 CLASSES = 133  # of the Mask2Formers

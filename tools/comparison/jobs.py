@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 from mmengine.config import Config
 
-from shared.files import written_whole
+from shared.output import written_whole
 
 Decision = Literal["done", "start", "resume", "evaluate", "stale"]
 

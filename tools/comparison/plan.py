@@ -13,8 +13,8 @@ from mmengine.config import Config
 from mmengine.device import get_device
 
 from mmseg_maskformer.engine.arguments import require_file
+from shared.output import write_csv
 from shared.progress import quiet_host
-from shared.tables import write_csv
 
 from . import config as settings
 from .description import describe

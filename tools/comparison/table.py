@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from statistics import median, pstdev
 from typing import Any, NamedTuple
 
-from shared.markdown import markdown_table
+from shared.output import markdown_table
 
 from .description import Description
 from .kinds import SEMANTIC, Kind

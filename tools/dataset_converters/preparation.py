@@ -22,7 +22,7 @@ from mmengine.utils import ProgressBar
 from PIL import ExifTags, Image
 
 from mmseg_maskformer.engine.arguments import at_least_one
-from shared.files import UNFINISHED, written_whole
+from shared.output import UNFINISHED, written_whole
 
 
 class Sample(NamedTuple):

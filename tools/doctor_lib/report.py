@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from mmseg_maskformer.core.conventions import VOID
-from shared.markdown import markdown_table
+from shared.output import markdown_table
 
 from .class_counts import class_counts, splits, thing_areas, void_labels
 from .finding import Finding

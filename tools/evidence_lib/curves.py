@@ -8,7 +8,7 @@ from pathlib import Path
 from statistics import median
 
 from comparison.plan import Comparison
-from shared.markdown import markdown_table
+from shared.output import markdown_table
 
 _METRICS = dict(semantic="mIoU", panoptic="PQ", instance="coco/segm_mAP")
 

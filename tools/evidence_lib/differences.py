@@ -7,7 +7,7 @@ from statistics import mean, stdev
 
 from comparison.jobs import valid_parts
 from comparison.plan import Comparison
-from shared.markdown import markdown_table
+from shared.output import markdown_table
 
 Scores = Mapping[str, Mapping[str, float]]  # of every seed, by name
 

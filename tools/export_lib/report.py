@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from shared.markdown import markdown_table
+from shared.output import markdown_table
 
 from .comparison import Comparison, ImageComparison, Limits
 

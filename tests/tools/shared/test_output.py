@@ -1,8 +1,13 @@
-"""Tables as files."""
+"""Tables in Markdown and as files."""
 
 from __future__ import annotations
 
-from shared.tables import write_csv
+from shared.output import markdown_table, write_csv
+
+
+def test_columns_of_words_are_to_the_left_and_of_numbers_to_the_right():
+    expected = "| name | kind | n |\n| --- | --- | --: |\n| a | b | 1 |"
+    assert markdown_table(["name", "kind", "n"], [("a", "b", 1)], left=2) == expected
 
 
 def test_tables_are_written_with_a_header(tmp_path):
