@@ -10,7 +10,6 @@ import json
 from pathlib import Path
 
 import matplotlib.pyplot as plt
-import numpy as np
 
 from mmseg_maskformer.engine.arguments import output_file
 
@@ -35,19 +34,19 @@ def parse_args() -> argparse.Namespace:
     return args
 
 
-def read_scalars(work_dir: str) -> list[dict]:
+def read_scalars(work_dir: Path) -> list[dict]:
     """All records below ``work_dir``, runs that were resumed in their order."""
-    files = sorted(Path(work_dir).glob("*/vis_data/scalars.json"))
-    if not files:
-        raise SystemExit(
-            f"{work_dir} holds no */vis_data/scalars.json: name the --work-dir of a "
-            "training."
-        )
+    files = sorted(work_dir.glob("*/vis_data/scalars.json"))
     return [json.loads(line) for path in files for line in path.open() if line.strip()]
 
 
-def require_metric(records: list[dict], metric: str, folder: Path) -> None:
-    """Stop where no validation has that score."""
+def require_metric(records: list[dict], metric: str, folder: str) -> None:
+    """Stop where there is no training, or no validation has that score."""
+    if not records:
+        raise SystemExit(
+            f"{folder} holds no */vis_data/scalars.json: name the --work-dir of a "
+            "training."
+        )
     # losses stand beside a learning rate
     scores = {x for r in records if "lr" not in r for x in r} - _NO_SCORES
     if metric not in scores:
@@ -55,11 +54,10 @@ def require_metric(records: list[dict], metric: str, folder: Path) -> None:
         raise SystemExit(f"{folder} has no {metric}; --metric of its logs: {known}.")
 
 
-def series(records: list[dict], name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Iterations and values of ``name``, the last value where one was repeated."""
+def series(records: list[dict], name: str) -> dict[int, float]:
+    """Values of ``name`` by iteration, the last value where one was repeated."""
     found = {r["step"]: r[name] for r in records if name in r and "step" in r}
-    steps = sorted(found)
-    return np.array(steps), np.array([found[step] for step in steps])
+    return dict(sorted(found.items()))
 
 
 def main() -> None:
@@ -67,10 +65,11 @@ def main() -> None:
     args = parse_args()
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.2), layout="constrained")
     for folder, label in zip(args.work_dir, args.labels, strict=True):
-        records = read_scalars(folder)
+        records = read_scalars(Path(folder))
         require_metric(records, args.metric, folder)
-        left.plot(*series(records, "loss"), label=label, linewidth=1)
-        right.plot(*series(records, args.metric), "o-", label=label, markersize=3)
+        losses, scores = (series(records, name) for name in ("loss", args.metric))
+        left.plot(list(losses), list(losses.values()), label=label, linewidth=1)
+        right.plot(list(scores), list(scores.values()), "o-", label=label, markersize=3)
     left.set(xlabel="iteration", ylabel="loss")
     right.set(xlabel="iteration", ylabel=f"validation {args.metric}")
     for axes in (left, right):

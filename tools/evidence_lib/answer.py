@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,6 +9,7 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.logging import MMLogger
 
+from analysis.scores_by_classes import METRICS, markdown, plot, read_tables
 from comparison.config import comparable_config
 from comparison.plan import Comparison, Options
 from comparison.work import work
@@ -21,7 +20,6 @@ from .initial import write_initial_weights
 from .questions import QUESTIONS, Part, path_of
 
 _SETS = ("train", "val", "test")
-_ANALYSIS = Path(__file__).resolve().parents[1] / "analysis"
 
 
 @dataclass(frozen=True)
@@ -128,16 +126,15 @@ def _options(part: Part, given: Answer) -> Options:
 
 def _plot_vocabulary(folder: Path) -> None:
     """The scores of all comparisons against the number of classes."""
-    tables = {path.parent.name: path for path in folder.glob("*/comparison.csv")}
-    named = [f"{count}={path}" for count, path in tables.items()]
-    metrics = ["--metrics", "miou", "pq_st", "sq_st", "rq_st"]
-    plots = [f"--plot={folder / 'scores.png'}", f"--gain={folder / 'gain.png'}"]
-    command = [str(_ANALYSIS / "scores_by_classes.py"), *named, *metrics, *plots]
-    done = subprocess.run(
-        [sys.executable, *command], capture_output=True, text=True, check=False
-    )
-    if done.returncode:  # no scores yet
-        print(done.stderr.strip().splitlines()[-1])
+    files = folder.glob("*/comparison.csv")
+    tables = [f"{path.parent.name}={path}" for path in files]
+    try:
+        scores = {name: read_tables(tables, name) for name in METRICS}
+    except SystemExit as error:  # no scores yet
+        print(error)
         return
-    (folder / "vocabulary.md").write_text(done.stdout)
+    (folder / "vocabulary.md").write_text(f"{markdown(scores)}\n")
+    shown = {name: scores[name] for name in ("miou", "pq_st")}
+    plot(shown, folder / "scores.png")
+    plot(shown, folder / "gain.png", gain=True)
     print(f"Written: vocabulary.md, scores.png, gain.png in {folder}")

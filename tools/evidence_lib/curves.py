@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from pathlib import Path
 from statistics import median
 
+from analysis.training_curve import read_scalars, series
 from comparison.plan import Comparison
 from shared.output import markdown_table
 
@@ -28,10 +28,9 @@ def write_curves(comparison: Comparison) -> None:
 
 def validations(folder: Path, metric: str) -> dict[int, float]:
     """A score of every validation in percent, also of a training that was resumed."""
-    files = sorted(folder.glob("*/vis_data/scalars.json"))
-    records = [json.loads(line) for path in files for line in path.open()]
     unit = 100 if metric.startswith("coco/") else 1  # COCO's are shares
-    return {x["step"]: unit * x[metric] for x in records if metric in x}
+    found = series(read_scalars(folder), metric)
+    return {step: unit * value for step, value in found.items()}
 
 
 def markdown(rows: dict[str, dict[int, list[float]]], metric: str) -> str:
