@@ -28,6 +28,7 @@ from mmseg_maskformer.engine.arguments import add_cfg_options, new_output
 from mmseg_maskformer.engine.config_files import read_config
 from mmseg_maskformer.engine.models import untrained_model
 from mmseg_maskformer.engine.results.described_images import described_images
+from shared.ending import ending_in_sentences
 from shared.output import written_whole
 
 SCHEMES = ("maskformer://", "mask2former://", "hf://", "http://", "https://")
@@ -99,7 +100,7 @@ def main() -> None:
     args = parse_args()
     config = read_config(args.config, args.cfg_options)
     model = untrained_model(config)
-    try:
+    with ending_in_sentences(KeyError):
         source, meta = read(args.input)
         converted = convert(source, model, args.input)
         if args.to == "huggingface":
@@ -112,8 +113,6 @@ def main() -> None:
             export_to_huggingface(model, config.model, args.output, images)
         else:
             save(dict(meta=meta, state_dict=converted), args.output)
-    except (OSError, ValueError, KeyError) as error:
-        raise SystemExit(str(error)) from error
     print(f"Written: {args.output}")
 
 

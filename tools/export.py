@@ -38,6 +38,7 @@ from mmseg_maskformer.export.runtimes import (
     write_openvino,
 )
 from run_exported import read_image
+from shared.ending import ending_in_sentences
 
 # the second holds the weights of an ONNX file of more than 1.5 GB
 _WRITTEN = ("model.onnx", "model.onnx.data", "model.xml", "model.bin", "model.json")
@@ -149,7 +150,7 @@ def main() -> None:
     """Export, compare, report."""
     args = parse_args()
     torch.set_num_threads(args.threads)
-    try:
+    with ending_in_sentences(RuntimeError):
         require_one_runtime(args.backend, args.out)
         runtime = runtime_version(args.backend)
         paths = image_files(args.images)
@@ -160,8 +161,6 @@ def main() -> None:
         require_class_order(model, description["classes"] or (), args.config)
         images = {path: read_image(path, description) for path in paths}
         path = write_model(network, args)
-    except (ModuleNotFoundError, OSError, RuntimeError, ValueError) as error:
-        raise SystemExit(str(error)) from error
     (args.out / "model.json").write_text(f"{json.dumps(description, indent=2)}\n")
 
     found = compare(

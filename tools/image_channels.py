@@ -13,6 +13,7 @@ import argparse
 from convert_checkpoint import read, save
 from mmseg_maskformer.checkpoints.channels import adapted
 from mmseg_maskformer.engine.arguments import at_least_one, new_output
+from shared.ending import ending_in_sentences
 
 
 def parse_args() -> argparse.Namespace:
@@ -34,12 +35,10 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     """Read, adapt, write."""
     args = parse_args()
-    try:
+    with ending_in_sentences(KeyError):
         tensors, meta = read(args.input)
         changed = adapted(tensors, args.channels)
         save(dict(meta=meta, state_dict=changed), args.output)
-    except (OSError, ValueError, KeyError) as error:
-        raise SystemExit(str(error)) from error
     print(f"Written: {args.output}")
 
 

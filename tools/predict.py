@@ -38,6 +38,7 @@ from mmseg_maskformer.inference import (
 )
 from predict_lib.inputs import files_of, is_video
 from predict_lib.video import Video, VideoWriter
+from shared.ending import ending_in_sentences
 from shared.progress import show_line
 
 
@@ -187,11 +188,9 @@ def main() -> None:
     overrides = dict(args.cfg_options)
     if args.uncertainty:
         overrides["model.test_cfg.uncertainty"] = True
-    try:
+    with ending_in_sentences():
         predictor = Predictor(args.config, args.checkpoint, args.device, overrides)
         left_out = predict(predictor, paths, args)
-    except (OSError, ValueError) as error:
-        raise SystemExit(str(error)) from None
     print(f"Results: {args.out}")
     if left_out:
         raise SystemExit(f"{left_out} of {len(paths)} files were left out.")

@@ -15,6 +15,7 @@ from pathlib import Path
 import mmseg_maskformer  # noqa: F401  (hosts without compiled operators)
 from mmseg_maskformer.engine.arguments import add_cfg_options, device_name
 from mmseg_maskformer.inference import Predictor
+from shared.ending import ending_in_sentences
 from web_demo_lib.explorer import Explorer, images_below
 from web_demo_lib.page import serve
 
@@ -40,14 +41,12 @@ def main() -> None:
     """Load the model, serve the page."""
     args = parse_args()
     examples = images_below(args.examples) if args.examples else []
-    try:
+    with ending_in_sentences():
         predictor = Predictor(
             args.config, args.checkpoint, args.device, args.cfg_options
         )
         title = Path(args.config).stem
         page = serve(Explorer(predictor), title, examples, args.host, args.port)
-    except (OSError, ValueError) as error:
-        raise SystemExit(str(error)) from None
     print(f"{page.local_url} is open until Ctrl-C.", flush=True)
     page.block_thread()
 

@@ -133,6 +133,12 @@ def test_a_file_of_something_else_is_a_sentence(
     assert [path.name for path in tmp_path.iterdir()] == ["in.pth"]
 
 
+def test_a_name_that_nobody_released_is_a_sentence(convert, tmp_path):
+    """Without the quotes that Python puts around the text of a KeyError."""
+    with pytest.raises(SystemExit, match=r"^No released model is called 'typo'\."):
+        convert("maskformer://typo", tmp_path / "out.pth", "--config", CAMVID)
+
+
 @pytest.mark.parametrize("scheme", ["torchvision", "s3", "open-mmlab", "file"])
 def test_what_mmengine_would_read_is_refused(convert, tmp_path, scheme):
     with pytest.raises(

@@ -22,6 +22,7 @@ from mmengine.utils import ProgressBar
 from PIL import ExifTags, Image
 
 from mmseg_maskformer.engine.arguments import at_least_one
+from shared.ending import ending_in_sentences
 from shared.output import UNFINISHED, written_whole
 
 
@@ -199,23 +200,8 @@ def run_tool(prepare_root: Callable[..., str], description: str, root: str) -> N
     parser.add_argument("root", type=Path, help=root)
     parser.add_argument("--workers", type=at_least_one, default=1, help="processes")
     args = parser.parse_args()
-    with ending_in_sentences("The same command goes on from here."):
+    with ending_in_sentences(stopped="The same command goes on from here."):
         print(prepare_root(root=args.root, workers=args.workers))
-
-
-@contextmanager
-def ending_in_sentences(stopped: str) -> Iterator[None]:
-    """End the program with a sentence where it is stopped or fails.
-
-    Args:
-        stopped: what to say when it is stopped.
-    """
-    try:
-        yield
-    except KeyboardInterrupt:
-        sys.exit(f"\nStopped. {stopped}")
-    except (ImportError, OSError, ValueError) as error:
-        sys.exit(f"\n{error}")
 
 
 def for_each(task: Callable[[Any], Any], samples: Sequence, workers: int) -> list:

@@ -28,7 +28,6 @@ from pathlib import Path
 sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
 
 import mmseg_maskformer  # noqa: F401, E402  (hosts without compiled operators)
-from dataset_converters.preparation import ending_in_sentences  # noqa: E402
 from mmseg_maskformer.core.messages import shown  # noqa: E402
 from mmseg_maskformer.datasets.transforms.image_files import files_below  # noqa: E402
 from mmseg_maskformer.engine.arguments import at_least_one  # noqa: E402
@@ -42,6 +41,7 @@ from objects_lib.samples import (  # noqa: E402
     samples_of_maps,
 )
 from objects_lib.writing import check_results, write_results  # noqa: E402
+from shared.ending import ending_in_sentences  # noqa: E402
 
 
 class Parser(argparse.ArgumentParser):
@@ -94,7 +94,7 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     """Convert and report."""
     args = parse_args()
-    with ending_in_sentences("Nothing has its final name yet: begin anew."):
+    with ending_in_sentences(stopped="Nothing has its final name yet: begin anew."):
         print(prepared(args))
 
 

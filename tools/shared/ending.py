@@ -1,0 +1,27 @@
+"""How scripts end where they fail."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def ending_in_sentences(*others: type[Exception], stopped: str = "") -> Iterator[None]:
+    """End the program with a sentence where it fails.
+
+    Args:
+        others: errors that say one, beside ImportError, OSError and ValueError.
+        stopped: what to say where a progress bar is stopped; default: a traceback.
+    """
+    above = "\n" if stopped else ""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if not stopped:
+            raise
+        sys.exit(f"{above}Stopped. {stopped}")
+    except (ImportError, OSError, ValueError, *others) as error:
+        # Python puts the text of a KeyError into quotes
+        sys.exit(f"{above}{error.args[0] if isinstance(error, KeyError) else error}")
