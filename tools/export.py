@@ -19,7 +19,7 @@ import torch
 
 from export_lib.comparison import FLOAT32, HALF, compare, own_rounding
 from export_lib.report import write_report
-from mmseg_maskformer.datasets.transforms.image_files import IMAGE_SUFFIXES
+from mmseg_maskformer.datasets.transforms.image_files import IMAGE_SUFFIXES, files_below
 from mmseg_maskformer.engine.arguments import (
     add_cfg_options,
     at_least_one,
@@ -87,7 +87,7 @@ def parse_args() -> argparse.Namespace:
 
 
 def image_files(paths: list[Path]) -> list[Path]:
-    """Files, and the images of folders by their suffix.
+    """Files, and the images of folders as ``tools/predict.py`` finds them.
 
     Raises:
         FileNotFoundError: A path is missing, or there is no image at all.
@@ -96,8 +96,7 @@ def image_files(paths: list[Path]) -> list[Path]:
     found = [
         file
         for path in paths
-        for file in (sorted(path.iterdir()) if path.is_dir() else [path])
-        if not path.is_dir() or file.suffix.lower() in IMAGE_SUFFIXES
+        for file in (files_below(path) if path.is_dir() else [path])
     ]
     if missing or not found:
         raise FileNotFoundError(

@@ -20,13 +20,15 @@ def test_what_fails_leaves_a_former_export(tmp_path, monkeypatch, fault):
     monkeypatch.setattr(f"{package}.onnx_file.write_onnx", failing)
     monkeypatch.setattr(f"{package}.runtimes.runtime_version", str)
     made = exported.make("semantic", False, tmp_path)
+    (tmp_path / "images/.a.png").write_text("hidden, and no image")
     (tmp_path / "out").mkdir()
     (tmp_path / "out/model.onnx").write_text("former")
     if fault == "image":
-        (tmp_path / "images/z.png").write_text("no image")
+        (tmp_path / "images/more").mkdir()
+        (tmp_path / "images/more/z.png").write_text("no image")
     message = dict(
         exporter="^no such operator",
-        image=r"cannot identify .*z\.png",
+        image=r"cannot identify .*more/z\.png",
         runtime=r"out/model\.onnx is there already, for --backend onnx, .* another fo",
     )
     with pytest.raises(SystemExit, match=message[fault]):

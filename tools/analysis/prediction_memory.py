@@ -17,7 +17,6 @@ import time
 from pathlib import Path
 
 import torch
-from mmengine.model import BaseModel
 from mmseg.structures import SegDataSample
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
@@ -41,12 +40,6 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def build(args: argparse.Namespace) -> BaseModel:
-    """The model of the config without trained weights."""
-    config = read_config(args.config, args.cfg_options)
-    return untrained_model(config).eval()
-
-
 @torch.no_grad()
 def main() -> None:
     """Build, predict, report."""
@@ -54,7 +47,7 @@ def main() -> None:
     if args.threads:
         torch.set_num_threads(args.threads)
     torch.manual_seed(0)
-    model = build(args)
+    model = untrained_model(read_config(args.config, args.cfg_options)).eval()
     channels = image_channels(model) or 3
     image = torch.randint(256, (channels, *args.size), dtype=torch.uint8)
     sample = SegDataSample(metainfo=dict(img_shape=args.size, ori_shape=args.size))

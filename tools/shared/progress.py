@@ -57,7 +57,8 @@ class ProgressHook(Hook):
         done, total = runner.iter + 1, runner.max_iters
         elapsed = time.monotonic() - self.started
         remaining = elapsed / (done - self.first) * (total - done)
-        self._show(
+        show_line(
+            self.stream,
             f"training {done}/{total}  loss {self.loss:.2f}  "
             f"elapsed {_clock(elapsed)}  remaining {_clock(remaining)}",
             milestone=done == total or done % max(1, total // self.steps) == 0,
@@ -75,16 +76,14 @@ class ProgressHook(Hook):
         """Renew the line during evaluation; the host calls it for "val" and "test"."""
         done, total = batch_idx + 1, len(getattr(runner, f"{mode}_dataloader"))
         last = done == total
-        self._show(f"evaluating {done}/{total}", milestone=last, last=last)
+        show_line(self.stream, f"evaluating {done}/{total}", milestone=last, last=last)
 
     def after_val_epoch(self, runner: Runner, metrics: dict | None = None) -> None:
         """Say the result so far."""
         self.metrics = dict(metrics or {})
         figures = "  ".join(f"{key} {value:.2f}" for key, value in self.metrics.items())
-        self._show(f"after {runner.iter} iterations: {figures}", True, last=True)
-
-    def _show(self, text: str, milestone: bool, last: bool) -> None:
-        show_line(self.stream, text, milestone, last)
+        text = f"after {runner.iter} iterations: {figures}"
+        show_line(self.stream, text, milestone=True, last=True)
 
 
 def show_line(stream: TextIO, text: str, milestone: bool, last: bool) -> None:
