@@ -16,12 +16,13 @@ def ending_in_sentences(*others: type[Exception], stopped: str = "") -> Iterator
         stopped: what to say where a progress bar is stopped; default: a traceback.
     """
     above = "\n" if stopped else ""
+    sentences: tuple[type[Exception], ...] = (ImportError, OSError, ValueError, *others)
     try:
         yield
     except KeyboardInterrupt:
         if not stopped:
             raise
         sys.exit(f"{above}Stopped. {stopped}")
-    except (ImportError, OSError, ValueError, *others) as error:
+    except sentences as error:
         # Python puts the text of a KeyError into quotes
         sys.exit(f"{above}{error.args[0] if isinstance(error, KeyError) else error}")

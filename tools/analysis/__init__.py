@@ -1,0 +1,1 @@
+"""Scripts that look at data, models and trainings; some are modules, too."""
