@@ -53,7 +53,7 @@ def detector_head(head: Any, num_classes: int) -> dict[str, Any]:
             f"model.decode_head={head!r} is no head; set it to dict(in_channels=..., "
             "network=..., criterion=...)."
         )
-    settings = dict(type=_HEAD) | head
+    settings = {"type": _HEAD, **head}
     own = is_ours(settings) and type_name(settings) == type_name(dict(type=_HEAD))
     kind = settings.pop("type")
     if not own:

@@ -34,6 +34,9 @@ def image_processor(
         settings: config of the model's preprocessor.
         resize: ``scale`` (width and height) and ``keep_ratio``, or None.
         reduces_labels: whether 0 in label maps means no class.
+
+    Raises:
+        ValueError: Images are padded to one size.
     """
     mean, std = settings.get("mean"), settings.get("std")
     if _takes_bgr(settings):
@@ -51,10 +54,21 @@ def image_processor(
 
 
 def _size_divisor(settings: Mapping[str, Any]) -> int:
-    """What an image is padded to a multiple of; 1 where none is."""
+    """What an image is padded to a multiple of in evaluation; 1 where none is.
+
+    MMSegmentation pads as ``test_cfg`` says, MMDetection always.
+
+    Raises:
+        ValueError: Images are padded to one size.
+    """
     tested = settings.get("test_cfg") or {}
-    divisor = settings.get("size_divisor") or settings.get("pad_size_divisor")
-    return tested.get("size_divisor") or divisor or 1
+    if tested.get("size"):
+        raise ValueError(
+            f"data_preprocessor.test_cfg.size={tested['size']} pads every image to one "
+            "size, which transformers cannot; set size_divisor in its place, or "
+            "remove it."
+        )
+    return tested.get("size_divisor") or settings.get("pad_size_divisor") or 1
 
 
 def _takes_bgr(settings: Mapping[str, Any]) -> bool:

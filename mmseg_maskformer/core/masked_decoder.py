@@ -83,21 +83,22 @@ class MaskedTransformerDecoder(nn.Module):
         check_flags(joined_levels=joined_levels, cross_first=cross_first)
         check_choice("content", content, CONTENTS)
         check_choice("attention", attention, ATTENTION)
-        self.view, reader = ATTENTION[attention]
         self.memory_channels = list(memory_channels)
         self.levels = _checked_levels(levels, len(memory_channels))
-        self.num_queries, self.embed_dim = table = (num_queries, embed_dim)
+        self.embed_dim = embed_dim
+        self.num_queries = num_queries
+        self.attention = attention
         self.joined_levels = joined_levels
         self.content = content
         self.cross_first = cross_first
+        table = (num_queries, embed_dim)
         self.query_content = None if content == "zero" else nn.Embedding(*table)
         self.query_embed = nn.Embedding(*table)
         self.level_embed = nn.Embedding(len(memory_channels), embed_dim)
         read = self.levels if joined_levels else self.levels[:num_layers]
         self.memory_projections = _projections(memory_channels, read, embed_dim)
-        sizes = (embed_dim, num_heads, ffn_dim, dropout, cross_first, reader)
-        self.layers = nn.ModuleList(_layer(*sizes) for _ in range(num_layers))
-        self.views = nn.ModuleList(self.view(embed_dim, num_heads) for _ in self.layers)
+        sizes = (embed_dim, num_heads, ffn_dim, dropout)
+        self.layers, self.views = _layers(num_layers, attention, cross_first, *sizes)
         self.norm = nn.LayerNorm(embed_dim)
         self.reset_parameters()
 
@@ -159,7 +160,7 @@ class MaskedTransformerDecoder(nn.Module):
             position, padding = grid_position(memory, valid, self.embed_dim)
             tokens = memory.flatten(2).transpose(1, 2) + self.level_embed.weight[index]
             grid, small = map_size(memory), None
-            if self.view.reads_masks:
+            if ATTENTION[self.attention][0].reads_masks:
                 small = resize(mask_features, grid).flatten(2)
             levels.append(Level(tokens, position, small, padding, (grid,)))
         return [joined(levels)] if self.joined_levels else levels
@@ -212,23 +213,30 @@ def _projections(
     )
 
 
-def _layer(
+def _layers(
+    number: int,
+    attention: str,
+    cross_first: bool,
     embed_dim: int,
     num_heads: int,
     ffn_dim: int,
     dropout: float,
-    cross_first: bool,
-    reader: type[nn.Module],
-) -> TransformerDecoderLayer:
-    """A layer that reads memories by ``reader``."""
-    return TransformerDecoderLayer(
-        embed_dim,
-        num_heads,
-        ffn_dim,
-        dropout,
-        cross_first=cross_first,
-        cross_attention=reader(embed_dim, num_heads, dropout),
+) -> tuple[nn.ModuleList, nn.ModuleList]:
+    """Layers that read memories by this attention, and what they see of them."""
+    view, reader = ATTENTION[attention]
+    layers = (
+        TransformerDecoderLayer(
+            embed_dim,
+            num_heads,
+            ffn_dim,
+            dropout,
+            cross_first=cross_first,
+            cross_attention=reader(embed_dim, num_heads, dropout),
+        )
+        for _ in range(number)
     )
+    views = (view(embed_dim, num_heads) for _ in range(number))
+    return nn.ModuleList(layers), nn.ModuleList(views)
 
 
 def _checked_levels(levels: Sequence[int] | None, number: int) -> tuple[int, ...]:

@@ -122,7 +122,7 @@ class FPNPixelDecoder(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Initialise the convolutions; the encoder has initialised itself."""
+        """Initialise the convolutions."""
         init_convs(self)
 
     def forward(

@@ -111,7 +111,7 @@ def _scattered(values: Tensor, points: Tensor, size: tuple[int, int]) -> Tensor:
 def sample_masks(target: SegmentTargets, segments: Tensor, points: Tensor) -> Tensor:
     """Masks of segments (S,) at points (S or 1, P, 2), (S, P) in 0..1.
 
-    They are looked at in the corners of each point; no mask is made or copied.
+    They are looked at in the corners of each point; no mask is made.
     """
     flat = target.segment_map.flatten(-2)
     values = points.new_zeros(len(segments), points.shape[1])

@@ -17,8 +17,8 @@ class IoUMetric(host.IoUMetric):
 
     The host counts a class that does not occur, but is predicted somewhere, as an IoU
     of 0; here it counts in the pixels where it was predicted only. Pixels are counted
-    in integers: the host's count of a class in an image ends at 2^24. Takes the host's
-    arguments.
+    in integers: the host's count of a class in an image may end at 2^24. Takes the
+    host's arguments.
 
     Args:
         frequency_bounds: numbers of training images. Classes that occur in fewer than

@@ -6,6 +6,8 @@ import re
 
 import pytest
 import torch
+from mmengine.registry import MODELS
+from mmseg.structures import SegDataSample
 
 from mmseg_maskformer.checkpoints.huggingface_config import (
     backbone_config,
@@ -68,15 +70,28 @@ def test_a_pipeline_that_stretches_or_leaves_images_as_they_are():
 @pytest.mark.parametrize(
     ("padding", "divisor"),
     [
-        (dict(size_divisor=64), 64),
-        (dict(size=(512, 512), size_divisor=None, test_cfg=dict(size_divisor=32)), 32),
+        (dict(size_divisor=64), 1),  # in training
+        (dict(size=(96, 96), test_cfg=dict(size_divisor=32)), 32),
         (dict(size_divisor=64, test_cfg=dict(size_divisor=1)), 1),
-        (dict(size=(512, 512), size_divisor=None), 1),
-        (dict(pad_size_divisor=32), 32),
+        (dict(size=(96, 96), test_cfg=dict(size=None, size_divisor=16)), 16),
+        pytest.param(dict(pad_size_divisor=32), 32, marks=pytest.mark.mmdet),
     ],
 )
 def test_images_are_padded_as_in_a_test(padding, divisor):
     assert image_processor(padding, None, False)["size_divisor"] == divisor
+    det = "pad_size_divisor" in padding
+    kind = "mmdet.DetDataPreprocessor" if det else "mmseg.SegDataPreProcessor"
+    host = MODELS.build(dict(type=kind, **padding))
+    samples = [SegDataSample(metainfo=dict(img_shape=(50, 70)))]
+    batch = dict(inputs=[torch.zeros(3, 50, 70)], data_samples=samples)
+    found = host(batch, training=False)["inputs"]
+    sides = [-(-side // divisor) * divisor for side in (50, 70)]
+    assert list(found[0].shape[1:]) == sides
+
+
+def test_padding_to_one_size_cannot_be_written():
+    with pytest.raises(ValueError, match=r"test_cfg\.size=\(96, 96\) pads every image"):
+        image_processor(dict(test_cfg=dict(size=(96, 96))), None, False)
 
 
 def test_a_data_set_that_reduces_labels_by_default_is_known():

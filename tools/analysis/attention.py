@@ -156,10 +156,10 @@ def main() -> None:
         check_data([x.dataset for x in trained], args.num)
         results = [analyse(x, args) for x in trained]
         counted = [shares for shares, _ in results]
-        things = len(trained[0].dataset.metainfo.get("thing_classes", ()))
+        things = len(trained[0].metainfo.get("thing_classes", ()))
         rows = table(dict(zip(names, counted, strict=False)), things)
         write_csv(args.out / "attention.csv", rows)
-        meta = trained[0].dataset.metainfo
+        meta = trained[0].metainfo
         tiles = painted([first for _, first in results], meta, args.width)
         sheet(tiles).save(args.out / "attention.png", optimize=True)
     except QueryError as error:

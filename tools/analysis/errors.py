@@ -24,6 +24,7 @@ from mmengine.config import Config
 sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
 
 from mmseg_maskformer.core.segment_errors import KINDS  # noqa: E402
+from mmseg_maskformer.datasets.metainfo import metainfo_of  # noqa: E402
 from mmseg_maskformer.engine.arguments import at_least_one, output_folder  # noqa: E402
 from mmseg_maskformer.engine.evaluation import void_of  # noqa: E402
 from mmseg_maskformer.engine.launch import add_runner_arguments, load_config  # noqa: E402
@@ -124,7 +125,7 @@ def main() -> None:
     runner.test()
     print_kinds(read(args.out / "errors.csv"))
     dataset = runner.test_dataloader.dataset
-    meta = dataset.metainfo
+    meta = metainfo_of(dataset)
     save_chart(args.out, list(meta["classes"]))
     worst = [int(row["place"]) for row in read(args.out / "images.csv")[: args.num]]
     rows = predict_rows(runner.model, dataset, worst)

@@ -108,7 +108,7 @@ def save_proposals(trained: Trained, rows: list[dict], args: Any) -> None:
     for layers in zip(*by_layer, strict=True):
         numbers = [row["decoder_layers"] for row in rows]
         tiles += proposal_rows(
-            layers, numbers, args.queries, dataset.metainfo, args.width
+            layers, numbers, args.queries, trained.metainfo, args.width
         )
     sheet(tiles).save(args.out / "proposals.png", optimize=True)
 

@@ -16,6 +16,7 @@ from mmengine.registry import DATASETS
 sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
 
 from mmseg_maskformer.datasets.image_scales import spread  # noqa: E402
+from mmseg_maskformer.datasets.metainfo import metainfo_of  # noqa: E402
 from mmseg_maskformer.engine.arguments import (  # noqa: E402
     add_cfg_options,
     at_least_one,
@@ -49,7 +50,7 @@ def main() -> None:
     config = read_config(args.config, args.cfg_options)
     model = trained_model(config, args.checkpoint)
     dataset = DATASETS.build(config[f"{args.split}_dataloader"].dataset)
-    meta = dataset.metainfo
+    meta = metainfo_of(dataset)
     require_class_order(model, meta["classes"], args.config)
     rows = predict_rows(model, dataset, spread(args.num, len(dataset)))
     sheet = prediction_sheet(rows, meta["classes"], meta["palette"], args.width)

@@ -82,7 +82,7 @@ def save_chart(rows: list[dict], path: Path) -> None:
 
 def save_overlays(trained: Trained, record: QueryRecord, args: Any) -> None:
     """A row of images for each chosen query, for each of its classes one first."""
-    meta = trained.dataset.metainfo
+    meta = trained.metainfo
     check_queries(args.queries or [], record.labels.shape[1])
     rows = []
     for query in args.queries or most_used(record.labels, args.num):
@@ -105,7 +105,7 @@ def save_comparison(trained: Trained, args: Any) -> None:
     ours, theirs = (
         query_predictions(*x, None, args.min_score) for x in (trained, other)
     )
-    labels = semantic_labels(trained.dataset.metainfo, other.dataset.metainfo)
+    labels = semantic_labels(trained.metainfo, other.metainfo)
     cases: list[Case] = []
     shown: dict[int, Comparison] = {}
     for found in compare(ours, theirs, labels):
@@ -116,7 +116,7 @@ def save_comparison(trained: Trained, args: Any) -> None:
         print("No comparison: no image holds two things of one class.")
         return
     write_csv(args.out / "against.csv", comparison_table(cases))
-    classes = trained.dataset.metainfo["classes"]
+    classes = trained.metainfo["classes"]
     rows = [comparison_tiles(x, classes, args.width) for x in shown.values()]
     sheet(rows).save(args.out / "against.png")
 
@@ -125,7 +125,7 @@ def main() -> None:
     """Count, write and paint."""
     args = parse_args()
     trained = load(args.config, args.checkpoint, args.cfg_options)
-    classes = trained.dataset.metainfo["classes"]
+    classes = trained.metainfo["classes"]
     try:
         found = query_predictions(*trained, min_score=args.min_score)
         record = QueryRecord.of(found)

@@ -8,6 +8,7 @@ import torch
 from mmengine.registry import DATASETS
 
 from mmseg_maskformer.adapters.head import PredictionHead
+from mmseg_maskformer.datasets.metainfo import metainfo_of
 from mmseg_maskformer.engine.config_files import read_config
 from mmseg_maskformer.engine.models import require_class_order, trained_model
 from mmseg_maskformer.registry import type_name
@@ -18,6 +19,11 @@ class Trained(NamedTuple):
 
     model: Any
     dataset: Any
+
+    @property
+    def metainfo(self) -> dict[str, Any]:
+        """That of the images, of joined ones too."""
+        return metainfo_of(self.dataset)
 
 
 def load(
@@ -32,9 +38,9 @@ def load(
         load_masks(config.val_dataloader.dataset)
     model = trained_model(config, checkpoint)
     require_head(model, config_file)
-    dataset = DATASETS.build(config.val_dataloader.dataset)
-    require_class_order(model, dataset.metainfo["classes"], config_file)
-    return Trained(model, dataset)
+    trained = Trained(model, DATASETS.build(config.val_dataloader.dataset))
+    require_class_order(model, trained.metainfo["classes"], config_file)
+    return trained
 
 
 def require_head(model: torch.nn.Module, config_file: str) -> None:

@@ -11,6 +11,7 @@ from mmengine.dataset import pseudo_collate
 from PIL import Image, ImageDraw
 
 from mmseg_maskformer.core.conventions import INSTANCE_OFFSET
+from mmseg_maskformer.datasets.metainfo import metainfo_of
 from mmseg_maskformer.visualization.fonts import readable
 from mmseg_maskformer.visualization.images import picture_of_input
 from mmseg_maskformer.visualization.panoptic_drawing import (
@@ -96,7 +97,7 @@ def predict_rows(model: Any, dataset: Any, indices: Sequence[int]) -> list[Row]:
         batch = pseudo_collate([dataset[index]])
         image = picture_of_input(batch["inputs"][0])
         sample = model.test_step(batch)[0]
-        rows.append(_row(image, sample, len(dataset.metainfo["classes"])))
+        rows.append(_row(image, sample, len(metainfo_of(dataset)["classes"])))
     return rows
 
 

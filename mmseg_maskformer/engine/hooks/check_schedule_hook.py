@@ -7,7 +7,6 @@ from typing import Any
 
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
-from mmengine.optim.scheduler.param_scheduler import INF
 from mmengine.runner import EpochBasedTrainLoop, Runner
 
 
@@ -182,7 +181,6 @@ def _ends(scheduler: Any) -> dict[str, list[int]]:
     """Where a scheduler arrives, by the argument that says so.
 
     Lengths count from ``begin``; that of a whole training is taken for what it is.
-    Without ``end`` a scheduler that multiplies by factors goes on for ever.
     """
     ends = {"end": [scheduler.end]}
     for key in ("T_max", "total_steps", "periods"):
@@ -190,14 +188,7 @@ def _ends(scheduler: Any) -> dict[str, list[int]]:
         if given is not None:
             length = sum(given) if key == "periods" else given
             ends[key] = [scheduler.begin + length, length]
-    if scheduler.end >= INF and (len(ends) > 1 or _has_factors(scheduler)):
-        del ends["end"]
     return ends
-
-
-def _has_factors(scheduler: Any) -> bool:
-    """Whether it is mmengine's StepLR, MultiStepLR, ExponentialLR or ConstantLR."""
-    return hasattr(scheduler, "gamma") or hasattr(scheduler, "factor")
 
 
 def _length(scheduler: Any, loop: Any) -> int:

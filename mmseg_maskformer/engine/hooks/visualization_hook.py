@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
 from mmengine.registry import DefaultScope
@@ -114,7 +115,9 @@ class VisualizationHook(Hook):
         step: int,
         folder: str | None = None,
     ) -> None:
-        """Hand an image with its prediction to the visualizer."""
+        """Hand an image with its prediction to the visualizer of the first process."""
+        if not is_main_process():
+            return
         name = Path(sample.img_path).name
         runner.visualizer.add_datasample(
             f"{kind}_{name}" if self.named_by_image else f"{kind}_img",

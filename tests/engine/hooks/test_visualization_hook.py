@@ -62,6 +62,10 @@ def test_several_processes_of_which_one_paints_are_a_warning(monkeypatch):
     hook.before_test(Namespace(world_size=8))
     (text,) = said
     assert text.startswith("The first of 8 processes paints its own images, the others")
+    monkeypatch.setattr(module, "is_main_process", lambda: False)
+    hook.after_test_iter(
+        Namespace(test_dataloader=Namespace(dataset=None)), 0, None, [0]
+    )
 
 
 def test_some_images_of_a_validation_are_painted(tmp_path, monkeypatch):
