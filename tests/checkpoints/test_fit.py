@@ -70,8 +70,8 @@ def test_what_wrappers_do_to_names_is_undone(wrap, weights, tmp_path):
 def test_a_head_that_only_training_has_is_not_missed(layout, weights):
     extra = {"auxiliary_head.conv_seg.weight": ONE}
     model = tiny_model().eval()
-    others = weights if layout == "ours" else WRAPPERS[layout](weights)
-    model.load_state_dict(dict(others) | extra, strict=False)
+    named = weights if layout == "ours" else from_ours(weights, OPENMMLAB)
+    model.load_state_dict(dict(named) | extra, strict=False)
     assert model.weights_misfit is None
 
 
