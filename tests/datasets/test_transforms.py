@@ -254,6 +254,7 @@ def test_shrunk_image_is_averaged_by_pillow_alone(options, value):
         ((683, 1024), (2048, 512), (512, 768)),  # 1024 * 512 / 683 = 767.63
         ((1000, 333), (2048, 256), (769, 256)),  # 1000 * 256 / 333 = 768.77
         ((1, 3000), (100, 100), (1, 100)),  # 1 * 100 / 3000 = 0.03, and one at least
+        ((3000, 1), (100, 100), (100, 1)),
     ],
 )
 def test_kept_ratio_rounds_halves_up_and_obeys_the_cap(size, scale, expected):
