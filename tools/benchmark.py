@@ -132,19 +132,17 @@ def variants_of(args: argparse.Namespace, settings: Settings) -> list[measure.Va
     return [getattr(side, build)(settings, *shared) for side in sides(args)]
 
 
-def require_two(variants: list[measure.Variant], failed: dict[str, str]) -> None:
-    """Stop where there is nothing to compare."""
+def check(
+    variants: list[measure.Variant], failed: dict[str, str], mode: str
+) -> tuple[str, bool]:
+    """What a comparison of the first two sides says, and whether they agree."""
     if len(variants) < 2:
         ran = ", ".join(variant.name for variant in variants) or "none"
         errors = "".join(f" {x} cannot make this step: {y}." for x, y in failed.items())
-        raise SystemExit(
+        return (
             f"--check compares two sides; here ran {ran}.{errors} Name two with "
             "--sides, or leave --check out."
-        )
-
-
-def check(variants: list[measure.Variant], mode: str) -> str:
-    """Compare the results of the first two sides; stops when they disagree."""
+        ), False
     first, second = (variant.step() for variant in variants[:2])
     if mode.endswith("inference"):
         gap: float = int((first.long() != second.long().view_as(first)).sum())
@@ -161,8 +159,8 @@ def check(variants: list[measure.Variant], mode: str) -> str:
     if first.is_cuda:  # products may run in TF32; labels differ where scores are equal
         labels, others = first.numel() / 1000, 1e-3
     if not gap <= (labels if mode.endswith("inference") else others):  # NaN neither
-        raise SystemExit(f"The sides do not agree: {verdict}.")
-    return verdict
+        return f"The sides do not agree: {verdict}.", False
+    return verdict, True
 
 
 def _gradients(variant: measure.Variant) -> list[Tensor]:
@@ -192,10 +190,6 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     }
     if failed:
         report["failed"] = failed
-    if args.check:
-        require_two(variants, failed)
-        with mask2former_criterion.same_points():
-            report["check"] = check(variants, args.mode)
     times = measure.alternate(variants, args.repeats, settings.device)
     for variant in variants:
         wall, cpu = zip(*times[variant.name], strict=True)
@@ -206,6 +200,9 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
         figures.update(measure.saved_bytes(variant))
         figures["note"] = variant.note
         report["results"][variant.name] = figures
+    if args.check:
+        with mask2former_criterion.same_points():
+            report["check"], report["agree"] = check(variants, failed, args.mode)
     return report
 
 
@@ -251,6 +248,8 @@ def main() -> None:
     if args.json:
         args.json.write_text(json.dumps(report, indent=1) + "\n")
         print(f"written: {args.json}")
+    if not report.get("agree", True):
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -100,7 +100,7 @@ def main() -> None:
     args = parse_args()
     config = read_config(args.config, args.cfg_options)
     model = untrained_model(config)
-    with ending_in_sentences(KeyError):
+    with ending_in_sentences():
         source, meta = read(args.input)
         converted = convert(source, model, args.input)
         if args.to == "huggingface":

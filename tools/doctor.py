@@ -63,8 +63,9 @@ def main() -> None:
     facts = scan.look_at_all(source.items, args.workers)
     if not source.classes:
         source.highest = class_counts.highest_label(facts)
-    for name in ("pipeline.png", "classes.csv"):  # of other data
-        (args.out / name).unlink(missing_ok=True)
+    if (args.out / "report.md").is_file():  # a report on other data, perhaps
+        for name in ("pipeline.png", "classes.csv"):
+            (args.out / name).unlink(missing_ok=True)
     sheet = pictures.write_sheet(source, args.out / "pipeline.png", args.pictures)
     found = checks.findings(source, facts)
     classes = class_counts.class_table(source, facts)

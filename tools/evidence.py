@@ -42,7 +42,7 @@ def parse_args() -> argparse.Namespace:
     unknown = [name for name in args.parts or () if name not in parts]
     if unknown:
         parser.error(
-            f"--parts {unknown[0]}: {', '.join(args.questions)} have "
+            f"--parts {unknown[0]}: the parts of {', '.join(args.questions)} are "
             f"{', '.join(dict.fromkeys(parts))}"
         )
     return args

@@ -35,7 +35,7 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     """Read, adapt, write."""
     args = parse_args()
-    with ending_in_sentences(KeyError):
+    with ending_in_sentences():
         tensors, meta = read(args.input)
         changed = adapted(tensors, args.channels)
         save(dict(meta=meta, state_dict=changed), args.output)

@@ -156,19 +156,20 @@ def zoo_url(name: str, scheme: str = "maskformer") -> str:
         scheme: "maskformer" or "mask2former".
 
     Raises:
-        KeyError: No model was released under that name; the nearest are listed, or all.
+        ValueError: No model was released under that name; the nearest are listed, or
+            all.
     """
     known = zoo_names(scheme)
     if name not in known:
         other = "mask2former" if scheme == "maskformer" else "maskformer"
         if name in zoo_names(other):
-            raise KeyError(
+            raise ValueError(
                 f"{name!r} is a model of the other family: it is called "
                 f"{other}://{name}, and needs a config of configs/{other}."
             )
         near = difflib.get_close_matches(name, known, n=3, cutoff=0.3)
         listed = f"Near it: {', '.join(near)}" if near else ", ".join(known)
-        raise KeyError(f"No released model is called {name!r}. {listed}.")
+        raise ValueError(f"No released model is called {name!r}. {listed}.")
     if scheme == "mask2former":
         group, _, config = name.rpartition("/")
         file = f"model_final_{_MASK2FORMER[group][config]}.pkl"

@@ -44,12 +44,14 @@ def test_a_released_mask2former_by_its_zoo_name(server, cache, monkeypatch):
 
 
 def test_an_unknown_zoo_name_lists_the_nearest():
-    with pytest.raises(KeyError, match="Near it: ade20k-150/maskformer_R50_bs16_160k,"):
+    with pytest.raises(
+        ValueError, match="Near it: ade20k-150/maskformer_R50_bs16_160k,"
+    ):
         load("maskformer://ade20k-150/maskformer_R50_bs16_160")
 
 
 def test_a_name_that_is_near_none_lists_all():
-    with pytest.raises(KeyError) as error:
+    with pytest.raises(ValueError) as error:
         load("maskformer://?")
     assert all(name in str(error.value) for name in zoo.zoo_names())
 

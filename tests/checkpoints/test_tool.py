@@ -134,7 +134,6 @@ def test_a_file_of_something_else_is_a_sentence(
 
 
 def test_a_name_that_nobody_released_is_a_sentence(convert, tmp_path):
-    """Without the quotes that Python puts around the text of a KeyError."""
     with pytest.raises(SystemExit, match=r"^No released model is called 'typo'\."):
         convert("maskformer://typo", tmp_path / "out.pth", "--config", CAMVID)
 

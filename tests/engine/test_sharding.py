@@ -71,6 +71,7 @@ def one_of_two(rank, folder):
     found["foreign"] = load("foreign")
     found["labels"] = labels(model)
     found["finetuned"] = load("other", callback=begin)
+    load("foreign")
     found["other"] = load("other")
     torch.save(found, folder / f"{rank}.pth")
     destroy_process_group()

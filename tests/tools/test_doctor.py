@@ -144,7 +144,7 @@ def test_a_report_is_written_where_no_training_label_can_be_read(
     for path in (folder / "annotations/train").iterdir():
         path.write_bytes(b"")
     (folder / "out").mkdir()
-    for name in ("classes.csv", "pipeline.png"):  # of a former call, of other data
+    for name in ("classes.csv", "pipeline.png", "report.md"):  # of other data
         (folder / "out" / name).touch()
     status, found, report = examine(monkeypatch, capsys, folder, folder / "out")
     assert status == 1

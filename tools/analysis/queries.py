@@ -97,11 +97,8 @@ def save_overlays(trained: Trained, record: QueryRecord, args: Any) -> None:
     sheet(rows).save(args.out / "overlays.png")
 
 
-def save_comparison(trained: Trained, args: Any) -> None:
+def save_comparison(trained: Trained, other: Trained, args: Any) -> None:
     """The table and the sheet of two models."""
-    config, checkpoint = args.against
-    other = load(config, checkpoint, args.cfg_options)
-    check_lengths(trained.dataset, other.dataset)
     ours, theirs = (
         query_predictions(*x, None, args.min_score) for x in (trained, other)
     )
@@ -127,6 +124,9 @@ def main() -> None:
     trained = load(args.config, args.checkpoint, args.cfg_options)
     classes = trained.metainfo["classes"]
     try:
+        if args.against:
+            other = load(*args.against, args.cfg_options)
+            check_lengths(trained.dataset, other.dataset)
         found = query_predictions(*trained, min_score=args.min_score)
         record = QueryRecord.of(found)
         rows = query_table(record, classes)
@@ -135,7 +135,7 @@ def main() -> None:
         save_chart(rows, args.out / "queries.png")
         save_overlays(trained, record, args)
         if args.against:
-            save_comparison(trained, args)
+            save_comparison(trained, other, args)
     except QueryError as error:
         raise SystemExit(str(error)) from error
     print(f"Queries of {len(record.labels)} images: {args.out}")

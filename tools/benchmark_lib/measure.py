@@ -64,14 +64,13 @@ def chosen(
     """The sides of a mode that are wanted; default: all.
 
     Raises:
-        SystemExit: None of them is there.
+        SystemExit: One of them is not there.
     """
-    found = {name: x for name, x in sides.items() if name in (wanted or sides)}
-    if not found:
+    if set(wanted or ()) - set(sides):
         raise SystemExit(
             f"--sides {' '.join(wanted or ())}: {mode} has {', '.join(sides)} here."
         )
-    return found
+    return {name: x for name, x in sides.items() if name in (wanted or sides)}
 
 
 def able(variants: list[Variant]) -> tuple[list[Variant], dict[str, str]]:

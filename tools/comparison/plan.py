@@ -102,6 +102,7 @@ class Comparison:
     def finish(self) -> str:
         """Paint the picture; a sentence on where everything is."""
         out = self.options.out
+        (out / "comparison.png").unlink(missing_ok=True)  # it may lack scores now
         reason = plot(self.rows, out / "comparison.png")
         names = "comparison.md, comparison.csv" + ("" if reason else ", comparison.png")
         return f"{reason + ' ' if reason else ''}Written: {names} in {out}"

@@ -9,6 +9,7 @@ from mmengine.registry import DATASETS
 
 from mmseg_maskformer.adapters.head import PredictionHead
 from mmseg_maskformer.datasets.metainfo import metainfo_of
+from mmseg_maskformer.datasets.wrappers import leaf_configs
 from mmseg_maskformer.engine.config_files import read_config
 from mmseg_maskformer.engine.models import require_class_order, trained_model
 from mmseg_maskformer.registry import type_name
@@ -55,6 +56,7 @@ def require_head(model: torch.nn.Module, config_file: str) -> None:
 
 def load_masks(dataset: dict) -> None:
     """Let the pipeline of a data set of instances load their masks beside the boxes."""
-    for step in dataset.get("pipeline", ()):
-        if type_name(step) == "LoadAnnotations" and "with_bbox" in step:
-            step["with_mask"] = True
+    for leaf in leaf_configs(dataset):
+        for step in leaf.get("pipeline", ()):
+            if type_name(step) == "LoadAnnotations" and "with_bbox" in step:
+                step["with_mask"] = True

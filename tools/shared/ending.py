@@ -24,5 +24,4 @@ def ending_in_sentences(*others: type[Exception], stopped: str = "") -> Iterator
             raise
         sys.exit(f"{above}Stopped. {stopped}")
     except sentences as error:
-        # Python puts the text of a KeyError into quotes
-        sys.exit(f"{above}{error.args[0] if isinstance(error, KeyError) else error}")
+        sys.exit(f"{above}{error}")

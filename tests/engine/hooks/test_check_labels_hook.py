@@ -66,6 +66,7 @@ def test_maps_of_mmdet_have_another_name():
 )
 def test_more_pixels_than_a_metric_can_count(name, warned, monkeypatch):
     init_default_scope("mmseg")
+    module._warn_of_counts.cache_clear()
     said = []
     monkeypatch.setattr(module, "print_log", lambda text, **_: said.append(text))
     metric = METRICS.build(dict(type=name))

@@ -55,7 +55,10 @@ def test_mask2former_is_trained_once_beside_the_others(monkeypatch, tmp_path):
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
-        (("few", "--parts", "nuclei", "typo"), "--parts typo: few have camvid, nuclei"),
+        (
+            ("few", "--parts", "nuclei", "typo"),
+            "--parts typo: the parts of few are camvid, nuclei",
+        ),
         (("few", "nucleus"), "nucleus: the questions are vocabulary, nuclei, "),
     ],
 )

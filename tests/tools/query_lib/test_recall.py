@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from types import SimpleNamespace
 
 import numpy as np
@@ -160,5 +161,8 @@ def test_pipelines_of_instances_load_masks():
         dict(type="LoadAnnotations"),
     ]
     pipeline = [boxes, *map(dict, others)]
-    load_masks(dict(pipeline=pipeline))
+    other = copy.deepcopy(pipeline)
+    parts = [dict(type="CocoDataset", pipeline=x) for x in (pipeline, other)]
+    load_masks(dict(type="ConcatDataset", datasets=parts))
+    assert other == pipeline
     assert pipeline == [dict(boxes, with_mask=True), *others]
