@@ -125,7 +125,8 @@ def main() -> None:
     classes = trained.metainfo["classes"]
     try:
         if args.against:
-            other = load(*args.against, args.cfg_options)
+            config, checkpoint = args.against
+            other = load(config, checkpoint, args.cfg_options)
             check_lengths(trained.dataset, other.dataset)
         found = query_predictions(*trained, min_score=args.min_score)
         record = QueryRecord.of(found)
