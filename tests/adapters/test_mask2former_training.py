@@ -129,7 +129,7 @@ def test_a_name_of_the_other_family_is_told_its_place():
         ("maskformer", "mask2former", "coco/panoptic/maskformer2_R50_bs16_50ep"),
     ):
         message = f"is called {other}://{name}, and needs a config of configs/{other}."
-        with pytest.raises(KeyError, match=message):
+        with pytest.raises(ValueError, match=message):
             zoo_url(name, scheme)
 
 
