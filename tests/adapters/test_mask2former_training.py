@@ -7,6 +7,7 @@ from copy import deepcopy
 import pytest
 import torch
 from mmengine.hooks import Hook
+from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
 from mmseg_maskformer.checkpoints.convert import FACEBOOKRESEARCH, from_ours
@@ -108,6 +109,7 @@ def test_a_killed_training_goes_on_where_it_was(tmp_path):
 @pytest.mark.parametrize("layout", ["ours", "the authors'"])
 @pytest.mark.parametrize("wanted", ["maskformer", "mask2former"])
 def test_load_from_refuses_weights_of_the_other_family(wanted, layout, tmp_path):
+    init_default_scope("mmseg")
     is_new = wanted == "mask2former"
     given = models.MODELS.build(config(tmp_path, not is_new)["model"])
     weights = given.state_dict()
