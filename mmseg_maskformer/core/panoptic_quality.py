@@ -122,6 +122,7 @@ class MeanQuality(NamedTuple):
     pq: float
     sq: float
     rq: float
+    num_categories: int
 
 
 class Matching(NamedTuple):
@@ -223,9 +224,9 @@ def mean_quality(counts: Counts, among: Collection[int] | None = None) -> MeanQu
     if among is not None:
         chosen &= np.isin(classes.categories, list(among))
     if not chosen.any():
-        return MeanQuality(np.nan, np.nan, np.nan)
+        return MeanQuality(np.nan, np.nan, np.nan, 0)
     pq, sq, rq = (float(values[chosen].mean()) for values in classes[1:])
-    return MeanQuality(pq, sq, rq)
+    return MeanQuality(pq, sq, rq, num_categories=int(chosen.sum()))
 
 
 def _overlaps(true: PanopticMap, predicted: PanopticMap) -> np.ndarray:
