@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from mmseg_maskformer.registry import is_ours, type_name
+from mmseg_maskformer.registry import registered_name
 
 _HEAD = "mmseg_maskformer.MaskFormerHead"
 # Keys of version 0.1 that stand below another key now.
@@ -53,10 +53,9 @@ def detector_head(head: Any, num_classes: int) -> dict[str, Any]:
             f"model.decode_head={head!r} is no head; set it to dict(in_channels=..., "
             "network=..., criterion=...)."
         )
-    settings = {"type": _HEAD, **head}
-    own = is_ours(settings) and type_name(settings) == type_name(dict(type=_HEAD))
-    kind = settings.pop("type")
-    if not own:
+    settings = dict(head)
+    kind = settings.pop("type", _HEAD)
+    if (registered_name(kind) if isinstance(kind, type) else kind) != _HEAD:
         raise ValueError(
             f"model.decode_head.type={kind!r} is none of a MaskFormerDetector; set it "
             f"to {_HEAD!r}, or remove it."

@@ -2,38 +2,19 @@
 
 from __future__ import annotations
 
-from torch import Tensor, nn
+from torch import Tensor
 
-from .argument_checks import check_not_negative
 from .boxes import generalized_iou
-from .match_costs import BoxL1Cost, GIoUCost, MatchCost
+from .losses import MatchedLoss
+from .match_costs import BoxL1Cost, GIoUCost
 
 
-class BoxLoss(nn.Module):
-    """A loss of matched boxes against the boxes around their segments.
-
-    Args:
-        weight: factor in the total loss and in the matching cost.
-    """
-
-    def __init__(self, weight: float) -> None:
-        super().__init__()
-        check_not_negative(weight=weight)
-        self.weight = weight
+class BoxLoss(MatchedLoss):
+    """A loss of matched boxes against the boxes around their segments."""
 
     def forward(self, boxes: Tensor, targets: Tensor) -> Tensor:
         """Unweighted losses (...) of boxes (..., 4); centre, width and height."""
         raise NotImplementedError
-
-    def match_cost(self) -> MatchCost:
-        """The matching cost of the same formula and weight.
-
-        It is asked for where the assigner is given no costs.
-        """
-        raise NotImplementedError(
-            f"{type(self).__name__} has no match_cost; write one, or set "
-            "criterion.assigner.costs."
-        )
 
 
 class BoxL1Loss(BoxLoss):
@@ -51,7 +32,7 @@ class BoxL1Loss(BoxLoss):
         return (boxes - targets).abs().sum(dim=-1)
 
     def match_cost(self) -> BoxL1Cost:
-        """See :meth:`BoxLoss.match_cost`."""
+        """See :meth:`MatchedLoss.match_cost`."""
         return BoxL1Cost(weight=self.weight)
 
 
@@ -70,5 +51,5 @@ class GIoULoss(BoxLoss):
         return 1 - generalized_iou(boxes, targets)
 
     def match_cost(self) -> GIoUCost:
-        """See :meth:`BoxLoss.match_cost`."""
+        """See :meth:`MatchedLoss.match_cost`."""
         return GIoUCost(weight=self.weight)

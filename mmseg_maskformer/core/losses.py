@@ -32,8 +32,8 @@ from .tiling import of_device
 _CHUNK = {"cpu": 1 << 19, "cuda": 1 << 24}
 
 
-class MaskLoss(nn.Module):
-    """A loss of each predicted mask against its segment.
+class MatchedLoss(nn.Module):
+    """A loss of pairs of a query and a segment.
 
     Args:
         weight: factor in the total loss and in the matching cost.
@@ -44,10 +44,6 @@ class MaskLoss(nn.Module):
         check_not_negative(weight=weight)
         self.weight = weight
 
-    def value_and_grad(self, signed: SignedLogits) -> tuple[Tensor, Tensor]:
-        """Unweighted values (S, R) and gradients by the logits (S, R, H, W)."""
-        raise NotImplementedError
-
     def match_cost(self) -> MatchCost:
         """The matching cost of the same formula and weight.
 
@@ -57,6 +53,14 @@ class MaskLoss(nn.Module):
             f"{type(self).__name__} has no match_cost; write one, or set "
             "criterion.assigner.costs."
         )
+
+
+class MaskLoss(MatchedLoss):
+    """A loss of each predicted mask against its segment."""
+
+    def value_and_grad(self, signed: SignedLogits) -> tuple[Tensor, Tensor]:
+        """Unweighted values (S, R) and gradients by the logits (S, R, H, W)."""
+        raise NotImplementedError
 
     def forward(self, logits: Tensor, masks: Tensor) -> Tensor:
         """Weighted mean over masks of logits (S, H, W).
@@ -120,7 +124,7 @@ class FocalMaskLoss(MaskLoss):
         return value, slope.addcmul_(loss, right, value=self.gamma)
 
     def match_cost(self) -> FocalCost:
-        """See :meth:`MaskLoss.match_cost`."""
+        """See :meth:`MatchedLoss.match_cost`."""
         return FocalCost(weight=self.weight, alpha=self.alpha, gamma=self.gamma)
 
 
@@ -142,7 +146,7 @@ class BCEMaskLoss(MaskLoss):
         return signed.mean(loss), slope * signed.mean_share(signed.sign)
 
     def match_cost(self) -> BCECost:
-        """See :meth:`MaskLoss.match_cost`."""
+        """See :meth:`MatchedLoss.match_cost`."""
         return BCECost(weight=self.weight)
 
 
@@ -178,7 +182,7 @@ class DiceLoss(MaskLoss):
         return 1 - numerator / denominator, slope.mul_(signed.right)
 
     def match_cost(self) -> DiceCost:
-        """See :meth:`MaskLoss.match_cost`."""
+        """See :meth:`MatchedLoss.match_cost`."""
         return DiceCost(weight=self.weight, smooth=self.smooth)
 
 

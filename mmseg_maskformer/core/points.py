@@ -59,7 +59,7 @@ def _neighbours(
 ) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
     """Two cells along an axis, and their shares."""
     place = (place * length + 0.5).clamp(0, length + 1)
-    second = place.long().clamp_(max=length)  # one beyond the edge, with the last
+    second = place.long().clamp_(max=length)  # `length` beyond the far edge
     share = place - second
     shares = (1 - share).mul_(second > 0), share * (second < length)
     return ((second - 1).clamp_(min=0), second.clamp(max=length - 1)), shares

@@ -42,8 +42,8 @@ class ResizeWithLabels(Resize):
         height, width = pixels.shape[:2]
         size = results["scale"]
         if self.keep_ratio:
-            width_of, height_of = rescale_size((width, height), size)
-            size = max(1, width_of), max(1, height_of)  # of thin images too
+            new_width, new_height = rescale_size((width, height), size)
+            size = max(1, new_width), max(1, new_height)  # 0 of thin images
         method = pillow_interp_codes[self.interpolation]
         results["img"] = _resized(pixels, size, method)
         results["img_shape"] = results["img"].shape[:2]

@@ -120,7 +120,7 @@ def _check(data_batch: Any, evaluator: Any) -> None:
                 values = wrong.unique().tolist()
                 name = with_file(image_name(sample), sample.get("seg_map_path"))
                 raise ValueError(wrong_labels(name, values, num_classes))
-        if labels.numel() - int(outside.sum()) > _COUNTED:
+        if labels.numel() > _COUNTED and int((~outside).sum()) > _COUNTED:
             for metric in evaluator.metrics:
                 _warn_of_counts(type(metric).__module__, type(metric).__name__)
 
