@@ -36,13 +36,10 @@ def boundary_ap(
         images: ids of the images that are evaluated.
 
     Returns:
-        ``boundary_mAP`` and so on as the host names AP of masks, in 0..1; all 0
-        without detections.
+        ``boundary_mAP`` and so on as the host names AP of masks, in 0..1; -1 for a
+        size that no object has.
     """
     library = require_library()
-    names = [f"boundary_{name}" for name in _NAMES]
-    if not detections:
-        return dict.fromkeys(names, 0.0)
     rows = [dict(row) for row in truth["annotations"]]  # the library adds to them
     index = library.COCO(dict(truth, annotations=rows))
     found = library.COCOeval_faster(
@@ -55,5 +52,7 @@ def boundary_ap(
     )
     found.params.imgIds = list(images)
     found.run()
-    values = found.stats[: len(names)]
-    return {name: round(float(x), 3) for name, x in zip(names, values, strict=True)}
+    return {
+        f"boundary_{name}": round(float(x), 3)
+        for name, x in zip(_NAMES, found.stats, strict=False)
+    }
