@@ -58,7 +58,8 @@ class LabelValues:
         and a choice of classes. Cityscapes has its labelIds, ADE20K with panoptic
         classes of its own the values of the semantic set. A class of merged labels has
         no single value in the files: where labels are merged, classes are numbered.
-        Otherwise void is 255, or 65535 where 255 is a class or does not fit.
+        Otherwise void is the data set's ``ignore_index`` (65 for Mapillary Vistas),
+        255 where that may be a class, 65535 where 255 may be one.
         """
         classes = dataset.metainfo["classes"]
         labels = np.arange(len(classes))
@@ -78,7 +79,9 @@ class LabelValues:
                 labels[new] = old
         if getattr(dataset, "reduce_zero_label", False):
             return cls(labels + 1, void=0)
-        return cls(labels, void=VOID if labels.max(initial=0) < VOID else WIDE_VOID)
+        voids = (getattr(dataset, "ignore_index", VOID), VOID)
+        highest = labels.max(initial=0)
+        return cls(labels, next((x for x in voids if x > highest), WIDE_VOID))
 
     def encode(self, labels: np.ndarray) -> np.ndarray:
         """A map (H, W) of classes as uint8, or uint16 if a class needs it.

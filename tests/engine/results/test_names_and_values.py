@@ -10,6 +10,7 @@ from mmseg.datasets import ADE20KDataset, CityscapesDataset
 from PIL import Image
 
 from mmseg_maskformer.datasets.label_map_folders import LabelMapDataset
+from mmseg_maskformer.datasets.mapillary import MapillaryVistasDataset
 from mmseg_maskformer.datasets.scenes.semantic import ScenesDataset
 from mmseg_maskformer.datasets.transforms.label_maps import LoadLabelMap
 from mmseg_maskformer.datasets.wrappers import leaf_datasets
@@ -156,6 +157,13 @@ def test_a_choice_of_classes_has_the_values_of_all(tmp_path):
     found, loaded = written(tmp_path, [0, 1, 255], ADE20KDataset, ("tree", "wall"))
     assert found.tolist() == [[5, 1, 0]]  # places 4 and 0 of ADE20K, plus one
     assert loaded == [0, 1, 255]
+
+
+def test_void_of_mapillary_is_its_own_label(tmp_path):
+    classes = MapillaryVistasDataset.METAINFO["classes"]
+    found, loaded = written(tmp_path, [0, 64, 255], MapillaryVistasDataset, classes)
+    assert found.tolist() == [loaded] == [[0, 64, 65]]
+    assert found.dtype == "uint8"
 
 
 def test_cityscapes_has_the_ids_of_its_server(tmp_path):
