@@ -15,6 +15,7 @@ from mmengine.fileio import LocalBackend, get_file_backend
 from mmengine.logging import print_log
 from mmseg.datasets import BaseSegDataset
 
+from mmseg_maskformer.core.conventions import VOID
 from mmseg_maskformer.core.messages import not_there, shown
 from mmseg_maskformer.datasets.file_errors import naming_file
 
@@ -37,13 +38,15 @@ class LabelMapDataset(BaseSegDataset):
     Raises:
         FileNotFoundError: There is no such folder, list, image or label map.
         ValueError: ``classes`` is no list of names, a line of the list names two files,
-            or the pipeline would separate image and label map.
+            the label of the last class is void, or the pipeline would separate image
+            and label map.
     """
 
     def __init__(self, img_suffix: str | Sequence[str] = ".jpg", **kwargs: Any) -> None:
         suffixes = (img_suffix,) if isinstance(img_suffix, str) else tuple(img_suffix)
         self._suffixes = sorted(suffixes, key=len, reverse=True)
         super().__init__(img_suffix=suffixes[0], **kwargs)
+        self._check_last_label()
         check_built(self)
 
     @classmethod
@@ -51,6 +54,16 @@ class LabelMapDataset(BaseSegDataset):
         """The host's merging of class names, with a colour for each."""
         merged = super()._load_metainfo(metainfo)
         return merged_metainfo(merged, metainfo, cls.METAINFO)
+
+    def _check_last_label(self) -> None:
+        number = len(self.metainfo.get("classes") or ())
+        if self.reduce_zero_label and number in (VOID, max(VOID, self.ignore_index)):
+            raise ValueError(
+                f"With reduce_zero_label=True the label of the last of {number} classes"
+                f" is {number}, and {number} is void in label maps. Write maps that "
+                f"begin at 0, {number} where a pixel is void, and leave "
+                "reduce_zero_label out."
+            )
 
     def load_data_list(self) -> list[dict]:
         """An entry for every image that is listed, or that the folder holds.

@@ -42,7 +42,7 @@ def test_another_suffix_is_named(folder, kind):
 
 @pytest.mark.parametrize(
     ("classes", "void", "expected"),
-    [(2, 255, [255, 0, 1, 255]), (255, 255, [255, 0, 1, 255])]
+    [(2, 255, [255, 0, 1, 255]), (254, 255, [255, 0, 1, 255])]
     + [(256, 255, [65535, 0, 1, 65535]), (2, 254, [254, 0, 1, 254])],
 )
 def test_void_of_wide_maps_is_that_of_the_data_set(tmp_path, classes, void, expected):
@@ -58,6 +58,16 @@ def test_void_of_wide_maps_is_that_of_the_data_set(tmp_path, classes, void, expe
         pipeline=[LoadLabelMap()],
     )
     assert found[0]["gt_seg_map"].tolist() == [expected]
+
+
+@pytest.mark.parametrize(("number", "void"), [(255, 255), (255, 65535), (300, 300)])
+def test_a_last_class_that_would_be_void_is_refused(folder, number, void):
+    options = dict(img_suffix=".png", ignore_index=void)
+    options["metainfo"] = dict(classes=[str(label) for label in range(number)])
+    message = f"the last of {number} classes is {number}, and {number} is void in"
+    with pytest.raises(ValueError, match=message):
+        dataset(folder, reduce_zero_label=True, **options)
+    assert len(dataset(folder, **options)) == 2
 
 
 def test_an_empty_folder_is_named(tmp_path):
