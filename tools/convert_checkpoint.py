@@ -110,7 +110,8 @@ def main() -> None:
             saved = meta.get("dataset_meta", {}).get("classes", ())
             named = (images or {}).get("classes") or ()
             check_class_order((args.input, saved), (args.config, named))
-            export_to_huggingface(model, config.model, args.output, images)
+            with written_whole(args.output) as unfinished:
+                export_to_huggingface(model, config.model, unfinished, images)
         else:
             save(dict(meta=meta, state_dict=converted), args.output)
     print(f"Written: {args.output}")

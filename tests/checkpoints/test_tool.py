@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 from functools import partial
+from unittest.mock import Mock
 
 import pytest
 import torch
@@ -86,6 +88,21 @@ def test_classes_are_warned_of_in_what_is_written(convert, tmp_path, monkeypatch
     with pytest.raises(SystemExit, match="Nothing was written"):
         convert(*asked)
     assert told == [1]
+
+
+def test_a_folder_has_its_name_once_it_is_whole(convert, tmp_path, monkeypatch):
+    """What was stopped hinders no second attempt."""
+    torch.save(dict(state_dict=models.ours(ADE.stem).state_dict()), tmp_path / "in.pth")
+    arguments = (tmp_path / "in.pth", tmp_path / "hub", "--config", ADE)
+    convert = partial(convert, *arguments, "--to", "huggingface")
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(json, "dumps", Mock(side_effect=KeyboardInterrupt))
+        convert()
+    assert not (tmp_path / "hub").exists()
+    convert()
+    files = {path.name for path in (tmp_path / "hub").iterdir()}
+    assert files == {"config.json", "model.safetensors", "preprocessor_config.json"}
+    assert {path.name for path in tmp_path.iterdir()} == {"in.pth", "hub"}
 
 
 @pytest.mark.parametrize(

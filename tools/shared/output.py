@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-UNFINISHED = ".unfinished"  # suffix of a file that is being written
+UNFINISHED = ".unfinished"  # suffix of what is being written
 
 
 def markdown_table(
@@ -30,9 +30,9 @@ def write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
 
 @contextmanager
 def written_whole(path: Path) -> Iterator[Path]:
-    """Another path, to be written inside; what is there gets the name at the end.
+    """Another path, of a file or folder to be written inside; it is renamed at the end.
 
-    The folder is made. What is stopped leaves a file ending in ``UNFINISHED``.
+    Its folder is made. What is stopped leaves one whose name ends in ``UNFINISHED``.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(path.name + UNFINISHED)
