@@ -47,16 +47,19 @@ def image_processor(
         do_normalize=mean is not None,
         image_mean=[value / 255 for value in mean or (0, 0, 0)],
         image_std=[value / 255 for value in std or (255, 255, 255)],
-        size_divisor=_size_divisor(settings),
+        size_divisor=size_divisor(settings),
         ignore_index=settings.get("seg_pad_val", 255),
         do_reduce_labels=reduces_labels,
     )
 
 
-def _size_divisor(settings: Mapping[str, Any]) -> int:
-    """What an image is padded to a multiple of in evaluation; 1 where none is.
+def size_divisor(settings: Mapping[str, Any]) -> int:
+    """What sides are padded to multiples of in evaluation; 1 where they are not.
 
     MMSegmentation pads as ``test_cfg`` says, MMDetection always.
+
+    Args:
+        settings: config of a preprocessor.
 
     Raises:
         ValueError: Images are padded to one size.
@@ -65,8 +68,7 @@ def _size_divisor(settings: Mapping[str, Any]) -> int:
     if tested.get("size"):
         raise ValueError(
             f"data_preprocessor.test_cfg.size={tested['size']} pads every image to one "
-            "size, which transformers cannot; set size_divisor in its place, or "
-            "remove it."
+            "size, which is not exported; set size_divisor in its place, or remove it."
         )
     return tested.get("size_divisor") or settings.get("pad_size_divisor") or 1
 

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mmseg_maskformer.adapters.images import image_channels
+from mmseg_maskformer.checkpoints.huggingface_images import size_divisor
 from mmseg_maskformer.core.inference import semantic_scores
 from mmseg_maskformer.core.structures import map_size
 
@@ -39,7 +40,11 @@ class ExportableNetwork(nn.Module):
         preprocessor = model.data_preprocessor
         self.reversed_channels = not preprocessor._channel_conversion
         self.normalised = preprocessor._enable_normalize
-        self.divisor, self.pad_value = _padding(preprocessor)
+        of_mmseg = hasattr(preprocessor, "seg_pad_val")
+        rule = "test_cfg" if of_mmseg else "pad_size_divisor"
+        value = "pad_val" if of_mmseg else "pad_value"
+        self.divisor = size_divisor({rule: getattr(preprocessor, rule)})
+        self.pad_value = float(getattr(preprocessor, value))
 
     @property
     def output_names(self) -> tuple[str, ...]:
@@ -113,22 +118,3 @@ def _check(model: Any, options: Any) -> None:
                 f"test_cfg.{name}={found!r} is not in an exported model; set it to "
                 f"{only!r} (--cfg-options model.test_cfg.{name}={only})."
             )
-
-
-def _padding(preprocessor: Any) -> tuple[int, float]:
-    """What sides are padded to multiples of in evaluation, and with which number.
-
-    MMSegmentation pads in evaluation as ``test_cfg`` says, MMDetection always.
-
-    Raises:
-        ValueError: Images are padded to one size.
-    """
-    if not hasattr(preprocessor, "seg_pad_val"):
-        return preprocessor.pad_size_divisor, float(preprocessor.pad_value)
-    settings = preprocessor.test_cfg or {}
-    if settings.get("size"):
-        raise ValueError(
-            f"data_preprocessor.test_cfg.size={settings['size']} pads every image to "
-            "one size; set size_divisor in its place, or remove it."
-        )
-    return settings.get("size_divisor") or 1, float(preprocessor.pad_val)
