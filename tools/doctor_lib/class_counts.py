@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from itertools import chain
 
 from mmseg_maskformer.core.conventions import VOID, WIDE_VOID
 
@@ -64,10 +65,7 @@ def class_counts(
 
 def occurrences(source: Source, facts: Sequence[Facts], split: str) -> Counter[int]:
     """Images of a split that each class occurs in."""
-    found: Counter[int] = Counter()
-    for counts in class_counts(source, facts, split):
-        found.update(list(counts))
-    return found
+    return Counter(chain(*class_counts(source, facts, split)))
 
 
 def splits(facts: Sequence[Facts]) -> list[str]:
@@ -85,12 +83,12 @@ def class_table(source: Source, facts: Sequence[Facts]) -> list[dict[str, object
         (for instances, of the objects) of the first split that have a class. No rows
         where no label of the first split could be read.
     """
-    images = {split: occurrences(source, facts, split) for split in splits(facts)}
-    first = next(iter(images), "")
-    counts = class_counts(source, facts, first)
-    if not counts:
+    counts = {split: class_counts(source, facts, split) for split in splits(facts)}
+    first = next(iter(counts), "")
+    if not counts.get(first):
         return []
-    amounts = sum(counts, Counter[int]())
+    images = {split: Counter(chain(*rows)) for split, rows in counts.items()}
+    amounts = sum(counts[first], Counter[int]())
     known = range(len(source.classes)) or sorted(set().union(*images.values()))
     unit = "objects" if source.kind == "instances" else "pixels"
     total = max(sum(amounts.values()), 1)
