@@ -33,7 +33,8 @@ class VisualizationHook(Hook):
         show: open a window for each picture.
         wait_time: seconds to show it.
         test_out_dir: folder for the pictures, where not the visualizer says it.
-        interval: of validation images; the first is painted and every so many after it.
+        interval: of the first process's validation images; its first one is painted and
+            every so many after it. The other processes paint none.
 
     Raises:
         ValueError: The default scope is of neither host, or the interval is below 1.
