@@ -17,7 +17,7 @@ model = dict(
     num_stuff_classes=0,
     test_cfg=dict(panoptic_on=False, semantic_on=False),
 )
-score = "coco/segm_mAP"  # a share
+score = "coco/segm_mAP"  # from 0 to 1
 custom_hooks = [
     _base_.average,
     dict(_base_.early_stopping, monitor=score, min_delta=0.001),

@@ -1,7 +1,8 @@
-"""Mask2Former Swin-L (IN-22K) on Mapillary Vistas panoptic: 45.5 PQ.
+r"""Mask2Former Swin-L (IN-22K) on Mapillary Vistas panoptic: 45.5 PQ.
 
 NNODES=2 NODE_RANK=... MASTER_ADDR=... bash tools/dist_train.sh \
-    THIS_FILE 8
+configs/mask2former/\
+mask2former_swin-l-in22k_16xb1-300k_mapillary-panoptic-1024x1024.py 8
 """
 
 _base_ = [

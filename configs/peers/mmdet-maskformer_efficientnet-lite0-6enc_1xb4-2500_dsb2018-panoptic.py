@@ -1,6 +1,7 @@
 r"""MMDetection's own MaskFormer in the place of ours, with the pretrained backbone.
 
-The other side of the comparison in docs/evidence.md; see the config of ResNet-18.
+The other side of the comparison in docs/evidence.md. What it needs is said in
+mmdet-maskformer_r18-6enc_1xb4-5k_dsb2018-panoptic.py.
     python tools/train.py --amp configs/peers/\
 mmdet-maskformer_efficientnet-lite0-6enc_1xb4-2500_dsb2018-panoptic.py
 """

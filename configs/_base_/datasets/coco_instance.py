@@ -7,7 +7,7 @@ that are cropped away removed.
 
 _base_ = "coco_panoptic.py"
 
-load = [  # by names of the host, for which its analyze_results looks
+load = [  # by the names that analyze_results of the host looks for
     _base_.test_load,
     dict(type="LoadAnnotations", with_bbox=True, with_mask=True),
 ]

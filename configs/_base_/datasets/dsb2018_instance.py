@@ -6,7 +6,7 @@ instances_{train,val}.json and go through MMDetection's transforms.
 
 _base_ = "dsb2018_panoptic.py"
 
-load = [  # by names of the host, for which its analyze_results looks
+load = [  # by the names that analyze_results of the host looks for
     _base_.test_load,
     dict(type="LoadAnnotations", with_bbox=True, with_mask=True),
 ]

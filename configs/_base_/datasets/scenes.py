@@ -2,7 +2,7 @@
 
 scene = dict(num_things=6, num_stuff=6, size=(128, 128), noise=0.03)
 pipeline = [dict(type="PackSegInputs")]
-test_pipeline = [  # of a picture in a file; see camvid_256x256.py about the name
+test_pipeline = [  # of image files; the loader's name as in camvid_256x256.py
     dict(type="LoadImageFromFile", _scope_="mmseg_maskformer"),
     dict(type="PackSegInputs"),
 ]

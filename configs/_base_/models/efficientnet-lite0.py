@@ -12,7 +12,7 @@ efficientnet_lite0 = dict(
     model_name="tf_efficientnet_lite0",
     features_only=True,
     out_indices=(1, 2, 3, 4),
-    pretrained=False,  # init_cfg leaves nothing out
+    pretrained=False,  # init_cfg loads the weights, and refuses incomplete ones
     init_cfg=dict(type="mmseg_maskformer.TimmWeights", source=backbone_weights),
 )
 widths = [24, 40, 112, 320]

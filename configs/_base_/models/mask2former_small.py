@@ -1,6 +1,6 @@
 """Mask2Former of 64 channels, two encoder and three decoder layers, for CPUs.
 
-Losses on 3,136 points, of masks of some thousand cells.
+Losses on 3,136 points: masks of small images have some thousand cells.
 """
 
 _base_ = "mask2former.py"

@@ -77,6 +77,6 @@ mmseg_head = dict(
 )
 mmseg_maskformer = dict(
     type="EncoderDecoder",
-    # its head cuts padding off a map that it has squeezed to the unpadded size
+    # its head resizes the padded map to the unpadded size before it crops it
     data_preprocessor=dict(test_cfg=dict(size_divisor=1)),
 )

@@ -32,6 +32,6 @@ default_hooks = dict(
         type="CheckpointHook", by_epoch=False, interval=5000, max_keep_ckpts=3
     ),
     sampler_seed=dict(type="DistSamplerSeedHook"),
-    visualization=dict(type="mmseg_maskformer.VisualizationHook"),  # when asked
+    visualization=dict(type="mmseg_maskformer.VisualizationHook"),  # paints if asked to
 )
 auto_scale_lr = dict(enable=False, base_batch_size=16)

@@ -1,6 +1,6 @@
 """Panoptic MaskFormer matched by boxes; the paper's Table 5 is on COCO.
 
-A box head as in DETR, whose weights the losses have; matching does not see masks.
+A box head and box losses as in DETR, with its weights; matching does not see masks.
 
 bash tools/dist_train.sh \
 configs/studies/ade20k/maskformer_r50-6enc-boxes_8xb2-720k_ade20k-panoptic-640x640.py 8

@@ -1,6 +1,6 @@
 """Mask2Former R50 on the pixel decoder of MaskFormer: Tables 4e and XI, 50.7 PQ.
 
-With the encoder of MaskFormer's panoptic models, by the FLOPs of the paper.
+With the encoder of MaskFormer's panoptic models, as the paper's FLOPs suggest.
 
 bash tools/dist_train.sh \
     configs/studies/mask2former/mask2former_r50-fpn_8xb2-lsj-50e_coco-panoptic.py 8

@@ -1,6 +1,6 @@
-"""Mask2Former on scenes as its ablations start from it, for 3,000 iterations.
+"""Mask2Former on scenes for 3,000 iterations: what its ablations start from.
 
-Strides 4, 8, 16 and 32, other than in the demo: the three memories have 4, 8 and 16
+Strides 4, 8, 16 and 32, unlike the demo: the three memories have 4, 8 and 16
 cells on a side, so that it matters which of them are read.
 
 python tools/train.py configs/studies/mask2former/mask2former_tiny-3k_scenes-panoptic.py

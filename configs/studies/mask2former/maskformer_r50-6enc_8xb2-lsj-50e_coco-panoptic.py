@@ -1,6 +1,6 @@
 """MaskFormer R50 + 6 Enc on COCO panoptic, trained as Mask2Former: Table XI, 48.2 PQ.
 
-All but the network is Mask2Former's, in whose paper this is a row.
+Only the network is MaskFormer's; the row is in Mask2Former's paper.
 
 bash tools/dist_train.sh \
     configs/studies/mask2former/maskformer_r50-6enc_8xb2-lsj-50e_coco-panoptic.py 8

@@ -1,6 +1,6 @@
 """MaskFormer R50 on ADE20K, trained as Mask2Former: Table XI, 45.3 mIoU.
 
-All but the network is Mask2Former's, in whose paper this is a row.
+Only the network is MaskFormer's; the row is in Mask2Former's paper.
 
 bash tools/dist_train.sh \
     configs/studies/mask2former/maskformer_r50-points_8xb2-160k_ade20k-512x512.py 8

@@ -1,6 +1,6 @@
 """Matching by boxes: paper Table 5, 43.7 PQ (49.2 / 35.3).
 
-A box head as in DETR, whose weights the losses have; matching does not see masks.
+A box head and box losses as in DETR, with its weights; matching does not see masks.
 
 NNODES=8 NODE_RANK=... MASTER_ADDR=... bash tools/dist_train.sh \
     configs/studies/others/maskformer_r50-6enc-boxes_64xb1-554k_coco-panoptic.py 8

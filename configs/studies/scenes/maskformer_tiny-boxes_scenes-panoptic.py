@@ -1,6 +1,6 @@
 """Panoptic MaskFormer matched by boxes: paper Table 5, on scenes.
 
-A box head as in DETR, whose weights the box losses have; matching does not see masks.
+A box head and box losses as in DETR, with its weights; matching does not see masks.
 The class loss weighs 2, as in the demo.
 
 python tools/train.py configs/studies/scenes/maskformer_tiny-boxes_scenes-panoptic.py
