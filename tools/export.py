@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 
 import torch
 
-from export_lib.comparison import FLOAT32, HALF, compare, own_rounding
+from export_lib.parity import FLOAT32, HALF, compare, own_rounding
 from export_lib.report import write_report
 from mmseg_maskformer.datasets.transforms.image_files import IMAGE_SUFFIXES, files_below
 from mmseg_maskformer.engine.arguments import (

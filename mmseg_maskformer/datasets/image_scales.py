@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .pipeline_checks import chains
-from .pipeline_steps import Step, drawn, loads, name_of
+from .pipeline_steps import Step, loads, name_of, sampled
 from .trial_images import random_numbers
 
 MOST = 2.0  # factor between the two that is not worth a word
@@ -108,7 +108,7 @@ def _scale(results: dict, steps: Iterable[Step]) -> float:
     arrays = {key: x for key, x in results.items() if isinstance(x, np.ndarray)}
     others = {key: x for key, x in results.items() if key not in arrays}
     results, scale = arrays | copy.deepcopy(others), 1.0
-    for step in drawn(steps):
+    for step in sampled(steps):
         if name_of(step).startswith("Pack"):
             break
         results.pop("scale_factor", None)

@@ -28,15 +28,15 @@ def flattened(steps: Iterable[Step]) -> Iterator[Step]:
             yield step
 
 
-def drawn(steps: Iterable[Step]) -> Iterator[Step]:
+def sampled(steps: Iterable[Step]) -> Iterator[Step]:
     """The transforms that an image meets: of those by chance or in turn, as drawn."""
     for step in steps:
         if isinstance(step, host.RandomChoice):
-            yield from drawn([step.transforms[step.random_pipeline_index()]])
+            yield from sampled([step.transforms[step.random_pipeline_index()]])
         elif isinstance(step, host.RandomApply):
-            yield from drawn([step.transforms] * step.random_apply())
+            yield from sampled([step.transforms] * step.random_apply())
         elif isinstance(step, host.Compose):
-            yield from drawn(step.transforms)
+            yield from sampled(step.transforms)
         else:
             yield step
 

@@ -27,7 +27,7 @@ from .pipeline_steps import (
     objects_of,
     tried,
 )
-from .trial_images import LABELS, SIZE, TrialImage, misfit, truths
+from .trial_images import LABELS, SIZE, TrialImage, mislabelled_share, truths
 
 _DRAWS = 6  # images per transform: some remember four before they mix them
 _MORE_DRAWS = 2  # for each further one of the same kind, and for further views
@@ -275,7 +275,7 @@ def _too_much(image: np.ndarray, classes: np.ndarray) -> float | None:
     """The share of pixels that do not fit, if that is too large; 1 for other sizes."""
     if image.shape[:2] != classes.shape:
         return 1.0
-    share = misfit(image, classes)
+    share = mislabelled_share(image, classes)
     return share if share > _LIMIT else None
 
 

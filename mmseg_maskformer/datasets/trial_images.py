@@ -103,7 +103,7 @@ def truths(results: dict[str, Any]) -> Iterator[Array]:
         yield classes
 
 
-def misfit(image: Array, classes: Array) -> float:
+def mislabelled_share(image: Array, classes: Array) -> float:
     """Which share of the pixels has a colour that belongs to another class, 0 to 1.
 
     Colours belong to the class in which they occur most. Two that others share are left

@@ -19,7 +19,7 @@ from mmseg_maskformer.datasets import pipeline_trials
 from mmseg_maskformer.datasets.label_map_folders import LabelMapDataset
 from mmseg_maskformer.datasets.pipeline_checks import check_built, check_pipelines
 from mmseg_maskformer.datasets.scenes.semantic import ScenesDataset
-from mmseg_maskformer.datasets.trial_images import TrialImage, misfit
+from mmseg_maskformer.datasets.trial_images import TrialImage, mislabelled_share
 from tests.datasets.panoptic_files import build, write_set
 from tests.datasets.pipelines import (
     BOXES,
@@ -293,6 +293,6 @@ def test_images_of_any_number_of_channels_show_what_moves(channels):
     trial = TrialImage(np.random.default_rng(0))
     like = np.empty((1, 1, channels), np.float32) if channels > 1 else np.empty((1, 1))
     image = trial.image(like)["img"]
-    assert misfit(image, trial.classes) == 0
-    assert misfit(image[:, ::-1], trial.classes) > 0.3
-    assert misfit(np.roll(image, 4, axis=1), trial.classes) > 0.05
+    assert mislabelled_share(image, trial.classes) == 0
+    assert mislabelled_share(image[:, ::-1], trial.classes) > 0.3
+    assert mislabelled_share(np.roll(image, 4, axis=1), trial.classes) > 0.05

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 import run_exported
-from export_lib.comparison import label_maps
+from export_lib.parity import label_maps
 from mmseg_maskformer.core.panoptic import panoptic_segments
 from mmseg_maskformer.core.tiling import Placement
 from mmseg_maskformer.engine.models import untrained_model

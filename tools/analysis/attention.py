@@ -26,9 +26,9 @@ from mmseg_maskformer.engine.arguments import (  # noqa: E402
     output_folder,
 )
 from mmseg_maskformer.visualization.images import picture_of_input  # noqa: E402
+from query_lib.against import check_images, check_lengths  # noqa: E402
 from query_lib.analysis import QueryError  # noqa: E402
 from query_lib.attention import ImageAttention, matched_attention  # noqa: E402
-from query_lib.comparison import check_images, check_lengths  # noqa: E402
 from query_lib.drawing import Tile, attention_row, sheet  # noqa: E402
 from query_lib.trained import Trained, load  # noqa: E402
 from shared.output import write_csv  # noqa: E402

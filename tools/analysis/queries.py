@@ -24,6 +24,14 @@ from mmseg_maskformer.engine.arguments import (  # noqa: E402
     at_least_one,
     output_folder,
 )
+from query_lib.against import (  # noqa: E402
+    Case,
+    QueryComparison,
+    check_lengths,
+    compare,
+    comparison_table,
+    semantic_labels,
+)
 from query_lib.analysis import (  # noqa: E402
     QueryError,
     QueryRecord,
@@ -33,14 +41,6 @@ from query_lib.analysis import (  # noqa: E402
     most_used,
     query_predictions,
     query_table,
-)
-from query_lib.comparison import (  # noqa: E402
-    Case,
-    Comparison,
-    check_lengths,
-    compare,
-    comparison_table,
-    semantic_labels,
 )
 from query_lib.drawing import comparison_tiles, query_tile, sheet  # noqa: E402
 from query_lib.trained import Trained, load  # noqa: E402
@@ -104,7 +104,7 @@ def save_comparison(trained: Trained, other: Trained, args: Any) -> None:
     )
     labels = semantic_labels(trained.metainfo, other.metainfo)
     cases: list[Case] = []
-    shown: dict[int, Comparison] = {}
+    shown: dict[int, QueryComparison] = {}
     for found in compare(ours, theirs, labels):
         cases.append(found.case())
         if len(shown) < args.num:

@@ -40,7 +40,7 @@ class Description(NamedTuple):
     iterations: int | None  # None of a schedule of epochs
 
 
-def describe(config: Config) -> Description:
+def describe_config(config: Config) -> Description:
     """Method, backbone and budget of a config."""
     kind = kind_of(config)
     return Description(

@@ -17,7 +17,7 @@ from shared.output import write_csv
 from shared.progress import quiet_host
 
 from . import config as settings
-from .description import describe
+from .description import describe_config
 from .jobs import Job, valid_parts
 from .kinds import kind_of
 from .plot import plot
@@ -155,7 +155,7 @@ def _tasks(options: Options) -> list[Task]:
         notes = settings.prepare(
             config, options.seeds[0], options.iterations, options.amp
         )
-        about = describe(config)
+        about = describe_config(config)
         seeds = options.seeds[: 1 if about.name in options.once else None]
         count = 1 if options.checkpoints else len(seeds)
         rows.append(Row(about, kind_of(config), seeds=count, notes=notes))

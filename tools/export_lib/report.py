@@ -12,7 +12,7 @@ import torch
 
 from shared.output import markdown_table
 
-from .comparison import Comparison, ImageComparison, Limits
+from .parity import ExportComparison, ImageComparison, Limits
 
 HEAD = (
     "image",
@@ -25,7 +25,7 @@ HEAD = (
 
 
 def write_report(
-    folder: Path, comparison: Comparison, limits: Limits, facts: dict[str, Any]
+    folder: Path, comparison: ExportComparison, limits: Limits, facts: dict[str, Any]
 ) -> str:
     """Write ``report.json`` and ``report.md``.
 
@@ -56,7 +56,10 @@ def write_report(
 
 
 def _markdown(
-    comparison: Comparison, limits: Limits, faults: list[str], facts: dict[str, Any]
+    comparison: ExportComparison,
+    limits: Limits,
+    faults: list[str],
+    facts: dict[str, Any],
 ) -> str:
     verdict = "The export is refused:" if faults else "The export agrees with PyTorch."
     logits = "" if limits.logits is None else f", logits within {limits.logits:.0e}"

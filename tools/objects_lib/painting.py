@@ -19,7 +19,7 @@ from mmseg_maskformer.core.messages import shown
 from mmseg_maskformer.core.panoptic_quality import PanopticMap
 from mmseg_maskformer.datasets.coco.masks import (
     codes_of_map,
-    drawn,
+    encode_polygons,
     measured,
     run_lengths,
 )
@@ -130,7 +130,7 @@ def _objects(
 def _code(mask: list | dict, size: tuple[int, int]) -> dict:
     """A mask of a file as one compressed run-length code."""
     if isinstance(mask, list):
-        return drawn(mask, size)
+        return encode_polygons(mask, size)
     return mask_api.merge([run_lengths(dict(mask), size)])  # its counts become bytes
 
 

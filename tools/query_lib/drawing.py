@@ -12,9 +12,9 @@ from mmseg_maskformer.visualization.fonts import readable, text_font
 from mmseg_maskformer.visualization.panoptic_drawing import Palette
 from shared.prediction_sheet import GAP, LINE, size_at_width
 
+from .against import ClassQueries, QueryComparison
 from .analysis import NOTHING, ImageQueries, check_queries
 from .attention import ImageAttention
-from .comparison import ClassQueries, Comparison
 
 _STRENGTH = 0.65  # of a mask's colour
 # of queries or things of one class: red, blue, yellow, green, purple, turquoise
@@ -136,7 +136,7 @@ def attention_row(
 
 
 def comparison_tiles(
-    found: Comparison, classes: Sequence[str], width: int
+    found: QueryComparison, classes: Sequence[str], width: int
 ) -> list[Tile]:
     """Image, things, and the queries of either model, each in a colour of its own."""
     size = size_at_width(found.image, width)

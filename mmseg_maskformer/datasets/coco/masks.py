@@ -91,7 +91,7 @@ def broken(mask: dict) -> str:
     )
 
 
-def drawn(parts: list[list[float]], size: Size) -> dict:
+def encode_polygons(parts: list[list[float]], size: Size) -> dict:
     """Polygons as one compressed run-length code."""
     if len(parts) == 1:
         return mask_api.frPyObjects(parts, *size)[0]

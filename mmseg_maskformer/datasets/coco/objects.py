@@ -11,7 +11,7 @@ from .files import CocoFile
 from .masks import (
     Size,
     broken,
-    drawn,
+    encode_polygons,
     extent,
     filling,
     polygons,
@@ -145,7 +145,7 @@ def _code(file: CocoFile, row: dict, images: dict[Any, dict]) -> dict | None:
         height, width = size
         image["height"] = max(image["height"], height)
         image["width"] = max(image["width"], width)
-    return drawn(parts, size)
+    return encode_polygons(parts, size)
 
 
 def _correct(row: dict, area: int, around: list[float]) -> bool:

@@ -8,7 +8,7 @@ import pytest
 from mmengine.config import Config
 
 from comparison import config as settings
-from comparison.description import crop_size, describe, fixed_size
+from comparison.description import crop_size, describe_config, fixed_size
 from comparison.kinds import (
     INSTANCE,
     PANOPTIC,
@@ -55,7 +55,7 @@ def read(name):
     ids=lambda x: getattr(x, "stem", ""),
 )
 def test_config_is_described(path, expected):
-    found = describe(settings.comparable_config(str(path)))
+    found = describe_config(settings.comparable_config(str(path)))
     assert found == (path.stem, *expected)
 
 
@@ -91,7 +91,7 @@ MASKED = "MaskedTransformerDecoder"
 def test_method_of_a_head(head, expected):
     config = read("demo/maskformer_tiny_scenes")
     config.model.decode_head = head
-    assert describe(config).method == expected
+    assert describe_config(config).method == expected
 
 
 @pytest.mark.parametrize(
@@ -105,9 +105,11 @@ def test_method_of_a_head(head, expected):
 )
 def test_sizes_of_swin_have_the_papers_letters(name, expected):
     config = read(f"maskformer/maskformer_{name}")
-    assert describe(config).backbone == expected
+    assert describe_config(config).backbone == expected
     config.model.backbone.depths = (2, 2, 4, 2)
-    assert describe(config).backbone == (f"Swin-{config.model.backbone.embed_dims}-4")
+    assert describe_config(config).backbone == (
+        f"Swin-{config.model.backbone.embed_dims}-4"
+    )
 
 
 def test_crop_of_an_overridden_scene_is_that_of_the_data_set():
@@ -221,7 +223,7 @@ def test_configs_of_mmdet_are_described(name, kind, expected):
 def check_detector(path, kind, expected):
     config = settings.comparable_config(str(path), training=False)
     assert kind_of(config).name == kind
-    assert describe(config) == (path.stem, *expected)
+    assert describe_config(config) == (path.stem, *expected)
     given = config.val_evaluator
     given = given if isinstance(given, list) else [given]
     assert complete_evaluators(config) == given

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from query_lib.against import ClassQueries, QueryComparison
 from query_lib.analysis import ImageQueries
-from query_lib.comparison import ClassQueries, Comparison
 from query_lib.drawing import (
     COLOURS,
     Tile,
@@ -44,7 +44,7 @@ def test_comparison_shows_each_query_in_a_colour_of_its_own():
     things[0, :, :4] = things[1, :, 4:] = True
     nothing = ClassQueries(np.array([], int), np.zeros((0, 2, 2)), np.array([], int))
     both = ClassQueries(np.array([3, 7]), np.stack([HALF, 1 - HALF]), np.array([1, 1]))
-    found = Comparison(IMAGE, 0, things, nothing, both)
+    found = QueryComparison(IMAGE, 0, things, nothing, both)
     tiles = comparison_tiles(found, ["car"], width=8)
     texts = ["car", "2 things", "semantic: none", "panoptic: query 3, 7"]
     assert [tile.text for tile in tiles] == texts

@@ -38,7 +38,7 @@ class Case(NamedTuple):
     panoptic: np.ndarray  # (n,)
 
 
-class Comparison(NamedTuple):
+class QueryComparison(NamedTuple):
     """A class with several things in one image, as two models see it."""
 
     image: np.ndarray  # (H, W, 3) uint8, RGB
@@ -105,7 +105,7 @@ def compare(
     semantic: Iterable[ImageQueries],
     panoptic: Iterable[ImageQueries],
     labels: Mapping[int, int],
-) -> Iterator[Comparison]:
+) -> Iterator[QueryComparison]:
     """Every class with two things or more, image by image.
 
     Args:
@@ -120,7 +120,7 @@ def compare(
         check_images(one.image, other.image)
         for label, things in things_of(other.sample).items():
             if len(things) > 1:
-                yield Comparison(
+                yield QueryComparison(
                     one.image,
                     labels[label],
                     things,

@@ -7,8 +7,7 @@ import pytest
 import torch
 from mmengine.structures import BaseDataElement, InstanceData, PixelData
 
-from query_lib.analysis import ImageQueries, QueryError
-from query_lib.comparison import (
+from query_lib.against import (
     Case,
     check_lengths,
     class_queries,
@@ -17,6 +16,7 @@ from query_lib.comparison import (
     semantic_labels,
     things_of,
 )
+from query_lib.analysis import ImageQueries, QueryError
 
 IMAGE = np.zeros((4, 8, 3), np.uint8)
 # Segments 1 and 2 are things of class 0, 3 is a thing of class 1, 4 is stuff.

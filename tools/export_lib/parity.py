@@ -66,7 +66,7 @@ class ImageComparison:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class ExportComparison:
     """All images, and the memory of the largest of them.
 
     Attributes:
@@ -107,7 +107,7 @@ def compare(
     network: ExportableNetwork,
     open_runtime: Callable[[], Run],
     images: Mapping[Path, tuple[np.ndarray, tuple[int, int]]],
-) -> Comparison:
+) -> ExportComparison:
     """Run both on images; each has seen an image of the size before it is timed.
 
     Args:
@@ -126,7 +126,7 @@ def compare(
         _compare_image(network, run, path.name, image, size)
         for path, (image, size) in images.items()
     ]
-    return Comparison(compared, (weights + torch_peak[0], runtime_peak[0]))
+    return ExportComparison(compared, (weights + torch_peak[0], runtime_peak[0]))
 
 
 def _compare_image(
