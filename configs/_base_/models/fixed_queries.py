@@ -1,4 +1,4 @@
-"""What a MaskFormer model gets to become MaskFormer-fixed: query k for class k.
+"""Turns a MaskFormer model into MaskFormer-fixed: query k for class k.
 
 A config names this file beside a MaskFormer model and merges it into the model:
 model = _base_.fixed_queries.

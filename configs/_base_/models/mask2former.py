@@ -1,4 +1,4 @@
-"""What a MaskFormer model gets to become Mask2Former: another network, another loss.
+"""Turns a MaskFormer model into Mask2Former: another network, another loss.
 
 Deformable attention over three levels, nine masked decoder layers, mask losses on
 12,544 points. A config names this file beside a MaskFormer model and merges it into the

@@ -1,4 +1,4 @@
-"""What a model of MMSegmentation gets to become one of MMDetection; classes of COCO.
+"""Turns a model of MMSegmentation into one of MMDetection, with the classes of COCO.
 
 A config names this file beside a model file and merges it into the model:
 model = dict(_base_.panoptic, ...). Network, criterion and backbone stay as they are.

@@ -1,4 +1,4 @@
-"""What a MaskFormer model gets to become PerPixelBaseline+, or PerPixelBaseline.
+"""Turns a MaskFormer model into PerPixelBaseline+ or PerPixelBaseline.
 
 The first has a query for each class, the second none; images keep their size in
 evaluation, as in the paper's code. A config names this file beside a MaskFormer model
