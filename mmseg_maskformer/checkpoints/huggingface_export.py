@@ -40,7 +40,7 @@ def export_to_huggingface(
     """
     from safetensors.torch import save_file
 
-    contents = config_files(model, settings, images)
+    contents = json_files(model, settings, images)
     state_dict = for_rgb(model.state_dict(), settings["data_preprocessor"])
     layout = HUGGINGFACE
     if family_of(state_dict) == MASK2FORMER:
@@ -61,7 +61,7 @@ def export_to_huggingface(
         (folder / name).write_text(f"{text}\n", encoding="utf-8")
 
 
-def config_files(
+def json_files(
     model: nn.Module,
     settings: Mapping[str, Any],
     images: Mapping[str, Any] | None = None,

@@ -14,8 +14,8 @@ from mmseg_maskformer.checkpoints.huggingface_config import (
     model_config,
 )
 from mmseg_maskformer.checkpoints.huggingface_export import (
-    config_files,
     export_to_huggingface,
+    json_files,
 )
 from mmseg_maskformer.checkpoints.huggingface_images import image_processor
 from mmseg_maskformer.engine.models import untrained_model
@@ -36,7 +36,7 @@ def described(config):
     """The two files beside the weights."""
     tests = config.get("test_dataloader")
     images = described_images(config) if tests else None
-    return config_files(built(config), config.model, images)
+    return json_files(built(config), config.model, images)
 
 
 def preprocessor(config):
@@ -182,7 +182,7 @@ def test_settings_that_change_no_output_are_accepted():
 def test_samples_that_transformers_cannot_take_are_named(setting):
     config = small_masked(SWIN, **setting)
     with pytest.raises(ValueError, match=r"a pixel decoder with . heads and . points"):
-        config_files(untrained_model(config), config.model)
+        json_files(untrained_model(config), config.model)
 
 
 @pytest.mark.parametrize(
@@ -200,7 +200,7 @@ def test_variants_of_the_masked_decoder_cannot_be_written(key, value):
     config.model.decode_head.network.transformer_decoder[key] = value
     wanted = re.escape(f"transformer_decoder.{key}={value!r} cannot be written")
     with pytest.raises(ValueError, match=wanted):
-        config_files(untrained_model(config), config.model)
+        json_files(untrained_model(config), config.model)
 
 
 def test_a_mask2former_on_a_pyramid_cannot_be_written():
@@ -208,4 +208,4 @@ def test_a_mask2former_on_a_pyramid_cannot_be_written():
     pyramid = dict(type="FPNPixelDecoder", multi_scale_memory=True)
     config.model.decode_head.network.pixel_decoder = pyramid
     with pytest.raises(ValueError, match="with FPNPixelDecoder cannot be written"):
-        config_files(untrained_model(config), config.model)
+        json_files(untrained_model(config), config.model)
