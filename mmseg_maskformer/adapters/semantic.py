@@ -22,9 +22,12 @@ from mmseg_maskformer.core.inference import (
     semantic_labels,
     semantic_scores,
 )
-from mmseg_maskformer.core.messages import ONE_CHANNEL
 from mmseg_maskformer.core.structures import ImageLogits, map_size
-from mmseg_maskformer.core.targets import semantic_targets, with_file
+from mmseg_maskformer.core.targets import (
+    require_one_channel,
+    semantic_targets,
+    with_file,
+)
 from mmseg_maskformer.core.tiling import Placement
 
 from .geometry import fits, input_size, unflipped
@@ -181,11 +184,7 @@ def _label_maps(
                 "data_prefix.seg_map_path of the data set, and load it in the pipeline "
                 "with mmseg_maskformer.LoadLabelMap."
             )
-        if len(shape := sample.gt_sem_seg.data.squeeze(0).shape) != 2:
-            raise ValueError(
-                f"The label map of {_name(sample.metainfo, index)} has shape "
-                f"{tuple(shape)}; {ONE_CHANNEL}"
-            )
+        require_one_channel(sample.gt_sem_seg.data, _name(sample.metainfo, index))
     maps = [sample.gt_sem_seg.data for sample in samples]
     for index, (sample, labels) in enumerate(zip(samples, maps, strict=True)):
         if not fits(labels.shape[-2:], grid, stride) or labels.shape != maps[0].shape:

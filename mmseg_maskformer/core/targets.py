@@ -10,7 +10,7 @@ from torch import Tensor
 
 from .boxes import span
 from .conventions import VOID, WIDE_VOID
-from .messages import OTHER_LABELS, UNNAMED, shown
+from .messages import ONE_CHANNEL, OTHER_LABELS, UNNAMED, shown
 from .resize import resize_nearest
 from .structures import map_size
 
@@ -194,6 +194,22 @@ def _occurring(codes: Tensor, num_codes: int) -> Tensor:
 def with_file(name: str, label_map: str | None) -> str:
     """An image as messages call it, with the file of its label map."""
     return f"{name} ({label_map})" if label_map else name
+
+
+def require_one_channel(labels: Tensor, name: str) -> None:
+    """Refuse a label map, (H, W) or (1, H, W), that has several values in a pixel.
+
+    Args:
+        labels: of an image, as they are loaded.
+        name: of the image, for the message.
+
+    Raises:
+        ValueError: It has another shape.
+    """
+    if len(shape := labels.squeeze(0).shape) != 2:
+        raise ValueError(
+            f"The label map of {name} has shape {tuple(shape)}; {ONE_CHANNEL}"
+        )
 
 
 def wrong_labels(name: str, values: list[int], num_classes: int) -> str:

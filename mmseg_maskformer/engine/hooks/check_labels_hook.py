@@ -14,7 +14,7 @@ from mmengine.runner import Runner
 from mmseg_maskformer.checkpoints.wrappers import unwrapped
 from mmseg_maskformer.core.conventions import VOID, WIDE_VOID
 from mmseg_maskformer.core.messages import image_name
-from mmseg_maskformer.core.targets import with_file, wrong_labels
+from mmseg_maskformer.core.targets import require_one_channel, with_file, wrong_labels
 from mmseg_maskformer.registry import SCOPE
 
 _IN_FLOAT32 = ("IoUMetric", "SemSegMetric")  # of mmseg and of mmdet, by torch.histc
@@ -31,7 +31,7 @@ class CheckLabelsHook(Hook):
     count.
 
     Raises:
-        ValueError: A label is neither, or a class is void.
+        ValueError: A label is neither, a class is void, or a label map has colours.
     """
 
     def before_train(self, runner: Runner) -> None:
@@ -113,12 +113,13 @@ def _check(data_batch: Any, evaluator: Any) -> None:
             continue
         field = sample.gt_sem_seg
         labels = torch.as_tensor(field.get("data", field.get("sem_seg")))  # mmdet's
+        name = with_file(image_name(sample), sample.get("seg_map_path"))
+        require_one_channel(labels, name)
         outside = (labels < 0) | (labels >= num_classes)
         for void in voids - {None}:
             wrong = labels[outside & (labels != void)]
             if len(wrong):
                 values = wrong.unique().tolist()
-                name = with_file(image_name(sample), sample.get("seg_map_path"))
                 raise ValueError(wrong_labels(name, values, num_classes))
         if labels.numel() > _COUNTED and int((~outside).sum()) > _COUNTED:
             for metric in evaluator.metrics:

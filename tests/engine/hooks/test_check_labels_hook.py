@@ -54,6 +54,17 @@ def test_what_is_neither_is_named_with_its_image(wrong):
         check([[sample(0, wrong)], [sample(0, wrong)]])  # two views
 
 
+def test_a_map_of_colours_is_called_one():
+    """As in training, which says nothing of their values."""
+    found = sample()
+    found.gt_sem_seg = PixelData(data=torch.full((4, 6, 3), 200))
+    message = (
+        r"street\.png \(labels\.png\) has shape \(4, 6, 3\); .* Convert colour maps"
+    )
+    with pytest.raises(ValueError, match=message):
+        check([found])
+
+
 def test_maps_of_mmdet_have_another_name():
     found = SegDataSample(metainfo=dict(img_path=None))  # an array
     found.gt_sem_seg = PixelData(sem_seg=torch.tensor([[[0, 2]]]))
