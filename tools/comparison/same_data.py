@@ -14,14 +14,13 @@ from mmengine.registry import DATASETS
 from mmseg_maskformer.datasets.wrappers import leaf_configs, parts_of_config
 from mmseg_maskformer.registry import type_name
 
-from .config import PLACES
 from .kinds import kind_of
 
 _SAME_DATA = {"CocoInstanceDataset": "CocoDataset"}  # ours checks the host's files
 _CLASSES = ("classes", "thing_classes", "stuff_classes")
 _HOW_READ = (  # the same data, however
     *("pipeline", "metainfo", "backend_args", "lazy_init", "serialize_data"),
-    *("max_refetch", "test_mode", "filter_cfg", *PLACES),
+    *("max_refetch", "test_mode", "filter_cfg"),
 )
 
 
@@ -29,22 +28,23 @@ def check_same_data(configs: list[Config]) -> None:
     """Stop when two configs are evaluated on different data, or score different things.
 
     What they say about their data set must be equal, where they say nothing what its
-    class does; paths may differ.
+    class does; ``data_root`` may be another path to the same folder.
 
     Raises:
-        SystemExit: It is not; the message says what.
+        ValueError: It is not; the message says what.
     """
     kinds = {kind_of(config).name: config.filename for config in configs}
     if len(kinds) > 1:
         listed = " and ".join(f"{name} ({path})" for name, path in kinds.items())
-        raise SystemExit(f"A comparison needs one kind of config, got {listed}.")
+        raise ValueError(f"A comparison needs one kind of config, got {listed}.")
     for config in configs[1:]:
         for key, pair in _settings(configs[0], config).items():
             if pair[0] != pair[1]:
-                raise SystemExit(
+                raise ValueError(
                     "A comparison needs one data set, but val_dataloader.dataset."
                     f"{key} is {pair[0]} in {configs[0].filename} and {pair[1]} in "
-                    f"{config.filename}; compare them apart."
+                    f"{config.filename}; compare them apart, or give both the same by "
+                    "--cfg-options."
                 )
 
 
@@ -110,6 +110,8 @@ def _filter(dataset: Mapping) -> Any:
 def _comparable(dataset: Mapping, kind: type | None, key: str) -> Any:
     """A setting as it is compared: where a file lists the data, folders by name."""
     value = dataset[key] if key in dataset else _default(kind, key)
+    if key == "data_root":
+        return str(Path(value or "").resolve())
     if key == "data_prefix" and dataset.get("ann_file"):
         folders = {name: Path(path or "").name for name, path in (value or {}).items()}
         return {name: folder for name, folder in folders.items() if folder}
