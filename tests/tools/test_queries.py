@@ -13,6 +13,7 @@ from tests.scripts import run_script
 
 TOOL = "analysis/queries.py"
 DEMO = REPOSITORY / "configs/demo"
+MASK2FORMER = REPOSITORY / "configs/mask2former/mask2former_tiny_scenes.py"
 
 
 @pytest.fixture(scope="module")
@@ -74,3 +75,18 @@ def test_a_per_pixel_model_is_refused_with_a_sentence(tmp_path, monkeypatch):
     files = few_scenes(path, tmp_path)
     with pytest.raises(SystemExit, match="query k answers for class k"):
         run_script(monkeypatch, TOOL, *files, "--out", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("tool", "leaf"),
+    [(TOOL, DEMO / "maskformer_tiny_scenes.py"), ("analysis/layers.py", MASK2FORMER)],
+)
+def test_a_query_that_is_not_there_is_said_at_once(tmp_path, monkeypatch, tool, leaf):
+    files = few_scenes(leaf, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    asked = ("--out", tmp_path / "out", "--queries", 0, 20)
+    with pytest.raises(
+        SystemExit, match=r"^--queries \[20\]: .* has queries 0 to 19\."
+    ):
+        run_script(monkeypatch, tool, *files, *asked)
+    assert not [*(tmp_path / "out").iterdir()]

@@ -31,6 +31,7 @@ from query_lib.analysis import QueryError  # noqa: E402
 from query_lib.attention import ImageAttention, matched_attention  # noqa: E402
 from query_lib.drawing import Tile, attention_row, sheet  # noqa: E402
 from query_lib.trained import Trained, load  # noqa: E402
+from shared.ending import ending_in_sentences  # noqa: E402
 from shared.output import write_csv  # noqa: E402
 
 
@@ -144,6 +145,7 @@ def painted(found: list[list[ImageAttention]], meta: dict, width: int) -> list:
     return rows
 
 
+@ending_in_sentences()
 def main() -> None:
     """Run, count, paint."""
     args = parse_args()
@@ -152,18 +154,15 @@ def main() -> None:
     if args.against:
         config, checkpoint = args.against
         trained.append(load(config, checkpoint, args.cfg_options, masks=True))
-    try:
-        check_data([x.dataset for x in trained], args.num)
-        results = [analyse(x, args) for x in trained]
-        counted = [shares for shares, _ in results]
-        things = len(trained[0].metainfo.get("thing_classes", ()))
-        rows = table(dict(zip(names, counted, strict=False)), things)
-        write_csv(args.out / "attention.csv", rows)
-        meta = trained[0].metainfo
-        tiles = painted([first for _, first in results], meta, args.width)
-        sheet(tiles).save(args.out / "attention.png", optimize=True)
-    except QueryError as error:
-        raise SystemExit(str(error)) from error
+    check_data([x.dataset for x in trained], args.num)
+    results = [analyse(x, args) for x in trained]
+    counted = [shares for shares, _ in results]
+    things = len(trained[0].metainfo.get("thing_classes", ()))
+    rows = table(dict(zip(names, counted, strict=False)), things)
+    write_csv(args.out / "attention.csv", rows)
+    meta = trained[0].metainfo
+    tiles = painted([first for _, first in results], meta, args.width)
+    sheet(tiles).save(args.out / "attention.png", optimize=True)
     for row in rows:
         print(" ".join(str(cell) for cell in row.values()))
     print(f"Attention of {len(counted[0].areas)} matched queries: {args.out}")

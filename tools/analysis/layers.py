@@ -23,10 +23,11 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
 from mmseg_maskformer.engine.arguments import at_least_one, output_folder  # noqa: E402
 from mmseg_maskformer.engine.launch import add_runner_arguments, load_config  # noqa: E402
 from mmseg_maskformer.engine.runners import evaluating_runner  # noqa: E402
-from query_lib.analysis import QueryError, query_predictions  # noqa: E402
+from query_lib.analysis import check_queries, query_predictions  # noqa: E402
 from query_lib.drawing import proposal_rows, sheet  # noqa: E402
 from query_lib.layers import score_layers  # noqa: E402
 from query_lib.trained import Trained, load_masks, require_head  # noqa: E402
+from shared.ending import ending_in_sentences  # noqa: E402
 from shared.output import markdown_table, write_csv  # noqa: E402
 
 # What is printed and plotted, where the config's metrics have it.
@@ -56,6 +57,7 @@ def evaluate(args: argparse.Namespace) -> tuple[Trained, list[dict]]:
     load_masks(config.test_dataloader.dataset)
     runner = evaluating_runner(config, args.checkpoint)
     require_head(runner.model, args.config)
+    check_queries(args.queries or [], runner.model)
     rows = score_layers(runner)
     return Trained(runner.model, runner.test_dataloader.dataset), rows
 
@@ -113,17 +115,15 @@ def save_proposals(trained: Trained, rows: list[dict], args: Any) -> None:
     sheet(tiles).save(args.out / "proposals.png", optimize=True)
 
 
+@ending_in_sentences()
 def main() -> None:
     """Evaluate, write, paint."""
     args = parse_args()
-    try:
-        trained, rows = evaluate(args)
-        write_csv(args.out / "layers.csv", rows)
-        print_table(rows)
-        save_chart(rows, args.out / "layers.png")
-        save_proposals(trained, rows, args)
-    except QueryError as error:
-        raise SystemExit(str(error)) from error
+    trained, rows = evaluate(args)
+    write_csv(args.out / "layers.csv", rows)
+    print_table(rows)
+    save_chart(rows, args.out / "layers.png")
+    save_proposals(trained, rows, args)
     print(f"Scores of {len(rows)} layers: {args.out}")
 
 

@@ -33,7 +33,6 @@ from query_lib.against import (  # noqa: E402
     semantic_labels,
 )
 from query_lib.analysis import (  # noqa: E402
-    QueryError,
     QueryRecord,
     check_queries,
     class_table,
@@ -44,6 +43,7 @@ from query_lib.analysis import (  # noqa: E402
 )
 from query_lib.drawing import comparison_tiles, query_tile, sheet  # noqa: E402
 from query_lib.trained import Trained, load  # noqa: E402
+from shared.ending import ending_in_sentences  # noqa: E402
 from shared.output import write_csv  # noqa: E402
 
 
@@ -83,7 +83,6 @@ def save_chart(rows: list[dict], path: Path) -> None:
 def save_overlays(trained: Trained, record: QueryRecord, args: Any) -> None:
     """A row of images for each chosen query, for each of its classes one first."""
     meta = trained.metainfo
-    check_queries(args.queries or [], record.labels.shape[1])
     rows = []
     for query in args.queries or most_used(record.labels, args.num):
         chosen = examples(record.labels[:, query], args.num)
@@ -118,27 +117,26 @@ def save_comparison(trained: Trained, other: Trained, args: Any) -> None:
     sheet(rows).save(args.out / "against.png")
 
 
+@ending_in_sentences()
 def main() -> None:
     """Count, write and paint."""
     args = parse_args()
     trained = load(args.config, args.checkpoint, args.cfg_options)
+    check_queries(args.queries or [], trained.model)
     classes = trained.metainfo["classes"]
-    try:
-        if args.against:
-            config, checkpoint = args.against
-            other = load(config, checkpoint, args.cfg_options)
-            check_lengths(trained.dataset, other.dataset)
-        found = query_predictions(*trained, min_score=args.min_score)
-        record = QueryRecord.of(found)
-        rows = query_table(record, classes)
-        write_csv(args.out / "queries.csv", rows)
-        write_csv(args.out / "classes.csv", class_table(record, classes))
-        save_chart(rows, args.out / "queries.png")
-        save_overlays(trained, record, args)
-        if args.against:
-            save_comparison(trained, other, args)
-    except QueryError as error:
-        raise SystemExit(str(error)) from error
+    if args.against:
+        config, checkpoint = args.against
+        other = load(config, checkpoint, args.cfg_options)
+        check_lengths(trained.dataset, other.dataset)
+    found = query_predictions(*trained, min_score=args.min_score)
+    record = QueryRecord.of(found)
+    rows = query_table(record, classes)
+    write_csv(args.out / "queries.csv", rows)
+    write_csv(args.out / "classes.csv", class_table(record, classes))
+    save_chart(rows, args.out / "queries.png")
+    save_overlays(trained, record, args)
+    if args.against:
+        save_comparison(trained, other, args)
     print(f"Queries of {len(record.labels)} images: {args.out}")
 
 

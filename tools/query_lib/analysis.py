@@ -112,10 +112,15 @@ def query_classes(
     return labels.masked_fill(no_object | empty | (scores < min_score), NOTHING), scores
 
 
-def check_queries(queries: Iterable[int], number: int) -> None:
-    """Raise a QueryError where ``--queries`` names one that a model does not have."""
+def check_queries(queries: Iterable[int], model: Any) -> None:
+    """Raise a QueryError where ``--queries`` names one that a model does not have.
+
+    A per-pixel model is left to those who ask for what its queries choose.
+    """
+    network = model.decode_head.network
+    number = 0 if network.per_pixel else network.num_queries
     wrong = [query for query in queries if not 0 <= query < number]
-    if wrong:
+    if number and wrong:
         raise QueryError(f"--queries {wrong}: the model has queries 0 to {number - 1}.")
 
 

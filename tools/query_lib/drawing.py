@@ -13,7 +13,7 @@ from mmseg_maskformer.visualization.panoptic_drawing import Palette
 from shared.prediction_sheet import GAP, LINE, size_at_width
 
 from .against import ClassQueries, QueryComparison
-from .analysis import NOTHING, ImageQueries, check_queries
+from .analysis import NOTHING, ImageQueries
 from .attention import ImageAttention
 
 _STRENGTH = 0.65  # of a mask's colour
@@ -77,9 +77,6 @@ def proposal_rows(
             things where the data set has things.
         meta: of the data set, with classes and palette.
         width: of a tile, in pixels.
-
-    Raises:
-        QueryError: There is no such query.
     """
     last = layers[-1]
     names = readable(meta["classes"])[0]
@@ -88,7 +85,6 @@ def proposal_rows(
         wanted = (last.labels != NOTHING) & (last.labels < things)
         order = np.argsort(-np.where(wanted, last.scores, -1.0), kind="stable")
         queries = order[:2].tolist()
-    check_queries(queries, len(last.labels))
     painting = (meta["classes"], meta["palette"], width)
     rows = []
     for query in queries:

@@ -14,6 +14,8 @@ from mmseg_maskformer.engine.config_files import read_config
 from mmseg_maskformer.engine.models import require_class_order, trained_model
 from mmseg_maskformer.registry import type_name
 
+from .analysis import QueryError
+
 
 class Trained(NamedTuple):
     """A model and the images that it is evaluated on."""
@@ -45,9 +47,13 @@ def load(
 
 
 def require_head(model: torch.nn.Module, config_file: str) -> None:
-    """Exit with a message where a model has no head of this package."""
+    """Refuse a model that has no head of this package.
+
+    Raises:
+        QueryError: It has none.
+    """
     if not isinstance(getattr(model, "decode_head", None), PredictionHead):
-        raise SystemExit(
+        raise QueryError(
             f"{type(model).__name__} of {config_file} has no head of this package, "
             "whose queries could be looked at; give a config of MaskFormerSegmentor or "
             "MaskFormerDetector."
