@@ -25,8 +25,8 @@ def resume(config: Config, checkpoint: str | None = None) -> None:
         checkpoint: to go on from; None for the newest of ``work_dir``.
 
     Raises:
-        SystemExit: The checkpoint is not there or holds no training, or the training
-            has another length, see ``check_resumed_length``.
+        ValueError: The checkpoint is not there or lacks a state of the training, or
+            the training has another length, see ``check_resumed_length``.
     """
     prepare_host()
     found = _newest(config.work_dir) if checkpoint is None else _given(checkpoint)
@@ -40,10 +40,14 @@ def resume(config: Config, checkpoint: str | None = None) -> None:
         # The file of a config beside it may come from a test since then.
         written = CheckpointLoader.load_checkpoint(found, "cpu", logger="silent")
         meta = written.get("meta", {})
-        if checkpoint and not {"optimizer", "meta"} <= set(written):
-            raise SystemExit(
-                f"--resume {found}: the file holds weights and no state of a training. "
-                f"To begin a training with them: --cfg-options load_from={found}"
+        needed = ["meta", "optimizer"]
+        needed += ["param_schedulers"] if config.get("param_scheduler") else []
+        if lacking := [name for name in needed if name not in written]:
+            raise ValueError(
+                f"--resume {found}: the file has no {' and no '.join(lacking)} of a "
+                "training. A training that shall be resumed leaves save_optimizer and "
+                "save_param_scheduler of CheckpointHook True; to begin one with these "
+                f"weights, in another --work-dir: --cfg-options load_from={found}"
             )
         if text := meta.get("cfg"):
             check_resumed_length(config, Config.fromstring(text, ".py"), found)
@@ -57,13 +61,13 @@ def require_no_training(work_dir: str) -> None:
     logs alone, of a training that broke off, is taken.
 
     Raises:
-        SystemExit: The folder holds checkpoints.
+        ValueError: The folder holds checkpoints.
     """
     folder = Path(work_dir)
     found = [*folder.glob("best_*.pth"), *folder.glob("last_checkpoint")]
     if found:
         names = ", ".join(sorted(path.name for path in found))
-        raise SystemExit(
+        raise ValueError(
             f"{work_dir} holds a training ({names}), whose checkpoints would mix with "
             "those of a new one. Go on with it by --resume, train in another "
             "--work-dir, or move the folder away."
@@ -77,7 +81,7 @@ def _given(checkpoint: str) -> str:
     if any(Path(checkpoint).glob("*_states.pt")):  # of DeepSpeed
         return checkpoint
     what = "is a folder" if Path(checkpoint).is_dir() else "is not there"
-    raise SystemExit(
+    raise ValueError(
         f"--resume {checkpoint}: it {what}. Name a checkpoint, for example "
         "work_dirs/NAME/iter_1000.pth, or none for the newest of --work-dir."
     )
@@ -91,7 +95,7 @@ def _newest(work_dir: str) -> str | None:
         return None
     newest = str(newest_checkpoint(folder) or note.read_text().strip())
     if not fileio.exists(newest):  # the hook may write elsewhere, by its out_dir
-        raise SystemExit(
+        raise ValueError(
             f"{note} names {newest}, which is not there. Put it back, write another "
             "checkpoint's path into that file, or train in another --work-dir."
         )

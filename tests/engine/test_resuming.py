@@ -29,7 +29,7 @@ def wrote(folder, path):
 def save(path, **begun):
     """A checkpoint as the runner writes it, as far as it matters here."""
     meta = dict(cfg=Config(begun).pretty_text)
-    torch.save(dict(meta=meta, state_dict={}), path)
+    torch.save(dict(meta=meta, state_dict={}, optimizer={}, param_schedulers=[]), path)
 
 
 def test_the_newest_checkpoint_is_found_where_the_folder_was_moved(tmp_path):
@@ -53,12 +53,12 @@ def test_the_newest_checkpoint_goes_before_the_weights_to_begin_with(tmp_path, p
 def test_a_config_may_resume_what_load_from_names(tmp_path):
     given, decay = config(tmp_path), dict(type="PolyLR", end=100, by_epoch=False)
     given.update(resume=True, train_cfg=dict(max_iters=200))
-    with pytest.raises(SystemExit, match="--resume begun.pkl: it is not there"):
+    with pytest.raises(ValueError, match="--resume begun.pkl: it is not there"):
         resume(given)
     given.load_from = str(tmp_path / "iter_30.pth")
     meta = dict(cfg=f"train_cfg=dict(max_iters=100)\nparam_scheduler={decay}")
     torch.save(dict(meta=meta, state_dict={}, optimizer={}), given.load_from)
-    with pytest.raises(SystemExit, match="iter_30.pth is of a training of 100 iter"):
+    with pytest.raises(ValueError, match="iter_30.pth is of a training of 100 iter"):
         resume(given)
 
 
@@ -74,7 +74,7 @@ def test_a_checkpoint_that_is_gone_is_a_sentence(tmp_path):
     wrote(tmp_path, f"{tmp_path}/gone/iter_30.pth")
     (tmp_path / "iter_20.pth").touch()  # the training must not begin anew over it
     message = rf"last_checkpoint names {tmp_path}/gone/iter_30\.pth, which is not there"
-    with pytest.raises(SystemExit, match=message):
+    with pytest.raises(ValueError, match=message):
         resume(config(tmp_path))
 
 
@@ -86,7 +86,7 @@ def test_a_training_of_another_length_is_not_resumed(tmp_path):
     given = config(tmp_path, train_cfg=dict(max_iters=200))
     given.dump(given.filename)
     with pytest.raises(
-        SystemExit, match="iter_30.pth is of a training of 100 iterations, n"
+        ValueError, match="iter_30.pth is of a training of 100 iterations, n"
     ):
         resume(given)
     given.train_cfg.max_iters = 100
@@ -95,10 +95,24 @@ def test_a_training_of_another_length_is_not_resumed(tmp_path):
 
 
 def test_a_checkpoint_without_config_is_resumed(tmp_path):
-    torch.save(dict(meta={}, state_dict={}), wrote(tmp_path, tmp_path / "iter_30.pth"))
+    newest = wrote(tmp_path, tmp_path / "iter_30.pth")
+    torch.save(dict(meta={}, state_dict={}, optimizer={}), newest)
     given = config(tmp_path, train_cfg=dict(max_iters=200))
     resume(given)
     assert given.resume
+
+
+@pytest.mark.parametrize("named", [False, True])
+@pytest.mark.parametrize("lacking", ["optimizer", "param_schedulers"])
+def test_what_a_checkpoint_lacks_of_a_training_is_said(tmp_path, lacking, named):
+    """As CheckpointHook leaves it out: mmengine would go on without a word."""
+    newest = wrote(tmp_path, tmp_path / "iter_30.pth")
+    whole = dict(meta={}, state_dict={}, optimizer={}, param_schedulers=[])
+    torch.save({key: x for key, x in whole.items() if key != lacking}, newest)
+    given = config(tmp_path, param_scheduler=dict(type="PolyLR"))
+    message = rf"iter_30.pth: the file has no {lacking} of a tr.*load_from={newest}$"
+    with pytest.raises(ValueError, match=message):
+        resume(given, str(newest) if named else None)
 
 
 @pytest.mark.parametrize("newer", [False, True])
@@ -120,10 +134,10 @@ def test_a_given_checkpoint_that_cannot_be_resumed_is_a_sentence(tmp_path):
         (tmp_path, "it is a folder. Name a checkpoint"),
         (
             tmp_path / "weights.pth",
-            "holds weights and no state of a training.",
+            "the file has no optimizer of a training.",
         ),
     ):
-        with pytest.raises(SystemExit, match=f"--resume {path}: .*{message}"):
+        with pytest.raises(ValueError, match=f"--resume {path}: .*{message}"):
             resume(given, str(path))
     assert given.load_from == "begun.pkl"
 
