@@ -23,7 +23,6 @@ from mmseg_maskformer.adapters.images import checked_image, image_channels
 from mmseg_maskformer.core.argument_checks import check_counts
 from mmseg_maskformer.core.conventions import INSTANCE_OFFSET
 from mmseg_maskformer.core.structures import ImageLogits
-from mmseg_maskformer.engine.arguments import MissingFileExit
 from mmseg_maskformer.engine.config_files import read_config
 from mmseg_maskformer.engine.models import require_class_order, trained_model
 from mmseg_maskformer.engine.results.own_images import classes_of, own_images
@@ -173,13 +172,8 @@ class Predictor:
         device: str | None = None,
         overrides: dict[str, Any] | None = None,
     ) -> None:
-        try:
-            settings = read_config(str(config), overrides or {})
-            self.model = trained_model(settings, str(checkpoint), device or "").eval()
-        except MissingFileExit as error:  # of command lines
-            raise FileNotFoundError(str(error)) from None
-        except SystemExit as error:
-            raise ValueError(str(error)) from None
+        settings = read_config(str(config), overrides or {})
+        self.model = trained_model(settings, str(checkpoint), device or "").eval()
         backbone = hasattr(self.model, "backbone")
         self._channels = image_channels(self.model) if backbone else None
         self.dataset, (load, *steps) = own_images(settings)

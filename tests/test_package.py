@@ -56,6 +56,13 @@ def test_adapters_import_core_and_one_host_each():
         assert len(imported_roots(path) & {"mmseg", "mmdet"}) <= 1, path
 
 
+def test_no_program_is_ended():
+    """Errors of a library can be caught; scripts end with their sentence."""
+    ending = ("SystemExit", "sys.exit")
+    found = [x for x in sources("") for word in ending if word in x.read_text("utf-8")]
+    assert found == []
+
+
 def test_the_checks_of_a_run_come_with_every_config():
     runtime = (PACKAGE.parent / "configs/_base_/default_runtime.py").read_text()
     assert 'imports=["mmseg_maskformer.checks"]' in runtime

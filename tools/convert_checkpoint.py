@@ -98,9 +98,9 @@ def convert(source: dict[str, Tensor], model: Any, name: str) -> dict[str, Tenso
 def main() -> None:
     """Convert, account for every tensor, and write only what is complete."""
     args = parse_args()
-    config = read_config(args.config, args.cfg_options)
-    model = untrained_model(config)
     with ending_in_sentences():
+        config = read_config(args.config, args.cfg_options)
+        model = untrained_model(config)
         source, meta = read(args.input)
         converted = convert(source, model, args.input)
         if args.to == "huggingface":

@@ -11,11 +11,14 @@ import argparse
 import time
 from pathlib import Path
 
-from mmengine.runner import Runner
+from mmengine.config import Config
+from mmengine.runner import FlexibleRunner, Runner
 
 from mmseg_maskformer.datasets.image_scales import spread
 from mmseg_maskformer.engine.arguments import at_least_one
 from mmseg_maskformer.engine.launch import add_runner_arguments, load_config
+from mmseg_maskformer.engine.runners import build_runner
+from shared.ending import ending_in_sentences
 from shared.prediction_sheet import PanopticRow, predict_rows, prediction_sheet
 from shared.progress import LastTable, ProgressHook, quiet_host
 
@@ -48,16 +51,18 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def train(config: object, progress: ProgressHook, table: LastTable) -> Runner:
+def train(
+    config: Config, progress: ProgressHook, table: LastTable
+) -> Runner | FlexibleRunner:
     """Build the runner and train; the last evaluation ends it."""
-    runner = Runner.from_cfg(config)
+    runner = build_runner(config)
     runner.register_hook(progress)
     runner.logger.addHandler(table)
     runner.train()
     return runner
 
 
-def save_sheet(runner: Runner, num: int) -> Path:
+def save_sheet(runner: Runner | FlexibleRunner, num: int) -> Path:
     """Paint predictions of held-out scenes into the work directory."""
     dataset = runner.val_dataloader.dataset
     rows = predict_rows(runner.model, dataset, spread(num, len(dataset)))
@@ -68,6 +73,7 @@ def save_sheet(runner: Runner, num: int) -> Path:
     return path
 
 
+@ending_in_sentences()
 def main() -> None:
     """Train, show the result, save the sheet."""
     args = parse_args()

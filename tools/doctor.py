@@ -26,6 +26,7 @@ from mmseg_maskformer.engine.arguments import (
     not_negative,
     output_folder,
 )
+from shared.ending import ending_in_sentences
 
 
 def parse_args() -> argparse.Namespace:
@@ -50,6 +51,7 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
+@ending_in_sentences()
 def main() -> None:
     """Read, judge, write."""
     args = parse_args()

@@ -11,9 +11,11 @@ from mmseg_maskformer.engine.launch import add_common_arguments, load_config
 from mmseg_maskformer.engine.results.files import ResultFiles
 from mmseg_maskformer.engine.results.unlabelled import evaluate_nothing, require_labels
 from mmseg_maskformer.engine.runners import evaluating_runner, leave_processes
+from shared.ending import ending_in_sentences
 
 if TYPE_CHECKING:
     from mmengine.config import Config
+    from mmengine.runner import Runner
 
 
 def parse_args() -> argparse.Namespace:
@@ -63,9 +65,8 @@ def paint_predictions(config: Config, args: argparse.Namespace) -> None:
         config.visualizer.save_dir = str(args.show_dir)
 
 
-def main() -> None:
-    """Build the runner and evaluate."""
-    args = parse_args()
+def prepared(args: argparse.Namespace) -> Runner:
+    """The runner of what the command line says."""
     config = load_config(args)
     if args.show or args.show_dir:
         paint_predictions(config, args)
@@ -78,11 +79,16 @@ def main() -> None:
     if not args.format_only:
         require_labels(dataset, config.filename)
     if args.out:  # first: some metrics of the hosts change predictions
-        try:
-            files = ResultFiles(args.out, dataset, replace=args.force)
-        except (OSError, ValueError) as error:
-            raise SystemExit(str(error)) from None
+        files = ResultFiles(args.out, dataset, replace=args.force)
         runner.test_evaluator.metrics.insert(0, files)
+    return runner
+
+
+def main() -> None:
+    """Build the runner and evaluate."""
+    args = parse_args()
+    with ending_in_sentences():
+        runner = prepared(args)
     runner.test()
     leave_processes()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
 
 from mmseg_maskformer.engine.amp import enable_amp
 from mmseg_maskformer.engine.arguments import at_least_one
@@ -11,6 +12,10 @@ from mmseg_maskformer.engine.launch import add_common_arguments, load_config
 from mmseg_maskformer.engine.resuming import require_no_training, resume
 from mmseg_maskformer.engine.runners import build_runner, leave_processes
 from mmseg_maskformer.engine.schedule import enable_auto_scale_lr, scale_schedule
+from shared.ending import ending_in_sentences
+
+if TYPE_CHECKING:
+    from mmengine.runner import FlexibleRunner, Runner
 
 
 def parse_args() -> argparse.Namespace:
@@ -43,9 +48,8 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def main() -> None:
-    """Build the runner and train."""
-    args = parse_args()
+def prepared(args: argparse.Namespace) -> Runner | FlexibleRunner:
+    """The runner of what the command line says."""
     config = load_config(args)
     if args.iterations is not None:
         for note in scale_schedule(config, args.iterations):
@@ -64,6 +68,14 @@ def main() -> None:
     runner = build_runner(config)
     if args.finetune:
         runner.register_hook(FinetuneHook(args.finetune))
+    return runner
+
+
+def main() -> None:
+    """Build the runner and train."""
+    args = parse_args()
+    with ending_in_sentences():
+        runner = prepared(args)
     runner.train()
     leave_processes()
 

@@ -76,7 +76,7 @@ def enable_amp(config: Config) -> None:
     A config that has one already keeps it, but for float16 on the CPU.
 
     Raises:
-        SystemExit: The config has an optimizer wrapper of another type.
+        ValueError: The config has an optimizer wrapper of another type.
     """
     wrapper = config.optim_wrapper
     kind = type_name(wrapper) or "OptimWrapper"
@@ -87,7 +87,7 @@ def enable_amp(config: Config) -> None:
     if kind in ("AmpOptimWrapper", "BFloat16OptimWrapper"):
         return
     if kind != "OptimWrapper":
-        raise SystemExit(
+        raise ValueError(
             f"--amp replaces the optim_wrapper type OptimWrapper, but the config has "
             f"{kind}: set its mixed precision in the config."
         )

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import atexit
 import os
 import re
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -114,10 +117,15 @@ def new_output(text: str) -> Path:
 def output_folder(text: str) -> Path:
     """A folder for files to be written; it is made now, before the work.
 
+    It is gone at the end of a program that wrote nothing there, for example because
+    there was no such config.
+
     Raises:
         argparse.ArgumentTypeError: It cannot be made, or nothing can be written there.
     """
     path = Path(text)
+    new = [x.absolute() for x in (path, *path.parents) if not x.exists()]
+    atexit.register(_remove_empty, new)
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -131,17 +139,20 @@ def output_folder(text: str) -> Path:
     return path
 
 
-class MissingFileExit(SystemExit):
-    """What a command line names is not there."""
+def _remove_empty(folders: Iterable[Path]) -> None:
+    """Remove folders that hold nothing, the innermost first."""
+    for folder in folders:
+        with suppress(OSError):
+            folder.rmdir()
 
 
 def require_file(path: str, kind: str) -> None:
-    """Exit with a message when ``path`` is not a file."""
+    """Raise a FileNotFoundError where ``path`` is not a file."""
     if not Path(path).is_file():
-        raise MissingFileExit(f"{not_there(f'{kind} file', path)}.")
+        raise FileNotFoundError(f"{not_there(f'{kind} file', path)}.")
 
 
 def require_checkpoint(path: str) -> None:
-    """Exit with a message when ``path`` is neither a file nor an address."""
+    """Raise a FileNotFoundError where ``path`` is neither a file nor an address."""
     if "://" not in path:
         require_file(path, "checkpoint")

@@ -22,8 +22,9 @@ def read_config(path: str, overrides: dict) -> Config:
     the runner would put it.
 
     Raises:
-        SystemExit: There is no such file, it cannot be read, or a setting of
-            ``overrides`` would have no effect; of a file that is a warning.
+        FileNotFoundError: There is no such file.
+        ValueError: It cannot be read, or a setting of ``overrides`` would have no
+            effect; of a file that is a warning.
     """
     require_file(path, "config")
     config = config_of_file(path)
@@ -38,15 +39,15 @@ def config_of_file(path: str) -> Config:
     """The config of a file.
 
     Raises:
-        SystemExit: A file that it inherits or opens is missing, or one is no config.
+        ValueError: A file that it inherits or opens is missing, or one is no config.
     """
     try:
         config = Config.fromfile(path)
     except (OSError, SyntaxError, UnicodeError, ConfigParsingError) as error:
         missing = isinstance(error, FileNotFoundError) and error.filename
         if not missing:
-            raise SystemExit(f"{path} cannot be read as a config: {error}") from error
-        raise SystemExit(
+            raise ValueError(f"{path} cannot be read as a config: {error}") from error
+        raise ValueError(
             f"{path} needs {missing}, which is not there. (Paths in _base_ begin at "
             "the folder of the file that they stand in.)"
         ) from error
@@ -58,7 +59,7 @@ def bases(path: str) -> dict[str, Config]:
     """The configs that one inherits, by file, the nearest first, as far as known."""
     found: dict[str, Config] = {}
     # a base may be named by what mmengine fills in, such as {{ fileDirname }}
-    with suppress(Exception, SystemExit):
+    with suppress(Exception):
         for base in Config._get_base_files(path):
             file, _ = Config._get_cfg_path(base, path)
             if file not in found:
@@ -93,14 +94,14 @@ def override(config: Config, settings: Mapping[str, Any]) -> None:
         settings: by keys such as "train_dataloader.batch_size".
 
     Raises:
-        SystemExit: A setting would have no effect, or its place is not there.
+        ValueError: A setting would have no effect, or its place is not there.
     """
     for key in settings:
         _check(config, key)
     try:
         config.merge_from_dict(dict(settings))
     except (KeyError, TypeError) as error:
-        raise SystemExit(
+        raise ValueError(
             f"--cfg-options {' '.join(settings)} does not go into {config.filename}: "
             f"{error.args[0]}"
         ) from None
@@ -110,7 +111,7 @@ def _check(config: Config, key: str) -> None:
     """Stop, or warn, where a setting is read by nobody."""
     said, (name, *rest) = f"--cfg-options {key}", key.split(".")
     if name not in config and name not in READ:
-        raise SystemExit(
+        raise ValueError(
             f"{said}: {config.filename} has no {name}, and nothing reads one"
             f"{meant(name, {*config, *READ})}. What code of your own reads, write "
             "into the config."

@@ -37,7 +37,7 @@ def require_semantic_metrics(config: Config) -> None:
     """Stop where a metric would ask for what the mean over views lacks.
 
     Raises:
-        SystemExit: A panoptic or instance metric is among those of the test.
+        ValueError: A panoptic or instance metric is among those of the test.
     """
     if not type_name(config.model).endswith("MaskFormerDetector"):
         return
@@ -46,7 +46,7 @@ def require_semantic_metrics(config: Config) -> None:
     names = [type_name(evaluator) for evaluator in evaluators]
     others = [name for name in names if name in _NOT_SEMANTIC]
     if others:
-        raise SystemExit(
+        raise ValueError(
             f"--tta averages semantic maps only, and test_evaluator of "
             f"{config.filename} has {', '.join(others)}. Evaluate with SemSegMetric "
             "alone: test_evaluator=[dict(type='SemSegMetric', iou_metrics=['mIoU'])]."
@@ -57,11 +57,11 @@ def enable_tta(config: Config) -> None:
     """Evaluate the mean over the scaled and mirrored views of every image.
 
     Raises:
-        SystemExit: The config has no ``tta_pipeline``, a metric is not of label maps
+        ValueError: The config has no ``tta_pipeline``, a metric is not of label maps
             alone, or the scores of its model cannot be averaged.
     """
     if not config.get("tta_pipeline"):
-        raise SystemExit(
+        raise ValueError(
             f"--tta needs tta_pipeline in {config.filename}, a pipeline with "
             "TestTimeAug (docs/inference.md)."
         )
@@ -79,7 +79,7 @@ def averaging_model(config: Config) -> dict:
     the host the second: the host's takes a softmax of scores, and ours are none.
 
     Raises:
-        SystemExit: A head of this package stands in a segmentor of the host.
+        ValueError: A head of this package stands in a segmentor of the host.
     """
     own = dict(type=f"{SCOPE}.MaskFormerTTA")
     wrapper = config.get("tta_model") or own
@@ -89,7 +89,7 @@ def averaging_model(config: Config) -> dict:
     elif is_ours(wrapper):
         head = config.model.get("decode_head", {})
         if isinstance(head, dict) and is_ours(head):
-            raise SystemExit(
+            raise ValueError(
                 f"{config.filename} has {head['type']} in {config.model.type}, whose "
                 "scores of several views cannot be averaged; set model.type to "
                 f"{SCOPE}.MaskFormerSegmentor."

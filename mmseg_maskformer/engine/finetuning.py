@@ -28,16 +28,17 @@ def finetune(config: Config, checkpoint: str) -> None:
         checkpoint: a file of any layout, or an address.
 
     Raises:
-        SystemExit: There is no such file, or the config begins or goes on with another.
+        FileNotFoundError: There is no such file.
+        ValueError: The config begins or goes on with another.
     """
     require_checkpoint(checkpoint)
     if config.get("resume"):
-        raise SystemExit(
+        raise ValueError(
             f"{config.filename} has resume=True, which goes on with a training, and "
             "--finetune begins one; leave one of them out."
         )
     if (given := config.get("load_from")) not in (None, checkpoint):
-        raise SystemExit(
+        raise ValueError(
             f"{config.filename} has load_from={given!r}, and --finetune names "
             f"{checkpoint}; leave one of them out (--cfg-options load_from=None)."
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import torch
@@ -16,23 +17,28 @@ from .amp import half_without_gpu
 from .arguments import require_checkpoint
 from .evaluation import leave_training_hooks
 
+# What every config has that a runner was built from, in Python, YAML and JSON.
+_LAUNCHER = re.compile(r"""(^|["'])launcher["']?\s*[=:]""", re.MULTILINE)
+
 
 def build_runner(config: Config) -> Runner | FlexibleRunner:
     """The runner that trains a config: mmengine's, or that of ``runner_type``.
 
     Raises:
-        SystemExit: There is no such runner or strategy, or the runner does not read
+        ValueError: There is no such runner or strategy, or the runner does not read
             ``strategy``, or the optimizer's wrapper, a hook or one process does not
-            suit it, or there is no GPU for float16.
+            suit it, or there is no GPU for float16, or a file is in the way of the
+            runner's copy of the config.
     """
+    require_room(config)
     kind, strategy = config.get("runner_type", "Runner"), config.get("strategy")
     if isinstance(kind, str) and RUNNERS.get(kind) is None:
-        raise SystemExit(
+        raise ValueError(
             f"{config.filename} has runner_type={kind!r}, which is not registered; "
             "mmengine has Runner and FlexibleRunner."
         )
     if strategy and kind == "Runner":
-        raise SystemExit(
+        raise ValueError(
             f"{config.filename} has strategy={dict(strategy)}, which mmengine's Runner "
             "does not read; set runner_type='FlexibleRunner', or leave strategy out."
         )
@@ -45,18 +51,35 @@ def build_runner(config: Config) -> Runner | FlexibleRunner:
     wrapper = config.get("optim_wrapper") or {}
     given = wrapper.get("type", "OptimWrapper")
     if half_without_gpu(wrapper):
-        raise SystemExit(
+        raise ValueError(
             f"{config.filename} trains in float16 (optim_wrapper.type={given!r}), "
             "which needs a GPU; tools/train.py --amp trains it in bfloat16 on the CPU."
         )
     if name == "DeepSpeedStrategy" and given != "DeepSpeedOptimWrapper":
-        raise SystemExit(
+        raise ValueError(
             f"{config.filename} has optim_wrapper.type={given!r}, past which DeepSpeed "
             "would not see a gradient; set optim_wrapper=dict(_delete_=True, "
             "type='DeepSpeedOptimWrapper', optimizer=...), and gradient_clipping of "
             "strategy instead of clip_grad."
         )
     return RUNNERS.build(config)
+
+
+def require_room(config: Config) -> None:
+    """Stop where the runner's copy of a config would replace a file that is no copy.
+
+    Raises:
+        ValueError: A file of this name is in ``work_dir``, and no runner wrote it.
+    """
+    if not (config.filename and config.get("work_dir")):
+        return
+    copy = Path(config.work_dir) / Path(config.filename).name
+    text = copy.read_text(encoding="utf-8", errors="replace") if copy.is_file() else ""
+    if text.strip() and not _LAUNCHER.search(text):
+        raise ValueError(
+            f"The runner writes a copy of the config into its folder, and {copy} would "
+            "be replaced, which is no such copy. Name another --work-dir."
+        )
 
 
 def _check_average(config: Config) -> None:
@@ -67,7 +90,7 @@ def _check_average(config: Config) -> None:
     runner = type_name(dict(type=config.get("runner_type", "Runner")))
     hooks = [type_name(hook) for hook in config.get("custom_hooks") or []]
     if runner == "FlexibleRunner" and config.get("load_from") and "EMAHook" in hooks:
-        raise SystemExit(
+        raise ValueError(
             f"{config.filename} has EMAHook in custom_hooks, with which mmengine's "
             f"FlexibleRunner loads no checkpoint (load_from={config.load_from!r}). "
             "Leave runner_type out (tools/dist_train.sh trains with DDP without it), "
@@ -79,14 +102,14 @@ def _check_strategy(config: Config) -> None:
     """Stop where a strategy is none, or one of several processes that are not there."""
     name = type_name(config.strategy)
     if not name or STRATEGIES.get(name) is None:
-        raise SystemExit(
+        raise ValueError(
             f"{config.filename} has strategy.type={config.strategy.get('type')!r}, "
             "which is not registered; mmengine has SingleDeviceStrategy, DDPStrategy, "
             "FSDPStrategy, DeepSpeedStrategy and ColossalAIStrategy."
         )
     several = ("DDPStrategy", "FSDPStrategy")
     if name in several and config.get("launcher", "none") == "none":
-        raise SystemExit(
+        raise ValueError(
             f"{config.filename} has strategy.type={name!r}, which is for several "
             "processes, and this is one alone: bash tools/dist_train.sh CONFIG N "
             "starts N (1 is allowed)."
@@ -97,13 +120,18 @@ def evaluating_runner(config: Config, checkpoint: str) -> Runner:
     """The runner that evaluates a checkpoint.
 
     It writes the config into its folder as ``<name>-test.py``: that of the training,
-    which may lie there, stays as it is. Weights that do not fit the model end in a
-    ``ValueError`` when they are loaded.
+    which may lie there, stays as it is.
+
+    Raises:
+        FileNotFoundError: There is no such checkpoint.
+        ValueError: The weights do not fit the model, or a file is in the way of the
+            runner's copy of the config.
     """
     require_checkpoint(checkpoint)
     path = Path(config.filename)
     name = str(path.with_stem(f"{path.stem}-test"))
     renamed = Config(config.to_dict(), cfg_text=config.text, filename=name)
+    require_room(renamed)
     leave_training_hooks(renamed)
     renamed.load_from, renamed.resume = checkpoint, False
     runner = Runner.from_cfg(renamed)

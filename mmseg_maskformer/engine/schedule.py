@@ -25,11 +25,11 @@ def scale_schedule(config: Config, iterations: int) -> list[str]:
         Sentences about what the new number does to the recipe.
 
     Raises:
-        SystemExit: The schedule is of a kind that is not known here.
+        ValueError: The schedule is of a kind that is not known here.
     """
     name, loop = config.filename, config.train_cfg
     if loop.get("type") != "IterBasedTrainLoop" or loop.get("by_epoch"):
-        raise SystemExit(
+        raise ValueError(
             f"{name}: --iterations changes max_iters of an IterBasedTrainLoop, but "
             f"train_cfg is {dict(loop)}; give the number in the config and leave "
             "--iterations out."
@@ -49,7 +49,7 @@ def scale_schedule(config: Config, iterations: int) -> list[str]:
 def enable_auto_scale_lr(config: Config) -> None:
     """Scale the learning rate with the batch size the config was made for."""
     if "base_batch_size" not in config.get("auto_scale_lr", {}):
-        raise SystemExit(
+        raise ValueError(
             "--auto-scale-lr needs auto_scale_lr = dict(base_batch_size=...) in the "
             "config, the total batch size that its learning rate is meant for."
         )
@@ -67,7 +67,7 @@ def check_resumed_length(config: Config, begun: Config, checkpoint: str) -> None
         checkpoint: its path.
 
     Raises:
-        SystemExit: They have other ``max_iters``, and the first a schedule that ends
+        ValueError: They have other ``max_iters``, and the first a schedule that ends
             with them.
     """
     old, new = ((x.get("train_cfg") or {}).get("max_iters") for x in (begun, config))
@@ -75,7 +75,7 @@ def check_resumed_length(config: Config, begun: Config, checkpoint: str) -> None
         return
     ends = [x.get("end") for x in _listed(begun.get("param_scheduler"))]
     if any(end is not None and abs(end - old) <= 1 for end in ends):
-        raise SystemExit(
+        raise ValueError(
             f"{checkpoint} is of a training of {old} iterations, not {new}, and holds "
             f"that schedule. Resume it with --iterations {old}, or begin a training "
             f"with its weights in another --work-dir: --cfg-options load_from="
@@ -95,7 +95,7 @@ def _scale(scheduler: dict, old: int, new: int, name: str) -> list[str]:
     kind = scheduler["type"]
     begin, end = scheduler.get("begin", 0), scheduler.get("end")
     if scheduler.get("by_epoch", True) or end is None:
-        raise SystemExit(
+        raise ValueError(
             f"{name}: --iterations needs by_epoch=False and an end in every entry of "
             f"param_scheduler, but {kind} has {dict(scheduler)}."
         )
@@ -103,14 +103,14 @@ def _scale(scheduler: dict, old: int, new: int, name: str) -> list[str]:
         late = f"its warm-up of {end} iterations does not end within {new}"
         return [late] if end >= new else []
     if kind not in _DECAYS or abs(end - old) > 1:
-        raise SystemExit(
+        raise ValueError(
             f"{name}: --iterations knows warm-ups ({', '.join(_WARM_UPS)} from 0) and "
             f"a {' or '.join(_DECAYS)} that ends with train_cfg.max_iters={old}, but "
             f"param_scheduler has {dict(scheduler)}; give the schedule of {new} "
             "iterations in the config and leave --iterations out."
         )
     if begin >= new:
-        raise SystemExit(
+        raise ValueError(
             f"{name}: its {kind} begins at iteration {begin}, after the {new} of "
             f"--iterations; ask for more than {begin}."
         )

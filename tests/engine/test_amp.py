@@ -90,5 +90,5 @@ def test_amp_keeps_the_mixed_precision_of_the_config(monkeypatch):
 
 def test_amp_of_another_wrapper_is_a_sentence():
     config = Config({"optim_wrapper": {"type": "ApexOptimWrapper"}})
-    with pytest.raises(SystemExit, match="the config has ApexOptimWrapper"):
+    with pytest.raises(ValueError, match="the config has ApexOptimWrapper"):
         amp.enable_amp(config)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import atexit
 import os
 import re
+from functools import partial
 
 import pytest
 
@@ -54,6 +56,20 @@ def test_folders_of_outputs_are_made_before_the_work(parser, tmp_path):
     assert parser.parse_args(["--out", str(path)]).out == path
     assert path.parent.is_dir()
     assert not path.exists()
+
+
+def test_a_folder_without_a_file_goes_at_the_end(parser, tmp_path, monkeypatch):
+    """A folder that was there stays."""
+    ends = []
+    monkeypatch.setattr(atexit, "register", lambda f, *x: ends.append(partial(f, *x)))
+    old, used = tmp_path / "old", tmp_path / "used"
+    old.mkdir()
+    asked = ["--folder", str(old / "new/inner"), "--out", str(used / "x.png")]
+    parser.parse_args(asked).out.touch()
+    assert (old / "new/inner").is_dir()
+    for end in ends:
+        end()
+    assert sorted(tmp_path.rglob("*")) == [old, used, used / "x.png"]
 
 
 def test_what_cannot_be_a_folder_is_a_sentence(parser, tmp_path, monkeypatch, capsys):
@@ -120,6 +136,6 @@ def test_overrides_are_values_and_none_is_empty(parser):
 
 
 def test_missing_checkpoint_is_a_sentence_and_an_address_none():
-    with pytest.raises(SystemExit, match=r"There is no checkpoint file nowhere\.pth"):
+    with pytest.raises(FileNotFoundError, match=r"no checkpoint file nowhere\.pth"):
         require_checkpoint("nowhere.pth")
     require_checkpoint("maskformer://ade20k-150/maskformer_R50_bs16_160k")

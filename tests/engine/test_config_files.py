@@ -43,7 +43,7 @@ def config():
     ],
 )
 def test_a_place_that_is_not_there_is_a_sentence(config, key, message):
-    with pytest.raises(SystemExit, match=message):
+    with pytest.raises(ValueError, match=message):
         override(config, {key: 1})
 
 
@@ -109,7 +109,7 @@ def test_what_is_no_config_is_a_sentence(tmp_path, name, text, message):
     (tmp_path / "b.py").write_text("_base_ = 'c.py'")
     content = text.encode() if isinstance(text, str) else text
     (tmp_path / name).write_bytes(content)
-    with pytest.raises(SystemExit, match=message):
+    with pytest.raises(ValueError, match=message):
         config_of_file(str(tmp_path / name))
 
 

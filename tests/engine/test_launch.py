@@ -50,5 +50,5 @@ def test_both_spellings_of_local_rank(config_file, spelling, monkeypatch):
 
 
 def test_missing_config_is_a_sentence():
-    with pytest.raises(SystemExit, match=r"There is no config file nowhere\.py"):
+    with pytest.raises(FileNotFoundError, match=r"There is no config file nowhere\.py"):
         launch.load_config(parse("nowhere.py"))

@@ -7,7 +7,11 @@ from mmengine.config import Config
 from mmengine.runner import FlexibleRunner, Runner
 
 from mmseg_maskformer.engine import amp
-from mmseg_maskformer.engine.runners import build_runner
+from mmseg_maskformer.engine.runners import (
+    build_runner,
+    evaluating_runner,
+    require_room,
+)
 from tests.conftest import REPOSITORY
 
 
@@ -18,7 +22,7 @@ def test_a_recipe_in_float16_needs_a_gpu_or_bfloat16(monkeypatch, scope):
     config = Config.fromfile(recipe)
     config.optim_wrapper.type = f"{scope}AmpOptimWrapper"
     wanted = r"mask2former\.py trains in float16 .* needs a GPU; tools/train\.py --amp"
-    with pytest.raises(SystemExit, match=wanted):
+    with pytest.raises(ValueError, match=wanted):
         build_runner(config)
     amp.enable_amp(config)
     wrapper = config.optim_wrapper
@@ -71,5 +75,29 @@ def test_the_runner_is_that_of_the_config(monkeypatch):
     ],
 )
 def test_what_would_be_ignored_is_a_sentence(settings, message):
-    with pytest.raises(SystemExit, match=message):
+    with pytest.raises(ValueError, match=message):
         build_runner(Config(settings))
+
+
+@pytest.mark.parametrize("end", ["", "-test"])
+def test_a_copy_of_the_config_takes_the_place_of_a_copy_only(tmp_path, end):
+    """That of a test is called so, and may be a config of the user."""
+    other, weights = tmp_path / f"leaf{end}.py", tmp_path / "a.pth"
+    other.write_text("_base_ = 'base.py'  # --launcher\n")
+    weights.touch()
+    where = dict(work_dir=str(tmp_path))
+    given = Config(where, cfg_text="-", filename=str(tmp_path / "leaf.py"))
+    message = f"{other} would be replaced, which is no such copy. Name another --work-"
+    with pytest.raises(ValueError, match=message):
+        evaluating_runner(given, str(weights)) if end else build_runner(given)
+
+
+@pytest.mark.parametrize("suffix", [".py", ".yaml", ".json"])
+def test_a_copy_may_be_replaced(tmp_path, suffix):
+    path = tmp_path / f"leaf{suffix}"
+    given = dict(work_dir=str(tmp_path), launcher="none")
+    config = Config(given, cfg_text="-", filename=str(path))
+    config.dump(path)
+    require_room(config)
+    path.write_text("\n")  # another process is writing it
+    require_room(config)

@@ -95,7 +95,7 @@ def test_a_poly_after_the_warm_up_keeps_its_beginning(config):
     scale_schedule(settings, 2000)
     assert settings.param_scheduler[0] == schedule[0]
     assert settings.param_scheduler[1] == dict(POLY, begin=1500, end=2000)
-    with pytest.raises(SystemExit, match=r"begins at iteration 1500, after the 1000"):
+    with pytest.raises(ValueError, match=r"begins at iteration 1500, after the 1000"):
         scale_schedule(config(param_scheduler=schedule), 1000)
 
 
@@ -140,7 +140,7 @@ def test_one_scheduler_or_none_is_a_schedule_too(config, given):
     ],
 )
 def test_a_schedule_that_is_not_understood_is_a_sentence(config, changes, message):
-    with pytest.raises(SystemExit, match=message):
+    with pytest.raises(ValueError, match=message):
         scale_schedule(config(**changes), 100)
 
 
@@ -186,7 +186,7 @@ def test_a_schedule_without_end_may_go_on():
     check_resumed_length(longer, begun, "iter_9.pth")
     begun.param_scheduler = [warm_up, decay]
     with pytest.raises(
-        SystemExit, match="iter_9.pth is of a training of 100 iterations"
+        ValueError, match="iter_9.pth is of a training of 100 iterations"
     ):
         check_resumed_length(longer, begun, "iter_9.pth")
 
@@ -195,5 +195,5 @@ def test_auto_scale_lr():
     config = Config({"auto_scale_lr": {"enable": False, "base_batch_size": 16}})
     enable_auto_scale_lr(config)
     assert config.auto_scale_lr.enable is True
-    with pytest.raises(SystemExit, match="needs auto_scale_lr"):
+    with pytest.raises(ValueError, match="needs auto_scale_lr"):
         enable_auto_scale_lr(Config({}))

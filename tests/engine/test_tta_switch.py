@@ -77,7 +77,7 @@ def test_our_head_in_a_segmentor_of_the_host_is_a_sentence():
     config = Config.fromfile(LEAF)
     config.model.type = "EncoderDecoder"
     message = r"MaskFormerHead in EncoderDecoder.*set model\.type to .*Segmentor\."
-    with pytest.raises(SystemExit, match=message):
+    with pytest.raises(ValueError, match=message):
         enable_tta(config)
 
 
@@ -86,7 +86,7 @@ def test_a_config_without_views_is_a_sentence():
         REPOSITORY / "configs/demo/maskformer_tiny_scenes-panoptic.py"
     )
     with pytest.raises(
-        SystemExit, match=r"needs tta_pipeline in .*scenes-panoptic\.py"
+        ValueError, match=r"needs tta_pipeline in .*scenes-panoptic\.py"
     ):
         enable_tta(config)
 
@@ -97,7 +97,7 @@ def test_metrics_of_more_than_semantic_maps_are_named():
     )
     config.tta_pipeline = [dict(type="TestTimeAug", transforms=[])]
     message = r"averages semantic maps only, .* has PanopticQuality\. Evaluate with Sem"
-    with pytest.raises(SystemExit, match=message):
+    with pytest.raises(ValueError, match=message):
         enable_tta(config)
     config.test_evaluator = config.test_evaluator[:1]
     enable_tta(config)

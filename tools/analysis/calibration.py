@@ -6,15 +6,20 @@ python tools/analysis/calibration.py CONFIG CHECKPOINT --out reliability.png
 from __future__ import annotations
 
 import argparse
+import sys
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
 from mmengine.dist import is_main_process
 
-from mmseg_maskformer.engine.arguments import at_least_one, output_file
-from mmseg_maskformer.engine.evaluation import void_of
-from mmseg_maskformer.engine.launch import add_common_arguments, load_config
-from mmseg_maskformer.engine.runners import evaluating_runner, leave_processes
+sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
+
+from mmseg_maskformer.engine.arguments import at_least_one, output_file  # noqa: E402
+from mmseg_maskformer.engine.evaluation import void_of  # noqa: E402
+from mmseg_maskformer.engine.launch import add_common_arguments, load_config  # noqa: E402
+from mmseg_maskformer.engine.runners import evaluating_runner, leave_processes  # noqa: E402
+from shared.ending import ending_in_sentences  # noqa: E402
 
 PERCENT = ("ECE", "mean_confidence", "right_pixels")
 
@@ -68,6 +73,7 @@ def plot(counts: np.ndarray, found: dict[str, float], path: str) -> None:
     figure.savefig(path, dpi=100)
 
 
+@ending_in_sentences()
 def main() -> None:
     """Evaluate and plot."""
     args = parse_args()

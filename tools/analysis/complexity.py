@@ -37,6 +37,7 @@ from mmseg_maskformer.engine.arguments import (  # noqa: E402
 )
 from mmseg_maskformer.engine.config_files import read_config  # noqa: E402
 from mmseg_maskformer.engine.models import untrained_model  # noqa: E402
+from shared.ending import ending_in_sentences  # noqa: E402
 
 
 def parse_args() -> argparse.Namespace:
@@ -82,6 +83,7 @@ def measure(
     return found, f"over {len(sizes)} images, {mean} on average"
 
 
+@ending_in_sentences()
 def main() -> None:
     """Print one row a config, and the parts below it."""
     args = parse_args()

@@ -29,6 +29,7 @@ from mmseg_maskformer.engine.arguments import at_least_one, output_folder  # noq
 from mmseg_maskformer.engine.evaluation import void_of  # noqa: E402
 from mmseg_maskformer.engine.launch import add_runner_arguments, load_config  # noqa: E402
 from mmseg_maskformer.engine.runners import evaluating_runner  # noqa: E402
+from shared.ending import ending_in_sentences  # noqa: E402
 from shared.output import markdown_table  # noqa: E402
 from shared.prediction_sheet import predict_rows, prediction_sheet  # noqa: E402
 
@@ -114,6 +115,7 @@ def save_chart(out: Path, classes: list[str]) -> None:
     figure.savefig(out / "errors.png", dpi=100)
 
 
+@ending_in_sentences()
 def main() -> None:
     """Evaluate, write, paint."""
     args = parse_args()

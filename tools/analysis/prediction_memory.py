@@ -26,6 +26,7 @@ from mmseg_maskformer.adapters.images import image_channels  # noqa: E402
 from mmseg_maskformer.engine.arguments import add_cfg_options, at_least_one, image_size  # noqa: E402
 from mmseg_maskformer.engine.config_files import read_config  # noqa: E402
 from mmseg_maskformer.engine.models import untrained_model  # noqa: E402
+from shared.ending import ending_in_sentences  # noqa: E402
 
 
 def parse_args() -> argparse.Namespace:
@@ -40,6 +41,7 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
+@ending_in_sentences()
 @torch.no_grad()
 def main() -> None:
     """Build, predict, report."""

@@ -24,6 +24,7 @@ from mmseg_maskformer.engine.arguments import (  # noqa: E402
 )
 from mmseg_maskformer.engine.config_files import read_config  # noqa: E402
 from mmseg_maskformer.engine.models import require_class_order, trained_model  # noqa: E402
+from shared.ending import ending_in_sentences  # noqa: E402
 from shared.prediction_sheet import predict_rows, prediction_sheet  # noqa: E402
 
 
@@ -44,6 +45,7 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
+@ending_in_sentences()
 def main() -> None:
     """Predict and paint."""
     args = parse_args()

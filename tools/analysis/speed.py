@@ -22,6 +22,7 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
 import mmseg_maskformer  # noqa: E402, F401  (hosts without compiled operators)
 from benchmark_lib.speed import Times, timed_predictions  # noqa: E402
 from mmseg_maskformer.engine.arguments import add_cfg_options, at_least_one  # noqa: E402
+from shared.ending import ending_in_sentences  # noqa: E402
 
 
 def parse_args() -> argparse.Namespace:
@@ -62,6 +63,7 @@ def measure(args: argparse.Namespace) -> tuple[Times, int]:
     return times, number
 
 
+@ending_in_sentences()
 def main() -> None:
     """Measure and print."""
     times, number = measure(parse_args())

@@ -32,6 +32,7 @@ from mmseg_maskformer.engine.launch import add_runner_arguments, load_config  # 
 from mmseg_maskformer.engine.runners import evaluating_runner  # noqa: E402
 from query_lib.settings import score_settings  # noqa: E402
 from query_lib.trained import require_head  # noqa: E402
+from shared.ending import ending_in_sentences  # noqa: E402
 from shared.output import markdown_table, write_csv  # noqa: E402
 
 KEYS = ("object_mask_thr", "iou_thr")
@@ -153,6 +154,7 @@ def write_config(path: Path, base: str, pair: Pair, settings: dict[str, Any]) ->
     path.write_text(inherited + Config(changes).pretty_text, encoding="utf-8")
 
 
+@ending_in_sentences()
 def main() -> None:
     """Evaluate, choose, write."""
     args = parse_args()

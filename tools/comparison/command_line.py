@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from mmseg_maskformer.engine import arguments
+from shared.ending import ending_in_sentences
 
 
 def add_work_arguments(parser: ArgumentParser, out: str) -> None:
@@ -38,8 +39,7 @@ def run(task: Callable[[], bool]) -> NoReturn:
     """Do a task and end the program, with status 1 where not everything went well."""
     # what is stopped stops its jobs, too
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("Stopped."))
-    try:
+    said = "The same command goes on from the last checkpoints."
+    with ending_in_sentences(stopped=said):
         good = task()
-    except KeyboardInterrupt:
-        sys.exit("\nStopped. The same command goes on from the last checkpoints.")
     sys.exit(0 if good else 1)

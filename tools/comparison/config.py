@@ -42,18 +42,18 @@ def comparable_config(
         training: whether it shall be trained, and its schedule be understood.
 
     Raises:
-        SystemExit: There is no such file, or it is no config for this comparison.
+        ValueError: There is no such file, or it is no config for this comparison.
     """
     config = read_config(path, options or {})
     kind_of(config)
     head = config.model.get("decode_head", {})
     if not isinstance(head, dict):
-        raise SystemExit(
+        raise ValueError(
             f"{path} has a cascade of heads, {len(head)} in model.decode_head; only "
             "models with one head can be compared."
         )
     if training and "max_iters" not in (config.get("train_cfg") or {}):
-        raise SystemExit(
+        raise ValueError(
             f"{path} has no train_cfg.max_iters; schedules that count epochs cannot be "
             "compared by iterations. Give it an IterBasedTrainLoop."
         )
@@ -75,7 +75,7 @@ def prepare(
         Sentences about what the budget does to the recipe.
 
     Raises:
-        SystemExit: The schedule or the evaluators are not understood.
+        ValueError: The schedule or the evaluators are not understood.
     """
     notes = [] if iterations is None else scale_schedule(config, iterations)
     if amp:
@@ -110,11 +110,11 @@ def scored(config: Config) -> Config:
     training then only chooses the best checkpoint.
 
     Raises:
-        SystemExit: It names neither "val" nor "test".
+        ValueError: It names neither "val" nor "test".
     """
     split = config.get("scored", "val")
     if split not in ("val", "test"):
-        raise SystemExit(
+        raise ValueError(
             f"{config.filename} has scored={split!r}; give 'val' or 'test'."
         )
     if split == "val":

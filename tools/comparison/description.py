@@ -86,11 +86,11 @@ def crop_size(config: Config) -> tuple[int, int]:
     """Height and width of a training image.
 
     Raises:
-        SystemExit: Neither pipeline, data set nor preprocessor says it.
+        ValueError: Neither pipeline, data set nor preprocessor says it.
     """
     size = fixed_size(config)
     if size is None:
-        raise SystemExit(
+        raise ValueError(
             f"{config.filename} does not say how large a training image is: neither by "
             "RandomCrop in the pipeline nor by model.data_preprocessor.size."
         )

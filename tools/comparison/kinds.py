@@ -112,7 +112,7 @@ def kind_of(config: Config) -> Kind:
     """What a config segments, by its host and its evaluators.
 
     Raises:
-        SystemExit: Neither of the three.
+        ValueError: Neither of the three.
     """
     scope = config.get("default_scope")
     metrics = [type_name(x) for x in evaluators_of(config)]
@@ -122,7 +122,7 @@ def kind_of(config: Config) -> Kind:
         return PANOPTIC
     if scope == "mmdet" and any(_scores_masks(x) for x in evaluators_of(config)):
         return INSTANCE
-    raise SystemExit(
+    raise ValueError(
         f"{config.filename} cannot be compared. Semantic configs have "
         "default_scope='mmseg' and model.decode_head; panoptic ones default_scope="
         "'mmdet' and PanopticQuality or CocoPanopticMetric in val_evaluator, instance "
@@ -135,14 +135,14 @@ def complete_evaluators(config: Config) -> list[dict]:
     """The config's evaluators; of label maps panoptic quality beside them.
 
     Raises:
-        SystemExit: There is no IoUMetric among those of a semantic config.
+        ValueError: There is no IoUMetric among those of a semantic config.
     """
     given = evaluators_of(config)
     if kind_of(config) is not SEMANTIC:
         return given
     iou = next((x for x in given if type_name(x) == "IoUMetric"), None)
     if iou is None:
-        raise SystemExit(
+        raise ValueError(
             f"{config.filename} has no IoUMetric in val_evaluator ({given}), from "
             "which mIoU comes; add dict(type='IoUMetric', iou_metrics=['mIoU'])."
         )

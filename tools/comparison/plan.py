@@ -77,7 +77,7 @@ class Comparison:
     """The tasks and the tables of one set of options.
 
     Raises:
-        SystemExit: The options or configs do not fit; nothing was started.
+        ValueError: The options or configs do not fit; nothing was started.
     """
 
     def __init__(self, options: Options) -> None:
@@ -120,23 +120,23 @@ def _check(options: Options) -> None:
     names = Counter(Path(path).stem for path in options.configs)
     twice = [name for name, count in names.items() if count > 1]
     if twice:
-        raise SystemExit(f"Two configs are called {twice[0]}; give one another name.")
+        raise ValueError(f"Two configs are called {twice[0]}; give one another name.")
     if options.checkpoints and options.train:
-        raise SystemExit("Give --train or --checkpoints, not both.")
+        raise ValueError("Give --train or --checkpoints, not both.")
     if options.checkpoints and len(options.checkpoints) != len(options.configs):
-        raise SystemExit(
+        raise ValueError(
             f"--checkpoints has {len(options.checkpoints)} files for "
             f"{len(options.configs)} configs; give one for each, in their order."
         )
     if options.checkpoints and (
         options.iterations or options.amp or options.seeds != (0,)
     ):
-        raise SystemExit(
+        raise ValueError(
             "--iterations, --seeds and --amp are about training, and --checkpoints "
             "trains nothing; leave them out."
         )
     if len(set(options.seeds)) < len(options.seeds):
-        raise SystemExit(f"--seeds {options.seeds} names one twice; a seed is a run.")
+        raise ValueError(f"--seeds {options.seeds} names one twice; a seed is a run.")
     for path in options.checkpoints:
         require_file(path, "checkpoint")
 

@@ -40,7 +40,7 @@ def compare(options: Options) -> bool:
         Whether everything went well.
 
     Raises:
-        SystemExit: The options or configs do not fit; nothing was started.
+        ValueError: The options or configs do not fit; nothing was started.
     """
     comparison = Comparison(options)
     good = work([(comparison, task) for task in comparison.tasks], options.jobs)

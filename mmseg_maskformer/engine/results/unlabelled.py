@@ -36,11 +36,11 @@ def require_labels(dataset: Any, name: str) -> None:
         name: of the config, for the message.
 
     Raises:
-        SystemExit: It is a file of images alone in COCO's format, or a set of label
+        ValueError: It is a file of images alone in COCO's format, or a set of label
             maps without ``data_prefix.seg_map_path``.
     """
     if not all(_labelled(leaf) for leaf in leaf_datasets(dataset)):
-        raise SystemExit(
+        raise ValueError(
             f"test_dataloader.dataset of {name} has no labels, so that nothing can be "
             "evaluated. --out FOLDER --format-only writes the results."
         )

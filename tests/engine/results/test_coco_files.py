@@ -251,7 +251,7 @@ def test_a_set_without_labels_is_written_and_not_evaluated(kind, tmp_path):
     colours = np.asarray(Image.open(tmp_path / "out/panoptic/b.png"))
     assert (colours @ [1, 256, 65536]).tolist() == [[3, 1002, 1002, 0]]
     message = r"test_dataloader\.dataset of my\.py has no labels, .* --format-only"
-    with pytest.raises(SystemExit, match=message):
+    with pytest.raises(ValueError, match=message):
         require_labels(dataset, "my.py")
 
 

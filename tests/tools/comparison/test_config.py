@@ -143,7 +143,7 @@ def test_test_data_are_scored_where_a_config_says_so():
     assert settings.scored(found) is found
     assert config.val_dataloader.dataset.num_images == 200  # still chooses
     config.scored = "train"
-    with pytest.raises(SystemExit, match="has scored='train'; give 'val' or 'test'"):
+    with pytest.raises(ValueError, match="has scored='train'; give 'val' or 'test'"):
         settings.scored(config)
 
 
@@ -171,7 +171,7 @@ def test_a_preprocessor_beside_the_model_counts_too(tmp_path):
     ],
 )
 def test_configs_that_cannot_be_compared_are_sentences(changes, sentence):
-    with pytest.raises(SystemExit, match=sentence):
+    with pytest.raises(ValueError, match=sentence):
         settings.comparable_config(str(DEMO), changes)
 
 

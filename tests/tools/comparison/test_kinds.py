@@ -163,7 +163,7 @@ def test_the_size_of_wrapped_and_joined_data_sets_is_that_of_the_first():
 def test_a_config_without_a_size_is_a_sentence():
     config = read("demo/maskformer_tiny_scenes")
     config.train_dataloader.dataset.scene.pop("size")
-    with pytest.raises(SystemExit, match="neither by RandomCrop"):
+    with pytest.raises(ValueError, match="neither by RandomCrop"):
         crop_size(config)
 
 
@@ -244,7 +244,7 @@ def test_a_config_that_is_neither_kind_is_an_error():
     changes = {"val_evaluator.0.metric": "bbox"}
     path = str(CONFIGS / f"maskformer/maskformer{NUCLEI}-instance.py")
     message = r"cannot be compared.*'mmdet' and evaluates \['CocoMetric'\]"
-    with pytest.raises(SystemExit, match=message):
+    with pytest.raises(ValueError, match=message):
         settings.comparable_config(path, changes)
 
 
@@ -261,12 +261,12 @@ def test_segments_are_evaluated_beside_the_classes():
 def test_a_config_that_does_not_score_labels_is_a_sentence():
     config = read("demo/maskformer_tiny_scenes")
     config.val_evaluator = dict(type="DepthMetric")
-    with pytest.raises(SystemExit, match=r"has no IoUMetric .*'DepthMetric'"):
+    with pytest.raises(ValueError, match=r"has no IoUMetric .*'DepthMetric'"):
         complete_evaluators(config)
 
 
 def test_a_config_without_evaluators_is_a_sentence():
     config = read("demo/maskformer_tiny_scenes")
     config.val_evaluator = None
-    with pytest.raises(SystemExit, match="has no IoUMetric"):
+    with pytest.raises(ValueError, match="has no IoUMetric"):
         complete_evaluators(config)

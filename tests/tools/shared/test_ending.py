@@ -1,0 +1,26 @@
+"""Scripts end in a sentence where what they are given is wrong."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.scripts import run_script
+
+ANALYSES = (
+    *("attention", "calibration", "errors", "layers", "prediction_sheet", "queries"),
+    *("speed", "thresholds"),
+)
+ASKED = {
+    **dict.fromkeys(("train", "doctor", "compare", "analysis/complexity"), "none.py"),
+    **dict.fromkeys(("test", *(f"analysis/{x}" for x in ANALYSES)), "none.py x.pth"),
+    "convert_checkpoint": "x.pth y.pth --config none.py",
+    "predict": "none.py x.pth x.png",
+}
+
+
+@pytest.mark.parametrize("name", ASKED)
+def test_a_config_that_is_not_there_is_a_sentence(monkeypatch, tmp_path, name):
+    (tmp_path / "x.png").touch()
+    monkeypatch.chdir(tmp_path)  # outputs have names of their own
+    with pytest.raises(SystemExit, match=r"^\n?There is no config file none\.py "):
+        run_script(monkeypatch, f"{name}.py", *ASKED[name].split())
