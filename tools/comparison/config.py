@@ -42,7 +42,8 @@ def comparable_config(
         training: whether it shall be trained, and its schedule be understood.
 
     Raises:
-        ValueError: There is no such file, or it is no config for this comparison.
+        FileNotFoundError: There is no such file.
+        ValueError: It is no config for this comparison.
     """
     config = read_config(path, options or {})
     kind_of(config)
