@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import sys
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+
+import mmseg_maskformer
+
+_OURS = (Path(mmseg_maskformer.__file__).parent, Path(__file__).parents[1])
 
 
 @contextmanager
 def ending_in_sentences(*others: type[Exception], stopped: str = "") -> Iterator[None]:
     """End the program with a sentence where it fails.
+
+    What other code than this project's raises keeps its traceback, but for OSError and
+    ``others``.
 
     Args:
         others: errors that say one, beside ImportError, OSError and ValueError.
@@ -24,4 +33,12 @@ def ending_in_sentences(*others: type[Exception], stopped: str = "") -> Iterator
             raise
         sys.exit(f"{above}Stopped. {stopped}")
     except sentences as error:
+        if not (isinstance(error, (OSError, *others)) or _raised_here(error)):
+            raise
         sys.exit(f"{above}{error}")
+
+
+def _raised_here(error: Exception) -> bool:
+    """Whether the line that raised an error is this project's."""
+    raised = traceback.extract_tb(error.__traceback__)[-1]
+    return any(Path(raised.filename).is_relative_to(folder) for folder in _OURS)

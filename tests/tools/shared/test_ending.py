@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
+from mmseg_maskformer.core.argument_checks import check_counts
+from shared.ending import ending_in_sentences
 from tests.scripts import run_script
 
 ANALYSES = (
@@ -24,3 +29,14 @@ def test_a_config_that_is_not_there_is_a_sentence(monkeypatch, tmp_path, name):
     monkeypatch.chdir(tmp_path)  # outputs have names of their own
     with pytest.raises(SystemExit, match=r"^\n?There is no config file none\.py "):
         run_script(monkeypatch, f"{name}.py", *ASKED[name].split())
+
+
+def test_what_other_code_raises_keeps_its_traceback():
+    with pytest.raises(SystemExit, match="num_queries"), ending_in_sentences():
+        check_counts(num_queries=0)
+    with pytest.raises(json.JSONDecodeError), ending_in_sentences():
+        json.loads("{")
+    with pytest.raises(SystemExit, match="none"), ending_in_sentences():
+        Path("none").read_bytes()
+    with pytest.raises(SystemExit), ending_in_sentences(json.JSONDecodeError):
+        json.loads("{")
