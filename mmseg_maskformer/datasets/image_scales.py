@@ -42,7 +42,11 @@ def scales_differ(train: Any, val: Any) -> str:
         train: data set of training, of either host.
         val: data set of evaluation.
     """
-    scales = compared_scales(train, val)
+    return difference(compared_scales(train, val))
+
+
+def difference(scales: Scales | None) -> str:
+    """That sentence, of scales that were compared."""
     if scales is None or 1 / MOST <= scales.ratio <= MOST:
         return ""
     than = f"{max(scales.ratio, 1 / scales.ratio):.1f} times"

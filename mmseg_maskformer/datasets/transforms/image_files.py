@@ -53,8 +53,10 @@ def read_picture(content: bytes) -> Picture:
     return (_read_tiff if content[:4] in _TIFF else _read_other)(content)
 
 
-def files_below(folder: Path, suffixes: Collection[str] = IMAGE_SUFFIXES) -> list[Path]:
-    """Files with these suffixes in a folder and the folders in it, sorted.
+def files_below(
+    folder: Path, suffixes: Collection[str] | None = IMAGE_SUFFIXES
+) -> list[Path]:
+    """Files with these suffixes, or all, in a folder and the folders in it, sorted.
 
     What is hidden (a name that begins with a dot) is left out, as copies of editors and
     of macOS are. Links to folders are followed, and each folder is read once.
@@ -69,7 +71,9 @@ def files_below(folder: Path, suffixes: Collection[str] = IMAGE_SUFFIXES) -> lis
             continue
         seen.add(real)
         found += [Path(place, x) for x in names if not x.startswith(".")]
-    return sorted(x for x in found if x.suffix.lower() in suffixes and x.is_file())
+    if suffixes is not None:
+        found = [x for x in found if x.suffix.lower() in suffixes]
+    return sorted(x for x in found if x.is_file())
 
 
 def palette_indices(content: bytes) -> np.ndarray | None:

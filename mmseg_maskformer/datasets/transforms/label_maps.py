@@ -7,7 +7,7 @@ import numpy as np
 from mmengine import fileio
 from mmseg.datasets.transforms import LoadAnnotations
 
-from mmseg_maskformer.core.conventions import VOID, WIDE_VOID
+from mmseg_maskformer.core.conventions import NARROW, VOID, WIDE_VOID
 from mmseg_maskformer.core.messages import ONE_CHANNEL
 from mmseg_maskformer.datasets.file_errors import (
     naming_file,
@@ -48,8 +48,9 @@ class LoadLabelMap(LoadAnnotations):
                 content, flag="unchanged", backend=self.imdecode_backend
             )
         refuse_jpeg(content, "label map", path)
-        _check_label_map(labels, results)
-        narrow = labels.dtype in (np.uint8, np.bool_)
+        check_label_map(labels, path)
+        require_size_of_image("label map", labels.shape, results)
+        narrow = labels.dtype.name in NARROW
         labels = labels.astype(np.int32)
         void = VOID
         if not narrow:
@@ -72,8 +73,12 @@ def _renumbered(labels: np.ndarray, new: dict | None, void: int) -> np.ndarray:
     return renumbered
 
 
-def _check_label_map(labels: np.ndarray, results: dict) -> None:
-    path = results["seg_map_path"]
+def check_label_map(labels: np.ndarray, path: str) -> None:
+    """Refuse what is no map (H, W) of integers from 0 to 65535.
+
+    Raises:
+        ValueError: It has colours, other numbers or other values.
+    """
     if labels.ndim != 2 or labels.dtype.kind not in "biu":
         raise ValueError(
             f"The label map {path} has shape {labels.shape} and type {labels.dtype}; "
@@ -86,4 +91,3 @@ def _check_label_map(labels: np.ndarray, results: dict) -> None:
             f"The label map {path} has the value {value}; labels are 0 to {WIDE_VOID}."
             f" Write {VOID} where a pixel is void, {WIDE_VOID} if {VOID} is a class."
         )
-    require_size_of_image("label map", labels.shape, results)

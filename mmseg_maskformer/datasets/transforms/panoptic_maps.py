@@ -61,17 +61,11 @@ class LoadPanopticMap(BaseTransform):
         path = results["seg_map_path"]
         with naming_file("panoptic map", path):
             content = fileio.get(path, backend_args=self.backend_args)
-            with Image.open(io.BytesIO(content)) as image:
-                mode = image.mode
-                colours = np.asarray(image.convert("RGB"))
+            ids, mode = decoded_ids(content)
         refuse_jpeg(content, "panoptic map", path)
-        require_size_of_image("panoptic map", colours.shape, results)
-        ids = segment_ids(colours)
+        require_size_of_image("panoptic map", ids.shape, results)
         listed = np.array([x["id"] for x in results["segments_info"]], dtype=np.int64)
-        _check_listed_once(listed, path)
-        if mode in _ONE_CHANNEL:
-            _check_not_grey(mode, listed, path)
-        numbers = _numbers(ids, listed, path)
+        numbers = _numbers(ids, listed, mode, path)
         narrow = len(listed) < VOID
         results["gt_seg_map"] = numbers.astype(np.uint8 if narrow else np.int32)
         results.setdefault("seg_fields", []).append("gt_seg_map")
@@ -139,6 +133,31 @@ class PackPanopticInputs(BaseTransform):
         return packed
 
 
+def decoded_ids(content: bytes) -> tuple[np.ndarray, str]:
+    """(H, W) ids of a panoptic PNG, and Pillow's mode of the file."""
+    with Image.open(io.BytesIO(content)) as image:
+        return segment_ids(np.asarray(image.convert("RGB"))), image.mode
+
+
+def check_ids(found: set[int], listed: np.ndarray, mode: str, path: str) -> None:
+    """Refuse a panoptic map that contradicts the list of its segments.
+
+    Args:
+        found: ids of its pixels.
+        listed: (G,) ids in the annotation file.
+        mode: Pillow's, of the file.
+        path: of the map.
+
+    Raises:
+        ValueError: The map is grey, has ids that are not listed or none that is, or
+            the list has an id twice.
+    """
+    _check_listed_once(listed, path)
+    if mode in _ONE_CHANNEL:
+        _check_not_grey(mode, listed, path)
+    _check_same_ids(found, {0, *listed.tolist()}, path)
+
+
 def _instances(segments: InstanceData, numbers: np.ndarray) -> InstanceData:
     """The things among the segments, as the host's masks and boxes."""
     things = segments[segments.is_thing]
@@ -154,12 +173,12 @@ def _number(place: int) -> int:
     return place if place < VOID else place + 1
 
 
-def _numbers(ids: np.ndarray, listed: np.ndarray, path: str) -> np.ndarray:
+def _numbers(ids: np.ndarray, listed: np.ndarray, mode: str, path: str) -> np.ndarray:
     """Number of the segment of each id (H, W); 0 where the id is 0."""
     starts = np.flatnonzero(np.diff(ids.ravel(), prepend=-1))  # runs of one id
     found, inverse = np.unique(ids.ravel()[starts], return_inverse=True)
     known = {0: 0} | {int(x): _number(k) for k, x in enumerate(listed, start=1)}
-    _check_same_ids(set(found.tolist()), set(known), path)
+    check_ids(set(found.tolist()), listed, mode, path)
     table = np.array([known[x] for x in found.tolist()])
     lengths = np.diff(starts, append=ids.size)
     return np.repeat(table[inverse], lengths).reshape(ids.shape)
