@@ -55,11 +55,19 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     """Read, judge, write."""
     args = parse_args()
-    from doctor_lib import checks, class_counts, pictures, report, scan, sources
+    from doctor_lib import (
+        checks,
+        class_counts,
+        folders,
+        pictures,
+        report,
+        scan,
+        sources,
+    )
     from shared.output import write_csv
 
     if args.source.is_dir():
-        source = sources.of_folder(args.source)
+        source = folders.of_folder(args.source)
     else:
         source = sources.of_config(args.source, args.cfg_options)
     facts = scan.look_at_all(source.items, args.workers)

@@ -17,3 +17,9 @@ def examine(monkeypatch, capsys, source, *options):
     lines = capsys.readouterr().out.splitlines()
     found = [x for x in lines if x.startswith(("error", "warning"))]
     return int(ended.value.code), found, (out / "report.md").read_text()
+
+
+def square(x):
+    """An object of COCO, 3 pixels wide and high, with its left upper corner at x, 2."""
+    outline = [x, 2, x + 3, 2, x + 3, 5, x, 5]
+    return dict(area=9, bbox=[x, 2, 3, 3], segmentation=[outline])

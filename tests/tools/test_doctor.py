@@ -13,7 +13,7 @@ from mmengine.logging import MMLogger
 from PIL import Image
 
 from tests.conftest import REPOSITORY
-from tests.helpers.doctor import examine
+from tests.helpers.doctor import examine, square
 from tests.scripts import run_script
 
 CAMVID = REPOSITORY / "configs/maskformer/maskformer_r18_1xb4-4k_camvid-256x256.py"
@@ -123,7 +123,11 @@ def deep(folder):
             ],
             "3.png 32x24",
         ),
-        (coloured, ["error: 1 label map(s) are uint8 x 3"], "annotations/train/4.png"),
+        (
+            coloured,
+            ["error: 1 label map(s) that hold no numbers of classes. The label map "],
+            "annotations/train/4.png has shape (24, 32, 3) and type uint8; ",
+        ),
         (black_and_white, ["error: Label maps hold 0 and 255 only"], "Write 1 for 255"),
         (copied, ["error: 1 validation image(s) are in training too"], "train/5.png"),
         (deep, ["warning: 1 image(s) have 16 bits"], "images/train/0.png"),
@@ -234,8 +238,9 @@ def test_what_a_data_set_refuses_or_warns_of_is_told(folder, monkeypatch, capsys
     status, found, _ = examine(monkeypatch, capsys, CAMVID, folder / "out", *options)
     assert logger.level == logging.ERROR
     assert status == 1
-    assert "5 images *.png are taken, 1 *.PNG are not" in found[0]
-    assert "val" in found[1] and "images/val" in found[1]
+    assert found[0].startswith("error: val: ") and "images/val" in found[0]
+    assert found[1].startswith("warning: train: ")
+    assert "5 images *.png are taken, 1 *.PNG are not" in found[1]
 
 
 def test_a_config_without_any_images_is_told_that_alone(folder, monkeypatch, capsys):
@@ -249,9 +254,12 @@ def test_a_config_without_any_images_is_told_that_alone(folder, monkeypatch, cap
 
 
 @pytest.mark.mmdet
-def test_crowds_small_objects_and_queries(folder, monkeypatch, capsys):
+@pytest.mark.parametrize(
+    ("scale", "small"),  # of evaluation: half of 32 x 24 pixels, or 11 times them
+    [("(16,12)", True), ("(352,264)", False)],
+)
+def test_crowds_small_objects_and_queries(scale, small, folder, monkeypatch, capsys):
     """Three squares of 3 pixels an image, all painted as crowds in training."""
-    squares = [(2, 2), (10, 2), (20, 2)]
     for split, crowd in (("train", 1), ("val", 0)):
         names = sorted(x.name for x in (folder / "images" / split).iterdir())
         images = [
@@ -259,17 +267,9 @@ def test_crowds_small_objects_and_queries(folder, monkeypatch, capsys):
             for i, name in enumerate(names, start=1)
         ]
         rows = [
-            dict(
-                id=3 * i + k + 1,
-                image_id=i,
-                category_id=1,
-                iscrowd=crowd,
-                area=9,
-                bbox=[x, y, 3, 3],
-                segmentation=[[x, y, x + 3, y, x + 3, y + 3, x, y + 3]],
-            )
+            dict(square(x), id=3 * i + k, image_id=i, category_id=1, iscrowd=crowd)
             for i in range(1, len(names) + 1)
-            for k, (x, y) in enumerate(squares)
+            for k, x in enumerate((2, 10, 20))
         ]
         content = dict(
             images=images, annotations=rows, categories=[dict(id=1, name="nucleus")]
@@ -279,6 +279,7 @@ def test_crowds_small_objects_and_queries(folder, monkeypatch, capsys):
     for split in ("train", "val"):
         options.append(f"{split}_dataloader.dataset.data_root={folder}/")
     options.append("model.decode_head.network.transformer_decoder.num_queries=2")
+    options.append(f"val_dataloader.dataset.pipeline.2.scale={scale}")
     status, found, report = examine(
         monkeypatch, capsys, REPOSITORY / "configs" / NUCLEI, folder / "out", *options
     )
@@ -286,6 +287,10 @@ def test_crowds_small_objects_and_queries(folder, monkeypatch, capsys):
     text = "\n".join(found)
     assert "18 of 24 objects are marked as crowds" in text
     assert "8 image(s) hold more segments than the model has queries (2): 3" in text
-    # 9 pixels of each box against 16 of a cell; crowds are not counted
-    assert "6 of 6 objects (100.0 %) are smaller than a cell" in text
-    assert "| square root of the area of a box, pixels | 3 | 3 | 3 | 3 | 3 |" in report
+    # 9 / 4 pixels of each box against 16 of a cell; crowds are not counted
+    assert ("6 of 6 objects (100.0 %) are smaller than a cell" in text) == small
+    assert ("in training, 0.5 times in evaluation." in text) == small
+    assert (
+        "| square root of the area of a box, pixels of the file | 3 | 3 | 3 | 3 | 3 |"
+        in report
+    )

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from itertools import chain
 
-from mmseg_maskformer.core.conventions import VOID, WIDE_VOID
+from mmseg_maskformer.core.conventions import NARROW, VOID, WIDE_VOID
 
 from .scan import Facts
 from .sources import Source
@@ -15,14 +15,14 @@ from .sources import Source
 def void_labels(x: Facts, source: Source) -> set[int]:
     """Values of a label map that are no class."""
     void = {0} if x.item.zero_is_void else set()
-    if x.label_type != "uint16":
+    if x.label_type in NARROW:
         return void | {VOID}
     return void | ({WIDE_VOID} if source.many_classes else {VOID, WIDE_VOID})
 
 
 def highest_label(facts: Sequence[Facts]) -> int:
-    """The highest value of 16-bit label maps, void left out."""
-    wide = [x.values for x in facts if x.label_type == "uint16"]
+    """The highest value of label maps of more than 8 bits, void left out."""
+    wide = [x.values for x in facts if x.label_type not in NARROW]
     return max((v for values in wide for v in values if v != WIDE_VOID), default=0)
 
 
@@ -59,8 +59,15 @@ def class_counts(
     return [
         class_pixels(x, source)
         for x in facts
-        if x.item.split == split and (x.values or x.item.objects is not None)
+        if x.item.split == split and (x.values or source.kind == "instances")
     ]
+
+
+def void_share(source: Source, facts: Sequence[Facts]) -> float:
+    """Pixels that are no class, as a share of those of all maps."""
+    known = sum(class_pixels(x, source).total() for x in facts if x.values)
+    total = sum(sum(x.values.values()) for x in facts)
+    return 1 - known / total if total else 0.0
 
 
 def occurrences(source: Source, facts: Sequence[Facts], split: str) -> Counter[int]:
@@ -104,8 +111,8 @@ def class_table(source: Source, facts: Sequence[Facts]) -> list[dict[str, object
 
 
 def thing_areas(x: Facts, source: Source) -> list[float]:
-    """Pixels of the objects of an item; those of their boxes, for instances."""
+    """Pixels of the objects of an item in its file; of their boxes, for instances."""
     objects = [o for o in x.item.objects or () if o[2] and not o[3]]
     if source.kind == "instances":
         return [area for area, *_ in objects]
-    return [x.values.get(int(number), 0) for number, *_ in objects]
+    return [x.values[int(o[0])] for o in objects if o[0] in x.values]

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 import numpy as np
 
 from .finding import Finding, Found
+from .folders import LABEL_FOLDERS
 from .scan import Facts
-from .sources import LABEL_FOLDERS, Source
+from .sources import Source
 
 _ALIKE = 0.999  # correlation of small pictures of the same photo
 
 
 def not_built(source: Source, facts: Sequence[Facts]) -> Found:
     """Data sets that refuse their files, and what they warn of."""
+    told = [text for x in facts for _, text in x.refused]
     for text in source.problems:
-        yield Finding("error", text)
+        if not any(map(text.endswith, told)):  # by a picture of the pipeline
+            yield Finding("error", text)
+    for text in source.warnings:
+        yield Finding("warning", text)
 
 
 def unreadable(source: Source, facts: Sequence[Facts]) -> Found:
@@ -45,6 +50,15 @@ def too_large(source: Source, facts: Sequence[Facts]) -> Found:
         )
 
 
+def refused(source: Source, facts: Sequence[Facts]) -> Found:
+    """Sound files that contradict the data set, in the words of training."""
+    said: dict[str, list[str]] = defaultdict(list)
+    for kind, text in (row for x in facts for row in x.refused):
+        said[kind].append(text)
+    for kind, texts in said.items():
+        yield Finding("error", f"{len(texts)} {kind}.", texts[0], tuple(texts[1:]))
+
+
 def without_partner(source: Source, facts: Sequence[Facts]) -> Found:
     """Images without label map in a folder, and the other way round."""
     if source.unpaired:
@@ -54,6 +68,18 @@ def without_partner(source: Source, facts: Sequence[Facts]) -> Found:
             "without label map, or the other way round.",
             "Name image and label map alike but for the suffix, or remove the rest.",
             tuple(source.unpaired),
+        )
+
+
+def doubles(source: Source, facts: Sequence[Facts]) -> Found:
+    """Label maps of a folder that share a name, of which one is read."""
+    if source.doubles:
+        yield Finding(
+            "error",
+            f"{len(source.doubles)} label map(s) have the name of another one, but for "
+            "the suffix; the other was read.",
+            "Remove one of the two; training reads that with seg_map_suffix.",
+            tuple(source.doubles),
         )
 
 
@@ -94,7 +120,7 @@ def _size(size: tuple[int, int] | None) -> str:
 
 def orientations(source: Source, facts: Sequence[Facts]) -> Found:
     """Images that are turned when they are loaded."""
-    tagged = [x for x in facts if x.orientation != 1]
+    tagged = [x for x in facts if x.orientation != 1 and not x.item.as_stored]
     if tagged:
         yield Finding(
             "warning",

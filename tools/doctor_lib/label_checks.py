@@ -1,41 +1,21 @@
-"""Label maps: their types, their values, and classes that are rare."""
+"""Label maps: their values, and classes that are rare."""
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Sequence
 
 from mmseg_maskformer.core.conventions import VOID
 from mmseg_maskformer.core.messages import OTHER_LABELS, shown
 from mmseg_maskformer.datasets.metainfo import lowered_message
 
-from .class_counts import class_pixels, labels, occurrences
+from .class_counts import class_pixels, labels, occurrences, void_share
 from .finding import Finding, Found
 from .scan import Facts
 from .sources import Source
 
 _RARE = 0.01  # share of images
 _MOSTLY = 0.5
-
-
-def types(source: Source, facts: Sequence[Facts]) -> Found:
-    """Colours, floats and JPEG where numbers of classes belong."""
-    if source.kind != "semantic":
-        return
-    wrong: dict[str, list[str]] = defaultdict(list)
-    for x in facts:
-        if x.label_type and x.label_type not in ("uint8", "uint16", "bool"):
-            wrong[x.label_type].append(x.item.labels)
-        if x.item.labels.lower().endswith((".jpg", ".jpeg")):
-            wrong["JPEG"].append(x.item.labels)
-    for kind, files in wrong.items():
-        remedy = (
-            "Write a PNG of one channel whose values are the numbers of the classes; "
-            "colours are no labels, and JPEG changes them."
-        )
-        yield Finding(
-            "error", f"{len(files)} label map(s) are {kind}.", remedy, tuple(files)
-        )
 
 
 def values(source: Source, facts: Sequence[Facts]) -> Found:
@@ -76,19 +56,12 @@ def mostly_void(source: Source, facts: Sequence[Facts]) -> Found:
     """Pixels and images that nothing is learned from."""
     if source.kind == "instances":
         return
-    void, total, empty = 0, 0, []
-    for x in facts:
-        if not x.values:
-            continue
-        known = sum(class_pixels(x, source).values())
-        pixels = sum(x.values.values())
-        void, total = void + pixels - known, total + pixels
-        if not known:
-            empty.append(x.item.labels)
-    if total and void / total > _MOSTLY:
+    void = void_share(source, facts)
+    empty = [x.item.labels for x in facts if x.values and not class_pixels(x, source)]
+    if void > _MOSTLY:
         yield Finding(
             "warning",
-            f"{100 * void / total:.1f} % of all pixels are void: no loss, no score.",
+            f"{100 * void:.1f} % of all pixels are void: no loss, no score.",
             "Check ignore_index and reduce_zero_label; a class of its own for what is "
             "no object is often meant.",
         )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from mmseg_maskformer.core.messages import shown
+
 from .class_counts import class_pixels, thing_areas
 from .finding import Finding, Found
 from .scan import Facts
@@ -34,16 +36,44 @@ def too_many(source: Source, facts: Sequence[Facts]) -> Found:
 
 
 def small(source: Source, facts: Sequence[Facts]) -> Found:
-    """Objects below the resolution of the masks."""
-    areas = [area for x in facts for area in thing_areas(x, source)]
+    """Objects below the resolution of the masks, at the scale of the pipeline."""
+    scales, known = {}, source.scales
+    if known is not None:
+        scales = {"train": known.trained, "val": known.evaluated}
+    areas = [
+        area * scales.get(x.item.split, 1.0) ** 2
+        for x in facts
+        for area in thing_areas(x, source)
+    ]
     small = sum(area < _STRIDE**2 for area in areas)
+    where = "in the files"
+    if known is not None:
+        where = (
+            f"as the network sees them: {known.trained:.3g} times as large as in the "
+            f"files in training, {known.evaluated:.3g} times in evaluation"
+        )
     if areas and small > _SEVERAL * len(areas):
         yield Finding(
             "warning",
             f"{small} of {len(areas)} objects ({100 * small / len(areas):.1f} %) are "
             f"smaller than a cell of the predicted masks ({_STRIDE} x {_STRIDE} "
-            "pixels).",
+            f"pixels), {where}.",
             "They cannot be outlined; train and test at a larger scale.",
+        )
+
+
+def without_pixels(source: Source, facts: Sequence[Facts]) -> Found:
+    """Segments that a panoptic map does not show, though its others are right."""
+    maps = [x for x in facts if x.values and source.kind == "panoptic"]
+    lists = [(x, [o[0] for o in x.item.objects or ()]) for x in maps]
+    bare = [(x, [n for n in ids if n not in x.values]) for x, ids in lists]
+    if count := sum(len(ids) for _, ids in bare):
+        yield Finding(
+            "warning",
+            f"{count} of {sum(len(ids) for _, ids in lists)} listed segments have no "
+            "pixel in their map.",
+            "Empty masks are learned for them; paint them, or take them off the list.",
+            tuple(f"{x.item.labels}: {shown(ids)}" for x, ids in bare if ids),
         )
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from mmseg_maskformer.core.conventions import VOID
 from shared.output import markdown_table
 
-from .class_counts import class_counts, splits, thing_areas, void_labels
+from .class_counts import class_counts, splits, thing_areas, void_labels, void_share
 from .finding import Finding
 from .scan import Facts
 from .sources import Source
@@ -39,7 +39,7 @@ def report(
         _counts(source, facts, found),
         *map(_finding, found),
         "## Images",
-        _images(facts),
+        _images(source, facts),
         *_labels(source, facts),
         *_objects(source, facts),
         *_classes(source, facts, classes),
@@ -65,13 +65,16 @@ def _finding(x: Finding) -> str:
     return "\n".join([said, files, more]) if files else said
 
 
-def _images(facts: Sequence[Facts]) -> str:
+def _images(source: Source, facts: Sequence[Facts]) -> str:
     readable = [x for x in facts if x.size]
     suffixes = Counter("." + x.item.image.rpartition(".")[2] for x in facts)
+    unread = Counter(
+        {f"{x or 'without suffix'} (not read)": n for x, n in source.unread.items()}
+    )
     kinds = Counter(f"{x.channels} x {x.type}" for x in readable)
     orientations = Counter(x.orientation for x in readable)
     rows = [
-        ("files", _listed(suffixes)),
+        ("files", _listed(suffixes + unread)),
         ("channels and type", _listed(kinds)),
         ("EXIF orientation", _listed(orientations)),
     ]
@@ -89,8 +92,11 @@ def _listed(counts: Counter) -> str:
 
 def _labels(source: Source, facts: Sequence[Facts]) -> list[str]:
     """Values of label maps and, without a config, which settings they call for."""
-    if source.kind != "semantic" or not any(x.values for x in facts):
+    if not any(x.values for x in facts):
         return []
+    if source.kind == "panoptic":
+        share = f"{100 * void_share(source, facts):.1f} % of pixels"
+        return ["## Panoptic maps", f"Void on {share}."]
     pixels, void = Counter[int](), Counter[int]()
     for x in facts:
         pixels.update(x.values)
@@ -134,11 +140,9 @@ def _objects(source: Source, facts: Sequence[Facts]) -> list[str]:
     counts = [len(x.item.objects or ()) for x in facts]
     areas = [area for x in facts for area in thing_areas(x, source)]
     rows = [("segments an image", *_quartiles(counts))]
-    rows.append(
-        ("square root of the area of a thing, pixels", *_quartiles(np.sqrt(areas)))
-    )
-    if source.kind == "instances":
-        rows[1] = ("square root of the area of a box, pixels", *rows[1][1:])
+    what = "box" if source.kind == "instances" else "thing"
+    name = f"square root of the area of a {what}, pixels of the file"
+    rows.append((name, *_quartiles(np.sqrt(areas))))
     header = ("", "least", "a quarter below", "half", "three quarters", "most")
     return ["## Objects", markdown_table(header, rows)]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mmseg_maskformer.datasets.image_scales import REMEDY, scales_differ
+from mmseg_maskformer.datasets.image_scales import REMEDY, difference
 
 from .finding import Finding, Found
 from .scan import Facts
@@ -13,7 +13,6 @@ from .sources import Source
 
 def scales(source: Source, facts: Sequence[Facts]) -> Found:
     """Images that training shows much smaller or larger than evaluation."""
-    if source.datasets.keys() >= {"train", "val"}:
-        text = scales_differ(source.datasets["train"], source.datasets["val"])
-        if text:
-            yield Finding("warning", text, REMEDY)
+    both = source.datasets.keys() >= {"train", "val"}
+    if both and (text := difference(source.scales)):
+        yield Finding("warning", text, REMEDY)

@@ -5,26 +5,25 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
+import mmcv
 import numpy as np
 from PIL import Image
 
-from mmseg_maskformer.datasets.coco.segments import segment_ids
-from mmseg_maskformer.datasets.transforms.image_files import (
-    palette_indices,
-    read_picture,
-    turned,
-)
+from mmseg_maskformer.datasets.coco.image_sizes import check_size
+from mmseg_maskformer.datasets.file_errors import refuse_jpeg
+from mmseg_maskformer.datasets.transforms.image_files import read_picture, turned
 
 from .sources import Item
 
 _SIDE = 32  # of the small picture that near copies are found by
+_MANY = 64  # items that are worth several processes, and a word on progress
 
 
 @dataclass
@@ -35,7 +34,9 @@ class Facts:
         item: the item.
         problems: why a file cannot be read.
         too_large: what Pillow says of a file of more pixels than it opens.
-        size: height and width of the image as a viewer shows it.
+        refused: what loading says of sound files that contradict the data set, and
+            what that is said of, as "JPEG map(s)".
+        size: height and width of the image as it is loaded.
         channels: of the image, alpha among them.
         has_alpha: whether the last of them is alpha.
         type: of its numbers, as "uint8".
@@ -45,13 +46,15 @@ class Facts:
         small: (32, 32) grey picture, of mean 0 and length 1; None where it has no
             structure.
         label_size: height and width of the label map.
-        label_type: of its numbers and their channels, as "uint8" or "uint8 x 3".
-        values: pixels of each value of a label map, or of each id of a panoptic map.
+        label_type: of its numbers, as "uint8".
+        values: pixels of each value of a label map, or of each id of a panoptic map,
+            if it is not refused.
     """
 
     item: Item
     problems: list[str] = field(default_factory=list)
     too_large: list[str] = field(default_factory=list)
+    refused: list[tuple[str, str]] = field(default_factory=list)
     size: tuple[int, int] | None = None
     channels: int = 0
     has_alpha: bool = False
@@ -100,9 +103,15 @@ def _content(path: str) -> bytes:
 
 def _look_at_image(facts: Facts) -> None:
     picture = read_picture(_content(facts.item.image))
-    pixels = turned(picture.pixels, picture.orientation)
+    pixels = picture.pixels
+    if not facts.item.as_stored:
+        pixels = turned(pixels, picture.orientation)
     facts.size, facts.channels = pixels.shape[:2], pixels.shape[2]
     facts.type, facts.has_alpha = str(pixels.dtype), picture.has_alpha
+    if facts.item.stated:
+        file, size = facts.item.stated
+        with _refusing(facts, "image(s) of another size than their annotation file's"):
+            check_size(facts.size, size, facts.item.image, file)
     facts.orientation, facts.pages = picture.orientation, picture.pages
     facts.digest = hashlib.sha1(pixels.tobytes()).hexdigest()
     grey = pixels.astype(np.float32).mean(axis=2)
@@ -113,19 +122,56 @@ def _look_at_image(facts: Facts) -> None:
         facts.small = (small / length).astype(np.float32)
 
 
+@contextmanager
+def _refusing(facts: Facts, kind: str) -> Iterator[None]:
+    """Note what the checks of training say."""
+    try:
+        yield
+    except ValueError as error:
+        facts.refused.append((kind, str(error)))
+
+
 def _look_at_labels(facts: Facts) -> None:
     content = _content(facts.item.labels)
-    indices = palette_indices(content)  # which loading takes for labels
-    pixels = read_picture(content).pixels if indices is None else indices[..., None]
-    height, width = pixels.shape[:2]
-    facts.label_size = height, width
-    many = f" x {pixels.shape[2]}" if pixels.shape[2] > 1 else ""
-    facts.label_type = f"{pixels.dtype}{many}"
-    if facts.item.objects is not None and pixels.shape[2] == 3:
-        pixels = segment_ids(pixels)[..., None]
-    if pixels.shape[2] == 1:
-        values, counts = np.unique(pixels, return_counts=True)
-        facts.values = dict(zip(values.tolist(), counts.tolist(), strict=True))
+    is_panoptic = facts.item.objects is not None
+    (_look_at_ids if is_panoptic else _look_at_classes)(facts, content)
+
+
+def _look_at_classes(facts: Facts, content: bytes) -> None:
+    """A label map, read and judged as ``LoadLabelMap`` does."""
+    from mmseg_maskformer.datasets.transforms.label_maps import check_label_map
+
+    path = facts.item.labels
+    labels = mmcv.imfrombytes(content, flag="unchanged", backend="pillow")
+    facts.label_size, facts.label_type = labels.shape[:2], str(labels.dtype)
+    with _refusing(facts, "JPEG label map(s)"):
+        refuse_jpeg(content, "label map", path)
+        with _refusing(facts, "label map(s) that hold no numbers of classes"):
+            check_label_map(labels, path)
+            pixels = np.bincount(labels.astype(np.int64).ravel())
+            values = np.flatnonzero(pixels)
+            facts.values = dict(
+                zip(values.tolist(), pixels[values].tolist(), strict=True)
+            )
+
+
+def _look_at_ids(facts: Facts, content: bytes) -> None:
+    """A panoptic map, read and judged as ``LoadPanopticMap`` does."""
+    from mmseg_maskformer.datasets.transforms.panoptic_maps import (
+        check_ids,
+        decoded_ids,
+    )
+
+    path = facts.item.labels
+    ids, mode = decoded_ids(content)
+    facts.label_size = ids.shape
+    listed = np.array([o[0] for o in facts.item.objects or ()], dtype=np.int64)
+    values, counts = (x.tolist() for x in np.unique(ids, return_counts=True))
+    with _refusing(facts, "JPEG panoptic map(s)"):
+        refuse_jpeg(content, "panoptic map", path)
+        with _refusing(facts, "panoptic map(s) that contradict their annotation file"):
+            check_ids(set(values), listed, mode, path)
+            facts.values = dict(zip(values, counts, strict=True))
 
 
 def look_at_all(items: Sequence[Item], workers: int | None = None) -> list[Facts]:
@@ -136,13 +182,18 @@ def look_at_all(items: Sequence[Item], workers: int | None = None) -> list[Facts
         workers: processes, by default one for each core.
     """
     workers = workers or os.cpu_count() or 1
-    if workers == 1 or len(items) < 64:
-        return [look(item) for item in items]
-    found = []
+    if workers == 1 or len(items) < _MANY:
+        return _counted(map(look, items), len(items))
     with ProcessPoolExecutor(workers) as pool:
-        for facts in pool.map(look, items, chunksize=16):
-            found.append(facts)
-            if len(found) % 64 == 0 or len(found) == len(items):
-                print(f"\r{len(found)} of {len(items)}", end="", file=sys.stderr)
-    print(file=sys.stderr)
+        return _counted(pool.map(look, items, chunksize=16), len(items))
+
+
+def _counted(looks: Iterable[Facts], total: int) -> list[Facts]:
+    """All facts; of many it is shown how far they are."""
+    found = []
+    for facts in looks:
+        found.append(facts)
+        if total >= _MANY and (len(found) % _MANY == 0 or len(found) == total):
+            end = "\n" if len(found) == total else ""
+            print(f"\r{len(found)} of {total}", end=end, file=sys.stderr, flush=True)
     return found

@@ -1,9 +1,11 @@
-"""The files of a data set: those of a config's splits, or those of a folder."""
+"""The files of a data set, as a config's splits list them."""
 
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,20 +14,18 @@ from mmengine.logging import MMLogger
 from mmengine.registry import DATASETS
 
 from mmseg_maskformer.core.conventions import VOID
-from mmseg_maskformer.datasets.transforms.image_files import IMAGE_SUFFIXES, files_below
+from mmseg_maskformer.datasets.image_scales import Scales, compared_scales
+from mmseg_maskformer.datasets.pipeline_steps import flattened, loads
 from mmseg_maskformer.datasets.wrappers import leaf_configs, leaf_datasets
 from mmseg_maskformer.engine.config_files import read_config
 from mmseg_maskformer.engine.hooks.check_classes_hook import check_num_classes
 from mmseg_maskformer.engine.models import set_scope
 from shared.progress import quiet_host
 
-_IMAGE_FOLDERS = ("images", "img_dir", "imgs", "image")
 _LACKING = (
     "indices of the data set ask for images that it lacks; write indices=None for all "
     "of them."
 )
-_SPLITS = {"training": "train", "validation": "val", "valid": "val"}  # of folders
-LABEL_FOLDERS = ("annotations", "ann_dir", "labels", "masks", "label", "mask")
 
 
 class Item(NamedTuple):
@@ -39,6 +39,8 @@ class Item(NamedTuple):
             (area of the box, class, True, is a crowd). None in semantic data.
         zero_is_void: ``reduce_zero_label`` of its data set.
         label_map: new numbers of labels there, 255 for none.
+        stated: annotation file and the size, (height, width), that it gives the image.
+        as_stored: whether the image is loaded without turning it as EXIF says.
     """
 
     split: str
@@ -47,6 +49,8 @@ class Item(NamedTuple):
     objects: tuple[tuple[float, int, bool, bool], ...] | None = None
     zero_is_void: bool = False
     label_map: dict[int, int] | None = None
+    stated: tuple[str, tuple[int, int]] | None = None
+    as_stored: bool = False
 
 
 @dataclass
@@ -60,8 +64,11 @@ class Source:
         classes: names, empty where they are not known.
         queries: of the model, None without a config.
         problems: why a split could not be read.
+        warnings: what data sets log while they are built.
         datasets: of a config, by split, for pictures of what the pipeline makes.
         unpaired: files of a folder without a partner.
+        doubles: label maps of a folder beside another of the same name.
+        unread: files of a folder that are no images, by suffix.
         highest: the highest label of a folder's 16-bit maps but 65535, see
             :attr:`many_classes`.
     """
@@ -72,14 +79,23 @@ class Source:
     classes: tuple[str, ...] = ()
     queries: int | None = None
     problems: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
     datasets: dict[str, Any] = field(default_factory=dict)
     unpaired: list[str] = field(default_factory=list)
+    doubles: list[str] = field(default_factory=list)
+    unread: Counter[str] = field(default_factory=Counter)
     highest: int = 0
 
     @property
     def many_classes(self) -> bool:
         """Whether 255 is a class where labels have 16 bits."""
         return max(len(self.classes), self.highest) > VOID
+
+    @cached_property
+    def scales(self) -> Scales | None:
+        """At which scale the pipelines show images; None where it is not known."""
+        sets = list(self.datasets.values())
+        return compared_scales(sets[0], sets[-1]) if sets else None
 
 
 def of_config(path: Path, overrides: dict) -> Source:
@@ -106,7 +122,7 @@ def of_config(path: Path, overrides: dict) -> Source:
             source.problems.append(f"{split}: {text}")
             continue
         source.problems += _misfit(config, dataset, split)
-        source.problems += [f"{split}: {text}" for text in warned.texts]
+        source.warnings += [f"{split}: {text}" for text in warned.texts]
         source.datasets[split] = dataset
         for leaf in leaf_datasets(dataset):
             _add(source, split, leaf)
@@ -160,6 +176,7 @@ def _add(source: Source, split: str, dataset: Any) -> None:
     zero_is_void = bool(getattr(dataset, "reduce_zero_label", False))
     label_map = getattr(dataset, "label_map", None)
     things = meta.get("thing_classes")
+    as_stored = _loads_as_stored(dataset)
     for index in range(len(dataset)):
         info = dataset.get_data_info(index)
         if "img" in info:
@@ -176,7 +193,21 @@ def _add(source: Source, split: str, dataset: Any) -> None:
             source.kind, labels = "instances", ""
             objects = tuple(_instance(row) for row in info["instances"])
         item = Item(split, image, labels, objects, zero_is_void, label_map)
-        source.items.append(item)
+        stated = _stated_size(dataset, info)
+        source.items.append(item._replace(stated=stated, as_stored=as_stored))
+
+
+def _loads_as_stored(dataset: Any) -> bool:
+    steps = flattened(dataset.pipeline.transforms)
+    kinds = [str(getattr(step, "color_type", "")) for step in steps if loads(step)]
+    return any(x == "unchanged" or x.endswith("ignore_orientation") for x in kinds)
+
+
+def _stated_size(dataset: Any, info: dict) -> tuple[str, tuple[int, int]] | None:
+    unsized = getattr(dataset.pipeline, "unsized", ())
+    if "height" not in info or info.get("img_id") in unsized:
+        return None
+    return dataset.ann_file, (info["height"], info["width"])
 
 
 def _segment(row: dict, things: Any) -> tuple[float, int, bool, bool]:
@@ -198,37 +229,3 @@ def _find(config: Any, key: str) -> Any:
         return config[key]
     found = (_find(value, key) for value in dict(config).values())
     return next((x for x in found if x is not None), None)
-
-
-def of_folder(folder: Path) -> Source:
-    """Images and label maps below a folder, paired by name.
-
-    Raises:
-        SystemExit: There are no images.
-    """
-    source = Source(str(folder))
-    images = next((folder / x for x in _IMAGE_FOLDERS if (folder / x).is_dir()), folder)
-    labels = next((folder / x for x in LABEL_FOLDERS if (folder / x).is_dir()), None)
-    pictures = files_below(images)
-    if labels is not None and images == folder:
-        pictures = [x for x in pictures if labels not in x.parents]
-    if not pictures:
-        raise SystemExit(
-            f"There are no images ({', '.join(IMAGE_SUFFIXES)}) below {images}."
-        )
-    maps = {} if labels is None else {_key(x, labels): x for x in files_below(labels)}
-    for path in pictures:
-        key = _key(path, images)
-        partner = maps.pop(key, None)
-        if partner is None and labels is not None:
-            source.unpaired.append(str(path))
-        parts = Path(key).parts
-        split = _SPLITS.get(parts[0], parts[0]) if len(parts) > 1 else "all"
-        source.items.append(Item(split, str(path), str(partner or "")))
-    source.unpaired += [str(path) for path in maps.values()]
-    return source
-
-
-def _key(path: Path, folder: Path) -> str:
-    """The name that an image and its label map share."""
-    return path.relative_to(folder).with_suffix("").as_posix()

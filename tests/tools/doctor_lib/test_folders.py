@@ -1,0 +1,57 @@
+"""The doctor finds images, label maps and splits in folders."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from doctor_lib.checks import findings
+from doctor_lib.folders import of_folder
+from doctor_lib.report import report
+from doctor_lib.scan import Facts
+
+
+def found(folder, names):
+    """What a folder with these files holds: (split, image, label map) of each item."""
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+    source = of_folder(folder)
+    paths = [(x.split, x.image, x.labels) for x in source.items]
+    short = [
+        tuple(Path(y).relative_to(folder).as_posix() if "/" in y else y for y in x)
+        for x in paths
+    ]
+    return source, short
+
+
+@pytest.mark.parametrize("labels", ["labels", "annotations", "masks"])
+def test_splits_may_be_the_outer_folders(labels, tmp_path):
+    source, items = found(
+        tmp_path,
+        [f"{s}/{x}/0.png" for s in ("train", "valid") for x in ("images", labels)],
+    )
+    assert items == [
+        ("train", "train/images/0.png", f"train/{labels}/0.png"),
+        ("val", "valid/images/0.png", f"valid/{labels}/0.png"),
+    ]
+    assert source.unpaired == []
+
+
+def test_images_may_lie_beside_the_folder_of_label_maps(tmp_path):
+    _, items = found(tmp_path, ["a.png", "train/b.png", "masks/a.png"])
+    assert items == [("all", "a.png", "masks/a.png"), ("train", "train/b.png", "")]
+
+
+def test_label_maps_of_one_name_and_other_suffixes_are_told(tmp_path):
+    names = ["images/0.png", "images/1.gif", "images/Thumbs", "labels/0.png"]
+    source, items = found(tmp_path, [*names, "labels/0.bmp"])
+    assert items == [("all", "images/0.png", "labels/0.bmp")]
+    facts = [Facts(x) for x in source.items]
+    (double,) = findings(source, facts)
+    assert double.level == "error"
+    assert double.text.startswith("1 label map(s) have the name of another one")
+    assert double.files == (str(tmp_path / "labels/0.png"),)
+    row = "| files | .png: 1, .gif (not read): 1, without suffix (not read): 1 |"
+    assert row in report(source, facts, [], [])
