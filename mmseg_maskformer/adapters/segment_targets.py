@@ -1,7 +1,8 @@
 """Segments of MMDetection's data samples as targets of the criterion.
 
 They come as one map of segment numbers, which ``PackPanopticInputs`` packs, or as the
-instances and the semantic map of the host's own pipelines.
+instances and the semantic map of the host's own pipelines. A map takes 4 bytes a pixel,
+masks one a pixel and object, so masks that do not overlap become a map, too.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -62,12 +64,58 @@ def _target(
         segment_map = _padded(sample.gt_segment_map.data[0], sample, size)
         ids = segments.ids.to(segment_map.dtype)
         return SegmentTargets(segments.labels, segment_map, ids, name=name)
-    labels, masks = _things(sample, size, name)
+    labels, masks = _things(sample, name)
+    things = _numbered(masks)
+    maps = _padded(
+        (masks if things is None else things).to(labels.device), sample, size
+    )
     if num_stuff:
-        stuff_labels, stuff_masks = _stuff(sample, size, num_things, num_stuff, name)
-        labels = torch.cat([labels, stuff_labels])
-        masks = torch.cat([masks, stuff_masks])
-    return SegmentTargets.from_masks(labels, masks, name=name)
+        found, semantic = _stuff(sample, size, num_things, num_stuff, name)
+        maps = _with_stuff(maps, len(labels), found, semantic)
+        labels = torch.cat([labels, found])
+    if maps.dim() == 3:
+        return SegmentTargets.from_masks(labels, maps, name=name)
+    ids = torch.arange(1, len(labels) + 1, dtype=maps.dtype, device=maps.device)
+    return SegmentTargets(labels, maps, ids, name=name)
+
+
+def _numbered(masks: Tensor) -> Tensor | None:
+    """(H, W) number of each pixel's mask, from 1, 0 where none; None if masks overlap.
+
+    Masks (G, H, W) on a GPU stay as they are: it would be asked about each of them.
+    """
+    if masks.device.type != "cpu":
+        return None
+    numbers = np.zeros(masks.shape[1:], dtype=np.int32)
+    flat = numbers.reshape(-1)
+    for number, mask in enumerate(masks.numpy(), start=1):
+        covered = np.flatnonzero(mask.reshape(-1) != 0)
+        if flat[covered].any():
+            return None
+        flat[covered] = number
+    return torch.from_numpy(numbers)
+
+
+def _with_stuff(
+    things: Tensor, num_objects: int, labels: Tensor, semantic: Tensor
+) -> Tensor:
+    """Objects with the stuff behind them, in the same form where that is possible.
+
+    Args:
+        things: (H, W) numbers from 1, or (G, H, W) masks.
+        num_objects: G.
+        labels: (S,) classes of stuff that occur.
+        semantic: (H, W) class of each pixel.
+    """
+    if things.dim() == 2:
+        stuff = torch.isin(semantic, labels.to(semantic.dtype))
+        if not (stuff & (things > 0)).any():
+            for number, label in enumerate(labels.tolist(), start=num_objects + 1):
+                things = things.masked_fill(semantic == label, number)
+            return things
+        numbers = torch.arange(1, num_objects + 1, device=things.device)
+        things = things == numbers[:, None, None]
+    return torch.cat([things, semantic == labels[:, None, None]])
 
 
 def crowds(segments: Any, num_things: int) -> Tensor:
@@ -78,7 +126,7 @@ def crowds(segments: Any, num_things: int) -> Tensor:
 def _labelled(target: SegmentTargets) -> Tensor:
     """(H, W) boolean: pixels that belong to a segment."""
     if target.segment_map.dim() == 3:
-        return target.segment_map.any(dim=0)
+        return target.segment_map.any(dim=0).bool()  # of bytes it gives bytes
     return target.class_map() >= 0
 
 
@@ -89,22 +137,28 @@ def _background(sample: Any, size: tuple[int, int], num_things: int) -> Tensor:
         ids = segments.ids[crowds(segments, num_things)].to(numbers.dtype)
         ignored = torch.isin(numbers, ids)
     else:
-        masks = _as_tensor(sample.gt_instances)
-        ignored = masks.new_zeros(masks.shape[1:])
+        instances = sample.gt_instances
+        size_of_masks, device = _as_tensor(instances).shape[1:], instances.labels.device
+        ignored = torch.zeros(size_of_masks, dtype=torch.bool, device=device)
         if "masks" in sample.get("ignored_instances", {}):
-            ignored |= _as_tensor(sample.ignored_instances).any(dim=0)
+            ignored |= _as_tensor(sample.ignored_instances).any(dim=0).to(device).bool()
     return _padded(~ignored, sample, size, value=False)
 
 
 def _as_tensor(instances: Any) -> Tensor:
-    """Masks (G, H, W) of the host's instances, boolean."""
+    """Masks (G, H, W) of the host's instances where they lie, 0 off the object.
+
+    Bitmaps are not copied.
+    """
     masks = instances.masks
-    if not isinstance(masks, Tensor):
-        masks = masks.to_tensor(torch.bool, instances.labels.device)
-    return masks.bool()
+    if isinstance(masks, Tensor):
+        return masks.bool()
+    array = np.require(masks.to_ndarray(), requirements="CW")
+    plain = array.dtype in (np.bool_, np.uint8)
+    return torch.from_numpy(array if plain else array != 0)
 
 
-def _things(sample: Any, size: tuple[int, int], name: str) -> tuple[Tensor, Tensor]:
+def _things(sample: Any, name: str) -> tuple[Tensor, Tensor]:
     """Labels (G,) and masks (G, H, W) of the host's instances."""
     instances = sample.get("gt_instances", {})
     if "masks" not in instances:
@@ -113,13 +167,13 @@ def _things(sample: Any, size: tuple[int, int], name: str) -> tuple[Tensor, Tens
             "the training pipeline: mmseg_maskformer.LoadPanopticMap and "
             "PackPanopticInputs, or LoadAnnotations(with_mask=True) and PackDetInputs."
         )
-    return instances.labels, _padded(_as_tensor(instances), sample, size)
+    return instances.labels, _as_tensor(instances)
 
 
 def _stuff(
     sample: Any, size: tuple[int, int], num_things: int, num_stuff: int, name: str
 ) -> tuple[Tensor, Tensor]:
-    """Labels and masks of the stuff in the host's semantic map."""
+    """Classes (S,) of the stuff in the host's semantic map, and that map (H, W)."""
     if "gt_sem_seg" not in sample:
         raise ValueError(
             f"{name} has instances but no map of stuff, and the model has "
@@ -136,7 +190,7 @@ def _stuff(
     semantic = _padded(sample.gt_sem_seg.sem_seg[0], sample, size, VOID)
     labels = semantic.unique()
     labels = labels[(labels >= num_things) & (labels != VOID)]
-    return labels.long(), semantic == labels[:, None, None]
+    return labels.long(), semantic
 
 
 def _check_labels(
@@ -168,4 +222,6 @@ def _padded(maps: Tensor, sample: Any, size: tuple[int, int], value: int = 0) ->
             f"{width} pixels, but its image {image[0]} x {image[1]} (height x width). "
             "Load annotations before the training pipeline resizes."
         )
+    if (height, width) == tuple(size):
+        return maps  # padding by nothing would copy
     return F.pad(maps, (0, size[1] - width, 0, size[0] - height), value=value)
