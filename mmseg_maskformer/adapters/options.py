@@ -15,6 +15,7 @@ from mmseg_maskformer.core.argument_checks import (
 )
 
 RULES = ("semantic", "general", "iterative")
+_OF_WINDOWS = {"mode", "crop_size", "stride"}
 
 
 @dataclass(frozen=True)
@@ -114,5 +115,12 @@ def check_keys(
     known = sorted(field.name for field in fields(options))
     unknown = sorted(set(test_cfg or {}) - set(known))
     if unknown:
-        raise ValueError(f"test_cfg has unknown keys {unknown}; {model} knows {known}.")
+        windows = (
+            " Windows (mode, crop_size, stride) are for semantic models, whose scores "
+            "can be averaged: remove them, or predict tiles as images of their own."
+        )
+        raise ValueError(
+            f"test_cfg has unknown keys {unknown}; {model} knows {known}."
+            f"{windows if _OF_WINDOWS & {*unknown} else ''}"
+        )
     return dict(test_cfg or {})

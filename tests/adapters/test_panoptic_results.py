@@ -207,6 +207,10 @@ def test_wrong_values_of_test_cfg_are_sentences(config, message):
         detector(test_cfg=config)
 
 
-def test_a_wrong_key_of_test_cfg_is_a_sentence():
-    with pytest.raises(ValueError, match=r"unknown keys \['filter_low_score'\]"):
-        detector(test_cfg=dict(filter_low_score=True))
+@pytest.mark.parametrize(
+    ("key", "end"),
+    [("filter_low_score", r"\]\.$"), ("mode", r"\]\. Windows .* semantic .*: remove")],
+)
+def test_a_wrong_key_of_test_cfg_is_a_sentence(key, end):
+    with pytest.raises(ValueError, match=rf"unknown keys \['{key}'\].*{end}"):
+        detector(test_cfg={key: "slide"})
