@@ -113,7 +113,10 @@ class HungarianAssigner:
             for image, target in zip(predictions.images(), targets, strict=True)
         ]
         tables = self._guarded(to_numpy(costs), [x.name for x in targets])
-        self._warn_of_unmatched(targets, predictions.class_logits.shape[2])
+        for target in targets:
+            self._warn_of_unmatched(
+                target.name, len(target), predictions.class_logits.shape[2]
+            )
         pairs = [solve(table) for table in tables]
         packed = torch.from_numpy(np.concatenate([p.ravel() for p in pairs]))
         packed = packed.to(predictions.class_logits.device)
@@ -145,6 +148,7 @@ class HungarianAssigner:
                     for cost in costs
                 ]
             name = image_name(img_meta or {})
+            self._warn_of_unmatched(name, len(labels), len(scores))
             table = torch.stack(values).sum(dim=0)[None].cpu().numpy()
             pairs = solve(self._guarded([table], [name])[0])[:, 0]
             queries, segments = torch.from_numpy(pairs).to(labels.device)
@@ -278,16 +282,15 @@ class HungarianAssigner:
         return [np.where(b, worse(t, b), t) for t, b in zip(tables, bad, strict=True)]
 
     def _warn_of_unmatched(
-        self, targets: Sequence[SegmentTargets], num_queries: int
+        self, name: str, num_segments: int, num_queries: int
     ) -> None:
-        for target in targets:
-            if len(target) > num_queries:
-                self._warn(
-                    "unmatched",
-                    f"{target.name} has {len(target)} segments but the model has "
-                    f"{num_queries} queries; {len(target) - num_queries} segments "
-                    "stay unmatched. Raise num_queries if this is common.",
-                )
+        if num_segments > num_queries:
+            self._warn(
+                "unmatched",
+                f"{name} has {num_segments} segments but the model has {num_queries} "
+                f"queries; {num_segments - num_queries} segments stay unmatched. Raise "
+                "num_queries if this is common.",
+            )
 
     def _warn(self, kind: str, message: str) -> None:
         """Log once per kind."""

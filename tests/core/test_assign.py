@@ -44,6 +44,13 @@ def test_an_image_without_segments_assigns_nothing():
     assert found.labels.tolist() == [-1] * 12
 
 
+def test_segments_without_a_query_are_a_warning(caplog):
+    predicted, given, _ = problem(15)
+    found = HungarianAssigner().assign(predicted, given, dict(img_path="a.jpg"))
+    assert sorted(found.gt_inds.tolist())[0] > 0  # all 12 queries have one
+    assert "a.jpg has 15 segments but the model has 12 queries; 3 seg" in caplog.text
+
+
 def test_costs_that_are_not_finite_are_replaced():
     predicted, given, _ = problem(2)
     predicted.scores[3] = float("nan")
