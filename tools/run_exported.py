@@ -23,14 +23,12 @@ def read_image(path: Path, model: dict[str, Any]) -> tuple[Array, Size]:
     """The network's input (1, 3, H, W), and the size of the file's image.
 
     Raises:
-        ValueError: Values have more than 8 bits.
+        ValueError: It is a grey image of more than 8 bits, which Pillow clips (of
+            colours it takes the upper 8, as training does), or has several pages, or
+            channels beside colours and alpha.
     """
     stored = Image.open(path)
-    if stored.mode[0] in "IF":
-        raise ValueError(
-            f"{path} has values of more than 8 bits (Pillow's mode {stored.mode}), and "
-            "exported models take 8-bit images; convert it."
-        )
+    _check(path, stored)
     turned = ImageOps.exif_transpose(stored) if model["orientation"] else stored
     image = turned.convert("RGB")
     width, height = image.size
@@ -48,6 +46,29 @@ def read_image(path: Path, model: dict[str, Any]) -> tuple[Array, Size]:
     else:
         pixels = np.asarray(image.resize(target, Image.Resampling.BILINEAR))
     return _as_input(pixels), (height, width)
+
+
+def _check(path: Path, image: Any) -> None:
+    """Refuse an image of which Pillow would leave out something."""
+    if image.mode[0] in "IF":
+        raise ValueError(
+            f"{path} has values of more than 8 bits (Pillow's mode {image.mode}), and "
+            "exported models take 8-bit images; convert it."
+        )
+    pages = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
+    if pages > 1:
+        raise ValueError(
+            f"{path} has {pages} pages, of which only the first would be read; save "
+            "each as a file of its own."
+        )
+    channels = len(image.getbands())
+    if image.format == "TIFF":
+        channels = image.tag_v2.get(277, channels)  # SamplesPerPixel
+    if image.mode == "RGBX" or channels > len(image.getbands()):
+        raise ValueError(
+            f"{path} has {channels} channels, and exported models take grey or "
+            "colours, with alpha or without; save three channels."
+        )
 
 
 def _as_input(pixels: Array) -> Array:

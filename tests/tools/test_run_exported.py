@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
+import tifffile
 import torch
 from PIL import Image
 
@@ -68,14 +70,35 @@ def test_images_are_turned_as_the_model_was_trained(tmp_path, orientation):
     assert size == wanted.shape[:2]
 
 
-def test_images_of_more_than_eight_bits_are_refused(tmp_path):
-    """Pillow would make 255 of all values above it."""
-    pixels = np.full((4, 4), 1000, np.uint16)
-    Image.fromarray(pixels).save(tmp_path / "a.png")
-    with pytest.raises(
-        ValueError, match=r"a\.png has values of .* \(Pillow's mode I;16"
-    ):
-        run_exported.read_image(tmp_path / "a.png", dict(orientation=True))
+GREY = dict(photometric="minisblack")
+RGB = dict(photometric="rgb", planarconfig="contig")
+FOUR, FIVE = (dict(RGB, extrasamples=more * [0]) for more in (1, 2))
+
+
+@pytest.mark.parametrize(
+    ("shape", "dtype", "kind", "message"),
+    [
+        # Pillow would make 255 of all values above it
+        ((4, 4), np.uint16, GREY, r"has values of .* \(Pillow's mode I;16"),
+        ((4, 4, 4), np.uint8, FOUR, r"has 4 channels, and .*; save three"),
+        ((4, 4, 5), np.uint8, FIVE, r"has 5 channels, and .*; save three"),
+        ((3, 4, 4), np.uint8, GREY, r"has 3 pages, .*; save each as a file"),
+    ],
+)
+def test_images_that_pillow_reads_in_part_are_refused(
+    tmp_path, shape, dtype, kind, message
+):
+    tifffile.imwrite(tmp_path / "a.tif", np.full(shape, 1000).astype(dtype), **kind)
+    with pytest.raises(ValueError, match=rf"a\.tif {message}"):
+        run_exported.read_image(tmp_path / "a.tif", dict(orientation=True))
+
+
+def test_of_colours_of_sixteen_bits_the_upper_eight_are_read(tmp_path):
+    """40000 is 156 * 256 + 64; as LoadImage reads it."""
+    cv2.imwrite(str(tmp_path / "a.png"), np.full((2, 2, 3), 40000, np.uint16))
+    model = dict(orientation=True, resize=None)
+    found, _ = run_exported.read_image(tmp_path / "a.png", model)
+    assert np.unique(found).tolist() == [156]
 
 
 @pytest.mark.parametrize("task", ["semantic", "panoptic"])
