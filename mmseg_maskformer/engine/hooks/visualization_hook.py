@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
+from mmengine.dataset import BaseDataset
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
@@ -16,6 +17,7 @@ from mmengine.runner import Runner
 from mmseg_maskformer.core.argument_checks import check_counts
 from mmseg_maskformer.datasets.transforms.image_loading import LoadImage
 from mmseg_maskformer.datasets.wrappers import leaf_datasets
+from mmseg_maskformer.engine.results.images import image_names
 from mmseg_maskformer.visualization.images import picture_of_loaded
 
 _HOSTS = ("mmseg", "mmdet")
@@ -26,7 +28,8 @@ class VisualizationHook(Hook):
 
     Files are read as the pipeline of the test reads them. The hosts' hooks leave that
     to OpenCV, which knows up to four channels. One schedule serves both hosts, whose
-    own ``tools/test.py --show-dir`` look for such a hook and switch ``draw`` on.
+    own ``tools/test.py --show-dir`` look for such a hook and switch ``draw`` on. Images
+    in sub-folders keep these, or have them in the name.
 
     Args:
         draw: whether to do anything.
@@ -64,6 +67,7 @@ class VisualizationHook(Hook):
         # visualizers of panoptic models name pictures after their images themselves
         self.named_by_image = show or scope == "mmseg"
         self._painted = 0
+        self._names: dict[str, dict[str, str]] = {}  # of images, by kind and path
 
     def after_val_iter(
         self,
@@ -119,9 +123,10 @@ class VisualizationHook(Hook):
         """Hand an image with its prediction to the visualizer of the first process."""
         if not is_main_process():
             return
-        name = Path(sample.img_path).name
+        name = self._name(runner, kind, sample.img_path)
+        parts = name.parts if self.named_by_image else ("img", *name.parts[:-1])
         runner.visualizer.add_datasample(
-            f"{kind}_{name}" if self.named_by_image else f"{kind}_img",
+            "_".join([kind, *parts]),
             picture_of_loaded(load(dict(img_path=sample.img_path))["img"]),
             data_sample=sample,
             show=self.show,
@@ -129,6 +134,15 @@ class VisualizationHook(Hook):
             out_file=folder and str(Path(folder, name)),
             step=step,
         )
+
+    def _name(self, runner: Runner, kind: str, path: str) -> PurePosixPath:
+        """An image's name below the folder of all, where a data set lists them."""
+        if kind not in self._names:
+            loader = runner.val_dataloader if kind == "val" else runner.test_dataloader
+            leaves = leaf_datasets(loader.dataset)
+            listed = all(isinstance(leaf, BaseDataset) for leaf in leaves)
+            self._names[kind] = image_names(leaves) if listed else {}
+        return PurePosixPath(self._names[kind].get(path, Path(path).name))
 
 
 def _loading(dataset: Any) -> LoadImage:

@@ -36,6 +36,13 @@ def image_files(leaves: list[BaseDataset]) -> dict[str, ImageFile]:
     return files
 
 
+def image_names(leaves: list[BaseDataset]) -> dict[str, str]:
+    """Of every image, by its path, its name in the same files."""
+    infos = [info for leaf in leaves for info in _infos(leaf)]
+    files = _named({info["img_path"]: 0 for info in infos}, _folder(leaves))
+    return {path: file.image for path, file in files.items()}
+
+
 def listed_files(paths: Sequence[str]) -> dict[str, ImageFile]:
     """The same of images that no data set has; ids are their places, from 1."""
     return _named({path: place for place, path in enumerate(paths, start=1)})

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from mmengine.config import Config
+from mmengine.dataset import BaseDataset
 from mmengine.registry import HOOKS, DefaultScope
 from mmengine.visualization import Visualizer
 from PIL import Image
@@ -93,3 +94,38 @@ def test_some_images_of_a_validation_are_painted(tmp_path, monkeypatch):
     assert painted == [(f"val_{k}.png", [k, 0, 9], 40) for k in (0, 3, 6)]
     with pytest.raises(ValueError, match=r"^VisualizationHook\.interval must be pos"):
         VisualizationHook(interval=0)
+
+
+@pytest.mark.parametrize(
+    ("host", "names"),
+    [
+        ("mmseg", ["test_a_0.png", "test_b_0.png"]),
+        ("mmdet", ["test_img_a", "test_img_b"]),
+    ],
+)
+def test_pictures_of_equal_names_in_two_folders_have_their_folder(
+    tmp_path, host, names
+):
+    """As of frames of several videos."""
+    paths = [str(tmp_path / f"images/{folder}/0.png") for folder in "ab"]
+    for path in paths:
+        Path(path).parent.mkdir(parents=True)
+        Image.new("RGB", (4, 3)).save(path)
+    dataset = BaseDataset(
+        data_root=str(tmp_path), data_prefix=dict(img_path="images"), lazy_init=True
+    )
+    dataset.load_data_list = lambda: [dict(img_path=path) for path in paths]
+    painted = []
+    runner = Namespace(
+        test_dataloader=Namespace(dataset=dataset),
+        visualizer=Namespace(
+            add_datasample=lambda name, _, out_file, **rest: painted.append(
+                (name, out_file)
+            )
+        ),
+    )
+    with DefaultScope.overwrite_default_scope(host):
+        hook = VisualizationHook(draw=True, test_out_dir="out")
+    hook.after_test_iter(runner, 0, None, [Namespace(img_path=x) for x in paths])
+    files = [str(Path("out", folder, "0.png")) for folder in "ab"]
+    assert painted == list(zip(names, files, strict=True))
