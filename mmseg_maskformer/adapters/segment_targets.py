@@ -153,7 +153,7 @@ def _as_tensor(instances: Any) -> Tensor:
     masks = instances.masks
     if isinstance(masks, Tensor):
         return masks.bool()
-    array = np.require(masks.to_ndarray(), requirements="CW")
+    array = np.require(masks.to_ndarray(), requirements=["C", "W"])
     plain = array.dtype in (np.bool_, np.uint8)
     return torch.from_numpy(array if plain else array != 0)
 
