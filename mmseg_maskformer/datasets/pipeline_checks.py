@@ -59,6 +59,7 @@ def check_pipelines(dataset: Any, evaluated: bool) -> None:
     """
     for leaf, steps in chains(dataset):
         _check_zero_label(leaf, steps)
+        _check_label_bits(leaf, steps)
         _check_packing(leaf, steps)
         with random_numbers(seed=0):
             try:
@@ -87,14 +88,18 @@ def chains(dataset: Any) -> Iterator[tuple[Any, list[Step]]]:
 def _trial(leaf: Any, steps: Sequence[Step]) -> Trial:
     """What suits the data set and its transforms."""
     names = {kind.__name__ for step in flattened(steps) for kind in type(step).__mro__}
-    classes = (getattr(leaf, "metainfo", None) or {}).get("classes") or ()
     given = getattr(leaf, "GIVES_MAPS", "")
     return Trial(
         panoptic=given == "segments" or "LoadPanopticMap" in names,
         given=bool(given),
         void=getattr(leaf, "ignore_index", VOID),
-        num_classes=len(classes),
+        num_classes=_num_classes(leaf),
     )
+
+
+def _num_classes(leaf: Any) -> int:
+    """Number of a data set's classes, 0 if it names none."""
+    return len((getattr(leaf, "metainfo", None) or {}).get("classes") or ())
 
 
 def _evaluate(leaf: Any, steps: Sequence[Step]) -> None:
@@ -120,6 +125,20 @@ def _check_zero_label(leaf: Any, steps: Sequence[Step]) -> None:
         if None not in (data_set, given) and bool(given) != bool(data_set):
             where = f"{name_of(step)} in the pipeline of {_described(leaf)}"
             raise ValueError(zero_label_message(where, given, data_set))
+
+
+def _check_label_bits(leaf: Any, steps: Sequence[Step]) -> None:
+    """Refuse MMSegmentation's loading, of 8 bits, where they cannot hold a class."""
+    if _num_classes(leaf) <= VOID:
+        return
+    for step in flattened(_with_views(steps)):
+        load = getattr(type(step), "_load_seg_map", None)
+        if getattr(load, "__module__", "").startswith("mmseg."):
+            raise ValueError(
+                f"{name_of(step)} in the pipeline of {_described(leaf)} keeps 8 bits of"
+                f" a label, and the data set has {_num_classes(leaf)} classes: 256 "
+                "would become 0. Set type='mmseg_maskformer.LoadLabelMap' in its place."
+            )
 
 
 def _check_flips(leaf: Any, steps: Sequence[Step]) -> None:

@@ -21,6 +21,7 @@ from tests.datasets.pipelines import (
 )
 
 IMAGE = "pads, flips, crops or moves an evaluated image"
+NARROW = dict(type="LoadAnnotations")  # of MMSegmentation
 ANNOTATION = "changes the annotation of an evaluated image"
 NOT_EVALUATED = {
     "Pad": (
@@ -46,6 +47,10 @@ NOT_EVALUATED = {
         lambda: semantic(dict(type="CenterCrop", crop_size=(99, 99)), LABELS),
         IMAGE,
     ),
+    "LoadAnnotations": (
+        lambda: semantic(NARROW, metainfo=dict(classes=["x"] * 256)),
+        r"keeps 8 bits of a label, and the data set has 256 .*LoadLabelMap",
+    ),
     "ResizeWithLabels": (lambda: panoptic(SEGMENTS, RESIZE), ANNOTATION),
     "ResizeWithLabels of classes": (lambda: semantic(LABELS, RESIZE), ANNOTATION),
 }
@@ -69,6 +74,7 @@ EVALUATED = {
     "no flip": lambda: panoptic(RESIZE, dict(FLIP, prob=0.0), SEGMENTS),
     "masks": lambda: instance(RESIZE, MASKS),
     "classes": lambda: semantic(RESIZE, LABELS),
+    "labels of 8 bits": lambda: semantic(NARROW, metainfo=dict(classes=["x"] * 255)),
     "a small image": lambda: semantic(dict(type="Resize", scale=(32, 24)), LABELS),
     "a tiny image": lambda: semantic(dict(type="Resize", scale=(8, 6)), LABELS),
     "views": lambda: semantic(views([RESIZE], BOTH, [LABELS])),
