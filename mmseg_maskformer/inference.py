@@ -23,6 +23,7 @@ from mmseg_maskformer.adapters.images import checked_image, image_channels
 from mmseg_maskformer.core.argument_checks import check_counts
 from mmseg_maskformer.core.conventions import INSTANCE_OFFSET
 from mmseg_maskformer.core.structures import ImageLogits
+from mmseg_maskformer.datasets.pipeline_checks import check_pipelines
 from mmseg_maskformer.engine.config_files import read_config
 from mmseg_maskformer.engine.models import require_class_order, trained_model
 from mmseg_maskformer.engine.results.own_images import classes_of, own_images
@@ -161,8 +162,8 @@ class Predictor:
     Raises:
         FileNotFoundError: There is no such file.
         ValueError: The config cannot be read or has no test images to be loaded like, a
-            setting has no effect, the weights do not fit the model, or a class has
-            another number in them.
+            setting has no effect, the weights do not fit the model, a class has another
+            number in them, or the pipeline pads, flips, crops or moves images.
     """
 
     def __init__(
@@ -176,13 +177,21 @@ class Predictor:
         self.model = trained_model(settings, str(checkpoint), device or "").eval()
         backbone = hasattr(self.model, "backbone")
         self._channels = image_channels(self.model) if backbone else None
-        self.dataset, (load, *steps) = own_images(settings)
+        self.dataset, steps = own_images(settings)
         self.meta = classes_of(self.dataset, settings.filename)
         require_class_order(self.model, self.meta["classes"], settings.filename)
-        self._from_file, self._steps = Compose([load]), Compose(steps)
-        options = {k: v for k, v in load.items() if k not in ("type", "_scope_")}
+        self._from_file, self._steps = Compose(steps[:1]), Compose(steps[1:])
+        self._check_steps()
+        options = {k: v for k, v in steps[0].items() if k not in ("type", "_scope_")}
         array = dict(options, type="mmseg_maskformer.LoadImageFromNDArray")
         self._from_array = Compose([array])
+
+    def _check_steps(self) -> None:
+        """Refuse steps after which results would not lie over the image."""
+        steps = *self._from_file.transforms, *self._steps.transforms
+        self.dataset.pipeline = Compose(steps)
+        self.dataset.GIVES_MAPS = ""  # there are no labels
+        check_pipelines(self.dataset, evaluated=True)
 
     def __call__(
         self, images: Image | Iterable[Image], batch_size: int = 1

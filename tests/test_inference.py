@@ -197,6 +197,30 @@ def test_a_class_of_another_number_in_the_weights_is_refused(scenes):
         predictor([second, first, *others])
 
 
+@pytest.mark.parametrize(
+    "config", [SCENES, pytest.param(PANOPTIC, marks=pytest.mark.mmdet)]
+)
+def test_steps_that_move_the_image_are_refused(config, tmp_path):
+    """Results are brought to the size of the file as if they did not."""
+    path = write_weights(tmp_path, config)
+    pack = "PackSegInputs" if config == SCENES else "PackDetInputs"
+
+    def predictor(**step):
+        key = "test_dataloader.dataset.pipeline"
+        return Predictor(config, path, overrides={key: [step, dict(type=pack)]})
+
+    predictor(type="Resize", scale=(96, 64))
+    flip = dict(type="RandomFlip", prob=1.0)
+    steps = dict(type="Pad", size=(300, 300)), dict(type="CenterCrop", crop_size=64)
+    if config == SCENES:
+        predictor(**flip)  # segmentors turn their results back
+    else:
+        steps = *steps, flip
+    for step in steps:
+        with pytest.raises(ValueError, match=f"^{step['type']} in .*pads, flips, crop"):
+            predictor(**step)
+
+
 def test_a_loader_of_the_host_stays(scenes, tmp_path):
     """JPEG by OpenCV, as in tools/test.py, and an error that names the file."""
     load = [dict(type="LoadImageFromFile"), dict(type="PackSegInputs")]
