@@ -67,14 +67,26 @@ def _check_metrics(evaluator: Any, split: str) -> None:
     for metric in evaluator.metrics:
         void = _void(metric)
         if isinstance(void, int) and 0 <= void < len(classes):
-            free = VOID if len(classes) <= VOID else WIDE_VOID
             raise ValueError(
                 f"{split}_evaluator has {type(metric).__name__} with ignore_index="
                 f"{void}, which is class {classes[void]!r} of the {len(classes)} "
-                "classes: its pixels would not count. Set ignore_index of the metric "
-                f"to the label of void pixels, for example {free}; "
-                "reduce_zero_label=True of the data set makes label 0 void."
+                "classes: its pixels would not count. "
+                + _other_void(metric, len(classes))
             )
+
+
+def _other_void(metric: Any, num_classes: int) -> str:
+    """What to do about a metric whose void is a class."""
+    if not hasattr(metric, "ignore_index"):
+        return (
+            "It takes no other: leave it out of the evaluator. "
+            f"{SCOPE}.PanopticQuality has no such limit."
+        )
+    free = VOID if num_classes <= VOID else WIDE_VOID
+    return (
+        "Set ignore_index of the metric to the label of void pixels, for example "
+        f"{free}; reduce_zero_label=True of the data set makes label 0 void."
+    )
 
 
 def _compare_void(runner: Runner) -> None:

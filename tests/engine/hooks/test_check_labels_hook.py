@@ -103,18 +103,27 @@ def test_void_of_one_metric_is_no_void_of_another():
 
 
 @pytest.mark.parametrize(
-    ("metric", "void", "num_classes", "free"),
+    ("metric", "void", "num_classes", "remedy"),
     [
-        (dict(type="IoUMetric", ignore_index=0), 0, 3, 255),
-        (dict(type="IoUMetric"), 255, 847, 65535),
-        (dict(type="mmseg_maskformer.PanopticQuality", ignore_index=2), 2, 3, 255),
-        (dict(type="mmseg_maskformer.CalibrationError"), 255, 256, 65535),
+        (dict(type="IoUMetric", ignore_index=0), 0, 3, "Set .* example 255;"),
+        (dict(type="IoUMetric"), 255, 847, "Set .* example 65535;"),
+        (
+            dict(type="mmseg_maskformer.PanopticQuality", ignore_index=2),
+            2,
+            3,
+            "Set .* 255;",
+        ),
+        (dict(type="mmseg_maskformer.CalibrationError"), 255, 256, "Set .* 65535;"),
         pytest.param(
-            dict(type="mmdet.SemSegMetric"), 255, 300, 65535, marks=pytest.mark.mmdet
+            dict(type="mmdet.SemSegMetric"),
+            255,
+            300,
+            "It takes no other: leave it out .*PanopticQuality has",
+            marks=pytest.mark.mmdet,
         ),
     ],
 )
-def test_a_metric_that_leaves_a_class_out_is_refused(metric, void, num_classes, free):
+def test_a_metric_that_leaves_a_class_out_is_refused(metric, void, num_classes, remedy):
     init_default_scope("mmseg")
     built = METRICS.build(metric)
     names = [f"c{label}" for label in range(num_classes)]
@@ -124,7 +133,7 @@ def test_a_metric_that_leaves_a_class_out_is_refused(metric, void, num_classes, 
     hook = HOOKS.build(dict(type="mmseg_maskformer.CheckLabelsHook"))
     message = (
         f"with ignore_index={void}, which is class 'c{void}' of the {num_classes} "
-        f"classes: its pixels would not count. Set .* for example {free};"
+        f"classes: its pixels would not count. {remedy}"
     )
     for look in (hook.before_train, hook.before_val, hook.before_test):
         with pytest.raises(ValueError, match=message):
