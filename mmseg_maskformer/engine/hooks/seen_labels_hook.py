@@ -22,15 +22,17 @@ from mmseg_maskformer.datasets.wrappers import leaf_datasets
 
 
 class SeenLabelsHook(Hook):
-    """Says in the log which classes label maps have at first, and how much is void.
+    """Says in the log which classes labels have at first, and how much is void.
 
     A warning if more than half of the pixels are void, or if one class alone occurs:
     so it looks when masks of 0 and 255 are trained on, where 255 is void, or when
     ``reduce_zero_label`` removes a class; another if with the latter the last class
     alone does not occur. Of an evaluation nothing but such warnings is said. Counts
     what the pipeline gives to the first process, its padding included, from where the
-    training begins or goes on; samples without a semantic label map and data sets
-    without ``metainfo["classes"]`` are left alone.
+    training begins or goes on. Of panoptic and instance data it counts segments by
+    class, and warns if not more than one class occurs. Samples that have neither, or a
+    semantic map of MMDetection's own, and data sets without ``metainfo["classes"]`` are
+    left alone.
 
     Args:
         images: how many to count of training, and of evaluation.
@@ -66,13 +68,14 @@ class SeenLabelsHook(Hook):
         seen = self._seen.setdefault(split, _Seen())
         if seen is None or not is_main_process():
             return
-        for labels in _label_maps(data_batch):
+        for labels, of_pixels in _labels(data_batch):
             seen.images += 1
+            seen.of_pixels = of_pixels
             labels = labels.flatten().long()
             outside = (labels < 0) | (labels > WIDE_VOID)
             counts = torch.where(outside, WIDE_VOID, labels).bincount()
             for label in counts.nonzero().flatten().tolist():
-                seen.pixels[label] = seen.pixels.get(label, 0) + int(counts[label])
+                seen.counts[label] = seen.counts.get(label, 0) + int(counts[label])
         if seen.images >= self.images or last:
             self._seen[split] = None
             _speak(split, seen, loader.dataset)
@@ -80,10 +83,11 @@ class SeenLabelsHook(Hook):
 
 @dataclass
 class _Seen:
-    """Images that were counted, and their pixels by label."""
+    """Images that were counted, and their pixels or segments by label."""
 
     images: int = 0
-    pixels: dict[int, int] = field(default_factory=dict)
+    counts: dict[int, int] = field(default_factory=dict)
+    of_pixels: bool = True
 
 
 def _speak(split: str, seen: _Seen, dataset: Any) -> None:
@@ -92,7 +96,10 @@ def _speak(split: str, seen: _Seen, dataset: Any) -> None:
     if not seen.images or not classes:
         return
     lowered = split != "evaluation" and _zero_is_void(dataset)  # training told it
-    text, suspicious = described(seen.pixels, classes, lowered)
+    if seen.of_pixels:
+        text, suspicious = described(seen.counts, classes, lowered)
+    else:
+        text, suspicious = _described_segments(seen.counts, list(classes))
     if suspicious or split == "training":
         level = logging.WARNING if suspicious else logging.INFO
         sentence = f"Labels of {seen.images} {split} images: {text}"
@@ -133,16 +140,31 @@ def described(
     return text, suspicious
 
 
+def _described_segments(counts: dict[int, int], names: list[str]) -> tuple[str, bool]:
+    """The same of segments by class."""
+    unseen = [name for label, name in enumerate(names) if not counts.get(label)]
+    seen = len(names) - len(unseen)
+    text = f"{seen} of {len(names)} classes occur, in {sum(counts.values())} segments."
+    if unseen:
+        text += f" Not seen: {shown(unseen)}."
+    if suspicious := seen <= min(1, len(names) - 1):
+        text += " Check the categories of the annotation file against metainfo."
+    return text, suspicious
+
+
 def _zero_is_void(dataset: Any) -> bool:
     """Whether labels are lowered by one."""
     leaves = leaf_datasets(dataset)
     return any(getattr(leaf, "reduce_zero_label", False) for leaf in leaves)
 
 
-def _label_maps(data_batch: Any) -> Iterator[Tensor]:
-    """The semantic label maps of a batch as a loader gives it."""
+def _labels(data_batch: Any) -> Iterator[tuple[Tensor, bool]]:
+    """Labels of each image as a loader gives it, and whether of pixels or segments."""
     samples = data_batch.get("data_samples") if isinstance(data_batch, dict) else None
     for sample in samples or ():
-        labels = getattr(getattr(sample, "gt_sem_seg", None), "data", None)
+        semantic = getattr(sample, "gt_sem_seg", None)
+        objects = getattr(sample, "gt_instances", None) if semantic is None else None
+        segments = getattr(sample, "gt_segments", objects)
+        labels = getattr(semantic, "data", getattr(segments, "labels", None))
         if isinstance(labels, torch.Tensor):
-            yield labels
+            yield labels, hasattr(semantic, "data")

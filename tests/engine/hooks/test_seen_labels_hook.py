@@ -136,6 +136,23 @@ def test_one_class_alone_is_right_where_there_is_but_one():
     assert "leave it out unless 0 means unlabelled" not in text  # nothing is there
 
 
+@pytest.mark.parametrize("key", ["gt_segments", "gt_instances"])
+@pytest.mark.parametrize(
+    ("labels", "told"),
+    [
+        ((0, 0, 2), "2 of 3 classes occur, in 3 segments. Not seen: road."),
+        ((1,), "1 of 3 classes occur, in 1 segments. Not seen: sky, tree. Check"),
+        ((), "0 of 3 classes occur, in 0 segments. Not seen: sky, road, tree. Ch"),
+    ],
+)
+def test_segments_are_counted_by_class(key, labels, told, spoken):
+    objects = SimpleNamespace(labels=torch.tensor(labels))
+    train([[SimpleNamespace(**{key: objects})]])
+    ((level, text),) = spoken
+    assert text.startswith(f"Labels of 1 training images: {told}")
+    assert (level == logging.WARNING) == (len(labels) < 2)
+
+
 def test_other_samples_and_data_sets_are_left_alone(spoken):
     train([[SimpleNamespace(gt_sem_seg=SimpleNamespace(sem_seg=0))]])
     train([[sample(0, 1)]], classes=None)
