@@ -20,7 +20,7 @@ from mmengine.dataset import Compose, pseudo_collate
 from mmengine.structures import InstanceData, PixelData
 
 from mmseg_maskformer.adapters.images import checked_image, image_channels
-from mmseg_maskformer.core.argument_checks import check_counts
+from mmseg_maskformer.core.argument_checks import check_choice, check_counts
 from mmseg_maskformer.core.conventions import INSTANCE_OFFSET
 from mmseg_maskformer.core.structures import ImageLogits
 from mmseg_maskformer.datasets.pipeline_checks import check_pipelines
@@ -74,8 +74,10 @@ class Found(NamedTuple):
         """The host's result of "panoptic", "instance" or "semantic" segmentation.
 
         Raises:
+            ValueError: There is no such task.
             MissingResultError: The model makes none of this task.
         """
+        check_choice("task", task, TASKS)
         if TASKS[task] not in self.sample:
             made = [name for name, key in TASKS.items() if key in self.sample]
             raise MissingResultError(
@@ -205,9 +207,11 @@ class Predictor:
 
         Raises:
             OSError, ValueError: An image cannot be read; the message names it.
+            TypeError: It is neither a path nor an array.
         """
         check_counts(batch_size=batch_size)
-        remaining = iter([images] if isinstance(images, Image) else images)
+        several = isinstance(images, Iterable) and not isinstance(images, Image)
+        remaining = iter(images if several else [images])
         while batch := list(islice(remaining, batch_size)):
             yield from self.predict([self.load(image) for image in batch])
 
@@ -216,7 +220,13 @@ class Predictor:
 
         Raises:
             OSError, ValueError: It cannot be read, or is none that the model takes.
+            TypeError: It is neither a path nor an array.
         """
+        if not isinstance(image, Image):
+            raise TypeError(
+                f"An image is given as {type(image).__name__}: give a path or a BGR "
+                "array, of Pillow's np.asarray(image.convert('RGB'))[..., ::-1]."
+            )
         if isinstance(image, np.ndarray):
             results = self._from_array(dict(img=image, img_id=0))
         else:

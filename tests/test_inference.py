@@ -170,7 +170,13 @@ def test_what_is_not_there_is_named(images, scenes, tmp_path):
         next(predictor(images, batch_size=0))
     with pytest.raises(ValueError, match="has 4 channels, but the backbone takes 3"):
         predictor.load(np.zeros((8, 8, 4), np.uint8))
+    for wrong in (Image.open(images[0]), torch.zeros(8, 8, 3)):
+        for given in (wrong, [wrong]):
+            with pytest.raises(TypeError, match=r"(PngImageFile|Tensor): give a path"):
+                next(predictor(given))
     (found,) = predictor(images[0])
+    with pytest.raises(ValueError, match=r"'instances' is none of \('panoptic', 'in"):
+        found.result("instances")
     text = r"no panoptic result; it makes \['semantic'\].*panoptic_on=True"
     with pytest.raises(MissingResultError, match=text):
         found.picture("panoptic")
