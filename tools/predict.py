@@ -9,13 +9,14 @@ speaks of); with --uncertainty also maps of confidence. Of a video it gets the p
 video.
 
 The exit status is 1 where an image or a video could not be read to its end; the others
-are predicted.
+are predicted. What is done is written where a run ends early, too.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -89,6 +90,22 @@ def predict_images(
     """Predict images and write everything; how many could not be read."""
     names = [str(path) for path in paths]
     files = ResultFiles(args.out, predictor.dataset, paths=names, replace=args.force)
+    try:
+        return predict_each(predictor, names, files, args)
+    except BaseException:
+        if files.results:
+            done = f"{len(files.results)} of {len(names)} images"
+            complain(f"It ends early, with results of {done}.")
+        raise
+    finally:
+        if files.results:
+            files.compute_metrics(files.results)
+
+
+def predict_each(
+    predictor: Predictor, names: list[str], files: ResultFiles, args: argparse.Namespace
+) -> int:
+    """Predict images; how many could not be read."""
     waiting, left_out = [], 0
     for number, name in enumerate(names, start=1):
         try:
@@ -101,7 +118,6 @@ def predict_images(
                 write(found, files, args)
             waiting = []
             tell(number, len(names), args.batch_size, "images")
-    files.compute_metrics(files.results)
     return left_out
 
 
@@ -130,6 +146,12 @@ def predict_video(
 ) -> bool:
     """Paint the frames of a video; whether all of them could be read."""
     video, number = Video(path), 0
+    try:
+        for frame in islice(video, 1):  # the others are alike
+            predictor.load(frame)
+    except ValueError as error:
+        complain(f"Left out: {path}: {error}")
+        return False
     with VideoWriter(target, video.rate) as writer:
         for number, found in enumerate(predictor(video, args.batch_size), start=1):
             writer.write(found.picture(args.task, args.score_thr))
@@ -188,7 +210,7 @@ def main() -> None:
     overrides = dict(args.cfg_options)
     if args.uncertainty:
         overrides["model.test_cfg.uncertainty"] = True
-    with ending_in_sentences():
+    with ending_in_sentences(stopped="Begin again with --force or another --out."):
         predictor = Predictor(args.config, args.checkpoint, args.device, overrides)
         left_out = predict(predictor, paths, args)
     print(f"Results: {args.out}")

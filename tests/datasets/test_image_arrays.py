@@ -44,6 +44,17 @@ def test_an_array_is_as_good_as_its_file(rng, tmp_path, channels):
     assert np.array_equal(grey, (pixels[..., [0, 0, 0]] >> 8))
 
 
+@pytest.mark.parametrize("kept", [False, True])
+@pytest.mark.parametrize("make", [narrow, wide])
+def test_colours_become_grey_as_those_of_a_file(rng, tmp_path, make, kept):
+    pixels = make(rng, 3)
+    path = write_tiff(tmp_path / "a.tif", pixels)
+    loader = InferencerLoader(color_type="grayscale", to_float32=kept)
+    by_path, by_array = (loader(x)["img"] for x in (str(path), pixels[..., ::-1]))
+    assert by_array.shape == (*SIZE, 1)
+    np.testing.assert_allclose(by_array, by_path, rtol=1e-6)
+
+
 @pytest.mark.parametrize("dtype", ["bool", "int8", "int32", "float32", "float64"])
 def test_arrays_of_other_types_are_refused(rng, dtype):
     results = dict(img=narrow(rng, 3).astype(dtype), img_path=None, scale=(4, 4))

@@ -40,3 +40,8 @@ def write_weights(folder, config=SCENES, overrides=None, pixels=None):
     spread(model, image, classes=3.0, masks=30.0)
     torch.save(dict(state_dict=model.state_dict()), folder / "weights.pth")
     return folder / "weights.pth"
+
+
+def files_below(folder):
+    """Paths of files, relative to a folder."""
+    return {str(x.relative_to(folder)) for x in folder.rglob("*") if x.is_file()}

@@ -12,7 +12,13 @@ from PIL import Image
 from mmseg_maskformer.inference import Predictor
 from predict_lib.inputs import files_of
 from tests.conftest import REPOSITORY
-from tests.helpers.inference import SCENES, noise, write_images, write_weights
+from tests.helpers.inference import (
+    PANOPTIC,
+    SCENES,
+    files_below,
+    write_images,
+    write_weights,
+)
 from tests.scripts import run_script
 
 NUCLEI = REPOSITORY / "configs/mask2former/mask2former_r18_1xb4-5k_dsb2018-panoptic.py"
@@ -35,10 +41,6 @@ def images(tmp_path):
 def scenes(tmp_path):
     """The semantic model of scenes, and its weights."""
     return SCENES, write_weights(tmp_path)
-
-
-def files_below(folder):
-    return {str(x.relative_to(folder)) for x in folder.rglob("*") if x.is_file()}
 
 
 def test_linked_folders_are_read_once(images, tmp_path):
@@ -95,6 +97,32 @@ def test_what_cannot_be_read_is_named_and_the_rest_is_predicted(
     (found,) = Predictor(*scenes)(images[2])
     predicted = found.result("semantic").data[0]
     np.testing.assert_array_equal(Image.open(out / "b/0.png"), predicted)
+
+
+@pytest.mark.mmdet
+@pytest.mark.parametrize(
+    ("error", "ends"), [(KeyboardInterrupt, SystemExit), (MemoryError, MemoryError)]
+)
+def test_what_is_done_is_written_where_it_ends_early(
+    images, tmp_path, monkeypatch, capsys, error, ends
+):
+    given, calls = Predictor.predict, iter("ab")
+
+    def predict(self, loaded):
+        if next(calls, None):
+            return given(self, loaded)
+        raise error
+
+    monkeypatch.setattr(Predictor, "predict", predict)
+    weights, out = write_weights(tmp_path, PANOPTIC), tmp_path / "out"
+    rest = ["--out", out, "--cfg-options", "model.test_cfg.instance_on=True"]
+    with pytest.raises(ends):
+        run_script(monkeypatch, "predict.py", PANOPTIC, weights, *images, *rest)
+    assert "with results of 2 of 3 images." in capsys.readouterr().err
+    for name in ("panoptic.json", "images.json"):
+        assert len(json.loads((out / name).read_text())["images"]) == 2
+    rows = json.loads((out / "instances.json").read_text())
+    assert {row["image_id"] for row in rows} == {1, 2}
 
 
 def test_confidence_of_every_pixel(images, scenes, tmp_path, monkeypatch):
@@ -200,41 +228,6 @@ def test_panoptic_and_instance_files_equal_those_of_the_test(
     assert len(listed.loadRes(str(found / "instances.json")).anns) == len(rows) > 0
     assert [x["file_name"] for x in listed.dataset["images"]] == list(ids.values())
     assert [x["name"] for x in listed.dataset["categories"]][:1] == ["nucleus"]
-
-
-def write_video(path, frames):
-    code = cv2.VideoWriter.fourcc(*"mp4v")
-    video = cv2.VideoWriter(str(path), code, 5.0, (64, 64))
-    for frame in frames:
-        video.write(frame)
-    video.release()
-
-
-def test_videos_are_painted_frame_by_frame(scenes, tmp_path, monkeypatch, capsys):
-    """Of the same name in two folders; a third is none."""
-    first, second = noise(64, 64), noise(64, 64, seed=2)
-    for folder in ("a", "b"):
-        (tmp_path / folder).mkdir()
-        write_video(tmp_path / folder / "film.mp4", [first, second, first])
-    (tmp_path / "b/empty.mp4").write_bytes(b"no video")
-    out, inputs = tmp_path / "out", [tmp_path / "a", tmp_path / "b"]
-    for option in ("--no-pictures", "--uncertainty"):  # nothing of it would be written
-        with pytest.raises(SystemExit, match="film.mp4 is a video, of which only"):
-            run_script(
-                monkeypatch, "predict.py", *scenes, *inputs, "--out", out, option
-            )
-    with pytest.raises(SystemExit, match="1 of 3 files were left out"):
-        run_script(monkeypatch, "predict.py", *scenes, *inputs, "--out", out)
-    assert "b/empty.mp4 0 of" in capsys.readouterr().err
-    assert files_below(out) == {"pictures/a/film.mp4", "pictures/b/film.mp4"}
-    painted = cv2.VideoCapture(str(out / "pictures/a/film.mp4"))
-    frames = []
-    while (read := painted.read())[0]:
-        frames.append(read[1].astype(int))
-    assert [frame.shape for frame in frames] == [(384, 384, 3)] * 3
-    # the first and the third show the same, the second another
-    near, far = (np.abs(frames[0] - frames[k]).mean() for k in (2, 1))
-    assert near < far / 2
 
 
 @pytest.mark.parametrize(

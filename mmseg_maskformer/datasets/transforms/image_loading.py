@@ -132,7 +132,8 @@ class LoadImageFromFile(LoadImage):
 class LoadImageFromNDArray(LoadImage):
     """Take the array that inference was given, of 8 or 16 bits, as the image.
 
-    Its channels stay as they are: three are blue, green, red.
+    Three channels are blue, green, red, and become one with ``color_type="grayscale"``.
+    One becomes three with ``"color"``; any other number stays.
 
     Raises:
         ValueError: Its numbers are of another type, or it is empty, or no (H, W)
@@ -143,12 +144,15 @@ class LoadImageFromNDArray(LoadImage):
         """Add ``img`` (H, W, C), ``img_shape`` and ``ori_shape``."""
         pixels = as_pixels(results["img"], "The array given as image")
         _check_type(pixels, "The array given as image")
+        bits = 8 * pixels.itemsize
         pixels = pixels if pixels.ndim == 3 else pixels[..., None]
+        pixels = _scaled(pixels, self.to_float32)
         if pixels.shape[2] == 1 and self.color_type.startswith("color"):
             pixels = pixels.repeat(3, axis=2)
+        elif pixels.shape[2] == 3 and self.color_type.startswith("grayscale"):
+            pixels = _grey(pixels[..., ::-1])
         results["img_path"] = ARRAY
-        bits = 8 * pixels.itemsize
-        return _added(results, _scaled(pixels, self.to_float32), bits)
+        return _added(results, pixels, bits)
 
 
 ARRAY = "<array>"  # the path of an image that was checked and has none
