@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 
+import numpy as np
 import pytest
 from mmengine.config import Config
 from mmengine.evaluator import BaseMetric
@@ -85,6 +86,80 @@ def test_each_half_is_scored_alone_with_each_pair(monkeypatch, tmp_path, capsys)
     )
     assert high != other
     assert best == config.model.test_cfg | {key: float(high[key]) for key in keys}
+
+
+@pytest.mark.mmdet
+@pytest.mark.parametrize(
+    ("evaluator", "asked", "message", "most"),
+    [
+        (
+            "mmseg_maskformer.PanopticQuality",
+            ["--metric", "PX"],
+            "PX: the .* PQ, SQ",
+            1,
+        ),
+        ("mmdet.SemSegMetric", [], "No metric of val_evaluator is of panoptic", 0),
+        ("mmseg_maskformer.PanopticQuality", ["--task", "instance"], "score_thr ne", 0),
+        (
+            "PixelsWithSegment",
+            ["--task", "instance", "--metric", "PQ"],
+            "leave it o",
+            0,
+        ),
+    ],
+)
+def test_what_cannot_work_is_refused_before_the_evaluation(
+    monkeypatch, tmp_path, evaluator, asked, message, most
+):
+    """The name of a metric after the first image."""
+    from mmseg_maskformer.adapters.panoptic import MaskFormerDetector
+
+    file, weights = few_scenes(CONFIG, tmp_path)
+    with open(file, "a") as opened:
+        opened.write(f"\nval_evaluator = [dict(type={evaluator!r})]\n")
+    predicted = []
+    given = MaskFormerDetector.test_step
+    monkeypatch.setattr(
+        MaskFormerDetector,
+        "test_step",
+        lambda self, data: predicted.append(data) or given(self, data),
+    )
+    options = [f"{key}={value}" for key, value in FEW.items()]
+    folders = ("--out", tmp_path / "out", "--work-dir", tmp_path / "work")
+    few = ("--object-mask-thr", "0.5", "--iou-thr", "0.5", "--cfg-options", *options)
+    asked = (file, weights, *asked, *folders, *few)
+    with pytest.raises(SystemExit, match=message):
+        run_script(monkeypatch, "analysis/thresholds.py", *asked)
+    assert len(predicted) == most
+
+
+@pytest.mark.mmdet
+def test_score_thr_of_instances_is_chosen_on_one_half(monkeypatch, tmp_path, capsys):
+    """Of one object in each image two of three, then one of two instances match."""
+    from query_lib import score_curve
+    from query_lib.score_curve import Matches
+
+    halves = [
+        Matches(np.array([0.9, 0.505, 0.3]), np.array([True, True, False]), 2),
+        Matches(np.array([0.7, 0.1]), np.array([True, False]), 1),
+    ]
+    monkeypatch.setattr(score_curve, "matches_of_halves", lambda runner: halves)
+    stuff = dict(num_things_classes=12, num_stuff_classes=0)  # thus instances
+    file, weights = few_scenes(CONFIG, tmp_path, **stuff)
+    out = tmp_path / "out"
+    folders = ("--out", out, "--work-dir", tmp_path / "work")
+    run_script(monkeypatch, "analysis/thresholds.py", file, weights, *folders)
+    # half 0: 2 * 2 / (3 + 2) of all, 4 / 4 from 0.31 on; half 1: 2 / (2 + 1), 2 / 2
+    told = capsys.readouterr().out
+    assert "| best of half 0 | 0.31 | 100.00 | 100.00 |" in told
+    assert "| best of half 1 | 0.11 | 80.00 | 100.00 |" in told
+    assert "| the config's | 0.0 | 80.00 | 66.67 |" in told
+    assert Config.fromfile(out / "config.py").model.test_cfg.score_thr == 0.31
+    with (out / "thresholds.csv").open() as opened:
+        row = list(csv.DictReader(opened))[51]
+    assert float(row["score_thr"]) == 0.51
+    assert float(row["recall of half 0"]) == 50.0
+    assert (out / "thresholds.png").is_file()
 
 
 @pytest.mark.parametrize("name", ["config.py", "mine.py"])

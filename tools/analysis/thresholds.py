@@ -1,4 +1,4 @@
-"""Choose the thresholds of the panoptic rule on one half of the validation images.
+"""Choose the thresholds of a rule on one half of the validation images.
 
 python tools/analysis/thresholds.py CONFIG CHECKPOINT --out thresholds
 
@@ -7,6 +7,10 @@ runs the model once and scores every pair of object_mask_thr and iou_thr on both
 the other, beside that of the config's own pair: a choice flatters the images that it
 was made on. Writes thresholds.csv, thresholds.png and config.py, which inherits CONFIG
 and has the best pair of half 0 and what --cfg-options say.
+
+Of instances (--task instance, and models without stuff) it does so with score_thr: the
+best has the highest F1 of all classes together, matched as COCO does at a mask IoU of
+0.5. The picture has precision, recall and F1 by score_thr.
 """
 
 from __future__ import annotations
@@ -14,7 +18,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +45,8 @@ PANOPTIC_ALONE = dict(
 )
 # metrics of results that no threshold changes
 OF_OTHER_RESULTS = ("IoUMetric", "SemSegMetric", "CocoMetric", "ThingAP")
-Pair = tuple[float, float]
+Pair = tuple[float, ...]  # of KEYS, or score_thr alone
+STEPS = [step / 100 for step in range(100)]  # of score_thr
 
 
 def parse_args() -> argparse.Namespace:
@@ -49,7 +54,7 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("config", help="config file of a panoptic model")
+    parser.add_argument("config", help="config file of a MaskFormerDetector")
     parser.add_argument("checkpoint", help="checkpoint file")
     parser.add_argument(
         "--out", type=output_folder, default="thresholds", help="folder"
@@ -58,7 +63,14 @@ def parse_args() -> argparse.Namespace:
     for key in KEYS:
         option = f"--{key.replace('_', '-')}"
         parser.add_argument(option, type=float, nargs="+", default=steps)
-    parser.add_argument("--metric", default="PQ", help="what is to be high")
+    parser.add_argument(
+        "--metric", help="what panoptic thresholds are to make high; default: PQ"
+    )
+    parser.add_argument(
+        "--task",
+        choices=("panoptic", "instance"),
+        help="whose thresholds; default: panoptic where there is stuff",
+    )
     add_runner_arguments(parser)
     return parser.parse_args()
 
@@ -69,17 +81,24 @@ def scores_of_pairs(
     """The metric of every pair on the two halves.
 
     Raises:
-        SystemExit: There is no such metric of panoptic results.
+        ValueError: There is no such metric of panoptic results.
     """
+
+    def require(found: dict[str, float]) -> None:
+        if metric not in found:
+            raise ValueError(f"--metric {metric}: the config has {', '.join(found)}.")
+
     metrics = runner.test_evaluator.metrics
     metrics[:] = [x for x in metrics if type(x).__name__ not in OF_OTHER_RESULTS]
+    if not metrics:
+        raise ValueError(
+            "No metric of val_evaluator is of panoptic results: write mmseg_maskformer."
+            "PanopticQuality into it, or choose score_thr by --task instance."
+        )
     first, *others = (
         PANOPTIC_ALONE | dict(zip(KEYS, pair, strict=True)) for pair in pairs
     )
-    found = score_settings(runner, first, lambda _: others, parts=2)
-    if metric not in found[0][0]:
-        names = ", ".join(found[0][0]) or "no metric of panoptic results"
-        raise SystemExit(f"--metric {metric}: the config has {names}.")
+    found = score_settings(runner, first, lambda _: others, parts=2, check=require)
     return {
         pair: [half[metric] for half in halves]
         for pair, halves in zip(pairs, found, strict=True)
@@ -91,7 +110,9 @@ def chosen(scores: dict[Pair, list[float]], half: int) -> Pair:
     return max(scores, key=lambda pair: scores[pair][half])
 
 
-def print_choices(scores: dict[Pair, list[float]], own: Pair, metric: str) -> None:
+def print_choices(
+    scores: dict[Pair, list[float]], own: Pair, metric: str, keys: Sequence[str] = KEYS
+) -> None:
     """A table in Markdown: what a choice on one half is worth on the other."""
     best = {f"best of half {half}": chosen(scores, half) for half in (0, 1)}
     rows = (
@@ -99,7 +120,7 @@ def print_choices(scores: dict[Pair, list[float]], own: Pair, metric: str) -> No
         for name, pair in {**best, "the config's": own}.items()
     )
     halves = (f"{metric} of half {half}" for half in (0, 1))
-    print(markdown_table(("", *KEYS, *halves), rows))
+    print(markdown_table(("", *keys, *halves), rows))
 
 
 def save_chart(scores: dict[Pair, list[float]], path: Path, metric: str) -> None:
@@ -145,13 +166,72 @@ def overridden(config: Config, base: str, options: Iterable[str]) -> dict[str, A
     return found
 
 
-def write_config(path: Path, base: str, pair: Pair, settings: dict[str, Any]) -> None:
+def write_config(
+    path: Path, base: str, thresholds: dict[str, float], settings: dict[str, Any]
+) -> None:
     """A config that inherits another and has these settings and thresholds."""
     model = settings.get("model", {})
-    found = dict(model.get("test_cfg") or {}, **dict(zip(KEYS, pair, strict=True)))
+    found = dict(model.get("test_cfg") or {}, **thresholds)
     changes = dict(settings, model=dict(model, test_cfg=found))
     inherited = f"_base_ = {str(Path(base).resolve())!r}\n\n"
     path.write_text(inherited + Config(changes).pretty_text, encoding="utf-8")
+
+
+def choose_pair(
+    runner: Runner, options: PanopticOptions, args: argparse.Namespace
+) -> dict[str, float]:
+    """The best thresholds of the panoptic rule; writes table and picture."""
+    if not runner.model.num_stuff_classes:
+        raise ValueError(
+            f"{args.config} has no stuff, and thus no panoptic results; leave --task "
+            "panoptic out to choose score_thr of its instances."
+        )
+    metric = args.metric or "PQ"
+    own = (options.object_mask_thr, options.iou_thr)
+    grid = list(itertools.product(args.object_mask_thr, args.iou_thr))
+    pairs = [own, *(pair for pair in grid if pair != own)]
+    scores = scores_of_pairs(runner, pairs, metric)
+    rows = [
+        dict(zip((*KEYS, "half 0", "half 1"), (*pair, *halves), strict=True))
+        for pair, halves in scores.items()
+    ]
+    write_csv(args.out / "thresholds.csv", rows)
+    print_choices(scores, own, metric)
+    pairs_of_chart = {pair: scores[pair] for pair in grid}
+    save_chart(pairs_of_chart, args.out / "thresholds.png", metric)
+    return dict(zip(KEYS, chosen(scores, 0), strict=True))
+
+
+def choose_score(
+    runner: Runner, options: PanopticOptions, args: argparse.Namespace
+) -> dict[str, float]:
+    """The best threshold of instances; writes table and picture."""
+    from query_lib.score_curve import matches_of_halves  # with mmdet
+
+    halves = matches_of_halves(runner)
+    own = options.score_thr
+    values = {x: [half.at(x) for half in halves] for x in sorted({*STEPS, own})}
+    rows = [
+        {"score_thr": x}
+        | {f"{key} of half {k}": y for k in (0, 1) for key, y in found[k].items()}
+        for x, found in values.items()
+    ]
+    write_csv(args.out / "thresholds.csv", rows)
+    scores = {(x,): [half["F1"] for half in found] for x, found in values.items()}
+    print_choices(scores, (own,), "F1", keys=["score_thr"])
+    figure, panels = plt.subplots(
+        1, 2, figsize=(8, 3.6), layout="constrained", sharey=True
+    )
+    for half, axes in enumerate(panels):
+        for key in ("precision", "recall", "F1"):
+            axes.plot(
+                [*values], [found[half][key] for found in values.values()], label=key
+            )
+        axes.axvline(*chosen(scores, half), color="grey", linestyle="dotted")
+        axes.set(xlabel="score_thr", title=f"half {half}, %")
+    panels[0].legend()
+    figure.savefig(args.out / "thresholds.png", dpi=100)
+    return {"score_thr": chosen(scores, 0)[0]}
 
 
 @ending_in_sentences()
@@ -167,22 +247,12 @@ def main() -> None:
     require_head(runner.model, args.config)
     if not hasattr(runner.model, "num_things_classes"):
         raise SystemExit(f"{args.config} is no panoptic model; it has no thresholds.")
+    task = args.task or ("panoptic" if runner.model.num_stuff_classes else "instance")
+    if task == "instance" and args.metric:
+        raise ValueError(f"--metric {args.metric} is of --task panoptic; leave it out.")
     options = PanopticOptions.read(runner.model.test_cfg)
-    own = (options.object_mask_thr, options.iou_thr)
-    pairs = list(itertools.product(args.object_mask_thr, args.iou_thr))
-    pairs = [own, *(pair for pair in pairs if pair != own)]
-    scores = scores_of_pairs(runner, pairs, args.metric)
-    rows = [
-        dict(zip((*KEYS, "half 0", "half 1"), (*pair, *halves), strict=True))
-        for pair, halves in scores.items()
-    ]
-    write_csv(args.out / "thresholds.csv", rows)
-    print_choices(scores, own, args.metric)
-    best = chosen(scores, 0)
+    best = (choose_pair if task == "panoptic" else choose_score)(runner, options, args)
     write_config(args.out / "config.py", args.config, best, given)
-    grid = itertools.product(args.object_mask_thr, args.iou_thr)
-    pairs_of_chart = {pair: scores[pair] for pair in grid}
-    save_chart(pairs_of_chart, args.out / "thresholds.png", args.metric)
     print(f"Table, picture and config.py (chosen on half 0): {args.out}")
 
 

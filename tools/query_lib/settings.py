@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from typing import Any
 
 from mmengine.evaluator import Evaluator
@@ -12,6 +13,7 @@ from mmseg_maskformer.core.structures import Predictions, map_size
 
 Look = Callable[[Predictions, list, tuple[int, int]], None]
 Settings = Callable[[Predictions], list[dict]]
+Check = Callable[[dict[str, float]], None]
 
 
 class _Tape:
@@ -94,14 +96,18 @@ class SettingEvaluator(Evaluator):
     Args:
         metrics: of the host.
         parts: into which images are dealt out one by one; each is scored alone.
+        check: called with the values of the first image, before there are others.
 
     Attributes:
         scores: values of each setting and part, once evaluated.
     """
 
-    def __init__(self, metrics: Sequence[Any], parts: int = 1) -> None:
+    def __init__(
+        self, metrics: Sequence[Any], parts: int = 1, check: Check | None = None
+    ) -> None:
         super().__init__(metrics)
         self.parts = parts
+        self.check = check
         self.scores: list[list[dict[str, float]]] = []
         self._images = 0
         self._results: list[list[list[list]]] = []  # by setting, part and metric
@@ -117,6 +123,11 @@ class SettingEvaluator(Evaluator):
             for setting, result in enumerate(sample.settings):
                 self._choose(setting, part)
                 super().process([result], data_batch)
+            if self._images == 1 and self.check is not None:
+                kept = deepcopy(self._results[0][0])
+                self._choose(0, 0)
+                self.check(super().evaluate(1))
+                self._results[0][0] = kept
 
     def evaluate(self, size: int) -> dict[str, float]:
         """Score all settings and parts; what is returned, for the log, is the first."""
@@ -136,7 +147,12 @@ class SettingEvaluator(Evaluator):
 
 
 def score_settings(
-    runner: Any, first: dict, others: Settings, look: Look | None = None, parts: int = 1
+    runner: Any,
+    first: dict,
+    others: Settings,
+    look: Look | None = None,
+    parts: int = 1,
+    check: Check | None = None,
 ) -> list[list[dict[str, float]]]:
     """Test a runner's model with several settings; arguments as of both classes above.
 
@@ -145,7 +161,7 @@ def score_settings(
     """
     given = runner.test_evaluator
     every = EverySetting(runner.model, first, others, look)
-    evaluator = SettingEvaluator(given.metrics, parts)
+    evaluator = SettingEvaluator(given.metrics, parts, check)
     evaluator.dataset_meta = given.dataset_meta
     runner.test_loop.evaluator = evaluator
     runner.test()
