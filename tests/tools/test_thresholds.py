@@ -117,6 +117,7 @@ def test_what_cannot_work_is_refused_before_the_evaluation(
     file, weights = few_scenes(CONFIG, tmp_path)
     with open(file, "a") as opened:
         opened.write(f"\nval_evaluator = [dict(type={evaluator!r})]\n")
+        opened.write("val_dataloader = {{_base_.test_dataloader}}\n")
     predicted = []
     given = MaskFormerDetector.test_step
     monkeypatch.setattr(
@@ -125,6 +126,7 @@ def test_what_cannot_work_is_refused_before_the_evaluation(
         lambda self, data: predicted.append(data) or given(self, data),
     )
     options = [f"{key}={value}" for key, value in FEW.items()]
+    options += [f"{LOADER}.dataset.num_images=2"]
     folders = ("--out", tmp_path / "out", "--work-dir", tmp_path / "work")
     few = ("--object-mask-thr", "0.5", "--iou-thr", "0.5", "--cfg-options", *options)
     asked = (file, weights, *asked, *folders, *few)
@@ -160,6 +162,9 @@ def test_score_thr_of_instances_is_chosen_on_one_half(monkeypatch, tmp_path, cap
     assert float(row["score_thr"]) == 0.51
     assert float(row["recall of half 0"]) == 50.0
     assert (out / "thresholds.png").is_file()
+    asked = ("analysis/thresholds.py", file, weights, *folders, "--task", "panoptic")
+    with pytest.raises(SystemExit, match=r"has no stuff.*leave --task panoptic out"):
+        run_script(monkeypatch, *asked)
 
 
 @pytest.mark.parametrize("name", ["config.py", "mine.py"])
