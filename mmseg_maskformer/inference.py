@@ -210,8 +210,9 @@ class Predictor:
             TypeError: It is neither a path nor an array.
         """
         check_counts(batch_size=batch_size)
-        several = isinstance(images, Iterable) and not isinstance(images, Image)
-        remaining = iter(images if several else [images])
+        if isinstance(images, Image) or not isinstance(images, Iterable):
+            images = [images]
+        remaining = iter(images)
         while batch := list(islice(remaining, batch_size)):
             yield from self.predict([self.load(image) for image in batch])
 
