@@ -217,21 +217,31 @@ def choose_score(
         for x, found in values.items()
     ]
     write_csv(args.out / "thresholds.csv", rows)
-    scores = {(x,): [half["F1"] for half in found] for x, found in values.items()}
+    scores: dict[Pair, list[float]] = {
+        (x,): [half["F1"] for half in found] for x, found in values.items()
+    }
     print_choices(scores, (own,), "F1", keys=["score_thr"])
+    save_curves(values, scores, args.out / "thresholds.png")
+    return {"score_thr": chosen(scores, 0)[0]}
+
+
+def save_curves(
+    values: dict[float, list[dict[str, float]]],
+    scores: dict[Pair, list[float]],
+    path: Path,
+) -> None:
+    """Precision, recall and F1 of both halves by score_thr, with the best marked."""
     figure, panels = plt.subplots(
         1, 2, figsize=(8, 3.6), layout="constrained", sharey=True
     )
     for half, axes in enumerate(panels):
         for key in ("precision", "recall", "F1"):
-            axes.plot(
-                [*values], [found[half][key] for found in values.values()], label=key
-            )
+            curve = [found[half][key] for found in values.values()]
+            axes.plot([*values], curve, label=key)
         axes.axvline(*chosen(scores, half), color="grey", linestyle="dotted")
         axes.set(xlabel="score_thr", title=f"half {half}, %")
     panels[0].legend()
-    figure.savefig(args.out / "thresholds.png", dpi=100)
-    return {"score_thr": chosen(scores, 0)[0]}
+    figure.savefig(path, dpi=100)
 
 
 @ending_in_sentences()
@@ -246,7 +256,7 @@ def main() -> None:
     runner = evaluating_runner(config, args.checkpoint)
     require_head(runner.model, args.config)
     if not hasattr(runner.model, "num_things_classes"):
-        raise SystemExit(f"{args.config} is no panoptic model; it has no thresholds.")
+        raise ValueError(f"{args.config} is no panoptic model; it has no thresholds.")
     task = args.task or ("panoptic" if runner.model.num_stuff_classes else "instance")
     if task == "instance" and args.metric:
         raise ValueError(f"--metric {args.metric} is of --task panoptic; leave it out.")
