@@ -24,8 +24,8 @@ def read_image(path: Path, model: dict[str, Any]) -> tuple[Array, Size]:
 
     Raises:
         ValueError: It is a grey image of more than 8 bits, which Pillow clips (of
-            colours it takes the upper 8, as training does), or has several pages, or
-            channels beside colours and alpha.
+            colours it takes the upper 8, as training does), or has channels beside
+            colours and alpha.
     """
     stored = Image.open(path)
     _check(path, stored)
@@ -54,12 +54,6 @@ def _check(path: Path, image: Any) -> None:
         raise ValueError(
             f"{path} has values of more than 8 bits (Pillow's mode {image.mode}), and "
             "exported models take 8-bit images; convert it."
-        )
-    pages = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
-    if pages > 1:
-        raise ValueError(
-            f"{path} has {pages} pages, of which only the first would be read; save "
-            "each as a file of its own."
         )
     channels = len(image.getbands())
     if image.format == "TIFF":

@@ -9,6 +9,9 @@ from typing import Any
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from mmseg_maskformer.core.conventions import VOID, WIDE_VOID
+from mmseg_maskformer.core.messages import ONE_CHANNEL
+
 JPEG = b"\xff\xd8"  # how such files begin
 NOT_AN_IMAGE = (
     "images have 8 or 16 bits without a sign (uint8, uint16). Scale its numbers to "
@@ -41,6 +44,26 @@ def refuse_jpeg(content: bytes, kind: str, path: str) -> None:
         raise ValueError(
             f"The {kind} {path} is a JPEG, which changes numbers along borders. Write "
             "it as PNG again from where it was drawn."
+        )
+
+
+def check_label_map(labels: np.ndarray, path: str) -> None:
+    """Refuse what is no map (H, W) of integers from 0 to 65535.
+
+    Raises:
+        ValueError: It has colours, other numbers or other values.
+    """
+    if labels.ndim != 2 or labels.dtype.kind not in "biu":
+        raise ValueError(
+            f"The label map {path} has shape {labels.shape} and type {labels.dtype}; "
+            f"{ONE_CHANNEL}"
+        )
+    low, high = int(labels.min(initial=0)), int(labels.max(initial=0))
+    if low < 0 or high > WIDE_VOID:
+        value = low if low < 0 else high
+        raise ValueError(
+            f"The label map {path} has the value {value}; labels are 0 to {WIDE_VOID}."
+            f" Write {VOID} where a pixel is void, {WIDE_VOID} if {VOID} is a class."
         )
 
 

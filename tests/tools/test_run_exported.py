@@ -82,7 +82,6 @@ FOUR, FIVE = (dict(RGB, extrasamples=more * [0]) for more in (1, 2))
         ((4, 4), np.uint16, GREY, r"has values of .* \(Pillow's mode I;16"),
         ((4, 4, 4), np.uint8, FOUR, r"has 4 channels, and .*; save three"),
         ((4, 4, 5), np.uint8, FIVE, r"has 5 channels, and .*; save three"),
-        ((3, 4, 4), np.uint8, GREY, r"has 3 pages, .*; save each as a file"),
     ],
 )
 def test_images_that_pillow_reads_in_part_are_refused(

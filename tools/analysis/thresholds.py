@@ -187,8 +187,8 @@ def choose_pair(
             "panoptic out to choose score_thr of its instances."
         )
     metric = args.metric or "PQ"
-    own = (options.object_mask_thr, options.iou_thr)
-    grid = list(itertools.product(args.object_mask_thr, args.iou_thr))
+    own: Pair = (options.object_mask_thr, options.iou_thr)
+    grid: list[Pair] = [*itertools.product(args.object_mask_thr, args.iou_thr)]
     pairs = [own, *(pair for pair in grid if pair != own)]
     scores = scores_of_pairs(runner, pairs, metric)
     rows = [

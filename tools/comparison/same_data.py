@@ -111,7 +111,9 @@ def _comparable(dataset: Mapping, kind: type | None, key: str) -> Any:
     """A setting as it is compared: where a file lists the data, folders by name."""
     value = dataset[key] if key in dataset else _default(kind, key)
     if key == "data_root":
-        return str(Path(value or "").resolve())
+        paths = [dataset.get("ann_file"), *(dataset.get("data_prefix") or {}).values()]
+        absolute = [Path(x).is_absolute() for x in paths if x]
+        return None if absolute and all(absolute) else str(Path(value or "").resolve())
     if key == "data_prefix" and dataset.get("ann_file"):
         folders = {name: Path(path or "").name for name, path in (value or {}).items()}
         return {name: folder for name, folder in folders.items() if folder}

@@ -32,7 +32,6 @@ _CHECKS = (
     labels.never_seen,
     labels.lowered,
     labels.only_in_validation,
-    objects.without_pixels,
     objects.too_many,
     objects.small,
 )

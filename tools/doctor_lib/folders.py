@@ -25,8 +25,14 @@ def of_folder(folder: Path) -> Source:
     source = Source(str(folder))
     parts = [folder]
     if not _is_part(folder):
-        inside = sorted(x for x in folder.iterdir() if x.is_dir())
+        inside = sorted(x for x in folder.glob("[!.]*") if x.is_dir())
         parts = [x for x in inside if _is_part(x)] or parts
+        source.warnings += [
+            f"{x} holds images and is left out: {parts[0].name} beside it has folders "
+            "of images and label maps, and it has none."
+            for x in inside
+            if parts != [folder] and x not in parts and files_below(x)
+        ]
     for part in parts:
         _add_part(source, part, "" if part == folder else part.name)
     if not source.items:
@@ -64,9 +70,9 @@ def _add_part(source: Source, folder: Path, split: str) -> None:
 def _read(source: Source, folder: Path, without: Path | None = None) -> list[Path]:
     """Images below a folder; files of other suffixes are counted."""
     files = [x for x in files_below(folder, None) if without not in x.parents]
-    known = [x for x in files if x.suffix.lower() in IMAGE_SUFFIXES]
-    source.unread.update(x.suffix for x in files if x not in set(known))
-    return known
+    others = (x.suffix for x in files if x.suffix.lower() not in IMAGE_SUFFIXES)
+    source.unread.update(others)
+    return [x for x in files if x.suffix.lower() in IMAGE_SUFFIXES]
 
 
 def _key(path: Path, folder: Path) -> str:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mmseg_maskformer.core.messages import shown
-
 from .class_counts import class_pixels, thing_areas
 from .finding import Finding, Found
 from .scan import Facts
@@ -59,21 +57,6 @@ def small(source: Source, facts: Sequence[Facts]) -> Found:
             f"smaller than a cell of the predicted masks ({_STRIDE} x {_STRIDE} "
             f"pixels), {where}.",
             "They cannot be outlined; train and test at a larger scale.",
-        )
-
-
-def without_pixels(source: Source, facts: Sequence[Facts]) -> Found:
-    """Segments that a panoptic map does not show, though its others are right."""
-    maps = [x for x in facts if x.values and source.kind == "panoptic"]
-    lists = [(x, [o[0] for o in x.item.objects or ()]) for x in maps]
-    bare = [(x, [n for n in ids if n not in x.values]) for x, ids in lists]
-    if count := sum(len(ids) for _, ids in bare):
-        yield Finding(
-            "warning",
-            f"{count} of {sum(len(ids) for _, ids in lists)} listed segments have no "
-            "pixel in their map.",
-            "Empty masks are learned for them; paint them, or take them off the list.",
-            tuple(f"{x.item.labels}: {shown(ids)}" for x, ids in bare if ids),
         )
 
 

@@ -13,6 +13,5 @@ from .sources import Source
 
 def scales(source: Source, facts: Sequence[Facts]) -> Found:
     """Images that training shows much smaller or larger than evaluation."""
-    both = source.datasets.keys() >= {"train", "val"}
-    if both and (text := difference(source.scales)):
+    if text := difference(source.scales):
         yield Finding("warning", text, REMEDY)

@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image
 
 from mmseg_maskformer.datasets.coco.image_sizes import check_size
-from mmseg_maskformer.datasets.file_errors import refuse_jpeg
+from mmseg_maskformer.datasets.file_errors import check_label_map, refuse_jpeg
 from mmseg_maskformer.datasets.transforms.image_files import read_picture, turned
 
 from .sources import Item
@@ -84,6 +84,8 @@ def _noting(facts: Facts, file: str) -> Iterator[None]:
     """Note why a file cannot be read, whatever the decoders raise."""
     try:
         yield
+    except ImportError:
+        raise
     except Image.DecompressionBombError as error:
         facts.too_large.append(f"{file}: {error}")
     except Exception as error:
@@ -139,8 +141,6 @@ def _look_at_labels(facts: Facts) -> None:
 
 def _look_at_classes(facts: Facts, content: bytes) -> None:
     """A label map, read and judged as ``LoadLabelMap`` does."""
-    from mmseg_maskformer.datasets.transforms.label_maps import check_label_map
-
     path = facts.item.labels
     labels = mmcv.imfrombytes(content, flag="unchanged", backend="pillow")
     facts.label_size, facts.label_type = labels.shape[:2], str(labels.dtype)
@@ -170,7 +170,8 @@ def _look_at_ids(facts: Facts, content: bytes) -> None:
     with _refusing(facts, "JPEG panoptic map(s)"):
         refuse_jpeg(content, "panoptic map", path)
         with _refusing(facts, "panoptic map(s) that contradict their annotation file"):
-            check_ids(set(values), listed, mode, path)
+            if facts.item.compared:
+                check_ids(set(values), listed, mode, path)
             facts.values = dict(zip(values, counts, strict=True))
 
 

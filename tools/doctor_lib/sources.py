@@ -15,7 +15,7 @@ from mmengine.registry import DATASETS
 
 from mmseg_maskformer.core.conventions import VOID
 from mmseg_maskformer.datasets.image_scales import Scales, compared_scales
-from mmseg_maskformer.datasets.pipeline_steps import flattened, loads
+from mmseg_maskformer.datasets.pipeline_steps import flattened, loads, name_of
 from mmseg_maskformer.datasets.wrappers import leaf_configs, leaf_datasets
 from mmseg_maskformer.engine.config_files import read_config
 from mmseg_maskformer.engine.hooks.check_classes_hook import check_num_classes
@@ -41,6 +41,7 @@ class Item(NamedTuple):
         label_map: new numbers of labels there, 255 for none.
         stated: annotation file and the size, (height, width), that it gives the image.
         as_stored: whether the image is loaded without turning it as EXIF says.
+        compared: whether loading compares a panoptic map with the list of its segments.
     """
 
     split: str
@@ -51,6 +52,7 @@ class Item(NamedTuple):
     label_map: dict[int, int] | None = None
     stated: tuple[str, tuple[int, int]] | None = None
     as_stored: bool = False
+    compared: bool = True
 
 
 @dataclass
@@ -94,8 +96,9 @@ class Source:
     @cached_property
     def scales(self) -> Scales | None:
         """At which scale the pipelines show images; None where it is not known."""
-        sets = list(self.datasets.values())
-        return compared_scales(sets[0], sets[-1]) if sets else None
+        if self.datasets.keys() < {"train", "val"}:
+            return None
+        return compared_scales(self.datasets["train"], self.datasets["val"])
 
 
 def of_config(path: Path, overrides: dict) -> Source:
@@ -176,7 +179,7 @@ def _add(source: Source, split: str, dataset: Any) -> None:
     zero_is_void = bool(getattr(dataset, "reduce_zero_label", False))
     label_map = getattr(dataset, "label_map", None)
     things = meta.get("thing_classes")
-    as_stored = _loads_as_stored(dataset)
+    as_stored, compared = _loads_as_stored(dataset), _compares_ids(dataset)
     for index in range(len(dataset)):
         info = dataset.get_data_info(index)
         if "img" in info:
@@ -193,8 +196,13 @@ def _add(source: Source, split: str, dataset: Any) -> None:
             source.kind, labels = "instances", ""
             objects = tuple(_instance(row) for row in info["instances"])
         item = Item(split, image, labels, objects, zero_is_void, label_map)
-        stated = _stated_size(dataset, info)
-        source.items.append(item._replace(stated=stated, as_stored=as_stored))
+        source.items.append(
+            item._replace(
+                stated=_stated_size(dataset, info),
+                as_stored=as_stored,
+                compared=compared,
+            )
+        )
 
 
 def _loads_as_stored(dataset: Any) -> bool:
@@ -203,9 +211,15 @@ def _loads_as_stored(dataset: Any) -> bool:
     return any(x == "unchanged" or x.endswith("ignore_orientation") for x in kinds)
 
 
+def _compares_ids(dataset: Any) -> bool:
+    steps = flattened(dataset.pipeline.transforms)
+    return any(name_of(step) == "LoadPanopticMap" for step in steps)
+
+
 def _stated_size(dataset: Any, info: dict) -> tuple[str, tuple[int, int]] | None:
-    unsized = getattr(dataset.pipeline, "unsized", ())
-    if "height" not in info or info.get("img_id") in unsized:
+    """What the pipeline compares the size of the image with; None if it does not."""
+    unsized = getattr(dataset.pipeline, "unsized", None)
+    if unsized is None or "height" not in info or info.get("img_id") in unsized:
         return None
     return dataset.ann_file, (info["height"], info["width"])
 

@@ -39,6 +39,7 @@ def ending_in_sentences(*others: type[Exception], stopped: str = "") -> Iterator
 
 
 def _raised_here(error: Exception) -> bool:
-    """Whether the line that raised an error is this project's."""
-    raised = traceback.extract_tb(error.__traceback__)[-1]
-    return any(Path(raised.filename).is_relative_to(folder) for folder in _OURS)
+    """Whether a raise or an import of this project's raised an error."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    ours = any(Path(last.filename).is_relative_to(folder) for folder in _OURS)
+    return ours and (last.line or "raise").startswith(("raise", "import", "from"))

@@ -8,8 +8,8 @@ from mmengine import fileio
 from mmseg.datasets.transforms import LoadAnnotations
 
 from mmseg_maskformer.core.conventions import NARROW, VOID, WIDE_VOID
-from mmseg_maskformer.core.messages import ONE_CHANNEL
 from mmseg_maskformer.datasets.file_errors import (
+    check_label_map,
     naming_file,
     refuse_jpeg,
     require_size_of_image,
@@ -71,23 +71,3 @@ def _renumbered(labels: np.ndarray, new: dict | None, void: int) -> np.ndarray:
     for old, label in new.items():
         renumbered[labels == old] = void if label == VOID else label
     return renumbered
-
-
-def check_label_map(labels: np.ndarray, path: str) -> None:
-    """Refuse what is no map (H, W) of integers from 0 to 65535.
-
-    Raises:
-        ValueError: It has colours, other numbers or other values.
-    """
-    if labels.ndim != 2 or labels.dtype.kind not in "biu":
-        raise ValueError(
-            f"The label map {path} has shape {labels.shape} and type {labels.dtype}; "
-            f"{ONE_CHANNEL}"
-        )
-    low, high = int(labels.min(initial=0)), int(labels.max(initial=0))
-    if low < 0 or high > WIDE_VOID:
-        value = low if low < 0 else high
-        raise ValueError(
-            f"The label map {path} has the value {value}; labels are 0 to {WIDE_VOID}."
-            f" Write {VOID} where a pixel is void, {WIDE_VOID} if {VOID} is a class."
-        )

@@ -39,6 +39,14 @@ def test_splits_may_be_the_outer_folders(labels, tmp_path):
     assert source.unpaired == []
 
 
+def test_a_split_of_another_layout_is_named_and_hidden_folders_are_not(tmp_path):
+    names = ["train/images/a.png", "train/masks/a.png", "val/b.png"]
+    source, items = found(tmp_path, [*names, ".cache/images/c.png"])
+    assert items == [("train", "train/images/a.png", "train/masks/a.png")]
+    (warning,) = source.warnings
+    assert warning.startswith(f"{tmp_path / 'val'} holds images and is left out")
+
+
 def test_images_may_lie_beside_the_folder_of_label_maps(tmp_path):
     _, items = found(tmp_path, ["a.png", "train/b.png", "masks/a.png"])
     assert items == [("all", "a.png", "masks/a.png"), ("train", "train/b.png", "")]

@@ -77,17 +77,6 @@ def test_a_sound_panoptic_map_is_counted_with_its_void(tmp_path):
     assert "Void on 50.0 % of pixels." in text
 
 
-def test_listed_segments_without_pixel_are_counted(tmp_path):
-    found, _ = judged(panoptic(tmp_path, coloured(IDS), [7, 8, 9]))
-    assert [(x.level, x.text, x.files) for x in found] == [
-        (
-            "warning",
-            "2 of 3 listed segments have no pixel in their map.",
-            (f"{tmp_path / 'map.png'}: 8, 9",),
-        )
-    ]
-
-
 def test_the_size_is_that_of_the_loaded_image(tmp_path):
     """An orientation turns 8 x 12 pixels, unless the pipeline takes them as stored."""
     item = panoptic(tmp_path, coloured(IDS), [7])

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from mmseg_maskformer.core.argument_checks import check_counts
+from shared import ending
 from shared.ending import ending_in_sentences
 from tests.scripts import run_script
 
@@ -40,3 +41,11 @@ def test_what_other_code_raises_keeps_its_traceback():
         Path("none").read_bytes()
     with pytest.raises(SystemExit), ending_in_sentences(json.JSONDecodeError):
         json.loads("{")
+
+
+def test_mistakes_in_our_lines_keep_their_traceback(monkeypatch):
+    monkeypatch.setattr(ending, "_OURS", [Path(__file__).parent])
+    with pytest.raises(ValueError, match="invalid literal"), ending_in_sentences():
+        int("x")
+    with pytest.raises(SystemExit, match="a sentence"), ending_in_sentences():
+        raise ValueError("a sentence")
