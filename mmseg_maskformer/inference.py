@@ -183,7 +183,8 @@ class Predictor:
         self.meta = classes_of(self.dataset, settings.filename)
         require_class_order(self.model, self.meta["classes"], settings.filename)
         self._from_file, self._steps = Compose(steps[:1]), Compose(steps[1:])
-        self._check_steps()
+        if hasattr(self.model, "decode_head"):  # other detectors bring results back
+            self._check_steps()
         options = {k: v for k, v in steps[0].items() if k not in ("type", "_scope_")}
         array = dict(options, type="mmseg_maskformer.LoadImageFromNDArray")
         self._from_array = Compose([array])

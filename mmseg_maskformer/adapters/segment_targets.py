@@ -138,8 +138,10 @@ def _background(sample: Any, size: tuple[int, int], num_things: int) -> Tensor:
         ignored = torch.isin(numbers, ids)
     else:
         instances = sample.gt_instances
-        size_of_masks, device = _as_tensor(instances).shape[1:], instances.labels.device
-        ignored = torch.zeros(size_of_masks, dtype=torch.bool, device=device)
+        masks, device = instances.masks, instances.labels.device
+        dense = isinstance(masks, Tensor)
+        whole = masks.shape[1:] if dense else (masks.height, masks.width)
+        ignored = torch.zeros(whole, dtype=torch.bool, device=device)
         if "masks" in sample.get("ignored_instances", {}):
             ignored |= _as_tensor(sample.ignored_instances).any(dim=0).to(device).bool()
     return _padded(~ignored, sample, size, value=False)

@@ -15,7 +15,6 @@ from mmengine.fileio import LocalBackend, get_file_backend
 from mmengine.logging import print_log
 from mmseg.datasets import BaseSegDataset
 
-from mmseg_maskformer.core.conventions import VOID
 from mmseg_maskformer.core.messages import not_there, shown
 from mmseg_maskformer.datasets.file_errors import naming_file
 
@@ -57,7 +56,7 @@ class LabelMapDataset(BaseSegDataset):
 
     def _check_last_label(self) -> None:
         number = len(self.metainfo.get("classes") or ())
-        if self.reduce_zero_label and number in (VOID, max(VOID, self.ignore_index)):
+        if self.reduce_zero_label and number == self.ignore_index:
             raise ValueError(
                 f"With reduce_zero_label=True the label of the last of {number} classes"
                 f" is {number}, and {number} is void in label maps. Write maps that "

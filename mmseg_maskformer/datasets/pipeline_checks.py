@@ -133,11 +133,13 @@ def _check_label_bits(leaf: Any, steps: Sequence[Step]) -> None:
         return
     for step in flattened(_with_views(steps)):
         load = getattr(type(step), "_load_seg_map", None)
-        if getattr(load, "__module__", "").startswith("mmseg."):
+        used = (load, type(step).transform) if load else ()
+        if used and all(x.__module__.startswith(("mmseg.", "mmcv.")) for x in used):
             raise ValueError(
                 f"{name_of(step)} in the pipeline of {_described(leaf)} keeps 8 bits of"
-                f" a label, and the data set has {_num_classes(leaf)} classes: 256 "
-                "would become 0. Set type='mmseg_maskformer.LoadLabelMap' in its place."
+                f" a label, and the data set has {_num_classes(leaf)} classes: labels "
+                "above 255 would begin at 0 again. Set type="
+                "'mmseg_maskformer.LoadLabelMap' in its place."
             )
 
 

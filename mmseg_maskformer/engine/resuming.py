@@ -39,7 +39,6 @@ def resume(config: Config, checkpoint: str | None = None) -> None:
     if not Path(found).is_dir():  # DeepSpeed's, which it checks itself
         # The file of a config beside it may come from a test since then.
         written = CheckpointLoader.load_checkpoint(found, "cpu", logger="silent")
-        meta = written.get("meta", {})
         needed = ["meta", "optimizer"]
         needed += ["param_schedulers"] if config.get("param_scheduler") else []
         if lacking := [name for name in needed if name not in written]:
@@ -49,7 +48,7 @@ def resume(config: Config, checkpoint: str | None = None) -> None:
                 "save_param_scheduler of CheckpointHook True; to begin one with these "
                 f"weights, in another --work-dir: --cfg-options load_from={found}"
             )
-        if text := meta.get("cfg"):
+        if text := written["meta"].get("cfg"):
             check_resumed_length(config, Config.fromstring(text, ".py"), found)
     config.load_from, config.resume = found, True
 

@@ -17,7 +17,7 @@ from .amp import half_without_gpu
 from .arguments import require_checkpoint
 from .evaluation import leave_training_hooks
 
-# What every config has that a runner was built from, in Python, YAML and JSON.
+# What our tools and the hosts' add to a config, in Python, YAML and JSON.
 _LAUNCHER = re.compile(r"""(^|["'])launcher["']?\s*[=:]""", re.MULTILINE)
 
 
@@ -73,9 +73,11 @@ def require_room(config: Config) -> None:
     """
     if not (config.filename and config.get("work_dir")):
         return
-    copy = Path(config.work_dir) / Path(config.filename).name
+    folder = Path(config.work_dir)
+    copy = folder / Path(config.filename).name
     text = copy.read_text(encoding="utf-8", errors="replace") if copy.is_file() else ""
-    if text.strip() and not _LAUNCHER.search(text):
+    used = any(folder.glob("*/vis_data"))  # by a runner, which left copies
+    if text.strip() and not used and not _LAUNCHER.search(text):
         raise ValueError(
             f"The runner writes a copy of the config into its folder, and {copy} would "
             "be replaced, which is no such copy. Name another --work-dir."

@@ -54,5 +54,5 @@ def boundary_ap(
     found.run()
     return {
         f"boundary_{name}": round(float(x), 3)
-        for name, x in zip(_NAMES, found.stats, strict=False)
+        for name, x in zip(_NAMES, found.stats[: len(_NAMES)], strict=True)
     }

@@ -101,3 +101,6 @@ def test_a_copy_may_be_replaced(tmp_path, suffix):
     require_room(config)
     path.write_text("\n")  # another process is writing it
     require_room(config)
+    path.write_text("a = 1\n")  # of a runner that was made without a launcher
+    (tmp_path / "20261129_120000/vis_data").mkdir(parents=True)
+    require_room(config)

@@ -38,8 +38,12 @@ def image_files(leaves: list[BaseDataset]) -> dict[str, ImageFile]:
 
 def image_names(leaves: list[BaseDataset]) -> dict[str, str]:
     """Of every image, by its path, its name in the same files."""
-    infos = [info for leaf in leaves for info in _infos(leaf)]
-    paths = {info["img_path"]: 0 for info in infos if "img_path" in info}
+    paths = {
+        info["img_path"]: 0
+        for leaf in leaves
+        for info in _infos(leaf)
+        if "img_path" in info
+    }
     files = _named(paths, _folder(leaves))
     return {path: file.image for path, file in files.items()}
 
