@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from PIL import Image
 from doctor_lib.pictures import write_sheet
 from doctor_lib.sources import Source
 from tests.conftest import REPOSITORY
+from tests.datasets.panoptic_files import METAINFO, content, write_set
 from tests.helpers.doctor import examine
 from tests.helpers.pages import python_blocks
 from tests.scripts import run_script
@@ -122,6 +124,54 @@ def test_indices_of_another_data_set_are_an_error(config, monkeypatch, capsys):
             f"error: {split}: indices of the data set ask for images that it lacks; "
             "write indices=None for all of them."
         )
+
+
+SPLIT = """
+default_scope = "mmdet"
+train_dataloader = dict(
+    dataset=dict(
+        type="{}.CocoPanopticDataset",
+        data_root={!r},
+        ann_file="all.json",
+        data_prefix=dict(img="images", seg="maps"),
+        metainfo={!r},
+        pipeline=[dict(type="{}"), dict(type="{}")],
+    )
+)
+"""
+
+
+@pytest.mark.mmdet
+@pytest.mark.parametrize(
+    ("scope", "steps", "kinds"),
+    [
+        ("mmdet", ("LoadImageFromFile", "LoadAnnotations"), []),
+        (
+            "mmseg_maskformer",
+            ("mmseg_maskformer.LoadImageFromFile", "mmseg_maskformer.LoadPanopticMap"),
+            ["panoptic map(s) that contradict", "image(s) of another size"],
+        ),
+    ],
+)
+def test_files_are_judged_by_the_loading_of_the_config(
+    tmp_path, monkeypatch, capsys, scope, steps, kinds
+):
+    """An image of another size than the file says, and an id that it does not list."""
+    made = content()
+    made["images"][1]["height"] = 3
+    del made["annotations"][0]["segments_info"][2]
+    write_set(tmp_path, made)
+    Image.new("RGB", (4, 2)).save(tmp_path / "images/b.jpg")
+    for ours, theirs in (("first", "a"), ("second", "b")):  # MMDetection's names
+        shutil.copy(tmp_path / f"maps/{ours}.png", tmp_path / f"maps/{theirs}.png")
+    path = tmp_path / "mine.py"
+    path.write_text(SPLIT.format(scope, str(tmp_path), METAINFO, *steps))
+    _, found, _ = examine(
+        monkeypatch, capsys, path, tmp_path / "out", "--pictures", "0"
+    )
+    errors = [x.removeprefix("error: 1 ") for x in found if x.startswith("error")]
+    assert len(errors) == len(kinds)
+    assert all(x.startswith(y) for x, y in zip(errors, kinds, strict=True)), errors
 
 
 def test_a_config_without_data_is_a_sentence(tmp_path, monkeypatch):

@@ -153,6 +153,13 @@ def test_segments_are_counted_by_class(key, labels, told, spoken):
     assert (level == logging.WARNING) == (len(labels) < 2)
 
 
+def test_the_only_class_is_not_suspicious(spoken):
+    objects = SimpleNamespace(labels=torch.tensor([0, 0]))
+    train([[SimpleNamespace(gt_instances=objects)]], classes=("cell",))
+    told = "Labels of 1 training images: 1 of 1 classes occur, in 2 segments."
+    assert spoken == [(logging.INFO, told)]
+
+
 def test_other_samples_and_data_sets_are_left_alone(spoken):
     train([[SimpleNamespace(gt_sem_seg=SimpleNamespace(sem_seg=0))]])
     train([[sample(0, 1)]], classes=None)
