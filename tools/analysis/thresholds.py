@@ -34,15 +34,12 @@ from mmseg_maskformer.engine.arguments import output_folder  # noqa: E402
 from mmseg_maskformer.engine.config_files import bases  # noqa: E402
 from mmseg_maskformer.engine.launch import add_runner_arguments, load_config  # noqa: E402
 from mmseg_maskformer.engine.runners import evaluating_runner  # noqa: E402
-from query_lib.settings import score_settings  # noqa: E402
+from query_lib.settings import alone, score_settings  # noqa: E402
 from query_lib.trained import require_head  # noqa: E402
 from shared.ending import ending_in_sentences  # noqa: E402
 from shared.output import markdown_table, write_csv  # noqa: E402
 
 KEYS = ("object_mask_thr", "iou_thr")
-PANOPTIC_ALONE = dict(
-    panoptic_on=True, semantic_on=False, instance_on=False, uncertainty=False
-)
 # metrics of results that no threshold changes
 OF_OTHER_RESULTS = ("IoUMetric", "SemSegMetric", "CocoMetric", "ThingAP")
 Pair = tuple[float, ...]  # of KEYS, or score_thr alone
@@ -96,7 +93,7 @@ def scores_of_pairs(
             "PanopticQuality into it, or choose score_thr by --task instance."
         )
     first, *others = (
-        PANOPTIC_ALONE | dict(zip(KEYS, pair, strict=True)) for pair in pairs
+        alone("panoptic") | dict(zip(KEYS, pair, strict=True)) for pair in pairs
     )
     found = score_settings(runner, first, lambda _: others, parts=2, check=require)
     return {

@@ -84,7 +84,7 @@ def _noting(facts: Facts, file: str) -> Iterator[None]:
     """Note why a file cannot be read, whatever the decoders raise."""
     try:
         yield
-    except ImportError:
+    except ImportError:  # no fault of the file
         raise
     except Image.DecompressionBombError as error:
         facts.too_large.append(f"{file}: {error}")

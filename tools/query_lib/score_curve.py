@@ -12,15 +12,7 @@ from pycocotools.cocoeval import COCOeval
 from mmseg_maskformer.metrics.coco_metric import CocoMetric
 from mmseg_maskformer.metrics.thing_ap import ThingAP
 
-from .settings import score_settings
-
-INSTANCES_ALONE = dict(
-    panoptic_on=False,
-    semantic_on=False,
-    instance_on=True,
-    uncertainty=False,
-    score_thr=0.0,
-)
+from .settings import alone, score_settings
 
 
 class Matches(NamedTuple):
@@ -85,8 +77,9 @@ def matches_of_halves(runner: Any) -> list[Matches]:
     metric = metrics[0]
     metric.metrics, metric.iou_thrs = ["segm"], np.array([0.5])
     metric.use_mp_eval = metric.classwise = metric.boundary = False
+    every = alone("instance") | dict(score_thr=0.0)
     with _recorded() as found:
-        score_settings(runner, INSTANCES_ALONE, lambda _: [], parts=2)
+        score_settings(runner, every, lambda _: [], parts=2)
     if not all(half.objects for half in found):
         numbers = [half.objects for half in found]
         raise ValueError(f"The halves have {numbers} objects; give more images.")

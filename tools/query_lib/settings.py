@@ -146,6 +146,16 @@ class SettingEvaluator(Evaluator):
             metric.results = own
 
 
+def alone(task: str) -> dict[str, bool]:
+    """What ``test_cfg`` says where results of one task alone are made.
+
+    Args:
+        task: "panoptic", "instance" or "semantic".
+    """
+    kinds = ("panoptic", "instance", "semantic")
+    return dict(uncertainty=False, **{f"{kind}_on": kind == task for kind in kinds})
+
+
 def score_settings(
     runner: Any,
     first: dict,
