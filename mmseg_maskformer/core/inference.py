@@ -117,7 +117,8 @@ def iterative_labels(
     """
     probs = class_probs(class_logits)
     while len(probs):
-        labels, agreeing, mask_area = _contributions(probs, mask_logits, placement)
+        labels, counts = _contributions(probs, mask_logits, placement)
+        agreeing, mask_area = counts.cpu()  # not every device has float64
         stays = (mask_area > 0) & (agreeing.double() / mask_area >= overlap_threshold)
         if stays.all():
             return labels
@@ -127,18 +128,19 @@ def iterative_labels(
 
 def _contributions(
     probs: Tensor, mask_logits: Tensor, placement: Placement
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Labels (H, W) of the semantic rule, and two counts of pixels (n,) of n masks.
+) -> tuple[Tensor, Tensor]:
+    """Labels (H, W) of the semantic rule, and two counts of pixels (2, n) of n masks.
 
     The counts are those of a mask's pixels that have its class, and of all its pixels.
     """
     classes = probs.argmax(dim=1)[:, None, None]
     labels = classes.new_zeros(placement.out_size)
-    agreeing, mask_area = classes.new_zeros(2, len(probs))
+    counts = classes.new_zeros(2, len(probs))
+    agreeing, mask_area = counts
     tile = tile_size(mask_logits.device)
     for rows, masks in iter_tiles(mask_logits, placement, torch.sigmoid):
         labels[rows] = best_classes(probs, masks, tile)
         half = masks >= 0.5
         mask_area += half.flatten(1).sum(dim=1)
         agreeing += (half & (labels[rows] == classes)).flatten(1).sum(dim=1)
-    return labels, agreeing, mask_area
+    return labels, counts

@@ -129,7 +129,7 @@ def pixel_cross_entropy(
         table, norm = None, (label_maps >= 0).sum().clamp(min=1)
     else:
         table = torch.cat([class_weight.to(logits), logits.new_zeros(1)])  # [-1] is 0
-        norm = table[label_maps].sum(dtype=torch.float64).clamp(min=1e-12)
+        norm = table[label_maps].sum().clamp(min=1e-12)
     tile = tile_size(logits.device)
     total = _StreamedCrossEntropy.apply(logits, label_maps, tile, table)
     return total / norm.to(total)

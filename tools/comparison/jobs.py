@@ -153,5 +153,6 @@ def outcome(folder: Path, code: int) -> str | None:
         return None
     if code < 0:
         return f"stopped by signal {-code}; 9 may be a lack of memory (see {log})"
-    lines = log.read_text().strip().splitlines() or [f"it ended with status {code}"]
-    return f"{lines[-1].strip()} (see {log})"
+    lines = log.read_text(errors="replace").strip().splitlines()
+    last = lines[-1].strip() if lines else f"it ended with status {code}"
+    return f"{last} (see {log})"

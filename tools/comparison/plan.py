@@ -111,7 +111,7 @@ class Comparison:
 def _write(rows: list[Row], options: Options) -> None:
     """Table and CSV, with what is known so far."""
     text = markdown(rows, "Comparison", preface(rows, _weights(rows, options)))
-    (options.out / "comparison.md").write_text(text)
+    (options.out / "comparison.md").write_text(text, encoding="utf-8")
     write_csv(options.out / "comparison.csv", records(rows))
 
 

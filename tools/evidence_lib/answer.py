@@ -133,7 +133,7 @@ def _plot_vocabulary(folder: Path) -> None:
     except SystemExit as error:  # no scores yet
         print(error)
         return
-    (folder / "vocabulary.md").write_text(f"{markdown(scores)}\n")
+    (folder / "vocabulary.md").write_text(f"{markdown(scores)}\n", encoding="utf-8")
     shown = {name: scores[name] for name in ("miou", "pq_st")}
     plot(shown, folder / "scores.png")
     plot(shown, folder / "gain.png", gain=True)

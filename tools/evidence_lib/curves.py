@@ -23,7 +23,7 @@ def write_curves(comparison: Comparison) -> None:
             found[step].append(value)
     out = comparison.options.out
     out.mkdir(parents=True, exist_ok=True)
-    (out / "curves.md").write_text(markdown(rows, metric))
+    (out / "curves.md").write_text(markdown(rows, metric), encoding="utf-8")
 
 
 def validations(folder: Path, metric: str) -> dict[int, float]:

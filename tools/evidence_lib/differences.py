@@ -23,7 +23,10 @@ def write_differences(comparison: Comparison) -> None:
     out.mkdir(parents=True, exist_ok=True)
     (out / "differences.md").write_text(
         f"{first.about.name} less {second.about.name}\n\n"
-        + markdown(found[first.about.name], found[second.about.name], first.kind.scores)
+        + markdown(
+            found[first.about.name], found[second.about.name], first.kind.scores
+        ),
+        encoding="utf-8",
     )
 
 

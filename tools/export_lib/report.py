@@ -51,7 +51,7 @@ def write_report(
     )
     text = _markdown(comparison, limits, faults, facts)
     (folder / "report.json").write_text(f"{json.dumps(summary, indent=2)}\n")
-    (folder / "report.md").write_text(text)
+    (folder / "report.md").write_text(text, encoding="utf-8")
     return text
 
 
