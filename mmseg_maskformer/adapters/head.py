@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from mmseg_maskformer.core.argument_checks import check_flags, check_parts, check_widths
+from mmseg_maskformer.core.messages import image_name
 from mmseg_maskformer.core.protocols import Criterion
 from mmseg_maskformer.core.structures import (
     LayerOutput,
@@ -144,7 +145,7 @@ class PredictionHead(BaseModule):
             model None and class logits (B, K, h, w).
 
         Raises:
-            ValueError: There is no such layer.
+            ValueError: There is no such layer, or a logit is NaN.
         """
         predictions = self(inputs, batch_img_metas, size)
         layers = len(predictions[0])
@@ -153,7 +154,23 @@ class PredictionHead(BaseModule):
                 f"test_cfg.layer={layer} is none of the model's {layers} layers; set "
                 f"it between 0 and {layers - 1}, or to -1 for the last."
             )
-        return predictions.layer(layer)
+        output = predictions.layer(layer)
+        _refuse_nan(output, batch_img_metas)
+        return output
+
+
+def _refuse_nan(output: LayerOutput, metas: list[dict] | None) -> None:
+    """Name the first image that has a NaN, which every rule would make class 0."""
+    parts = [output.mask_logits, output.class_logits]
+    largest = [x.flatten(1).amax(dim=1) for x in parts if x is not None]
+    wrong = torch.stack(largest).isnan().any(dim=0).tolist()
+    if any(wrong):
+        index = wrong.index(True)
+        raise ValueError(
+            f"The model predicts NaN for {image_name(metas[index] if metas else {})}. "
+            "In float16 the network may have overflowed: use bfloat16 or float32. Else "
+            "look at the image's values."
+        )
 
 
 def backbone_maps(

@@ -215,7 +215,7 @@ class MaskFormerSegmentor(EncoderDecoder):
         windows: list[WindowSource]
         if options.mode == "slide":
             windows = [
-                self._sliding(image, meta.get("img_shape", size), options)
+                self._sliding(image, meta, options)
                 for image, meta in zip(inputs, metas, strict=True)
             ]
         else:
@@ -254,16 +254,18 @@ class MaskFormerSegmentor(EncoderDecoder):
         return self.decode_head.predict_layer(features, metas, size, layer)
 
     def _sliding(
-        self, image: Tensor, inside: Sequence[int], options: PredictionOptions
+        self, image: Tensor, meta: dict, options: PredictionOptions
     ) -> SlidingWindows:
-        """The windows of an image (C, H, W) that is padding beyond ``inside``."""
+        """Windows of an image (C, H, W) that is padding beyond its ``img_shape``."""
+        inside, path = meta.get("img_shape", map_size(image)), meta.get("img_path")
 
         def predict(
             places: Sequence[tuple[int, int]], size: tuple[int, int]
         ) -> list[ScoreWindow]:
             height, width = size
             parts = [image[:, y : y + height, x : x + width] for y, x in places]
-            metas = [dict(img_shape=_part(inside, place, size)) for place in places]
+            shapes = [_part(inside, place, size) for place in places]
+            metas = [dict(img_path=path, img_shape=shape) for shape in shapes]
             output = self._predict_layer(torch.stack(parts), metas, options.layer)
             found = zip(output.images(), places, strict=True)
             large = self.decode_head.upsampled_size(size)

@@ -9,13 +9,13 @@ from torch import Tensor
 def corners(boxes: Tensor) -> Tensor:
     """Centre x, y, width, height to left, top, right, bottom; (..., 4) both."""
     centre, half = boxes[..., :2], boxes[..., 2:] / 2
-    return _joined(centre - half, centre + half)
+    return torch.cat([centre - half, centre + half], dim=-1)
 
 
 def centres(boxes: Tensor) -> Tensor:
     """Left, top, right, bottom to centre x, y, width, height; (..., 4) both."""
     first, last = boxes[..., :2], boxes[..., 2:]
-    return _joined((first + last) / 2, last - first)
+    return torch.cat([(first + last) / 2, last - first], dim=-1)
 
 
 def generalized_iou(a: Tensor, b: Tensor) -> Tensor:
@@ -40,10 +40,6 @@ def generalized_iou(a: Tensor, b: Tensor) -> Tensor:
 def _area(first: Tensor, last: Tensor) -> Tensor:
     width, height = (last - first).clamp(min=0).unbind(dim=-1)
     return width * height  # the backward pass of prod waits for the device
-
-
-def _joined(first: Tensor, second: Tensor) -> Tensor:
-    return torch.cat([first, second], dim=-1)
 
 
 def boxes_around(masks: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from .boxes import span
+from .boxes import centres, span
 from .conventions import VOID, WIDE_VOID
 from .messages import ONE_CHANNEL, OTHER_LABELS, UNNAMED, shown
 from .resize import resize_nearest
@@ -97,9 +97,7 @@ class SegmentTargets:
         """
         rows, columns = self._occupied()
         (left, right), (top, bottom) = span(columns), span(rows)
-        return torch.stack(
-            [(left + right) / 2, (top + bottom) / 2, right - left, bottom - top], dim=1
-        )
+        return centres(torch.stack([left, top, right, bottom], dim=1))
 
     def _covered(self) -> Tensor:
         """(G, H, W) boolean: the pixels of each mask, of a soft one from 0.5 up."""

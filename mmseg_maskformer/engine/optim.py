@@ -37,7 +37,7 @@ class ModulewiseOptimWrapperConstructor(DefaultOptimWrapperConstructor):
         paramwise_cfg: ``backbone_lr_mult`` (default 1) or nothing.
     """
 
-    base_wd: float  # what the host reads from the optimizer
+    base_wd: float | None  # what the host reads from the optimizer
 
     def __init__(
         self,
@@ -54,11 +54,10 @@ class ModulewiseOptimWrapperConstructor(DefaultOptimWrapperConstructor):
                 "ModulewiseOptimWrapperConstructor takes only backbone_lr_mult."
             )
         self.backbone_lr_mult = self.paramwise_cfg["backbone_lr_mult"]
-        self.base_wd = self.base_wd or 0.0
         numbers = {
             "paramwise_cfg.backbone_lr_mult": self.backbone_lr_mult,
             "optimizer.lr": self.base_lr,
-            "optimizer.weight_decay": self.base_wd,
+            "optimizer.weight_decay": self.base_wd or 0.0,
         }
         check_not_negative(**numbers)
 
@@ -75,7 +74,7 @@ class ModulewiseOptimWrapperConstructor(DefaultOptimWrapperConstructor):
                 f"backbone_lr_mult is {self.backbone_lr_mult}, but "
                 f"{type(module).__name__} has no attribute 'backbone'."
             )
-        groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+        groups: dict[tuple[float, float | None], list[nn.Parameter]] = {}
         for name, owner, parameter in _trainable_parameters(module):
             if name.endswith("_flat_param"):
                 raise ValueError(
@@ -88,7 +87,8 @@ class ModulewiseOptimWrapperConstructor(DefaultOptimWrapperConstructor):
             decay = self.base_wd if _is_decayed(owner, name) else 0.0
             groups.setdefault((lr, decay), []).append(parameter)
         params.extend(
-            {"params": parameters, "lr": lr, "weight_decay": decay}
+            {"params": parameters, "lr": lr}
+            | ({} if decay is None else {"weight_decay": decay})
             for (lr, decay), parameters in groups.items()
         )
 

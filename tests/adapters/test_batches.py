@@ -130,6 +130,18 @@ def test_images_of_different_sizes_get_what_they_get_alone(build, kind, step):
     assert len(seen) >= 3
 
 
+@pytest.mark.parametrize(("build", "kind"), MODELS.values(), ids=MODELS)
+@torch.no_grad()
+def test_nan_is_no_prediction(build, kind):
+    """One pixel is enough; it would come out as class 0."""
+    given = batch(sample_kind(kind), SIZES[:1] * 2)
+    given["inputs"] = [x.float() for x in given["inputs"]]
+    given["inputs"][1][0, 3, 4] = torch.nan
+    given["data_samples"][1].set_metainfo(dict(img_path="dark.png"))
+    with pytest.raises(ValueError, match=r"predicts NaN for dark\.png\."):
+        build().test_step(given)
+
+
 @torch.no_grad()
 def test_views_of_images_of_different_sizes():
     model = MaskFormerTTA(segmentor())

@@ -67,6 +67,14 @@ def test_without_multiplier_two_groups_remain():
     assert set(found.values()) == {(LR, DECAY), (LR, 0.0)}
 
 
+def test_decay_of_the_optimizer_where_none_is_given():
+    constructor = ModulewiseOptimWrapperConstructor(
+        {"optimizer": {"type": "AdamW", "lr": LR}}
+    )
+    groups = constructor(Toy()).optimizer.param_groups
+    assert sorted(group["weight_decay"] for group in groups) == [0.0, 0.01]  # torch's
+
+
 def test_each_setting_is_one_group():
     constructor = ModulewiseOptimWrapperConstructor(
         {"optimizer": {"type": "AdamW", "lr": LR, "weight_decay": DECAY}},

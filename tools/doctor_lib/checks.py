@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from . import file_checks as files
 from . import label_checks as labels
 from . import object_checks as objects
-from . import scale_checks
 from .finding import Finding
 from .scan import Facts
 from .sources import Source
@@ -27,7 +26,7 @@ _CHECKS = (
     objects.crowds,
     files.orientations,
     files.images_differ,
-    scale_checks.scales,
+    objects.scales,
     labels.mostly_void,
     labels.never_seen,
     labels.lowered,

@@ -1,8 +1,10 @@
-"""Objects: against the queries, the stride and the mark of crowds."""
+"""Objects against the queries, the stride and the mark of crowds; scales of images."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+
+from mmseg_maskformer.datasets.image_scales import REMEDY, difference
 
 from .class_counts import class_pixels, thing_areas
 from .finding import Finding, Found
@@ -31,6 +33,12 @@ def too_many(source: Source, facts: Sequence[Facts]) -> Found:
             "What is left over is neither trained nor found; raise num_queries.",
             tuple(f"{name}: {n}" for name, n in over.items()),
         )
+
+
+def scales(source: Source, facts: Sequence[Facts]) -> Found:
+    """Images that training shows much smaller or larger than evaluation."""
+    if text := difference(source.scales):
+        yield Finding("warning", text, REMEDY)
 
 
 def small(source: Source, facts: Sequence[Facts]) -> Found:

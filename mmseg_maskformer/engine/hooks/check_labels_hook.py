@@ -124,7 +124,7 @@ def _check(data_batch: Any, evaluator: Any) -> None:
         if "gt_sem_seg" not in sample:
             continue
         field = sample.gt_sem_seg
-        labels = torch.as_tensor(field.get("data", field.get("sem_seg")))  # mmdet's
+        labels = torch.as_tensor(field.get("data", field.get("sem_seg"))).long()
         name = with_file(image_name(sample), sample.get("seg_map_path"))
         require_one_channel(labels, name)
         outside = (labels < 0) | (labels >= num_classes)

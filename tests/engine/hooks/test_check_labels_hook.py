@@ -54,6 +54,13 @@ def test_what_is_neither_is_named_with_its_image(wrong):
         check([[sample(0, wrong)], [sample(0, wrong)]])  # two views
 
 
+def test_eight_bits_are_compared_with_sixteen():
+    found = sample()
+    found.gt_sem_seg = PixelData(data=torch.tensor([[[0, 255]]], dtype=torch.uint8))
+    with pytest.raises(ValueError, match="holds the value.s. 255,"):
+        check([found], voids=[65535])  # which uint8 would make 255
+
+
 def test_a_map_of_colours_is_called_one():
     """As in training, which says nothing of their values."""
     found = sample()
