@@ -4,9 +4,9 @@ r"""Predict images of one's own with a trained model.
 
 Inputs are images, folders of images, patterns and videos. --out gets pictures with the
 results painted over the images, and the files that tools/test.py --out writes: label
-maps, panoptic.json with its PNGs, instances.json (images.json lists the images that it
-speaks of); with --uncertainty also maps of confidence. Of a video it gets the painted
-video.
+maps, panoptic.json with its PNGs, instances.json. The instances of the pictures stand
+in annotations.json, too, which labelling tools and data sets read. With --uncertainty
+it gets also maps of confidence. Of a video it gets the painted video.
 
 The exit status is 1 where an image or a video could not be read to its end; the others
 are predicted. What is done is written where a run ends early, too.
@@ -69,7 +69,7 @@ def parse_args() -> argparse.Namespace:
         "--score-thr",
         type=float,
         default=SHOWN_SCORE,
-        help="least score of instances in pictures",
+        help="least score of instances in pictures and annotations.json",
     )
     parser.add_argument(
         "--force", action="store_true", help="replace former results of --out"
@@ -89,7 +89,7 @@ def predict_images(
 ) -> int:
     """Predict images and write everything; how many could not be read."""
     names = [str(path) for path in paths]
-    files = ResultFiles(args.out, predictor.dataset, paths=names, replace=args.force)
+    files = ResultFiles(args.out, predictor.dataset, names, args.force, args.score_thr)
     try:
         return predict_each(predictor, names, files, args)
     except BaseException:

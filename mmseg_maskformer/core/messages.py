@@ -19,6 +19,11 @@ ONE_CHANNEL = (
     "it must have one channel of integers, the class of each pixel. Convert colour "
     "maps to class indices."
 )
+# what to do with COCO's results, a list, where annotations are needed
+RESULTS_AS_LABELS = (
+    " Of results, take annotations.json, which tools/predict.py writes beside "
+    "instances.json."
+)
 
 
 def image_name(meta: Mapping[str, Any]) -> str:

@@ -192,7 +192,7 @@ def test_results_of_a_panoptic_model_are_written(panoptic_demo, tmp_path, monkey
     counts = Counter(x["image_id"] for x in found)
     assert counts.keys() == {0, 1, 2}
     assert max(counts.values()) <= 100  # the best pairs of query and class: the things
-    assert {x["category_id"] for x in found} <= set(range(6))
+    assert {x["category_id"] for x in found} <= set(range(1, 7))
     assert len(list((tmp_path / "semantic").iterdir())) == 3
 
 

@@ -119,7 +119,7 @@ def test_what_is_done_is_written_where_it_ends_early(
     with pytest.raises(ends):
         run_script(monkeypatch, "predict.py", PANOPTIC, weights, *images, *rest)
     assert "with results of 2 of 3 images." in capsys.readouterr().err
-    for name in ("panoptic.json", "images.json"):
+    for name in ("panoptic.json", "annotations.json"):
         assert len(json.loads((out / name).read_text())["images"]) == 2
     rows = json.loads((out / "instances.json").read_text())
     assert {row["image_id"] for row in rows} == {1, 2}
@@ -222,12 +222,13 @@ def test_panoptic_and_instance_files_equal_those_of_the_test(
     places = {number: place for place, number in enumerate(ids, start=1)}
     for row in rows:
         row["image_id"] = places[row["image_id"]]
-        row["category_id"] = 0  # without a file a category is its class
+        row["category_id"] = 1  # without a file it is the place of the class
     assert json.loads((found / "instances.json").read_text()) == rows
-    listed = COCO(found / "images.json")
+    listed = COCO(found / "annotations.json")
     assert len(listed.loadRes(str(found / "instances.json")).anns) == len(rows) > 0
     assert [x["file_name"] for x in listed.dataset["images"]] == list(ids.values())
-    assert [x["name"] for x in listed.dataset["categories"]][:1] == ["nucleus"]
+    assert [x["name"] for x in listed.dataset["categories"]] == ["nucleus"]
+    assert len(listed.anns) == sum(row["score"] >= 0.5 for row in rows)
 
 
 @pytest.mark.parametrize(

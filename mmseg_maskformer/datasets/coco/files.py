@@ -16,7 +16,7 @@ from typing import Any
 
 from mmengine.logging import print_log
 
-from mmseg_maskformer.core.messages import shown
+from mmseg_maskformer.core.messages import RESULTS_AS_LABELS, shown
 from mmseg_maskformer.datasets.file_errors import naming_file
 
 from .values import flag, identifier, number, side
@@ -45,7 +45,7 @@ class CocoFile:
             raise ValueError(
                 f"{name} is no annotation file in COCO's format: it has no "
                 f"{shown(sorted(missing))}. Check ann_file of the data set, and of the "
-                "metric."
+                f"metric.{RESULTS_AS_LABELS * isinstance(content, list)}"
             )
         self.require({"id", "file_name"}, "image", content["images"])
         self.require({"id", "name"}, "category", content["categories"])

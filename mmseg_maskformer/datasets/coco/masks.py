@@ -127,10 +127,12 @@ def codes_of_map(numbers: np.ndarray) -> dict[int, dict]:
 
 def measured(code: dict) -> dict:
     """What a file says of a mask: area and bbox in pixels, and its run-length code."""
+    counts = code["counts"]
+    text = counts if isinstance(counts, str) else counts.decode()
     return dict(
         area=int(mask_api.area(code)),
         bbox=mask_api.toBbox(code).tolist(),
-        segmentation=dict(code, counts=code["counts"].decode()),
+        segmentation=dict(code, counts=text),
     )
 
 

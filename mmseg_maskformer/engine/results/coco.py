@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +15,16 @@ from mmseg_maskformer.core.panoptic_quality import PanopticMap
 
 
 def category_ids(dataset: Any) -> list[int]:
-    """Of each class: the id of its annotation file, or its number where there is none.
+    """Of each class: the id of its annotation file, or its place where there is none.
+
+    Places count from 1: CVAT takes the id 0 for no category.
 
     Args:
         dataset: of MMDetection.
     """
     number = len(dataset.metainfo["classes"])
     found = list(getattr(dataset, "cat_ids", ()))
-    return found if len(found) == number else list(range(number))
+    return found if len(found) == number else list(range(1, number + 1))
 
 
 def categories(dataset: Any) -> list[dict]:
@@ -89,6 +92,32 @@ def instance_results(instances: dict, image_id: int | str, ids: list[int]) -> li
         {"image_id": image_id, "category_id": ids[label], "score": score, name: value}
         for label, score, value in rows
     ]
+
+
+def instance_annotations(rows: Iterable[dict], score_thr: float) -> list[dict]:
+    """Results of instances as COCO's annotations; ids count from 1.
+
+    Args:
+        rows: of :func:`instance_results`.
+        score_thr: least score; objects without a pixel are left out, too.
+    """
+    found: list[dict] = []
+    for row in (x for x in rows if x["score"] >= score_thr):
+        shape = _measured(row)
+        if shape["area"] > 0:
+            known = {key: row[key] for key in ("image_id", "category_id")}
+            found.append(dict(id=len(found) + 1, **known, iscrowd=0, **shape))
+    return found
+
+
+def _measured(row: dict) -> dict:
+    """Area, box and mask of a result; of boxes alone the first two."""
+    if "segmentation" in row:
+        from mmseg_maskformer.datasets.coco.masks import measured
+
+        return measured(row["segmentation"])
+    *_, width, height = row["bbox"]
+    return dict(area=width * height, bbox=row["bbox"])
 
 
 def _run_lengths(masks: Any) -> list[dict]:

@@ -19,6 +19,7 @@ from mmseg_maskformer.metrics.samples import map_of_sample
 from .coco import (
     categories,
     category_ids,
+    instance_annotations,
     instance_results,
     segments_info,
     write_panoptic_map,
@@ -26,7 +27,7 @@ from .coco import (
 from .images import ImageFile, image_files, listed_files
 from .label_maps import LabelValues, write_label_map
 
-_WHOLE = ("panoptic.json", "instances.json", "images.json")  # of the whole set
+_WHOLE = ("panoptic.json", "instances.json", "annotations.json")  # of the whole set
 _KINDS = ("pred_sem_seg", "pred_panoptic_seg", "pred_instances")
 
 
@@ -39,8 +40,8 @@ class ResultFiles(BaseMetric):
     * ``pred_panoptic_seg``: ``panoptic.json`` and the folder ``panoptic``, in COCO's
       panoptic format with images and categories, so that data sets can read it.
     * ``pred_instances``: ``instances.json``, in COCO's format of results. With
-      ``paths`` also ``images.json``, which lists images and categories in COCO's
-      format of annotations.
+      ``paths`` also ``annotations.json``, in COCO's format of annotations, so that data
+      sets can read it: images, categories of things, and objects of ``score_thr``.
 
     Images in sub-folders keep these. It is a metric without a result: put it first into
     the ``metrics`` of an evaluator, since some metrics of the hosts change predictions.
@@ -51,6 +52,7 @@ class ResultFiles(BaseMetric):
         paths: of images that are predicted instead of the data set's, whose files are
             not read then; their places are their ids, from 1.
         replace: write over files of the same names.
+        score_thr: least score of the objects in ``annotations.json``.
 
     Raises:
         FileExistsError: A file would be written over.
@@ -66,6 +68,7 @@ class ResultFiles(BaseMetric):
         dataset: Any,
         paths: Sequence[str] | None = None,
         replace: bool = False,
+        score_thr: float = 0.0,
     ) -> None:
         super().__init__()
         self.folder = Path(folder)
@@ -74,7 +77,7 @@ class ResultFiles(BaseMetric):
                 f"--out {folder} is a file; name a folder, which results go into."
             )
         leaves = leaf_datasets(dataset)
-        self.is_listed = paths is not None
+        self.is_listed, self.score_thr = paths is not None, score_thr
         self.images = image_files(leaves) if paths is None else listed_files(paths)
         if is_main_process() and not replace:
             self._refuse_former()
@@ -98,13 +101,16 @@ class ResultFiles(BaseMetric):
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         if any("panoptic" in image for image in results):
-            annotations = [image["panoptic"] for image in results]
-            self._dump("panoptic.json", self._content(results, annotations))
+            maps = [image["panoptic"] for image in results]
+            self._dump("panoptic.json", self._content(results, maps, self.categories))
         if any("instances" in image for image in results):
             found = [row for image in results for row in image["instances"]]
             self._dump("instances.json", found)
             if self.is_listed:
-                self._dump("images.json", self._content(results, []))
+                things = [x for x in self.categories if x["isthing"]]
+                objects = instance_annotations(found, self.score_thr)
+                content = self._content(results, objects, things)
+                self._dump("annotations.json", content)
         print_log(f"Results of {len(results)} images: {self.folder}", logger="current")
         return {}
 
@@ -116,13 +122,12 @@ class ResultFiles(BaseMetric):
         ]
         refuse_former(self.folder, (*_WHOLE, *names))
 
-    def _content(self, results: list[dict], annotations: list[dict]) -> dict:
-        """COCO's format of annotations."""
-        return dict(
-            images=[image["image"] for image in results],
-            annotations=annotations,
-            categories=self.categories,
-        )
+    def _content(
+        self, results: list[dict], found: list[dict], among: list[dict]
+    ) -> dict:
+        """COCO's format of annotations; what is found, and its categories."""
+        images = [image["image"] for image in results]
+        return dict(images=images, annotations=found, categories=among)
 
     def _write(self, sample: dict) -> dict:
         """Write the maps of a sample.
