@@ -53,6 +53,19 @@ def valid_part(
     return parts.to(device)
 
 
+def seen_part(
+    inside: Sequence[int], place: tuple[int, int], size: tuple[int, int]
+) -> tuple[int, ...]:
+    """Height and width of what a window sees of the image, not of its padding.
+
+    A window of padding alone keeps a pixel, for attention needs something to look at.
+    """
+    return tuple(
+        max(1, min(window, end - start))
+        for window, end, start in zip(size, inside[:2], place, strict=True)
+    )
+
+
 def unflipped(maps: Tensor, meta: dict) -> Tensor:
     """Maps (..., H, W) of an image as it was before a transform mirrored it."""
     return maps.flip(FLIPS[meta["flip_direction"]]) if meta.get("flip") else maps

@@ -24,6 +24,7 @@ from mmseg_maskformer.core.tiling import Placement
 
 from .batches import size_by_size
 from .config_keys import detector_head, refuse_unknown
+from .frozen import freeze, keep_frozen
 from .geometry import unflipped_map
 from .head import PredictionHead, backbone_maps
 from .images import check_settings, watch_images
@@ -51,13 +52,14 @@ class MaskFormerDetector(BaseDetector):
         test_cfg: which results to make, and how; ``PanopticOptions`` says what it may
             hold.
         data_preprocessor: config of the host's ``DetDataPreprocessor``.
+        frozen: names of parts that are not trained, as in ``MaskFormerSegmentor``.
         init_cfg: as in every host module.
         unknown: nothing; keys that moved into ``decode_head`` are named in the error.
 
     Raises:
         ValueError: ``test_cfg`` has a key or a value that is not in the list, there are
-            too many classes for the host's encoding, or the backbone takes other
-            channels than are normalised.
+            too many classes for the host's encoding, the backbone takes other channels
+            than are normalised, or ``frozen`` names no part or leaves nothing to train.
     """
 
     def __init__(
@@ -69,6 +71,7 @@ class MaskFormerDetector(BaseDetector):
         num_stuff_classes: int,
         test_cfg: dict | None = None,
         data_preprocessor: dict | None = None,
+        frozen: Sequence[str] = (),
         init_cfg: dict | None = None,
         **unknown: Any,
     ) -> None:
@@ -95,6 +98,13 @@ class MaskFormerDetector(BaseDetector):
             )
         register_load_hooks(self)
         watch_images(self)
+        self.frozen = freeze(self, frozen)
+
+    def train(self, mode: bool = True) -> MaskFormerDetector:
+        """The host's, but frozen parts stay in evaluation."""
+        super().train(mode)
+        keep_frozen(self, self.frozen)
+        return self
 
     @property
     def num_classes(self) -> int:

@@ -28,7 +28,8 @@ from mmseg_maskformer.core.sliding import SlidingWindows
 from mmseg_maskformer.core.structures import ImageLogits, LayerOutput, map_size
 
 from .batches import size_by_size
-from .geometry import check_padding, unflipped_map
+from .frozen import freeze, keep_frozen
+from .geometry import check_padding, seen_part, unflipped_map
 from .head import backbone_maps
 from .images import check_settings, watch_images
 from .options import PredictionOptions
@@ -40,16 +41,22 @@ class MaskFormerSegmentor(EncoderDecoder):
     """An encoder-decoder that predicts images of any size in tiles of rows.
 
     K x H x W scores are made only if ``test_cfg`` says ``seg_logits=True``. Checkpoints
-    of the authors, of OpenMMLab and of Hugging Face load as they are. Arguments are
-    those of the host's ``EncoderDecoder``; ``PredictionOptions`` says what ``test_cfg``
-    may hold.
+    of the authors, of OpenMMLab and of Hugging Face load as they are.
+
+    Args:
+        frozen: names of parts that are not trained: "backbone",
+            "decode_head.network.pixel_decoder". They stay in evaluation: no dropout,
+            and batch norm keeps its statistics.
+        kwargs: of the host's ``EncoderDecoder``; ``PredictionOptions`` says what
+            ``test_cfg`` may hold.
 
     Raises:
         ValueError: The head is another one, ``test_cfg`` does not fit it, padded pixels
-            would be a class, or the backbone takes other channels than are normalised.
+            would be a class, the backbone takes other channels than are normalised, or
+            ``frozen`` names no part or leaves nothing to train.
     """
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, frozen: Sequence[str] = (), **kwargs: Any) -> None:
         preprocessor = kwargs.get("data_preprocessor")
         check_settings(preprocessor, remedy="mmseg_maskformer.SegPreprocessor")
         super().__init__(**kwargs)
@@ -72,6 +79,13 @@ class MaskFormerSegmentor(EncoderDecoder):
                 f"num_classes={self.num_classes}; set it, and pad_val of a Pad "
                 f"transform, to ignore_index={self.decode_head.ignore_index}."
             )
+        self.frozen = freeze(self, frozen)
+
+    def train(self, mode: bool = True) -> MaskFormerSegmentor:
+        """The host's, but frozen parts stay in evaluation."""
+        super().train(mode)
+        keep_frozen(self, self.frozen)
+        return self
 
     def _check_auxiliary(self) -> None:
         """Refuse auxiliary heads that know other labels than the decode head."""
@@ -264,7 +278,7 @@ class MaskFormerSegmentor(EncoderDecoder):
         ) -> list[ScoreWindow]:
             height, width = size
             parts = [image[:, y : y + height, x : x + width] for y, x in places]
-            shapes = [_part(inside, place, size) for place in places]
+            shapes = [seen_part(inside, place, size) for place in places]
             metas = [dict(img_path=path, img_shape=shape) for shape in shapes]
             output = self._predict_layer(torch.stack(parts), metas, options.layer)
             found = zip(output.images(), places, strict=True)
@@ -277,16 +291,3 @@ class MaskFormerSegmentor(EncoderDecoder):
             stride=options.stride,
             predict=predict,
         )
-
-
-def _part(
-    inside: Sequence[int], place: tuple[int, int], size: tuple[int, int]
-) -> tuple[int, ...]:
-    """Height and width of what a window sees of the image, not of its padding.
-
-    A window of padding alone keeps a pixel, for attention needs something to look at.
-    """
-    return tuple(
-        max(1, min(window, end - start))
-        for window, end, start in zip(size, inside[:2], place, strict=True)
-    )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
+from mmengine.logging import print_log
 from mmengine.optim import DefaultOptimWrapperConstructor
 from torch import nn
 
@@ -30,7 +32,8 @@ class ModulewiseOptimWrapperConstructor(DefaultOptimWrapperConstructor):
     Parameters of ``model.backbone`` train with ``lr * backbone_lr_mult``. Norm layers,
     embedding tables and position tables are not decayed; everything else is, biases
     included. Frozen parameters are left out. Parameters of equal settings share a
-    group, so that the optimizer can update them together.
+    group, so that the optimizer can update them together. A multiplier of 0 is a
+    warning: it does not freeze batch norm.
 
     Args:
         optim_wrapper_cfg: The ``optim_wrapper`` of a config, ``optimizer.lr`` in it.
@@ -86,6 +89,14 @@ class ModulewiseOptimWrapperConstructor(DefaultOptimWrapperConstructor):
             lr = self.base_lr * (self.backbone_lr_mult if in_backbone else 1)
             decay = self.base_wd if _is_decayed(owner, name) else 0.0
             groups.setdefault((lr, decay), []).append(parameter)
+        if any(lr == 0 < self.base_lr for lr, _ in groups):
+            print_log(
+                "backbone_lr_mult=0 leaves dropout and the statistics of batch norm as "
+                "they are in training. To freeze the backbone, set model=dict(frozen="
+                '("backbone",)) and leave backbone_lr_mult out.',
+                logger="current",
+                level=logging.WARNING,
+            )
         params.extend(
             {"params": parameters, "lr": lr}
             | ({} if decay is None else {"weight_decay": decay})

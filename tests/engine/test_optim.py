@@ -8,6 +8,7 @@ import torch
 from mmengine.optim import build_optim_wrapper
 from torch import nn
 
+from mmseg_maskformer.engine import optim
 from mmseg_maskformer.engine.optim import ModulewiseOptimWrapperConstructor
 
 LR, DECAY = 1e-3, 0.05
@@ -92,6 +93,16 @@ def test_frozen_parameters_are_left_out():
     found = settings(model, {"backbone_lr_mult": 0.1})
     assert not any(name.startswith("backbone") for name in found)
     assert len(found) == 9  # 1 embedding, 2 of the linear layer, 6 of the norms
+
+
+@pytest.mark.parametrize(("frozen", "sentences"), [(False, 1), (True, 0)])
+def test_a_multiplier_of_0_names_what_freezes(frozen, sentences, monkeypatch):
+    said, model = [], Toy()
+    monkeypatch.setattr(optim, "print_log", lambda text, **_: said.append(text))
+    model.backbone.requires_grad_(not frozen)
+    settings(model, {"backbone_lr_mult": 0})
+    assert len(said) == sentences
+    assert all('model=dict(frozen=("backbone",))' in text for text in said)
 
 
 def test_shared_parameter_is_updated_once():

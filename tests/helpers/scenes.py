@@ -40,18 +40,19 @@ TWO_SCENES = dict(
 )
 
 
-def tiny_config(num_classes=5):
+def tiny_config(num_classes=5, backbone=None, decode_head=None, **changes):
     return dict(
         type="mmseg_maskformer.MaskFormerSegmentor",
         data_preprocessor=dict(type="SegDataPreProcessor", size=(64, 96)),
-        backbone=TINY_BACKBONE,
-        decode_head=dict(TINY_HEAD, num_classes=num_classes),
+        backbone=TINY_BACKBONE | (backbone or {}),
+        decode_head=TINY_HEAD | dict(num_classes=num_classes) | (decode_head or {}),
+        **changes,
     )
 
 
-def tiny_model(num_classes=5):
+def tiny_model(*args, **kwargs):
     init_default_scope("mmseg")
-    return models.MODELS.build(tiny_config(num_classes))
+    return models.MODELS.build(tiny_config(*args, **kwargs))
 
 
 def tiny_runner(work_dir, load_from, num_classes=5):

@@ -50,12 +50,13 @@ class CompileNetworkHook(Hook):
 def _compiled_in_training(part: nn.Module, settings: dict) -> MethodType:
     """The forward pass of a part, compiled when it is called in training.
 
-    A method, which a deep copy binds to the copy.
+    There gradients are on, also where the part is frozen and so in evaluation. A
+    method, which a deep copy binds to the copy.
     """
     eager = type(part).forward
     compiled = torch.compile(eager, **settings)
 
     def forward(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
-        return (compiled if self.training else eager)(self, *args, **kwargs)
+        return (compiled if torch.is_grad_enabled() else eager)(self, *args, **kwargs)
 
     return MethodType(forward, part)

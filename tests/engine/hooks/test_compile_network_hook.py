@@ -64,12 +64,17 @@ def test_copies_of_a_model_in_training_are_models_of_their_own(tmp_path):
     train(tmp_path, Runner, compile=dict(backend="eager"), custom_hooks=hooks)
 
 
-@pytest.mark.parametrize("runner_class", [Runner, FlexibleRunner])
-def test_the_network_is_compiled_and_nothing_else(tmp_path, runner_class):
-    _, plain = train(tmp_path, runner_class)
+@pytest.mark.parametrize(
+    ("runner_class", "frozen"),
+    [(Runner, ()), (FlexibleRunner, ()), (Runner, ("backbone",))],
+)
+def test_the_network_is_compiled_and_nothing_else(tmp_path, runner_class, frozen):
+    changes = {"model.frozen": frozen}
+    _, plain = train(tmp_path, runner_class, **changes)
     torch._dynamo.reset()
     counters.clear()
-    runner, compiled = train(tmp_path, runner_class, compile=dict(backend="eager"))
+    changes["compile"] = dict(backend="eager")
+    runner, compiled = train(tmp_path, runner_class, **changes)
     assert compiled == pytest.approx(plain, rel=1e-6)
     # backbone and head, whatever the images hold
     assert counters["stats"]["unique_graphs"] == 2
