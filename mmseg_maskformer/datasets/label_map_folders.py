@@ -22,6 +22,7 @@ from .metainfo import merged_metainfo
 from .pipeline_checks import check_built
 from .pipeline_steps import flattened, loads_labels
 from .transforms.image_files import IMAGE_SUFFIXES
+from .transforms.label_maps import LoadLabelMap, classes_in
 
 
 class LabelMapDataset(BaseSegDataset):
@@ -43,6 +44,7 @@ class LabelMapDataset(BaseSegDataset):
 
     def __init__(self, img_suffix: str | Sequence[str] = ".jpg", **kwargs: Any) -> None:
         suffixes = (img_suffix,) if isinstance(img_suffix, str) else tuple(img_suffix)
+        self._occurring: dict[str, list[int]] = {}  # by label map
         self._suffixes = sorted(suffixes, key=len, reverse=True)
         super().__init__(img_suffix=suffixes[0], **kwargs)
         self._check_last_label()
@@ -87,6 +89,29 @@ class LabelMapDataset(BaseSegDataset):
         if any(map(loads_labels, flattened(self.pipeline.transforms))):
             self._check_files(entries, "seg_map_path")
         return entries
+
+    def get_cat_ids(self, idx: int) -> list[int]:
+        """Classes in the label map of an image, as ``ClassBalancedDataset`` asks.
+
+        They are those of training: read by the pipeline's loading, once.
+
+        Raises:
+            ValueError: The data set has no label maps, or a file is none.
+            OSError: The file cannot be read.
+        """
+        info = self.get_data_info(idx)
+        if "seg_map_path" not in info:
+            raise ValueError(
+                "Classes of images are those of their label maps; set data_prefix."
+                "seg_map_path of the data set."
+            )
+        path = info["seg_map_path"]
+        if path not in self._occurring:
+            steps = filter(loads_labels, flattened(self.pipeline.transforms))
+            labels = next(steps, LoadLabelMap())(info)["gt_seg_map"]
+            number = len(self.metainfo["classes"])
+            self._occurring[path] = classes_in(labels, number)
+        return self._occurring[path]
 
     def _names_of_folder(self) -> list[str]:
         """Images below the folder; others are counted in the log."""

@@ -10,6 +10,7 @@ from mmseg.datasets import BaseSegDataset
 from mmseg_maskformer.datasets.pipeline_checks import check_built
 from mmseg_maskformer.datasets.scenes.rendering import SceneRenderer
 from mmseg_maskformer.datasets.scenes.split import SceneSplit
+from mmseg_maskformer.datasets.transforms.label_maps import classes_in
 
 
 class ScenesDataset(BaseSegDataset):
@@ -60,3 +61,8 @@ class ScenesDataset(BaseSegDataset):
         narrow = self.ignore_index <= np.iinfo(np.uint8).max
         labels = scene.semantic.astype(np.uint8 if narrow else np.uint16)
         return dict(info, **image, gt_seg_map=labels, seg_fields=["gt_seg_map"])
+
+    def get_cat_ids(self, idx: int) -> list[int]:
+        """Classes in a scene, as ``ClassBalancedDataset`` asks."""
+        labels = self.get_data_info(idx)["gt_seg_map"]
+        return classes_in(labels, len(self.metainfo["classes"]))

@@ -63,6 +63,11 @@ class LoadLabelMap(LoadAnnotations):
         results["seg_fields"].append("gt_seg_map")
 
 
+def classes_in(labels: np.ndarray, num_classes: int) -> list[int]:
+    """Classes that occur in a label map, without void and what else is none."""
+    return [label for label in np.unique(labels).tolist() if label < num_classes]
+
+
 def _renumbered(labels: np.ndarray, new: dict | None, void: int) -> np.ndarray:
     """Labels after the data set's choice of classes; it writes 255 for none."""
     if not new:
