@@ -188,16 +188,31 @@ def _label_maps(
     maps = [sample.gt_sem_seg.data for sample in samples]
     for index, (sample, labels) in enumerate(zip(samples, maps, strict=True)):
         if not fits(labels.shape[-2:], grid, stride) or labels.shape != maps[0].shape:
-            raise ValueError(
-                f"The label map of {_name(sample.metainfo, index)} has "
-                f"{tuple(labels.shape[-2:])} pixels, which is not the size of the "
-                "network's input. Give images and labels of a batch one size: size or "
-                "size_divisor of data_preprocessor, or RandomCrop and Pad in the "
-                f"pipeline. The backbone's finest map, here {tuple(grid)}, must have "
-                f"stride {stride}: check its out_indices, or set decode_head.network."
-                "mask_stride."
-            )
+            name, size = _name(sample.metainfo, index), tuple(labels.shape[-2:])
+            raise ValueError(_misfit(name, size, tuple(grid), stride))
     return torch.cat(maps)
+
+
+def _misfit(
+    name: str, size: tuple[int, ...], grid: tuple[int, ...], stride: int
+) -> str:
+    """Why a label map and the finest map of the backbone do not fit each other."""
+    coarsest = max(8, stride)  # beyond it no mistake about sizes is likelier
+    if all(n > coarsest * m for n, m in zip(size, grid, strict=True)):
+        return (
+            f"The backbone's finest map, {grid}, is too coarse for the {size} pixels "
+            f"of {name}: it must have stride {stride}. Check its out_indices; a plain "
+            "ViT, whose maps have one stride, needs model.neck=dict(type="
+            "'mmseg.Feature2Pyramid', ...) (docs/models.md). Otherwise set "
+            "decode_head.network.mask_stride, or give labels the size of their image."
+        )
+    return (
+        f"The label map of {name} has {size} pixels, which is not the size of the "
+        "network's input. Give images and labels of a batch one size: size or "
+        "size_divisor of data_preprocessor, or RandomCrop and Pad in the pipeline. The "
+        f"backbone's finest map, here {grid}, must have stride {stride}: check its "
+        "out_indices, or set decode_head.network.mask_stride."
+    )
 
 
 def _check_labels(num_classes: int, ignore_index: int) -> None:

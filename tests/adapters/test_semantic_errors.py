@@ -9,6 +9,7 @@ from mmengine.structures import PixelData
 from mmseg.registry import MODELS
 
 from mmseg_maskformer.adapters.geometry import input_size
+from tests.helpers.scenes import tiny_config
 from tests.helpers.semantic import (
     CLASSES,
     PIXEL_DECODER,
@@ -100,6 +101,44 @@ def test_label_map_of_another_size_names_the_image():
     labels = label_maps((128, 40))
     with pytest.raises(ValueError, match=r"street_0.png has \(128, 40\) pixels"):
         build().loss(images((64, 96)), samples((64, 96), labels=labels))
+
+
+VIT = dict(
+    type="mmseg.TIMMBackbone",
+    model_name="vit_tiny_patch16_224",
+    features_only=True,
+    pretrained=False,
+    out_indices=(0, 1, 2, 3),
+    dynamic_img_size=True,
+    depth=4,
+    embed_dim=24,
+)
+PYRAMID = dict(
+    type="mmseg.Feature2Pyramid",
+    embed_dim=24,
+    rescales=[4, 2, 1, 0.5],
+    norm_cfg=dict(type="BN", requires_grad=True),
+)
+
+
+def test_a_plain_vit_is_trained_behind_a_neck_and_refused_without():
+    def loss(**neck):
+        widths = dict(in_channels=[24] * 4)
+        config = tiny_config(decode_head=widths, **neck) | dict(backbone=VIT)
+        init_default_scope("mmseg")
+        model = MODELS.build(config).train()
+        batch = samples((64, 96), labels=label_maps((64, 96)))
+        return model, model.loss(images((64, 96)), batch)
+
+    message = (
+        r"^The backbone's finest map, \(4, 6\), is too coarse .*street_0.* stride 4"
+    )
+    with pytest.raises(ValueError, match=message):
+        loss()
+    model, losses = loss(neck=PYRAMID)
+    sum(losses.values()).backward()
+    first = next(model.backbone.parameters())
+    assert 0 < first.grad.abs().sum().item() < float("inf")
 
 
 def test_colour_map_names_the_image_and_the_remedy():
