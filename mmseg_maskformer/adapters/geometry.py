@@ -22,6 +22,15 @@ def fits(size: Sequence[int], grid: Sequence[int], stride: int) -> bool:
     )
 
 
+def stride_needed(stride: int) -> str:
+    """What to do where the finest map has another stride, for a message."""
+    return (
+        f"it must have stride {stride}. Check its out_indices; a plain ViT, whose maps "
+        "have one stride, needs model.neck=dict(type='mmseg.Feature2Pyramid', ...) "
+        "(docs/models.md). Otherwise set decode_head.network.mask_stride"
+    )
+
+
 def input_size(meta: dict, grid: Sequence[int], stride: int) -> tuple[int, int]:
     """Size of the network's input; features know it only up to their stride.
 

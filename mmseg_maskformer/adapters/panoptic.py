@@ -14,6 +14,7 @@ from mmdet.models.detectors.base import BaseDetector
 from mmdet.registry import MODELS
 from mmdet.structures import DetDataSample
 from torch import Tensor
+from torch.nn import Sequential
 
 from mmseg_maskformer.checkpoints.fit import check_weights
 from mmseg_maskformer.checkpoints.loading import register_load_hooks
@@ -25,7 +26,7 @@ from mmseg_maskformer.core.tiling import Placement
 from .batches import size_by_size
 from .config_keys import detector_head, refuse_unknown
 from .frozen import freeze, keep_frozen
-from .geometry import unflipped_map
+from .geometry import fits, stride_needed, unflipped_map
 from .head import PredictionHead, backbone_maps
 from .images import check_settings, watch_images
 from .panoptic_options import PanopticOptions
@@ -43,7 +44,8 @@ class MaskFormerDetector(BaseDetector):
     MMSegmentation: weights of a semantic model load here and the other way round.
 
     Args:
-        backbone: config of a backbone with maps at strides 4 to 32.
+        backbone: config of a backbone with maps at strides 4 to 32, if need be with
+            the neck.
         decode_head: config of network and criterion, as in ``PredictionHead`` but for
             ``num_classes``, which the following two say; None and their sum are
             allowed, so that the head of a semantic model fits.
@@ -52,6 +54,7 @@ class MaskFormerDetector(BaseDetector):
         test_cfg: which results to make, and how; ``PanopticOptions`` says what it may
             hold.
         data_preprocessor: config of the host's ``DetDataPreprocessor``.
+        neck: config of what comes between backbone and head, None for nothing.
         frozen: names of parts that are not trained, as in ``MaskFormerSegmentor``.
         init_cfg: as in every host module.
         unknown: nothing; keys that moved into ``decode_head`` are named in the error.
@@ -71,6 +74,7 @@ class MaskFormerDetector(BaseDetector):
         num_stuff_classes: int,
         test_cfg: dict | None = None,
         data_preprocessor: dict | None = None,
+        neck: dict | None = None,
         frozen: Sequence[str] = (),
         init_cfg: dict | None = None,
         **unknown: Any,
@@ -89,6 +93,7 @@ class MaskFormerDetector(BaseDetector):
             )
         head = detector_head(decode_head, self.num_classes)
         self.backbone = MODELS.build(backbone)
+        self.neck = MODELS.build(neck) if neck else None
         self.decode_head = PredictionHead(num_classes=self.num_classes, **head)
         if self.decode_head.network.per_pixel:
             raise ValueError(
@@ -122,8 +127,10 @@ class MaskFormerDetector(BaseDetector):
     def extract_feat(self, batch_inputs: Tensor) -> Sequence[Tensor]:
         """Backbone maps of (B, C, H, W), fine to coarse."""
         check_weights(self)
-        widths = self.decode_head.in_channels
-        return backbone_maps(self.backbone, batch_inputs, self.backbone, widths)
+        extract, widths = self.backbone, self.decode_head.in_channels
+        if self.with_neck:
+            extract = Sequential(self.backbone, self.neck)
+        return backbone_maps(extract, batch_inputs, self.backbone, widths)
 
     def loss(
         self, batch_inputs: Tensor, batch_data_samples: list[DetDataSample]
@@ -136,12 +143,19 @@ class MaskFormerDetector(BaseDetector):
                 ``gt_segments``, or the host's ``gt_instances`` and ``gt_sem_seg``.
 
         Raises:
-            ValueError: A label is no class of the model, or there is no target of a
-                kind that the model needs.
+            ValueError: A label is no class of the model, there is no target of a kind
+                that the model needs, or the finest map has another stride.
         """
         size = map_size(batch_inputs)
         numbers = (self.num_things_classes, self.num_stuff_classes)
         predictions = self._forward(batch_inputs, batch_data_samples)
+        grid = map_size(predictions.mask_features)
+        stride = self.decode_head.network.mask_stride
+        if not fits(size, grid, stride):
+            raise ValueError(
+                f"The backbone's finest map, {grid}, does not fit an input of {size} "
+                f"pixels: {stride_needed(stride)}."
+            )
         # afterwards: what waits for the GPU here does so while the network runs
         targets = segment_targets(
             batch_data_samples, size, *numbers, self.decode_head.ignore_void

@@ -30,7 +30,7 @@ from mmseg_maskformer.core.targets import (
 )
 from mmseg_maskformer.core.tiling import Placement
 
-from .geometry import fits, input_size, unflipped
+from .geometry import fits, input_size, stride_needed, unflipped
 from .head import PredictionHead
 from .options import PredictionOptions
 
@@ -201,10 +201,8 @@ def _misfit(
     if all(n > coarsest * m for n, m in zip(size, grid, strict=True)):
         return (
             f"The backbone's finest map, {grid}, is too coarse for the {size} pixels "
-            f"of {name}: it must have stride {stride}. Check its out_indices; a plain "
-            "ViT, whose maps have one stride, needs model.neck=dict(type="
-            "'mmseg.Feature2Pyramid', ...) (docs/models.md). Otherwise set "
-            "decode_head.network.mask_stride, or give labels the size of their image."
+            f"of {name}: {stride_needed(stride)}, or give labels the size of their "
+            "image."
         )
     return (
         f"The label map of {name} has {size} pixels, which is not the size of the "

@@ -28,6 +28,7 @@ from tests.helpers.panoptic import (
     numbers,
     of_the_host,
 )
+from tests.helpers.vit import PYRAMID, VIT
 
 pytestmark = pytest.mark.mmdet
 
@@ -114,6 +115,22 @@ def test_images_with_more_nuclei_than_queries_train(configured_data):
         # 12 queries are matched, one each; all of 100 and more segments divide the sum
         assert 0 < found["loss_dice"] <= 12 / 100
         assert torch.isfinite(sum(found.values()))
+
+
+def test_a_plain_vit_is_trained_behind_a_neck_and_refused_without():
+    def build(**neck):
+        backbone, head = dict(VIT, _delete_=True), dict(in_channels=[24] * 4)
+        return detector(backbone=backbone, decode_head=head, **neck).train()
+
+    model = build(neck=PYRAMID)
+    sum(model.loss(image(), [compact()]).values()).backward()
+    first = next(model.backbone.parameters())
+    assert 0 < first.grad.abs().sum().item() < float("inf")
+    message = (
+        r"finest map, \(4, 6\), does not fit an input of \(64, 96\).*stride 4.*neck"
+    )
+    with pytest.raises(ValueError, match=message):
+        build().loss(image(), [compact()])
 
 
 def test_an_impossible_class_is_a_sentence():

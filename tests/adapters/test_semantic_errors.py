@@ -21,6 +21,7 @@ from tests.helpers.semantic import (
     network_of,
     samples,
 )
+from tests.helpers.vit import PYRAMID, VIT
 
 
 def test_label_that_is_no_class_names_image_values_and_remedies():
@@ -101,24 +102,6 @@ def test_label_map_of_another_size_names_the_image():
     labels = label_maps((128, 40))
     with pytest.raises(ValueError, match=r"street_0.png has \(128, 40\) pixels"):
         build().loss(images((64, 96)), samples((64, 96), labels=labels))
-
-
-VIT = dict(
-    type="mmseg.TIMMBackbone",
-    model_name="vit_tiny_patch16_224",
-    features_only=True,
-    pretrained=False,
-    out_indices=(0, 1, 2, 3),
-    dynamic_img_size=True,
-    depth=4,
-    embed_dim=24,
-)
-PYRAMID = dict(
-    type="mmseg.Feature2Pyramid",
-    embed_dim=24,
-    rescales=[4, 2, 1, 0.5],
-    norm_cfg=dict(type="BN", requires_grad=True),
-)
 
 
 def test_a_plain_vit_is_trained_behind_a_neck_and_refused_without():
