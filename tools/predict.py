@@ -4,7 +4,7 @@ r"""Predict images of one's own with a trained model.
 
 Inputs are images, folders of images, patterns and videos. --out gets pictures with the
 results painted over the images, and the files that tools/test.py --out writes: label
-maps, panoptic.json with its PNGs, instances.json. The instances of the pictures stand
+maps, panoptic.json with its PNGs, instances.json. Instances of --score-thr or more are
 in annotations.json, too, which labelling tools and data sets read. With --uncertainty
 it gets also maps of confidence. Of a video it gets the painted video.
 
@@ -23,6 +23,7 @@ import numpy as np
 from PIL import Image
 
 import mmseg_maskformer  # noqa: F401  (hosts without compiled operators)
+from mmseg_maskformer.adapters.head import NanPredictionError
 from mmseg_maskformer.engine.arguments import (
     add_cfg_options,
     at_least_one,
@@ -35,6 +36,7 @@ from mmseg_maskformer.inference import (
     SHOWN_SCORE,
     TASKS,
     Found,
+    Loaded,
     Predictor,
 )
 from predict_lib.inputs import files_of, is_video
@@ -114,11 +116,24 @@ def predict_each(
             left_out += 1
             complain(f"Left out: {error}")
         if len(waiting) == args.batch_size or number == len(names):
-            for found in predictor.predict(waiting) if waiting else ():
+            results = predict_batch(predictor, waiting) if waiting else []
+            for found in results:
                 write(found, files, args)
+            left_out += len(waiting) - len(results)
             waiting = []
             tell(number, len(names), args.batch_size, "images")
     return left_out
+
+
+def predict_batch(predictor: Predictor, waiting: list[Loaded]) -> list[Found]:
+    """Results of a batch, without images that the model predicts NaN for."""
+    try:
+        return predictor.predict(waiting)
+    except NanPredictionError as error:
+        if len(waiting) > 1:
+            return [x for image in waiting for x in predict_batch(predictor, [image])]
+        complain(f"Left out: {error}")
+        return []
 
 
 def write(found: Found, files: ResultFiles, args: argparse.Namespace) -> None:

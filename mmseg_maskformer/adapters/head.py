@@ -145,7 +145,8 @@ class PredictionHead(BaseModule):
             model None and class logits (B, K, h, w).
 
         Raises:
-            ValueError: There is no such layer, or a logit is NaN.
+            ValueError: There is no such layer.
+            NanPredictionError: A logit is NaN.
         """
         predictions = self(inputs, batch_img_metas, size)
         layers = len(predictions[0])
@@ -159,6 +160,10 @@ class PredictionHead(BaseModule):
         return output
 
 
+class NanPredictionError(ValueError):
+    """A model predicts NaN for an image."""
+
+
 def _refuse_nan(output: LayerOutput, metas: list[dict] | None) -> None:
     """Name the first image that has a NaN, which every rule would make class 0."""
     parts = [output.mask_logits, output.class_logits]
@@ -166,10 +171,10 @@ def _refuse_nan(output: LayerOutput, metas: list[dict] | None) -> None:
     wrong = torch.stack(largest).isnan().any(dim=0).tolist()
     if any(wrong):
         index = wrong.index(True)
-        raise ValueError(
+        raise NanPredictionError(
             f"The model predicts NaN for {image_name(metas[index] if metas else {})}. "
             "In float16 the network may have overflowed: use bfloat16 or float32. Else "
-            "look at the image's values."
+            "look at the weights, and at the image's values."
         )
 
 

@@ -65,6 +65,8 @@ class MaskFormerDetector(BaseDetector):
             than are normalised, or ``frozen`` names no part or leaves nothing to train.
     """
 
+    frozen: Sequence[str] = ()
+
     def __init__(
         self,
         backbone: dict,
@@ -148,14 +150,15 @@ class MaskFormerDetector(BaseDetector):
         """
         size = map_size(batch_inputs)
         numbers = (self.num_things_classes, self.num_stuff_classes)
-        predictions = self._forward(batch_inputs, batch_data_samples)
-        grid = map_size(predictions.mask_features)
-        stride = self.decode_head.network.mask_stride
+        features = self.extract_feat(batch_inputs)
+        grid, stride = map_size(features[0]), self.decode_head.network.mask_stride
         if not fits(size, grid, stride):
             raise ValueError(
                 f"The backbone's finest map, {grid}, does not fit an input of {size} "
                 f"pixels: {stride_needed(stride)}."
             )
+        metas = [sample.metainfo for sample in batch_data_samples]
+        predictions = self.decode_head(features, metas, size)
         # afterwards: what waits for the GPU here does so while the network runs
         targets = segment_targets(
             batch_data_samples, size, *numbers, self.decode_head.ignore_void

@@ -56,6 +56,8 @@ class MaskFormerSegmentor(EncoderDecoder):
             ``frozen`` names no part or leaves nothing to train.
     """
 
+    frozen: Sequence[str] = ()
+
     def __init__(self, frozen: Sequence[str] = (), **kwargs: Any) -> None:
         preprocessor = kwargs.get("data_preprocessor")
         check_settings(preprocessor, remedy="mmseg_maskformer.SegPreprocessor")

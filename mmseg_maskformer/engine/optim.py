@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 from mmengine.logging import print_log
 from mmengine.optim import DefaultOptimWrapperConstructor
+from mmengine.registry import OPTIMIZERS
 from torch import nn
 
 from mmseg_maskformer.core.argument_checks import check_not_negative
@@ -40,7 +42,7 @@ class ModulewiseOptimWrapperConstructor(DefaultOptimWrapperConstructor):
         paramwise_cfg: ``backbone_lr_mult`` (default 1) or nothing.
     """
 
-    base_wd: float | None  # what the host reads from the optimizer
+    base_wd: float  # what the host reads from the optimizer
 
     def __init__(
         self,
@@ -57,10 +59,12 @@ class ModulewiseOptimWrapperConstructor(DefaultOptimWrapperConstructor):
                 "ModulewiseOptimWrapperConstructor takes only backbone_lr_mult."
             )
         self.backbone_lr_mult = self.paramwise_cfg["backbone_lr_mult"]
+        if self.base_wd is None:
+            self.base_wd = _default_decay(self.optimizer_cfg["type"])
         numbers = {
             "paramwise_cfg.backbone_lr_mult": self.backbone_lr_mult,
             "optimizer.lr": self.base_lr,
-            "optimizer.weight_decay": self.base_wd or 0.0,
+            "optimizer.weight_decay": self.base_wd,
         }
         check_not_negative(**numbers)
 
@@ -77,7 +81,7 @@ class ModulewiseOptimWrapperConstructor(DefaultOptimWrapperConstructor):
                 f"backbone_lr_mult is {self.backbone_lr_mult}, but "
                 f"{type(module).__name__} has no attribute 'backbone'."
             )
-        groups: dict[tuple[float, float | None], list[nn.Parameter]] = {}
+        groups: dict[tuple[float, float], list[nn.Parameter]] = {}
         for name, owner, parameter in _trainable_parameters(module):
             if name.endswith("_flat_param"):
                 raise ValueError(
@@ -91,17 +95,23 @@ class ModulewiseOptimWrapperConstructor(DefaultOptimWrapperConstructor):
             groups.setdefault((lr, decay), []).append(parameter)
         if any(lr == 0 < self.base_lr for lr, _ in groups):
             print_log(
-                "backbone_lr_mult=0 leaves dropout and the statistics of batch norm as "
-                "they are in training. To freeze the backbone, set model=dict(frozen="
-                '("backbone",)) and leave backbone_lr_mult out.',
+                "backbone_lr_mult=0 does not freeze dropout and the statistics of "
+                "batch norm, where the backbone trains with them. To freeze all of "
+                'it, begin a training with model=dict(frozen=("backbone",)).',
                 logger="current",
                 level=logging.WARNING,
             )
         params.extend(
-            {"params": parameters, "lr": lr}
-            | ({} if decay is None else {"weight_decay": decay})
+            {"params": parameters, "lr": lr, "weight_decay": decay}
             for (lr, decay), parameters in groups.items()
         )
+
+
+def _default_decay(kind: str | type) -> float:
+    """The weight decay of an optimizer's class where a config names none."""
+    found = kind if isinstance(kind, type) else OPTIMIZERS.get(kind)
+    parameter = found and signature(found).parameters.get("weight_decay")
+    return parameter.default if parameter else 0.0
 
 
 def _trainable_parameters(

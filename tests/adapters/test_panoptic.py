@@ -133,6 +133,19 @@ def test_a_plain_vit_is_trained_behind_a_neck_and_refused_without():
         build().loss(image(), [compact()])
 
 
+def test_masks_may_be_coarser_than_the_finest_map():
+    """A head of one map of stride 32; mask_stride is that of the finest map, 4."""
+    fcn = dict(type="mmseg.FCNHead", in_channels=256, in_index=3, channels=8)
+    pixels = dict(type="DecodeHeadPixelDecoder", decode_head=fcn, mask_channels=8)
+    queries = dict(num_queries=4, num_layers=1, embed_dim=8, num_heads=2, ffn_dim=8)
+    network = dict(
+        pixel_decoder=dict(pixels, _delete_=True),
+        transformer_decoder=dict(queries, type="TransformerDecoder", _delete_=True),
+    )
+    found = losses(detector(decode_head=dict(network=network)), compact())
+    assert 0 < found["loss_dice"] < float("inf")
+
+
 def test_an_impossible_class_is_a_sentence():
     sample = compact(labels=torch.tensor([0, 5, 2, 0, 3, -1]))
     message = (

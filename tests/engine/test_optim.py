@@ -68,12 +68,16 @@ def test_without_multiplier_two_groups_remain():
     assert set(found.values()) == {(LR, DECAY), (LR, 0.0)}
 
 
-def test_decay_of_the_optimizer_where_none_is_given():
+@pytest.mark.parametrize(
+    ("optimizer", "decays"),
+    [("AdamW", [0.0, 0.01]), (torch.optim.AdamW, [0.0, 0.01]), ("SGD", [0.0])],
+)
+def test_decay_of_the_optimizer_where_none_is_given(optimizer, decays):
     constructor = ModulewiseOptimWrapperConstructor(
-        {"optimizer": {"type": "AdamW", "lr": LR}}
+        {"optimizer": {"type": optimizer, "lr": LR}}
     )
     groups = constructor(Toy()).optimizer.param_groups
-    assert sorted(group["weight_decay"] for group in groups) == [0.0, 0.01]  # torch's
+    assert sorted(group["weight_decay"] for group in groups) == decays
 
 
 def test_each_setting_is_one_group():

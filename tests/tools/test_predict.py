@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mmseg_maskformer.adapters.head import NanPredictionError
 from mmseg_maskformer.inference import Predictor
 from predict_lib.inputs import files_of
 from tests.conftest import REPOSITORY
@@ -97,6 +98,25 @@ def test_what_cannot_be_read_is_named_and_the_rest_is_predicted(
     (found,) = Predictor(*scenes)(images[2])
     predicted = found.result("semantic").data[0]
     np.testing.assert_array_equal(Image.open(out / "b/0.png"), predicted)
+
+
+def test_what_comes_out_as_nan_is_left_out(
+    images, scenes, tmp_path, monkeypatch, capsys
+):
+    given, wrong = Predictor.predict, str(images[1])
+
+    def predict(self, loaded):
+        if wrong in [x.packed["data_samples"].img_path for x in loaded]:
+            raise NanPredictionError(f"NaN for {wrong}")
+        return given(self, loaded)
+
+    monkeypatch.setattr(Predictor, "predict", predict)
+    out = tmp_path / "out"
+    rest = [*images, "--out", out, "--no-pictures", "--batch-size", 3]
+    with pytest.raises(SystemExit, match=r"1 of 3 files were left out\."):
+        run_script(monkeypatch, "predict.py", *scenes, *rest)
+    assert f"Left out: NaN for {wrong}" in capsys.readouterr().err
+    assert files_below(out) == {"a/0.png", "b/0.png"}
 
 
 @pytest.mark.mmdet

@@ -27,7 +27,8 @@ from .coco import (
 from .images import ImageFile, image_files, listed_files
 from .label_maps import LabelValues, write_label_map
 
-_WHOLE = ("panoptic.json", "instances.json", "annotations.json")  # of the whole set
+_WHOLE = ("panoptic.json", "instances.json")  # of the whole set
+_LABELS = "annotations.json"
 _KINDS = ("pred_sem_seg", "pred_panoptic_seg", "pred_instances")
 
 
@@ -110,7 +111,7 @@ class ResultFiles(BaseMetric):
                 things = [x for x in self.categories if x["isthing"]]
                 objects = instance_annotations(found, self.score_thr)
                 content = self._content(results, objects, things)
-                self._dump("annotations.json", content)
+                self._dump(_LABELS, content)
         print_log(f"Results of {len(results)} images: {self.folder}", logger="current")
         return {}
 
@@ -120,7 +121,8 @@ class ResultFiles(BaseMetric):
         names = [
             f"{below}{x}" for below in ("", "semantic/", "panoptic/") for x in maps
         ]
-        refuse_former(self.folder, (*_WHOLE, *names))
+        whole = (*_WHOLE, _LABELS) if self.is_listed else _WHOLE
+        refuse_former(self.folder, (*whole, *names))
 
     def _content(
         self, results: list[dict], found: list[dict], among: list[dict]
