@@ -130,7 +130,7 @@ class MaskFormerDetector(BaseDetector):
         """Backbone maps of (B, C, H, W), fine to coarse."""
         check_weights(self)
         extract, widths = self.backbone, self.decode_head.in_channels
-        if self.with_neck:
+        if self.neck is not None:
             extract = Sequential(self.backbone, self.neck)
         return backbone_maps(extract, batch_inputs, self.backbone, widths)
 
