@@ -60,7 +60,8 @@ test-without-mmdet: $(VENV)/ready
 
 test-openmmlab: $(VENV_OPENMMLAB)/ready
 	$(VENV_OPENMMLAB)/bin/python -m pytest -q tests/test_compat.py tests/test_stacks.py \
-	    tests/adapters/test_panoptic.py tests/adapters/test_panoptic_results.py
+	    tests/adapters/test_panoptic.py tests/adapters/test_panoptic_results.py \
+	    tests/export/test_network.py
 
 lint: $(VENV)/ready
 	$(VENV)/bin/ruff check .

@@ -38,7 +38,9 @@ class ExportableNetwork(nn.Module):
         self.model, self.labels = model, labels
         self.layer = options.layer
         preprocessor = model.data_preprocessor
-        self.reversed_channels = not preprocessor._channel_conversion
+        # upstream MMSegmentation has the second name
+        names = ("_channel_conversion", "channel_conversion")
+        self.reversed_channels = not any(getattr(preprocessor, x, False) for x in names)
         self.normalised = preprocessor._enable_normalize
         of_mmseg = hasattr(preprocessor, "seg_pad_val")
         rule = "test_cfg" if of_mmseg else "pad_size_divisor"
