@@ -25,8 +25,13 @@ def require(*packages: str) -> None:
     """Check that packages are installed, without importing them.
 
     Raises:
-        ModuleNotFoundError: One is not; the message says how to get it.
+        ImportError: One is not, or torch is too old; the message says how to get it.
     """
+    if not hasattr(torch.export.Dim, "DYNAMIC"):
+        raise ImportError(
+            f"Export needs torch 2.6 or newer, and this is {torch.__version__}: "
+            f"{REMEDY}."
+        )
     for name in packages:
         if find_spec(name) is None:
             raise ModuleNotFoundError(
@@ -45,7 +50,7 @@ def write_onnx(
         size: H and W of every image; None for images of any size.
 
     Raises:
-        ModuleNotFoundError: A package is missing.
+        ImportError: A package is missing or too old.
         RuntimeError: Sizes were to be free, and the graph has fixed ones.
     """
     require("onnx", "onnxscript")

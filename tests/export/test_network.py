@@ -120,3 +120,9 @@ def test_description_says_how_images_are_resized():
 def test_a_missing_package_is_named_with_its_extra():
     with pytest.raises(ModuleNotFoundError, match=r"no_such_runtime: pip .*\[export\]"):
         require("no_such_runtime")
+
+
+def test_a_torch_without_free_sizes_is_too_old(monkeypatch):
+    monkeypatch.delattr(torch.export.Dim, "DYNAMIC")
+    with pytest.raises(ImportError, match=r"torch 2\.6 or newer, .*: pip .*\[export\]"):
+        require("onnx")
