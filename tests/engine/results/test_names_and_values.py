@@ -24,7 +24,8 @@ class Named(BaseDataset):
 
     def __init__(self, *paths, folder=""):
         self.rows = [path.split(":") for path in paths]
-        super().__init__(data_prefix=dict(img_path=folder), lazy_init=True)
+        prefix, known = dict(img_path=folder), dict(classes=())
+        super().__init__(data_prefix=prefix, metainfo=known, lazy_init=True)
 
     def load_data_list(self):
         keys = ("img_path", "img_id")
@@ -81,6 +82,8 @@ def test_nothing_is_written_over_unless_asked_for(name, tmp_path):
     file.write_bytes(b"drawn by hand")
     with pytest.raises(FileExistsError, match=rf"{name} is there already, .*--force"):
         ResultFiles(tmp_path / "labels", Named("set/1.jpg"))
+    file.rename(tmp_path / "labels/annotations.json")  # of listed images alone
+    ResultFiles(tmp_path / "labels", Named("set/1.jpg"))
 
 
 def test_joined_data_sets_keep_their_folders_and_places():
