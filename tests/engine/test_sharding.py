@@ -8,7 +8,6 @@ import os
 import pytest
 import torch
 from mmengine.registry import STRATEGIES, init_default_scope
-from mmseg.models.backbones.resnet import BasicBlock
 from mmseg.structures import SegDataSample
 from torch.distributed import destroy_process_group, init_process_group
 from torch.distributed.fsdp.wrap import ModuleWrapPolicy
@@ -52,6 +51,9 @@ def one_of_two(rank, folder):
     store = f"file://{folder / 'store'}"
     init_process_group("gloo", init_method=store, rank=rank, world_size=2)
     init_default_scope("mmseg")
+    # a process of its own begins with this file, where mmcv may lack operators
+    from mmseg.models.backbones.resnet import BasicBlock
+
     blocks = ModuleWrapPolicy({BasicBlock})  # sharded by themselves
     wrapper = dict(device_id="cpu", auto_wrap_policy=blocks)
     settings = dict(STRATEGY, work_dir=str(folder), model_wrapper=wrapper)
