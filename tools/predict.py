@@ -91,7 +91,13 @@ def predict_images(
 ) -> int:
     """Predict images and write everything; how many could not be read."""
     names = [str(path) for path in paths]
-    files = ResultFiles(args.out, predictor.dataset, names, args.force, args.score_thr)
+    files = ResultFiles(
+        args.out,
+        predictor.dataset,
+        paths=names,
+        replace=args.force,
+        score_thr=args.score_thr,
+    )
     try:
         return predict_each(predictor, names, files, args)
     except BaseException:
@@ -167,10 +173,14 @@ def predict_video(
     except ValueError as error:
         complain(f"Left out: {path}: {error}")
         return False
-    with VideoWriter(target, video.rate) as writer:
-        for number, found in enumerate(predictor(video, args.batch_size), start=1):
-            writer.write(found.picture(args.task, args.score_thr))
-            tell(number, max(number, video.length), 1, f"frames of {path}")
+    try:
+        with VideoWriter(target, video.rate) as writer:
+            for number, found in enumerate(predictor(video, args.batch_size), start=1):
+                writer.write(found.picture(args.task, args.score_thr))
+                tell(number, max(number, video.length), 1, f"frames of {path}")
+    except NanPredictionError as error:
+        complain(f"Left out: of {path} all but {number} frames. {error}")
+        return False
     if number and number >= video.length - 1:  # what files say may be off by one
         return True
     complain(f"Left out: of {path} {number} of {video.length} frames could be read.")

@@ -45,10 +45,9 @@ def input_size(meta: dict, grid: Sequence[int], stride: int) -> tuple[int, int]:
             return shape
     if known:
         raise ValueError(
-            f"Feature maps of {tuple(grid)} cells do not belong to an input of "
-            f"{' or '.join(map(str, known))} pixels (pad_shape, img_shape): the "
-            f"backbone's finest map must have stride {stride}; check its out_indices, "
-            "or set decode_head.network.mask_stride."
+            f"The backbone's finest map of {tuple(grid)} cells does not fit an input "
+            f"of {' or '.join(map(str, known))} pixels (pad_shape, img_shape): "
+            f"{stride_needed(stride)}."
         )
     return grid[0] * stride, grid[1] * stride
 

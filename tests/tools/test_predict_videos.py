@@ -8,6 +8,9 @@ import cv2
 import numpy as np
 import pytest
 
+from mmseg_maskformer.adapters.head import NanPredictionError
+from mmseg_maskformer.inference import Predictor
+from predict_lib.video import Video
 from tests.helpers.inference import SCENES, files_below, noise, write_weights
 from tests.scripts import run_script
 
@@ -46,6 +49,30 @@ def test_videos_are_painted_frame_by_frame(tmp_path, monkeypatch, capsys):
     # the first and the third show the same, the second another
     near, far = (np.abs(frames[0] - frames[k]).mean() for k in (2, 1))
     assert near < far / 2
+
+
+def test_a_video_ends_at_a_frame_that_comes_out_as_nan(tmp_path, monkeypatch, capsys):
+    """Its frames before that are painted, and the videos after it."""
+    scenes = SCENES, write_weights(tmp_path)
+    films = [tmp_path / "film.mp4", tmp_path / "other.mp4"]
+    for film in films:
+        write_video(film, [noise(64, 64)] * 2)
+    given, calls = Predictor.predict, iter([True, False, True, True])
+
+    def predict(self, loaded):
+        if next(calls):
+            return given(self, loaded)
+        raise NanPredictionError("The model predicts NaN.")
+
+    monkeypatch.setattr(Predictor, "predict", predict)
+    with pytest.raises(SystemExit, match=r"1 of 2 files were left out\."):
+        run_script(
+            monkeypatch, "predict.py", *scenes, *films, "--out", tmp_path / "out"
+        )
+    told = capsys.readouterr().err
+    assert f"of {films[0]} all but 1 frames. The model predicts NaN." in told
+    lengths = [len(list(Video(tmp_path / f"out/pictures/{x.name}"))) for x in films]
+    assert lengths == [1, 2]
 
 
 def test_a_video_that_the_model_does_not_take_is_left_out(

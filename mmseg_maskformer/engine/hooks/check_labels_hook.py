@@ -124,7 +124,8 @@ def _check(data_batch: Any, evaluator: Any) -> None:
         if "gt_sem_seg" not in sample:
             continue
         field = sample.gt_sem_seg
-        labels = torch.as_tensor(field.get("data", field.get("sem_seg"))).long()
+        labels = field.get("data", field.get("sem_seg"))  # mmdet's
+        labels = torch.as_tensor(labels).long()  # in 8 bits 65535 would equal 255
         name = with_file(image_name(sample), sample.get("seg_map_path"))
         require_one_channel(labels, name)
         outside = (labels < 0) | (labels >= num_classes)
