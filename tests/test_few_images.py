@@ -158,3 +158,20 @@ def test_fifty_images_are_spread_over_the_others(name, images, spaces, configure
         files.append({built.get_data_info(i)["img_path"] for i in range(len(built))})
     assert [len(x) for x in files] == [50, 50, images]
     assert len(set.union(*files)) == 100 + images
+
+
+@pytest.mark.mmdet
+def test_images_of_ones_own_may_be_without_an_object(tmp_path):
+    """The hosts would draw another image in their place, every time."""
+    pytest.importorskip("mmdet")
+    from tests.perfect import Case
+
+    case = Case()
+    case.instances["annotations"] = [x for x in case.objects if x["image_id"] == 1]
+    case.write(tmp_path)
+    name = "few_images/mask2former_efficientnet-lite0_few_dsb2018-instance.py"
+    pipeline = Config.fromfile(CONFIGS / name).train_dataloader.dataset.pipeline
+    init_default_scope("mmdet")
+    data = case.data(tmp_path, "instances", pipeline=pipeline, test_mode=False)
+    found = [len(data[1]["data_samples"].gt_instances) for _ in range(3)]
+    assert found == [0, 0, 0]

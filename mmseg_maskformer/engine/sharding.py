@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from functools import partial
 from typing import Any
 
 import torch
 from mmengine._strategy.fsdp import FSDPStrategy as HostStrategy
 from mmengine.optim import BaseOptimWrapper
-from torch import Tensor
 from torch.distributed.fsdp import FullyShardedDataParallel, StateDictType
 
 from mmseg_maskformer.adapters.batches import size_by_size
@@ -55,11 +55,7 @@ class FSDPStrategy(HostStrategy):
         """As in the host, but clipping by the norm over all shards."""
         built = super().build_optim_wrapper(optim_wrapper, model)
         if getattr(built, "clip_func", None) is torch.nn.utils.clip_grad_norm_:
-
-            def clip(parameters: Any, **settings: Any) -> Tensor:
-                return model.clip_grad_norm_(**settings)
-
-            built.clip_func = clip
+            built._clip_grad = partial(_clip_grad, built, model)
         return built
 
     def load_checkpoint(self, filename: str, **kwargs: Any) -> dict:
@@ -84,3 +80,16 @@ class FSDPStrategy(HostStrategy):
             self.model, optimizer, state_dict
         )
         self.optim_wrapper.load_state_dict(shards)
+
+
+def _clip_grad(optim_wrapper: BaseOptimWrapper, model: Any) -> None:
+    """Clip by the norm over all shards and log it.
+
+    Every process has to take part. The host leaves out those that hold no gradient,
+    whose shard is of frozen parameters, and the others wait for them for ever.
+    """
+    with warnings.catch_warnings():  # torch warns where there is no gradient
+        warnings.filterwarnings("ignore", r"Called FSDP\.clip_grad_norm_\(\)")
+        norm = model.clip_grad_norm_(**optim_wrapper.clip_grad_kwargs)
+    name = f"train/{optim_wrapper.grad_name}"
+    optim_wrapper.message_hub.update_scalar(name, float(norm))

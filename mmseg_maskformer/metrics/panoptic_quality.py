@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -22,6 +23,12 @@ from mmseg_maskformer.core.panoptic_quality import (
 )
 
 from .samples import map_of_sample, true_segments
+
+_NOTHING_FOUND = (
+    "No segment was found in any image. Early in training that is usual; otherwise "
+    "test_cfg.object_mask_thr or iou_thr removes all: tools/analysis/thresholds.py "
+    "chooses them. mIoU and AP need neither."
+)
 
 
 class PanopticQuality(BaseMetric):
@@ -53,6 +60,9 @@ class PanopticQuality(BaseMetric):
             results: counts per image, plain tuples once mmengine has gathered them.
         """
         counts = add_counts(Counts(*result) for result in results)
+        found = counts.true_positives + counts.false_positives
+        if counts.false_negatives.any() and not found.any():
+            print_log(_NOTHING_FOUND, "current", logging.WARNING)
         print_log(f"per class results:\n{self._table(counts)}", logger="current")
         groups = {"": None, **self._groups()}
         means = {key: mean_quality(counts, among) for key, among in groups.items()}

@@ -38,8 +38,8 @@ def sample(predicted, numbers, labels, is_thing):
     found.gt_segment_map = PixelData(data=torch.as_tensor(numbers)[None])
     found.gt_segments = InstanceData(
         ids=torch.arange(1, len(labels) + 1),
-        labels=torch.as_tensor(labels),
-        is_thing=torch.as_tensor(is_thing),
+        labels=torch.as_tensor(labels, dtype=torch.long),
+        is_thing=torch.as_tensor(is_thing, dtype=torch.bool),
     )
     return found
 
@@ -109,6 +109,21 @@ def test_stuff_alone_is_not_split():
     image = sample([[0, 1, 1]], [[1, 2, 2]], labels=[0, 1], is_thing=[False, False])
     found = evaluated([image], meta={"classes": ("sky", "road")})
     assert found == {"PQ": 100.0, "SQ": 100.0, "RQ": 100.0}
+
+
+@pytest.mark.parametrize(
+    ("numbers", "predicted", "lines"),
+    [([[1, 1, 1]], VOID, 1), ([[0, 0, 0]], VOID, 0), ([[1, 1, 0]], GROUND, 0)],
+    ids=["nothing found", "nothing there", "a wrong one"],
+)
+def test_a_warning_where_nothing_was_found(monkeypatch, numbers, predicted, lines):
+    said = []
+    place = "mmseg_maskformer.metrics.panoptic_quality.print_log"
+    monkeypatch.setattr(place, lambda text, *_, **__: said.append(text))
+    labels = [0] if numbers[0][0] else []
+    image = sample([[predicted] * 3], numbers, labels, is_thing=[True] * len(labels))
+    assert not np.nansum(list(evaluated([image]).values()))
+    assert sum("No segment was found" in text for text in said) == lines
 
 
 CASES = ["crowd", "dropped", "perfect", "relabelled", "shifted"]

@@ -72,7 +72,7 @@ def samples_of_maps(
 def samples_of_coco(
     files: Sequence[Path], images: Path, label_maps: Path | None
 ) -> tuple[list[Sample], list[dict]]:
-    """Every image that the files list; ``id`` and ``name`` of their categories.
+    """Every image that the files list; ``id`` and ``name`` of the classes.
 
     Of two files the first one is of training. Each has images and label maps in folders
     train and val, if there are these.
@@ -83,11 +83,13 @@ def samples_of_coco(
     """
     samples: list[Sample] = []
     categories: list[list[dict]] = []
+    used = set[int]()
     for split, path in zip(SPLITS if files[1:] else ("",), files, strict=True):
         require(path, "the file of COCO's instances")
         file = CocoFile.read(str(path), name=str(path))
         prepare_objects(file)
         categories.append([dict(id=x["id"], name=x["name"]) for x in file.categories])
+        used |= {row["category_id"] for row in file.annotations}
         objects = defaultdict(list)
         for row in file.annotations:
             objects[row["image_id"]].append(row)
@@ -106,7 +108,22 @@ def samples_of_coco(
             f"{files[0]} and {files[1]} have different categories, {names[0]} and "
             f"{names[1]}: give both the same ids and names in the same order."
         )
-    return samples, categories[0]
+    return samples, _classes(file.categories, used)
+
+
+def _classes(categories: Sequence[dict], used: Collection[int]) -> list[dict]:
+    """``id`` and ``name`` of the categories that are classes.
+
+    One without an object that is the ``supercategory`` of others is none: Roboflow
+    writes such a one first.
+    """
+    pairs = [(x.get("supercategory"), x["name"]) for x in categories]
+    groups = {group for group, name in pairs if group != name}
+    left = [x for x in categories if x["name"] in groups and x["id"] not in used]
+    if left:
+        names = shown(x["name"] for x in left)
+        print(f"Categories that only group others are no classes: {names}.")
+    return [dict(id=x["id"], name=x["name"]) for x in categories if x not in left]
 
 
 def _splits_of(images: Path) -> Sequence[str]:

@@ -98,6 +98,25 @@ def encode_polygons(parts: list[list[float]], size: Size) -> dict:
     return mask_api.merge(mask_api.frPyObjects(parts, *size))
 
 
+def has_idle_part(parts: list[list[float]], whole: dict) -> bool:
+    """Whether one of the polygons lies within the others, so that it adds nothing.
+
+    Args:
+        parts: polygons of an object.
+        whole: their code, of :func:`encode_polygons`.
+    """
+    if len(parts) == 1:
+        return False
+    codes = mask_api.frPyObjects(parts, *whole["size"])
+    areas, area = mask_api.area(codes), mask_api.area(whole)
+    if areas.sum() == area:  # they do not overlap
+        return False
+    return any(
+        areas[k] and mask_api.area(mask_api.merge(codes[:k] + codes[k + 1 :])) == area
+        for k in range(len(parts))
+    )
+
+
 def codes_of_map(numbers: np.ndarray) -> dict[int, dict]:
     """Compressed run-length code of each number in a map but 0.
 

@@ -14,6 +14,7 @@ from .masks import (
     encode_polygons,
     extent,
     filling,
+    has_idle_part,
     polygons,
     run_lengths,
 )
@@ -83,12 +84,14 @@ def _measure(file: CocoFile) -> None:
     images = {image["id"]: image for image in file.images}
     codes = [_code(file, row, images) for row in file.annotations]
     _check_codes(file)
-    kept, corrected = [], 0
+    kept, corrected, idle = [], 0, 0
     for row, code in zip(file.annotations, codes, strict=True):
         area = int(mask_api.area(code)) if code else 0
         if area:
             around = mask_api.toBbox(code).tolist()
             corrected += _correct(row, area, around)
+            parts = row["segmentation"]
+            idle += isinstance(parts, list) and has_idle_part(parts, code)
             kept.append(row)
     total = len(file.annotations)
     file.say(
@@ -100,6 +103,13 @@ def _measure(file: CocoFile) -> None:
         "objects have an area or a bbox that their masks contradict: that of the mask "
         "is taken.",
         warn=False,
+    )
+    file.say(
+        idle,
+        total,
+        "objects have a polygon inside another, where it adds nothing: in COCO's format"
+        " polygons are no holes. Write masks with holes as run lengths.",
+        warn=idle >= total / 100,
     )
     file.content["annotations"] = kept
 

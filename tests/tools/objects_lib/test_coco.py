@@ -137,6 +137,21 @@ def test_two_files_are_the_splits(tmp_path, convert, refused):
     refused(message, tmp_path, "--force", "--coco", "one.json", "two.json")
 
 
+def test_a_group_of_categories_is_no_class(root, convert):
+    given = json.loads((root / "all.json").read_text())
+    grouped = [dict(x, supercategory="all") for x in CATEGORIES]
+    given["categories"] = [
+        dict(id=0, name="all", supercategory="none"),
+        *grouped,
+        dict(id=77, name="fly", supercategory="fly"),  # has no object either
+    ]
+    (root / "all.json").write_text(json.dumps(given))
+    text = convert(root, *ONE_FILE)
+    assert "Categories that only group others are no classes: all." in text
+    found = content(root, "instances")["categories"]
+    assert found == [*CATEGORIES, dict(id=77, name="fly")]
+
+
 def test_the_files_size_may_be_absent(root, convert):
     path = root / "all.json"
     text = path.read_text().replace('"height": 4, "width": 6', '"height": null')
