@@ -161,17 +161,32 @@ def test_fifty_images_are_spread_over_the_others(name, images, spaces, configure
 
 
 @pytest.mark.mmdet
-def test_images_of_ones_own_may_be_without_an_object(tmp_path):
-    """The hosts would draw another image in their place, every time."""
+def test_images_of_ones_own_may_be_without_an_object(tmp_path, monkeypatch):
+    """The hosts draw another image in their place, every time, which is a warning."""
     pytest.importorskip("mmdet")
     from tests.perfect import Case
 
+    said = []
+    place = "mmseg_maskformer.datasets.coco.files.print_log"
+    monkeypatch.setattr(place, lambda text, *_: said.append(text))
     case = Case()
     case.instances["annotations"] = [x for x in case.objects if x["image_id"] == 1]
     case.write(tmp_path)
-    name = "few_images/mask2former_efficientnet-lite0_few_dsb2018-instance.py"
-    pipeline = Config.fromfile(CONFIGS / name).train_dataloader.dataset.pipeline
     init_default_scope("mmdet")
-    data = case.data(tmp_path, "instances", pipeline=pipeline, test_mode=False)
-    found = [len(data[1]["data_samples"].gt_instances) for _ in range(3)]
+
+    def data(config):
+        said.clear()
+        pipeline = Config.fromfile(CONFIGS / config).train_dataloader.dataset.pipeline
+        options = dict(pipeline=pipeline, test_mode=False)
+        return case.data(tmp_path, "instances", **options)
+
+    own = data("few_images/mask2former_efficientnet-lite0_few_dsb2018-instance.py")
+    assert not any("skipped" in text for text in said)
+    found = [len(own[1]["data_samples"].gt_instances) for _ in range(3)]
     assert found == [0, 0, 0]
+    data("mask2former/mask2former_r18_1xb4-5k_dsb2018-instance.py")
+    assert said[-1].endswith(
+        "1 of 2 images have no object and are skipped in training, by RandomCrop("
+        "allow_negative_crop=False), FilterAnnotations(keep_empty=True). To train on "
+        "them set the opposite in the pipeline."
+    )

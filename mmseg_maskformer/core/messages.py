@@ -17,7 +17,7 @@ OTHER_LABELS = (
 # what to do with a label map that is none
 ONE_CHANNEL = (
     "it must have one channel of integers, the class of each pixel. Convert colour "
-    "maps to class indices."
+    "maps to class indices (docs/data.md)."
 )
 # what to do with COCO's results, a list, where annotations are needed
 RESULTS_AS_LABELS = (

@@ -25,6 +25,13 @@ from mmseg_maskformer.datasets.file_errors import naming_file
 
 from .metainfo import merged_metainfo
 from .pipeline_checks import check_built
+from .pipeline_steps import name_of
+
+# MMDetection's transforms that drop an image without an object, unless told otherwise
+_KEEPING = (
+    ("RandomCrop", "allow_negative_crop", True),
+    ("FilterAnnotations", "keep_empty", False),
+)
 
 
 class _Checked(host.CocoDataset):
@@ -176,6 +183,7 @@ class CocoInstanceDataset(_Checked):
             choose_classes(file, self.metainfo["classes"])
             self._check_loading(file)
             self._check_filter(file)
+            self._count_skipped(file)
         return self._indexed(COCO(), file)
 
     COCOAPI = _checked_index  # what the host reads the file with
@@ -189,6 +197,24 @@ class CocoInstanceDataset(_Checked):
                 f"{self.ann_file} lacks of {len(unsized)}: {shown(unsized)}. Write "
                 "their width and height into the file, or leave min_size out."
             )
+
+    def _count_skipped(self, file: CocoFile) -> None:
+        """Count images without an object for which others are drawn in training."""
+        if self.test_mode or (self.filter_cfg or {}).get("filter_empty_gt"):
+            return
+        skipping = [
+            f"{name}({key}={not value})"
+            for step in self.pipeline.transforms
+            for name, key, value in _KEEPING
+            if name_of(step) == name and getattr(step, key, value) != value
+        ]
+        annotated = {row["image_id"] for row in file.annotations}
+        file.say(
+            len(file.images) - len(annotated) if skipping else 0,
+            len(file.images),
+            f"images have no object and are skipped in training, by "
+            f"{shown(skipping)}. To train on them set the opposite in the pipeline.",
+        )
 
     def _check_loading(self, file: CocoFile) -> None:
         """Refuse loading by the host that would leave run-length codes out."""

@@ -118,6 +118,7 @@ def prepared(args: argparse.Namespace) -> str:
     found = write_results(out, samples, classes, task, args.workers)
     lines = [report(split, rows, classes) for split, rows in found.items()]
     used = {sample.image for sample in samples}
+    used.update(path for x in found for path in files_below(out / f"panoptic_{x}"))
     if unused := [path for path in files_below(images) if path not in used]:
         lines.append(f"{len(unused)} images are not converted: {shown(unused)}.")
     return "\n\n".join([*lines, "A config:", config(out, samples, classes)])

@@ -87,7 +87,7 @@ def _measure(file: CocoFile) -> None:
     kept, corrected, idle = [], 0, 0
     for row, code in zip(file.annotations, codes, strict=True):
         area = int(mask_api.area(code)) if code else 0
-        if area:
+        if code and area:
             around = mask_api.toBbox(code).tolist()
             corrected += _correct(row, area, around)
             parts = row["segmentation"]

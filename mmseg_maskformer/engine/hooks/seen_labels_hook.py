@@ -131,7 +131,7 @@ def described(
     if suspicious:
         text += (
             " Check the label maps: the value of a pixel is its class, from 0, and "
-            "255 is void, so masks of 0 and 255 must become 0 and 1; "
+            "255 is void, so masks of 0 and 255 must become 0 and 1 (docs/data.md); "
             "reduce_zero_label=True makes 0 void and lowers the others by one."
         )
     if zero_is_void and (advice := lowered_message(unseen, names)):
