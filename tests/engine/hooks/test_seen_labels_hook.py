@@ -74,7 +74,7 @@ def test_what_looks_wrong_is_a_warning(labels, spoken):
     train([[sample(*labels)]], classes=("ground", "figure"))
     ((level, text),) = spoken
     assert level == logging.WARNING
-    assert "masks of 0 and 255 must become 0 and 1 (docs/data.md); reduce_zero_label=True" in text
+    assert "masks of 0 and 255 must become 0 and 1 (docs/data.md); reduce" in text
 
 
 @pytest.mark.parametrize(
