@@ -186,7 +186,6 @@ def test_images_of_ones_own_may_be_without_an_object(tmp_path, monkeypatch):
     assert found == [0, 0, 0]
     data("mask2former/mask2former_r18_1xb4-5k_dsb2018-instance.py")
     assert said[-1].endswith(
-        "1 of 2 images have no object and are skipped in training, by RandomCrop("
-        "allow_negative_crop=False), FilterAnnotations(keep_empty=True). To train on "
-        "them set the opposite in the pipeline."
+        "1 of 2 images have no object and are skipped in training. To train on them, "
+        "set allow_negative_crop=True of RandomCrop."
     )

@@ -47,24 +47,11 @@ def scale_schedule(config: Config, iterations: int) -> list[str]:
 
 
 def enable_auto_scale_lr(config: Config) -> None:
-    """Scale the learning rate with the batch size the config was made for.
-
-    Raises:
-        ValueError: The config does not say it, or accumulates batches, which mmengine
-            does not count.
-    """
+    """Scale the learning rate with the batch size the config was made for."""
     if "base_batch_size" not in config.get("auto_scale_lr", {}):
         raise ValueError(
             "--auto-scale-lr needs auto_scale_lr = dict(base_batch_size=...) in the "
             "config, the total batch size that its learning rate is meant for."
-        )
-    accumulated = (config.get("optim_wrapper") or {}).get("accumulative_counts", 1)
-    if accumulated > 1:
-        raise ValueError(
-            f"--auto-scale-lr does not count optim_wrapper.accumulative_counts="
-            f"{accumulated}. Leave it out where images of a batch, times GPUs, times "
-            f"{accumulated} are as many as the learning rate is meant for; otherwise "
-            "set optim_wrapper.optimizer.lr."
         )
     config.auto_scale_lr.enable = True
 

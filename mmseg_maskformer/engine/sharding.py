@@ -56,6 +56,8 @@ class FSDPStrategy(HostStrategy):
         built = super().build_optim_wrapper(optim_wrapper, model)
         if getattr(built, "clip_func", None) is torch.nn.utils.clip_grad_norm_:
             built._clip_grad = partial(_clip_grad, built, model)
+            # of a process without gradients, at each step
+            warnings.filterwarnings("ignore", r"Called FSDP\.clip_grad_norm_\(\)")
         return built
 
     def load_checkpoint(self, filename: str, **kwargs: Any) -> dict:
@@ -88,8 +90,6 @@ def _clip_grad(optim_wrapper: BaseOptimWrapper, model: Any) -> None:
     Every process has to take part. The host leaves out those that hold no gradient,
     whose shard is of frozen parameters, and the others wait for them for ever.
     """
-    with warnings.catch_warnings():  # torch warns where there is no gradient
-        warnings.filterwarnings("ignore", r"Called FSDP\.clip_grad_norm_\(\)")
-        norm = model.clip_grad_norm_(**optim_wrapper.clip_grad_kwargs)
+    norm = model.clip_grad_norm_(**optim_wrapper.clip_grad_kwargs)
     name = f"train/{optim_wrapper.grad_name}"
     optim_wrapper.message_hub.update_scalar(name, float(norm))

@@ -25,9 +25,9 @@ from mmseg_maskformer.core.panoptic_quality import (
 from .samples import map_of_sample, true_segments
 
 _NOTHING_FOUND = (
-    "No segment was found in any image. Early in training that is usual; otherwise "
-    "test_cfg.object_mask_thr or iou_thr removes all: tools/analysis/thresholds.py "
-    "chooses them. mIoU and AP need neither."
+    "No segment was found in any image, or in void alone. Early in training that is "
+    "usual; otherwise test_cfg.object_mask_thr or iou_thr removes all: "
+    "tools/analysis/thresholds.py chooses them. mIoU and AP need neither."
 )
 
 
@@ -61,7 +61,8 @@ class PanopticQuality(BaseMetric):
         """
         counts = add_counts(Counts(*result) for result in results)
         found = counts.true_positives + counts.false_positives
-        if counts.false_negatives.any() and not found.any():
+        # tools that choose thresholds look at the first image alone, too
+        if len(results) > 1 and counts.false_negatives.any() and not found.any():
             print_log(_NOTHING_FOUND, "current", logging.WARNING)
         print_log(f"per class results:\n{self._table(counts)}", logger="current")
         groups = {"": None, **self._groups()}

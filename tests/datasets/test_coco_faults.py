@@ -208,10 +208,6 @@ COUNTED = {
         "1 of 6 objects have an area or a bbox that their masks contradict: that of "
         "the mask is taken.",
     ),
-    "a hole": (
-        mask([CORNERS, [40, 10, 44, 10, 44, 14, 40, 14]]),
-        "1 of 6 objects have a polygon inside another, where it adds nothing",
-    ),
     "no size": (first("images", height=-1), "1 of 2 images have no size in it."),
 }
 

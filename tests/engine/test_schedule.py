@@ -197,6 +197,3 @@ def test_auto_scale_lr():
     assert config.auto_scale_lr.enable is True
     with pytest.raises(ValueError, match="needs auto_scale_lr"):
         enable_auto_scale_lr(Config({}))
-    config.optim_wrapper = dict(accumulative_counts=4)
-    with pytest.raises(ValueError, match=r"does not count .*counts=4\. Leave it out"):
-        enable_auto_scale_lr(config)

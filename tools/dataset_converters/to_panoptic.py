@@ -105,7 +105,7 @@ def prepared(args: argparse.Namespace) -> str:
     objects = [root / path for path in args.coco or [args.id_maps]]
     check_results(out, [images, *objects, label_maps or images], args.force)
     samples, listed = (
-        samples_of_coco(objects, images, label_maps)
+        samples_of_coco(objects, images, label_maps, [x for _, x in args.things])
         if args.coco
         else (samples_of_maps(images, objects[0], label_maps), None)
     )

@@ -12,6 +12,7 @@ import numpy as np
 from dataset_converters.preparation import require
 from mmseg_maskformer.core.messages import shown
 from mmseg_maskformer.datasets.coco.files import CocoFile
+from mmseg_maskformer.datasets.coco.groups import groups
 from mmseg_maskformer.datasets.coco.objects import prepare_objects
 from mmseg_maskformer.datasets.transforms.image_files import IMAGE_SUFFIXES, files_below
 
@@ -70,11 +71,15 @@ def samples_of_maps(
 
 
 def samples_of_coco(
-    files: Sequence[Path], images: Path, label_maps: Path | None
+    files: Sequence[Path],
+    images: Path,
+    label_maps: Path | None,
+    things: Collection[str] = (),
 ) -> tuple[list[Sample], list[dict]]:
     """Every image that the files list; ``id`` and ``name`` of the classes.
 
-    Of two files the first one is of training. Each has images and label maps in folders
+    A category that only groups others is none, unless ``things`` has its name. Of two
+    files the first one is of training. Each has images and label maps in folders
     train and val, if there are these.
 
     Raises:
@@ -83,13 +88,13 @@ def samples_of_coco(
     """
     samples: list[Sample] = []
     categories: list[list[dict]] = []
-    used = set[int]()
+    rows: list[dict] = []
     for split, path in zip(SPLITS if files[1:] else ("",), files, strict=True):
         require(path, "the file of COCO's instances")
         file = CocoFile.read(str(path), name=str(path))
         prepare_objects(file)
         categories.append([dict(id=x["id"], name=x["name"]) for x in file.categories])
-        used |= {row["category_id"] for row in file.annotations}
+        rows += file.annotations
         objects = defaultdict(list)
         for row in file.annotations:
             objects[row["image_id"]].append(row)
@@ -108,22 +113,18 @@ def samples_of_coco(
             f"{files[0]} and {files[1]} have different categories, {names[0]} and "
             f"{names[1]}: give both the same ids and names in the same order."
         )
-    return samples, _classes(file.categories, used)
+    return samples, _classes(file, rows, things)
 
 
-def _classes(categories: Sequence[dict], used: Collection[int]) -> list[dict]:
-    """``id`` and ``name`` of the categories that are classes.
-
-    One without an object that is the ``supercategory`` of others is none: Roboflow
-    writes such a one first.
-    """
-    pairs = [(x.get("supercategory"), x["name"]) for x in categories]
-    groups = {group for group, name in pairs if group != name}
-    left = [x for x in categories if x["name"] in groups and x["id"] not in used]
+def _classes(
+    file: CocoFile, rows: Iterable[dict], named: Collection[str]
+) -> list[dict]:
+    """``id`` and ``name`` of the categories that are classes, which a group is not."""
+    left = [x for x in groups(file.categories, rows) if x["name"] not in named]
     if left:
         names = shown(x["name"] for x in left)
         print(f"Categories that only group others are no classes: {names}.")
-    return [dict(id=x["id"], name=x["name"]) for x in categories if x not in left]
+    return [dict(id=x["id"], name=x["name"]) for x in file.categories if x not in left]
 
 
 def _splits_of(images: Path) -> Sequence[str]:

@@ -19,6 +19,7 @@ from mmengine.logging import print_log
 from mmseg_maskformer.core.messages import RESULTS_AS_LABELS, shown
 from mmseg_maskformer.datasets.file_errors import naming_file
 
+from .groups import namesakes
 from .values import flag, identifier, number, side
 
 
@@ -263,6 +264,8 @@ class CocoFile:
             if "isthing" in category:
                 category["isthing"] = self._value(flag, category, "isthing", "category")
         self._check_once("category", "id")
+        for group in namesakes(self.categories, self.annotations):
+            self.categories.remove(group)
         self._check_once("category", "name")
 
     def _check_once(self, what: str, key: str) -> None:

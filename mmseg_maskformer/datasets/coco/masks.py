@@ -7,6 +7,7 @@ ends in a ``ValueError`` that says what is wrong with the mask.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate
 
 import numpy as np
 from pycocotools import mask as mask_api
@@ -108,13 +109,24 @@ def has_idle_part(parts: list[list[float]], whole: dict) -> bool:
     if len(parts) == 1:
         return False
     codes = mask_api.frPyObjects(parts, *whole["size"])
-    areas, area = mask_api.area(codes), mask_api.area(whole)
-    if areas.sum() == area:  # they do not overlap
+    areas, area = [_area(code) for code in codes], _area(whole)
+    if sum(areas) == area:  # they do not overlap
         return False
-    return any(
-        areas[k] and mask_api.area(mask_api.merge(codes[:k] + codes[k + 1 :])) == area
-        for k in range(len(parts))
-    )
+    before = list(accumulate(codes, _union))
+    behind = list(accumulate(codes[::-1], _union))[::-1]
+    for k, own in enumerate(areas):
+        others = [*before[:k][-1:], *behind[k + 1 :][:1]]
+        if own and _area(mask_api.merge(others)) == area:
+            return True
+    return False
+
+
+def _area(code: dict) -> int:
+    return int(mask_api.area(code))  # one by one: of a list it counts to 255
+
+
+def _union(first: dict, second: dict) -> dict:
+    return mask_api.merge([first, second])
 
 
 def codes_of_map(numbers: np.ndarray) -> dict[int, dict]:
@@ -149,7 +161,7 @@ def measured(code: dict) -> dict:
     counts = code["counts"]
     text = counts if isinstance(counts, str) else counts.decode()
     return dict(
-        area=int(mask_api.area(code)),
+        area=_area(code),
         bbox=mask_api.toBbox(code).tolist(),
         segmentation=dict(code, counts=text),
     )

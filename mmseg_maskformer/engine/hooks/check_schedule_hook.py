@@ -20,12 +20,14 @@ class CheckScheduleHook(Hook):
 
     Raises:
         ValueError: A schedule ends before the training or after it, or counts epochs
-            where the loop counts iterations; or a loop goes over all images of a
-            sampler that never ends.
+            where the loop counts iterations; a loop goes over all images of a sampler
+            that never ends; or learning rates are scaled with the batch size, and
+            batches accumulated.
     """
 
     def before_train(self, runner: Runner) -> None:
         """Check the schedule, and the samplers of training and evaluation."""
+        check_scaling(runner)
         if isinstance(runner.train_loop, EpochBasedTrainLoop):
             check_sampler(runner.train_dataloader, "train")
         if runner.val_loop is not None:
@@ -40,6 +42,22 @@ class CheckScheduleHook(Hook):
     def before_test(self, runner: Runner) -> None:
         """Check the sampler of the test."""
         check_sampler(runner.test_dataloader, "test")
+
+
+def check_scaling(runner: Runner) -> None:
+    """Refuse mmengine's scaling of learning rates, which counts one batch of a step.
+
+    Raises:
+        ValueError: It is on, and a step has several.
+    """
+    batches = getattr(runner.optim_wrapper, "_accumulative_counts", 1)
+    if batches > 1 and (runner.cfg.get("auto_scale_lr") or {}).get("enable"):
+        raise ValueError(
+            f"--auto-scale-lr (auto_scale_lr.enable) does not count that "
+            f"optim_wrapper.accumulative_counts={batches} batches make a step. Leave it"
+            " out, and where the images of a step are not as many as the learning rate "
+            "is meant for, set optim_wrapper.optimizer.lr."
+        )
 
 
 def check_sampler(loader: Any, split: str) -> None:

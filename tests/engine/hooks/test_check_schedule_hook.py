@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 from mmengine.dataset import DefaultSampler, InfiniteSampler
+from mmengine.optim import OptimWrapper
 from mmengine.registry import HOOKS, PARAM_SCHEDULERS
 from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop
 
@@ -30,6 +31,7 @@ def runner(schedule, loop, train=DefaultSampler, val=DefaultSampler):
     found = SimpleNamespace(
         **loaders, val_loop=True, visualizer=SimpleNamespace(), param_schedulers=[]
     )
+    found.cfg, found.optim_wrapper = {}, OptimWrapper(optimizer)
     kind = EpochBasedTrainLoop if "max_epochs" in loop else IterBasedTrainLoop
     found.train_loop = kind(found, found.train_dataloader, **loop)
     for settings in schedule:
@@ -154,6 +156,21 @@ def test_a_resumed_schedule_is_that_of_its_checkpoint():
     given.train_loop._iter = 1000
     hook = HOOKS.build(dict(type="mmseg_maskformer.CheckScheduleHook"))
     with pytest.raises(ValueError, match="A resumed training has the schedule of"):
+        hook.before_train(given)
+
+
+@pytest.mark.parametrize(("enable", "batches"), [(False, 4), (True, 1), (True, 4)])
+def test_rates_are_not_scaled_where_batches_are_accumulated(enable, batches):
+    given = runner([], dict(max_iters=10))
+    given.cfg = dict(auto_scale_lr=dict(enable=enable, base_batch_size=16))
+    given.optim_wrapper = OptimWrapper(
+        given.optim_wrapper.optimizer, accumulative_counts=batches
+    )
+    hook = HOOKS.build(dict(type="mmseg_maskformer.CheckScheduleHook"))
+    if not (enable and batches > 1):
+        hook.before_train(given)
+        return
+    with pytest.raises(ValueError, match=r"does not count .*counts=4 batches make a"):
         hook.before_train(given)
 
 

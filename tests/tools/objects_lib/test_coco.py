@@ -142,7 +142,9 @@ def test_a_group_of_categories_is_no_class(root, convert):
     grouped = [dict(x, supercategory="all") for x in CATEGORIES]
     given["categories"] = [
         dict(id=0, name="all", supercategory="none"),
-        *grouped,
+        dict(id=1, name="dust", supercategory="none"),  # a group, as all is
+        *(dict(x, supercategory=x["name"]) for x in CATEGORIES[:1]),
+        *grouped[1:],
         dict(id=77, name="fly", supercategory="fly"),  # has no object either
     ]
     (root / "all.json").write_text(json.dumps(given))
@@ -150,6 +152,11 @@ def test_a_group_of_categories_is_no_class(root, convert):
     assert "Categories that only group others are no classes: all." in text
     found = content(root, "instances")["categories"]
     assert found == [*CATEGORIES, dict(id=77, name="fly")]
+    labels = ("--label-maps", "annotations", "--stuff", "5=glass")
+    things = ("--things", "3=dust", "7=all")  # that of a class is one
+    convert(root, *ONE_FILE, *labels, *things, "--force")
+    found = content(root, "instances")["categories"]
+    assert [x["name"] for x in found] == ["all", "dust", "cell", "fly"]
 
 
 def test_the_files_size_may_be_absent(root, convert):
