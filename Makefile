@@ -100,5 +100,5 @@ $(VENV)/ready $(VENV_OPENMMLAB)/ready: setup.py pyproject.toml
 	@echo "==> Checking that the hosts can be imported"
 	@$(@D)/bin/python -W ignore -c 'import mmseg_maskformer, mmseg.models' || { \
 	    echo "mmseg cannot be imported from $(@D); the last line above says why. If it" \
-	        "names libGL: apt install libgl1."; exit 1; }
+	        "names libGL or libgthread: apt install libgl1 libglib2.0-0."; exit 1; }
 	@touch "$@"
