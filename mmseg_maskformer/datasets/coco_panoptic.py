@@ -203,7 +203,7 @@ class CocoInstanceDataset(_Checked):
         file.say(
             len(file.images) - len(annotated),
             len(file.images),
-            f"images have no object and are skipped in training. To train on them, "
+            "images have no object and are skipped in training. To train on them, "
             f"set {_KEEPS}=True of RandomCrop.",
         )
 
