@@ -74,7 +74,7 @@ def samples_of_coco(
     files: Sequence[Path],
     images: Path,
     label_maps: Path | None,
-    things: Collection[str] = (),
+    things: Collection[str],
 ) -> tuple[list[Sample], list[dict]]:
     """Every image that the files list; ``id`` and ``name`` of the classes.
 

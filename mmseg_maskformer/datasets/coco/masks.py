@@ -109,20 +109,21 @@ def has_idle_part(parts: list[list[float]], whole: dict) -> bool:
     if len(parts) == 1:
         return False
     codes = mask_api.frPyObjects(parts, *whole["size"])
-    areas, area = [_area(code) for code in codes], _area(whole)
+    areas, area = [area_of(code) for code in codes], area_of(whole)
     if sum(areas) == area:  # they do not overlap
         return False
     before = list(accumulate(codes, _union))
     behind = list(accumulate(codes[::-1], _union))[::-1]
     for k, own in enumerate(areas):
         others = [*before[:k][-1:], *behind[k + 1 :][:1]]
-        if own and _area(mask_api.merge(others)) == area:
+        if own and area_of(mask_api.merge(others)) == area:
             return True
     return False
 
 
-def _area(code: dict) -> int:
-    return int(mask_api.area(code))  # one by one: of a list it counts to 255
+def area_of(code: dict) -> int:
+    """Pixels of a mask, by its compressed run-length code."""
+    return int(mask_api.area(code))  # of a list it fails from 256 codes on
 
 
 def _union(first: dict, second: dict) -> dict:
@@ -161,7 +162,7 @@ def measured(code: dict) -> dict:
     counts = code["counts"]
     text = counts if isinstance(counts, str) else counts.decode()
     return dict(
-        area=_area(code),
+        area=area_of(code),
         bbox=mask_api.toBbox(code).tolist(),
         segmentation=dict(code, counts=text),
     )

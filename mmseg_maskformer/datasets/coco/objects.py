@@ -10,6 +10,7 @@ from pycocotools import mask as mask_api
 from .files import CocoFile
 from .masks import (
     Size,
+    area_of,
     broken,
     encode_polygons,
     extent,
@@ -86,7 +87,7 @@ def _measure(file: CocoFile) -> None:
     _check_codes(file)
     kept, corrected, idle = [], 0, 0
     for row, code in zip(file.annotations, codes, strict=True):
-        area = int(mask_api.area(code)) if code else 0
+        area = area_of(code) if code else 0
         if code and area:
             around = mask_api.toBbox(code).tolist()
             corrected += _correct(row, area, around)

@@ -146,17 +146,18 @@ def test_a_group_of_categories_is_no_class(root, convert):
         *(dict(x, supercategory=x["name"]) for x in CATEGORIES[:1]),
         *grouped[1:],
         dict(id=77, name="fly", supercategory="fly"),  # has no object either
+        dict(id=78, name="moth", supercategory="cell"),  # which has objects
     ]
     (root / "all.json").write_text(json.dumps(given))
     text = convert(root, *ONE_FILE)
     assert "Categories that only group others are no classes: all." in text
     found = content(root, "instances")["categories"]
-    assert found == [*CATEGORIES, dict(id=77, name="fly")]
+    assert found == [*CATEGORIES, dict(id=77, name="fly"), dict(id=78, name="moth")]
     labels = ("--label-maps", "annotations", "--stuff", "5=glass")
     things = ("--things", "3=dust", "7=all")  # that of a class is one
     convert(root, *ONE_FILE, *labels, *things, "--force")
     found = content(root, "instances")["categories"]
-    assert [x["name"] for x in found] == ["all", "dust", "cell", "fly"]
+    assert [x["name"] for x in found] == ["all", "dust", "cell", "fly", "moth"]
 
 
 def test_the_files_size_may_be_absent(root, convert):
