@@ -60,7 +60,8 @@ def _target(
     name = image_name(sample.metainfo)
     if "gt_segment_map" in sample:
         segments = sample.gt_segments
-        segments = segments[~crowds(segments, num_things)]
+        # of numpy: mmengine's own check knows booleans of the CPU and of CUDA alone
+        segments = segments[~crowds(segments, num_things).cpu().numpy()]
         segment_map = _padded(sample.gt_segment_map.data[0], sample, size)
         ids = segments.ids.to(segment_map.dtype)
         return SegmentTargets(segments.labels, segment_map, ids, name=name)

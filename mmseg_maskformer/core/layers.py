@@ -78,7 +78,8 @@ def grid_position(
 
     Args:
         x: the map (B, *, h, w).
-        valid: (B, 2) share of the input that is image, or None for all of it.
+        valid: (B, 2) share of the input that is image, float64 on any device, or None
+            for all of it.
         channels: of the encoding.
 
     Returns:
@@ -88,7 +89,7 @@ def grid_position(
     if valid is None:
         everywhere = torch.zeros((1, *x.shape[-2:]), dtype=torch.bool, device=x.device)
         return sine_position_encoding(everywhere, channels).to(x.dtype), None
-    mask = padding_mask(valid, (x.shape[-2], x.shape[-1]))
+    mask = padding_mask(valid, (x.shape[-2], x.shape[-1])).to(x.device)
     return sine_position_encoding(mask, channels).to(x.dtype), mask.flatten(1)
 
 

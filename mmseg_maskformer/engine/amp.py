@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from mmengine.config import Config
 
 
+_WITHOUT_FLOAT16 = ("cpu", "mps")  # devices that AmpOptimWrapper refuses
+
+
 class BFloat16OptimWrapper(OptimWrapper):
     """Train under bfloat16 autocast, on the CPU or on an accelerator.
 
@@ -71,16 +74,16 @@ def _is_depthwise(image: torch.Tensor, *others: Any) -> bool:
 
 
 def enable_amp(config: Config) -> None:
-    """Switch to mixed precision: float16 on an accelerator, bfloat16 on the CPU.
+    """Switch to mixed precision: float16 on a GPU, bfloat16 on the CPU and on Apple's.
 
-    A config that has one already keeps it, but for float16 on the CPU.
+    A config that has one already keeps it, but for float16 where there is none.
 
     Raises:
         ValueError: The config has an optimizer wrapper of another type.
     """
     wrapper = config.optim_wrapper
     kind = type_name(wrapper) or "OptimWrapper"
-    if half_without_gpu(wrapper):
+    if lacks_float16(wrapper):
         for key in ("dtype", "loss_scale", "use_fsdp"):
             wrapper.pop(key, None)
         kind = "OptimWrapper"
@@ -91,13 +94,13 @@ def enable_amp(config: Config) -> None:
             f"--amp replaces the optim_wrapper type OptimWrapper, but the config has "
             f"{kind}: set its mixed precision in the config."
         )
-    if get_device() == "cpu":
+    if get_device() in _WITHOUT_FLOAT16:
         wrapper.type = "mmseg_maskformer.BFloat16OptimWrapper"
     else:
         wrapper.type = "AmpOptimWrapper"
         wrapper.loss_scale = "dynamic"
 
 
-def half_without_gpu(wrapper: Mapping[str, Any]) -> bool:
-    """Whether the wrapper of an optimizer wants a GPU that is not there."""
-    return type_name(wrapper) == "AmpOptimWrapper" and get_device() == "cpu"
+def lacks_float16(wrapper: Mapping[str, Any]) -> bool:
+    """Whether the wrapper of an optimizer wants what this device has not."""
+    return type_name(wrapper) == "AmpOptimWrapper" and get_device() in _WITHOUT_FLOAT16

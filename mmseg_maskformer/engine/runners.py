@@ -13,7 +13,7 @@ from mmengine.runner import FlexibleRunner, Runner
 from mmseg_maskformer.checkpoints.loading import require_fit
 from mmseg_maskformer.registry import type_name
 
-from .amp import half_without_gpu
+from .amp import lacks_float16
 from .arguments import require_checkpoint
 from .evaluation import leave_training_hooks
 
@@ -50,10 +50,11 @@ def build_runner(config: Config) -> Runner | FlexibleRunner:
         strategy["type"] = "mmseg_maskformer.FSDPStrategy"
     wrapper = config.get("optim_wrapper") or {}
     given = wrapper.get("type", "OptimWrapper")
-    if half_without_gpu(wrapper):
+    if lacks_float16(wrapper):
         raise ValueError(
             f"{config.filename} trains in float16 (optim_wrapper.type={given!r}), "
-            "which needs a GPU; tools/train.py --amp trains it in bfloat16 on the CPU."
+            "for which mmengine wants a GPU, and not Apple's; tools/train.py --amp "
+            "trains it in bfloat16."
         )
     if name == "DeepSpeedStrategy" and given != "DeepSpeedOptimWrapper":
         raise ValueError(

@@ -69,6 +69,7 @@ def test_an_image_without_batch_is_no_batch_of_rows():
     ("device", "kind", "scale"),
     [
         ("cpu", "mmseg_maskformer.BFloat16OptimWrapper", None),
+        ("mps", "mmseg_maskformer.BFloat16OptimWrapper", None),
         ("cuda", "AmpOptimWrapper", "dynamic"),
     ],
 )
