@@ -59,9 +59,7 @@ def _target(
 ) -> SegmentTargets:
     name = image_name(sample.metainfo)
     if "gt_segment_map" in sample:
-        segments = sample.gt_segments
-        # of numpy: mmengine's own check knows booleans of the CPU and of CUDA alone
-        segments = segments[~crowds(segments, num_things).cpu().numpy()]
+        segments = without_crowds(sample.gt_segments, num_things)
         segment_map = _padded(sample.gt_segment_map.data[0], sample, size)
         ids = segments.ids.to(segment_map.dtype)
         return SegmentTargets(segments.labels, segment_map, ids, name=name)
@@ -122,6 +120,12 @@ def _with_stuff(
 def crowds(segments: Any, num_things: int) -> Tensor:
     """Which segments of a map are crowds: of a thing's class, and no things."""
     return ~segments.is_thing & (segments.labels < num_things)
+
+
+def without_crowds(segments: Any, num_things: int) -> Any:
+    """The other segments of a map, in the host's container."""
+    # of numpy: mmengine's own check knows booleans of the CPU and of CUDA alone
+    return segments[~crowds(segments, num_things).cpu().numpy()]
 
 
 def _labelled(target: SegmentTargets) -> Tensor:

@@ -21,7 +21,9 @@ def test_a_recipe_in_float16_needs_a_gpu_or_bfloat16(monkeypatch, scope):
     recipe = REPOSITORY / "configs/_base_/schedules/schedule_50e_mask2former.py"
     config = Config.fromfile(recipe)
     config.optim_wrapper.type = f"{scope}AmpOptimWrapper"
-    wanted = r"mask2former\.py trains in float16 .* wants a GPU, .* tools/train\.py --amp"
+    wanted = (
+        r"mask2former\.py trains in float16 .* wants a GPU, .* tools/train\.py --amp"
+    )
     with pytest.raises(ValueError, match=wanted):
         build_runner(config)
     amp.enable_amp(config)

@@ -42,7 +42,7 @@ class Job:
 
 def read_json(path: Path) -> dict[str, Any]:
     """The contents of a JSON file; empty where there is none."""
-    return json.loads(path.read_text()) if path.is_file() else {}
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
 
 
 def write_json(path: Path, contents: dict[str, Any]) -> None:

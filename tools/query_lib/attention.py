@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from mmengine.dataset import pseudo_collate
 from torch import Tensor, nn
 
-from mmseg_maskformer.adapters.segment_targets import crowds
+from mmseg_maskformer.adapters.segment_targets import without_crowds
 from mmseg_maskformer.core.layers import AttentionBlock
 from mmseg_maskformer.core.messages import image_name
 from mmseg_maskformer.core.structures import PixelFeatures, map_size
@@ -239,8 +239,7 @@ def input_target(
 def _given_target(model: Any, sample: Any) -> SegmentTargets:
     """The segments of a sample at the size of the original image."""
     if "gt_segments" in sample:
-        segments = sample.gt_segments
-        segments = segments[~crowds(segments, model.num_things_classes)]
+        segments = without_crowds(sample.gt_segments, model.num_things_classes)
         return SegmentTargets(
             segments.labels, sample.gt_segment_map.data[0], segments.ids
         )

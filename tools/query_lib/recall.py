@@ -82,14 +82,14 @@ def proposal_overlaps(
     scores = class_probs(class_logits).amax(dim=1)
     best = scores.argsort(descending=True, stable=True)[:MOST]
     objects = objects.to(mask_logits.device)
-    shared = mask_logits.new_zeros(len(best), len(objects), dtype=torch.float64)
+    shared = mask_logits.new_zeros(len(best), len(objects), dtype=torch.int64)
     areas = shared.new_zeros(len(best))
     for rows, logits in iter_tiles(mask_logits[best], place):
         inside = (logits > 0).flatten(1).float()  # sums of a tile are exact
-        shared += inside @ objects[:, rows].flatten(1).float().T
-        areas += inside.sum(dim=1)
+        shared += (inside @ objects[:, rows].flatten(1).float().T).long()
+        areas += inside.sum(dim=1).long()
     either = areas[:, None] + objects.flatten(1).sum(dim=1) - shared
-    return (shared / either.clamp(min=1)).cpu().numpy()
+    return shared.cpu().numpy() / either.clamp(min=1).cpu().numpy()
 
 
 def found_objects(overlaps: np.ndarray) -> np.ndarray:
@@ -114,10 +114,9 @@ def object_masks(sample: Any, num_things: int, void: int) -> Tensor:
         QueryError: It has no truth.
     """
     if "gt_segments" in sample:
-        segments, ids = sample.gt_segments, sample.gt_segment_map.data[0]
-        if num_things:
-            segments = segments[segments.is_thing]
-        return ids == segments.ids.to(ids.dtype)[:, None, None]
+        segments, numbers = sample.gt_segments, sample.gt_segment_map.data[0]
+        ids = segments.ids[segments.is_thing] if num_things else segments.ids
+        return numbers == ids.to(numbers.dtype)[:, None, None]
     if "masks" in sample.get("gt_instances", {}):
         masks = sample.gt_instances.masks
         return masks if isinstance(masks, Tensor) else masks.to_tensor(torch.bool, None)

@@ -135,7 +135,10 @@ def quiet_host() -> Iterator[None]:
     warned.addHandler(files)
     logging.captureWarnings(True)
     try:
-        with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):
+        with (
+            open(os.devnull, "w", encoding="utf-8") as nowhere,
+            redirect_stdout(nowhere),
+        ):
             yield
     finally:
         logging.captureWarnings(False)
