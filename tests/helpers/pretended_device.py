@@ -16,8 +16,15 @@ from torch.utils import _pytree, backend_registration
 from torch.utils._python_dispatch import TorchDispatchMode, return_and_correct_aliasing
 
 NAME = "pretended"
-WAITS: Counter[str] = Counter()  # for all that was queued, by operator
-ASKING = {"_local_scalar_dense", "_unique2", "bincount", "equal", "masked_select"}
+WAITS: Counter[str] = Counter()  # for values of the device, by operator
+ASKING = {
+    "_local_scalar_dense",
+    "_unique2",
+    "bincount",
+    "equal",
+    "masked_select",
+    "nonzero",
+}
 INDEXING = {"index", "index_put", "index_put_", "_index_put_impl_", "_unsafe_index"}
 
 
@@ -98,14 +105,15 @@ def _held(value: Any) -> Any:
 
 
 def _refuse_mixtures(name: str, args: tuple, tensors: list[Tensor]) -> None:
-    """CUDA takes numbers (tensors without dimension) and indices of the CPU alone."""
+    """CUDA takes numbers (tensors without dimension) and indices of the CPU, no more."""
     if name in ("copy_", "_to_copy"):
         return
     indices = [x for x in args[1] if x is not None] if name in INDEXING else []
     for tensor in tensors:
         if isinstance(tensor, Elsewhere) or any(tensor is x for x in indices):
             continue
-        if tensor.dim() or tensor is args[0] or name in ("cat", "stack"):
+        changed = name.endswith("_") and tensor is args[0]
+        if tensor.dim() or changed or name in ("cat", "stack"):
             shapes = [(type(x).__name__, tuple(x.shape)) for x in tensors]
             raise RuntimeError(f"{name} mixes devices: {shapes}")
 
@@ -124,7 +132,7 @@ def _waits(name: str, args: tuple, kwargs: dict) -> int:
         return not isinstance(args[0], Elsewhere)
     if name in INDEXING:
         return sum(isinstance(x, Elsewhere) and x.dtype == torch.bool for x in args[1])
-    return name in ASKING or name == "nonzero"
+    return name in ASKING
 
 
 class _Module(backend_registration._DummyBackendModule):
