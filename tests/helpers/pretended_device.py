@@ -105,7 +105,7 @@ def _held(value: Any) -> Any:
 
 
 def _refuse_mixtures(name: str, args: tuple, tensors: list[Tensor]) -> None:
-    """CUDA takes numbers (tensors without dimension) and indices of the CPU, no more."""
+    """CUDA takes numbers (tensors without dimension) and indices of the CPU alone."""
     if name in ("copy_", "_to_copy"):
         return
     indices = [x for x in args[1] if x is not None] if name in INDEXING else []
