@@ -117,7 +117,8 @@ def sample_masks(target: SegmentTargets, segments: Tensor, points: Tensor) -> Te
     values = points.new_zeros(len(segments), points.shape[1])
     for cells, shares in zip(*Corners.of(points, target.size), strict=True):
         if flat.dim() == 1:
-            values += (flat.take(cells) == target.ids[segments, None]) * shares
+            numbers = flat.index_select(0, cells.flatten()).view_as(cells)
+            values += (numbers == target.ids[segments, None]) * shares
         else:
             found = flat[segments[:, None], cells]
             values += (found if found.is_floating_point() else found.bool()) * shares

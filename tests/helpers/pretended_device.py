@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch._library.custom_ops import OPDEFS
 from torch.utils import _pytree, backend_registration
 from torch.utils._python_dispatch import TorchDispatchMode, return_and_correct_aliasing
 
@@ -75,6 +76,9 @@ class _Everywhere(TorchDispatchMode):
 def _run(func: Any, args: tuple, kwargs: dict) -> Any:
     if func is torch.ops.prim.device.default:
         return args[0].device
+    if func.namespace != "aten" and func._schema.name in OPDEFS:
+        with _Everywhere():  # what it consists of is seen, too
+            return OPDEFS[func._schema.name]._init_fn(*args, **kwargs)
     name = func._schema.name.split("::")[1]
     values, form = _pytree.tree_flatten((args, kwargs))
     tensors = [x for x in values if isinstance(x, Tensor)]
