@@ -195,6 +195,15 @@ def sample_gradients(
     return by_weight, across, down.mul_(weights).mul_(grid.height)
 
 
+def _starts(ordered: Tensor, num_rows: int) -> Tensor:
+    """(num_rows,) int32: where each row begins among the ordered ones."""
+    if ordered.device.type == "cpu":  # three times as fast as a search
+        counts = ordered.bincount(minlength=num_rows)
+        return (counts.cumsum(0) - counts).int()
+    rows = torch.arange(num_rows, dtype=ordered.dtype, device=ordered.device)
+    return torch.searchsorted(ordered, rows, out_int32=True)  # waits for nothing
+
+
 def table_gradients(
     upper: Tensor, shares: Sequence[Tensor], grad: Tensor, shapes: Shapes
 ) -> Tensor:
@@ -209,8 +218,7 @@ def table_gradients(
     heads, queries, count = upper.shape
     cells = table_cells(shapes)
     ordered, order = upper.flatten().sort(stable=True)
-    counts = ordered.bincount(minlength=heads * sum(cells))
-    starts = (counts.cumsum(0) - counts).int()
+    starts = _starts(ordered, heads * sum(cells))
     bags = torch.arange(heads * queries, dtype=torch.int32, device=grad.device)
     bags = bags.repeat_interleave(count).index_select(0, order)
     total, right, lower, lower_right = (
