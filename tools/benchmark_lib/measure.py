@@ -173,16 +173,14 @@ def resident_peak() -> Iterator[list[int]]:
     if not clear.exists():
         yield found
         return
-    clear.write_text("5", encoding="utf-8")
+    clear.write_text("5")
     before = _status_bytes(status, "VmRSS")
     yield found
     found[0] = _status_bytes(status, "VmHWM") - before
 
 
 def _status_bytes(status: Path, key: str) -> int:
-    line = next(
-        x for x in status.read_text(encoding="utf-8").splitlines() if x.startswith(key)
-    )
+    line = next(x for x in status.read_text().splitlines() if x.startswith(key))
     return int(line.split()[1]) * 1024
 
 
