@@ -52,13 +52,19 @@ def input_size(meta: dict, grid: Sequence[int], stride: int) -> tuple[int, int]:
     return grid[0] * stride, grid[1] * stride
 
 
-def valid_part(metas: list[dict], size: tuple[int, int]) -> Tensor:
+def valid_part(
+    metas: list[dict], size: tuple[int, int], device: torch.device
+) -> Tensor:
     """(B, 2) share of the height and width of inputs of that size that is image.
 
-    In float64, and so on the CPU: not every device has that.
+    In float64, and on the CPU if the device has no such numbers.
     """
     shapes = [meta["img_shape"][:2] for meta in metas]
-    return torch.tensor(shapes, dtype=torch.float64) / torch.tensor(size)
+    parts = torch.tensor(shapes, dtype=torch.float64) / torch.tensor(size)
+    try:
+        return parts.to(device)
+    except TypeError:  # Apple's GPUs
+        return parts
 
 
 def seen_part(

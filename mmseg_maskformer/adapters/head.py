@@ -102,7 +102,7 @@ class PredictionHead(BaseModule):
         if self.mask_padding and batch_img_metas is not None:
             grid, stride = inputs[0].shape[-2:], self.network.mask_stride
             size = size or input_size(batch_img_metas[0], grid, stride)
-            valid = valid_part(batch_img_metas, size)
+            valid = valid_part(batch_img_metas, size, inputs[0].device)
         return self.network(inputs, valid)
 
     def check_widths(self, inputs: Sequence[Tensor]) -> None:

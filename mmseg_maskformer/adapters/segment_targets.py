@@ -59,10 +59,10 @@ def _target(
 ) -> SegmentTargets:
     name = image_name(sample.metainfo)
     if "gt_segment_map" in sample:
-        segments = without_crowds(sample.gt_segments, num_things)
+        labels, ids = without_crowds(sample.gt_segments, num_things)
         segment_map = _padded(sample.gt_segment_map.data[0], sample, size)
-        ids = segments.ids.to(segment_map.dtype)
-        return SegmentTargets(segments.labels, segment_map, ids, name=name)
+        ids = ids.to(segment_map.dtype)
+        return SegmentTargets(labels, segment_map, ids, name=name)
     labels, masks = _things(sample, name)
     things = _numbered(masks)
     maps = _padded(
@@ -122,10 +122,11 @@ def crowds(segments: Any, num_things: int) -> Tensor:
     return ~segments.is_thing & (segments.labels < num_things)
 
 
-def without_crowds(segments: Any, num_things: int) -> Any:
-    """The other segments of a map, in the host's container."""
-    # of numpy: mmengine's own check knows booleans of the CPU and of CUDA alone
-    return segments[~crowds(segments, num_things).cpu().numpy()]
+def without_crowds(segments: Any, num_things: int) -> tuple[Tensor, Tensor]:
+    """Labels and ids (G,) of the segments of a map that are no crowds."""
+    # the host's container takes no index of another device than the CPU or CUDA
+    kept = (~crowds(segments, num_things)).nonzero().flatten()
+    return segments.labels[kept], segments.ids[kept]
 
 
 def _labelled(target: SegmentTargets) -> Tensor:

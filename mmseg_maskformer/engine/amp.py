@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mmengine.config import Config
 
 
-_WITHOUT_FLOAT16 = ("cpu", "mps")  # devices that AmpOptimWrapper refuses
+_REFUSED = ("cpu", "mps")  # devices on which mmengine has no AmpOptimWrapper
 
 
 class BFloat16OptimWrapper(OptimWrapper):
@@ -76,14 +76,14 @@ def _is_depthwise(image: torch.Tensor, *others: Any) -> bool:
 def enable_amp(config: Config) -> None:
     """Switch to mixed precision: float16 on a GPU, bfloat16 on the CPU and on Apple's.
 
-    A config that has one already keeps it, but for float16 where there is none.
+    A config that has one already keeps it, but for float16 where mmengine refuses it.
 
     Raises:
         ValueError: The config has an optimizer wrapper of another type.
     """
     wrapper = config.optim_wrapper
     kind = type_name(wrapper) or "OptimWrapper"
-    if lacks_float16(wrapper):
+    if amp_is_refused(wrapper):
         for key in ("dtype", "loss_scale", "use_fsdp"):
             wrapper.pop(key, None)
         kind = "OptimWrapper"
@@ -94,13 +94,13 @@ def enable_amp(config: Config) -> None:
             f"--amp replaces the optim_wrapper type OptimWrapper, but the config has "
             f"{kind}: set its mixed precision in the config."
         )
-    if get_device() in _WITHOUT_FLOAT16:
+    if get_device() in _REFUSED:
         wrapper.type = "mmseg_maskformer.BFloat16OptimWrapper"
     else:
         wrapper.type = "AmpOptimWrapper"
         wrapper.loss_scale = "dynamic"
 
 
-def lacks_float16(wrapper: Mapping[str, Any]) -> bool:
-    """Whether the wrapper of an optimizer wants what this device has not."""
-    return type_name(wrapper) == "AmpOptimWrapper" and get_device() in _WITHOUT_FLOAT16
+def amp_is_refused(wrapper: Mapping[str, Any]) -> bool:
+    """Whether mmengine refuses the wrapper of an optimizer on this device."""
+    return type_name(wrapper) == "AmpOptimWrapper" and get_device() in _REFUSED

@@ -13,7 +13,7 @@ from mmengine.runner import FlexibleRunner, Runner
 from mmseg_maskformer.checkpoints.loading import require_fit
 from mmseg_maskformer.registry import type_name
 
-from .amp import lacks_float16
+from .amp import amp_is_refused
 from .arguments import require_checkpoint
 from .evaluation import leave_training_hooks
 
@@ -50,7 +50,7 @@ def build_runner(config: Config) -> Runner | FlexibleRunner:
         strategy["type"] = "mmseg_maskformer.FSDPStrategy"
     wrapper = config.get("optim_wrapper") or {}
     given = wrapper.get("type", "OptimWrapper")
-    if lacks_float16(wrapper):
+    if amp_is_refused(wrapper):
         raise ValueError(
             f"{config.filename} trains in float16 (optim_wrapper.type={given!r}), "
             "for which mmengine wants a GPU, and not Apple's; tools/train.py --amp "

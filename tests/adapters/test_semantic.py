@@ -122,7 +122,8 @@ def test_padding_mask_marks_cells_whose_corner_is_padding():
     # so an image of 30 rows has row 1 in the padding, one of 40 rows does not
     metas = [dict(img_shape=(30, 64)), dict(img_shape=(40, 20))]
     expected = [[[False, False], [True, True]], [[False, True], [False, True]]]
-    found = padding_mask(valid_part(metas, (64, 64)), (2, 2))
+    valid = valid_part(metas, (64, 64), torch.device("cpu"))
+    found = padding_mask(valid, (2, 2))
     assert found.tolist() == expected
 
 

@@ -1,7 +1,7 @@
 """A device for computers that have none but the CPU.
 
 Its tensors are held on the CPU and say that they are elsewhere. They refuse to be mixed
-with those of the CPU, as on any GPU, and float64, as on Apple's.
+with those of the CPU, as on any GPU, and float64 and some operators, as on Apple's.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ ASKING = {
     "masked_select",
     "nonzero",
 }
+LACKING = {"take"}  # what torch 2.14 has no kernel for on Apple's GPUs, of what we had
 INDEXING = {"index", "index_put", "index_put_", "_index_put_impl_", "_unsafe_index"}
 
 
@@ -84,6 +85,8 @@ def _run(func: Any, args: tuple, kwargs: dict) -> Any:
     tensors = [x for x in values if isinstance(x, Tensor)]
     elsewhere = any(isinstance(x, Elsewhere) for x in tensors)
     if elsewhere:
+        if name in LACKING:
+            raise NotImplementedError(f"{name} is not on every GPU")
         _refuse_mixtures(name, args, tensors)
         if waits := _waits(name, args, kwargs):
             WAITS[name] += waits

@@ -12,6 +12,8 @@ import tempfile
 from pathlib import Path
 
 import mmengine.device.utils
+import pytest
+import torch
 from mmengine.config import Config
 
 from mmseg_maskformer.engine.runners import build_runner
@@ -58,7 +60,19 @@ def train(name: str, device: str) -> dict:
     return dict(device=found, values=values, waits=waits)
 
 
+def check_refusals() -> None:
+    """The device must refuse what the training is to do without."""
+    x, on_cpu = torch.ones(2, device=pretended_device.NAME), torch.ones(2)
+    with pytest.raises(RuntimeError, match="add mixes devices"):
+        x + on_cpu
+    with pytest.raises(TypeError, match="gives float64"):
+        x.double()
+    with pytest.raises(NotImplementedError, match="take is not"):
+        x.take(x.long())
+
+
 if __name__ == "__main__":
     pretended_device.pretend()
+    check_refusals()
     runs = [train(sys.argv[1], device) for device in ("cpu", pretended_device.NAME)]
     print(json.dumps(runs, default=float))

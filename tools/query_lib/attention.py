@@ -239,10 +239,8 @@ def input_target(
 def _given_target(model: Any, sample: Any) -> SegmentTargets:
     """The segments of a sample at the size of the original image."""
     if "gt_segments" in sample:
-        segments = without_crowds(sample.gt_segments, model.num_things_classes)
-        return SegmentTargets(
-            segments.labels, sample.gt_segment_map.data[0], segments.ids
-        )
+        labels, ids = without_crowds(sample.gt_segments, model.num_things_classes)
+        return SegmentTargets(labels, sample.gt_segment_map.data[0], ids)
     if "masks" in sample.get("gt_instances", {}):
         labels = sample.gt_instances.labels
         masks = object_masks(sample, model.num_things_classes, void=255)

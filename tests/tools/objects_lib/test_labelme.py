@@ -24,7 +24,7 @@ def shape(label, points, kind="polygon", group=None):
 def write(root, name, shapes):
     """An image of 10 x 20 pixels and LabelMe's file."""
     write_image(root / "images" / f"{name}.jpg", (10, 20))
-    file = dict(imagePath=f"{name}.jpg", imageHeight=10, imageWidth=20, shapes=shapes)
+    file = dict(imagePath=f"..\\images\\{name}.jpg", shapes=shapes)  # of Windows
     (root / "images" / f"{name}.json").write_text(json.dumps(file))
 
 
@@ -40,8 +40,8 @@ def test_shapes_become_objects(root, convert):
         root,
         "a",
         [
-            shape("cell", corners(1, 1, 5, 4)),
             shape("dust", [[19, 9], [16, 7]], "rectangle"),  # its corners in any order
+            shape("cell", corners(1, 1, 5, 4)),
             shape("cell", corners(8, 0, 10, 2), group=1),
             shape("cell", corners(12, 0, 14, 3), group=1),
         ],
@@ -51,15 +51,17 @@ def test_shapes_become_objects(root, convert):
     Path("val.txt").write_text("b")
     convert(root, "--coco", "instances.json", "--val-list", Path("val.txt").resolve())
     found = content(root, "instances")
-    names = {x["id"]: x["name"] for x in found["categories"]}
-    rows = [(names[x["category_id"]], x["area"]) for x in found["annotations"]]
-    # 4 x 3; 3 x 2; the two parts of group 1, 2 x 2 and 2 x 3
-    assert rows == [("cell", 12), ("dust", 6), ("cell", 10)]
+    assert [x["name"] for x in found["categories"]] == ["cell", "dust"]
+    cell, dust = (x["id"] for x in found["categories"])
+    rows = [(x["category_id"], x["area"]) for x in found["annotations"]]
+    # 3 x 2; 4 x 3; the two parts of group 1, 2 x 2 and 2 x 3
+    assert rows == [(dust, 6), (cell, 12), (cell, 10)]
     other = content(root, "instances", "val")["annotations"]
     assert [x["area"] for x in other] == [9]  # group 1 of another image
 
 
-def test_shapes_without_an_area_are_named(root):
-    write(root, "a", [shape("cell", [[1, 1], [5, 4]], "line")])
-    with pytest.raises(ValueError, match=r"a\.json has a line, not a polygon"):
+@pytest.mark.parametrize("kind", ["line", "polygon"])
+def test_shapes_without_an_area_are_named(root, kind):
+    write(root, "a", [shape("cell", [[1, 1], [5, 4]], kind)])
+    with pytest.raises(ValueError, match=rf"a\.json: a {kind} of 2 points is no area"):
         exec(CODE, {})

@@ -50,16 +50,10 @@ def segments(labels, is_thing):
     return BaseDataElement(
         metainfo=dict(img_shape=(4, 4), ori_shape=(4, 4)),
         gt_segment_map=SimpleNamespace(data=numbers[None]),
-        gt_segments=Segments(torch.arange(1, 5), torch.tensor(is_thing)),
+        gt_segments=SimpleNamespace(
+            ids=torch.arange(1, 5), is_thing=torch.tensor(is_thing)
+        ),
     )
-
-
-class Segments(SimpleNamespace):
-    def __init__(self, ids, is_thing):
-        super().__init__(ids=ids, is_thing=is_thing)
-
-    def __getitem__(self, chosen):
-        return Segments(self.ids[chosen], self.is_thing[chosen])
 
 
 def test_objects_are_things_or_all_segments():
