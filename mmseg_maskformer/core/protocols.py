@@ -2,8 +2,8 @@
 
 Features are the backbone's maps (B, C_i, h_i, w_i), fine to coarse. ``valid`` (B, 2) is
 the share of the input's height and width that is image and not padding, or None where
-all of it counts; every part makes the mask that it needs (``layers.padding_mask``). It is
-on the CPU if the device has no float64.
+all of it counts; every part makes the mask that it needs (``layers.padding_mask``). The
+share is on the CPU if the device has no float64.
 """
 
 from __future__ import annotations
