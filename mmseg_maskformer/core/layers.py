@@ -78,8 +78,8 @@ def grid_position(
 
     Args:
         x: the map (B, *, h, w).
-        valid: (B, 2) share of the input that is image, float64, on the CPU if the
-            device has no such numbers; or None for all of it.
+        valid: (B, 2) share of the input that is image, on any device, or None for all
+            of it.
         channels: of the encoding.
 
     Returns:

@@ -22,7 +22,7 @@ from tests.helpers import pretended_device
 
 
 def read(name: str, folder: str) -> Config:
-    """A config with three scenes, whose batches are padded, and one step."""
+    """A config with three scenes, which MMSegmentation's batches pad, and one step."""
     config = Config.fromfile(REPOSITORY / "configs" / name)
     config.work_dir = folder
     config.experiment_name = Path(folder).name
