@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import numpy as np
 from mmcv.transforms import TestTimeAug
+from PIL import Image
 
-from mmseg_maskformer.core.conventions import VOID
+from mmseg_maskformer.core.conventions import VOID, WIDE_VOID
 
+from .file_errors import naming_file
 from .metainfo import zero_label_message
 from .pipeline_steps import Step, flattened, name_of
 from .pipeline_trials import MisplacedError, Trial
 from .trial_images import random_numbers
 from .wrappers import parts_of
 
+_HOSTS = ("mmseg.", "mmcv.")
 _FLIP_KEYS = ("flip", "flip_direction")
 _FITTING = (
     "the resizing, RandomFlip, RandomCrop, Pad, Rotate, Shear*, Translate* and Expand "
@@ -128,19 +133,35 @@ def _check_zero_label(leaf: Any, steps: Sequence[Step]) -> None:
 
 
 def _check_label_bits(leaf: Any, steps: Sequence[Step]) -> None:
-    """Refuse MMSegmentation's loading, of 8 bits, where they cannot hold a class."""
-    if _num_classes(leaf) <= VOID:
-        return
+    """Refuse MMSegmentation's loading, of 8 bits, where they cannot hold a label."""
     for step in flattened(_with_views(steps)):
         load = getattr(type(step), "_load_seg_map", None)
         used = (load, type(step).transform) if load else ()
-        if used and all(x.__module__.startswith(("mmseg.", "mmcv.")) for x in used):
+        if not used or not all(x.__module__.startswith(_HOSTS) for x in used):
+            continue
+        if wide := _wide_labels(leaf):
             raise ValueError(
                 f"{name_of(step)} in the pipeline of {_described(leaf)} keeps 8 bits of"
-                f" a label, and the data set has {_num_classes(leaf)} classes: labels "
-                "above 255 would begin at 0 again. Set type="
-                "'mmseg_maskformer.LoadLabelMap' in its place."
+                f" a label, and {wide}: labels above 255 would begin at 0 again. Set "
+                "type='mmseg_maskformer.LoadLabelMap' in its place."
             )
+
+
+def _wide_labels(leaf: Any) -> str:
+    """What needs more than 8 bits: the classes, or the first label map; "" if none.
+
+    65535 does not: it becomes 255, which is void as well.
+    """
+    if (classes := _num_classes(leaf)) > VOID:
+        return f"the data set has {classes} classes"
+    known = getattr(leaf, "_fully_initialized", False) and len(leaf)
+    path = leaf.get_data_info(0).get("seg_map_path") if known else None
+    if not path or not os.path.isfile(path):
+        return ""
+    with naming_file("label map", path), Image.open(path) as opened:
+        labels = np.asarray(opened) if opened.mode.startswith("I") else np.array(0)
+    high = int(labels.max(initial=0, where=labels != WIDE_VOID))
+    return f"{path} has the label {high}" if high > VOID else ""
 
 
 def _check_flips(leaf: Any, steps: Sequence[Step]) -> None:

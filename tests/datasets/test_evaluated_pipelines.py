@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
+from mmseg.datasets import BaseSegDataset
+from PIL import Image
 
 from mmseg_maskformer.datasets import pipeline_trials
 from mmseg_maskformer.datasets.pipeline_checks import check_pipelines
@@ -119,6 +122,29 @@ def test_mirrored_views_say_that_they_are_mirrored():
         check_pipelines(given, evaluated=True)
     flips["transforms"][0] = BOTH[:1]  # no view is mirrored
     check_pipelines(semantic(flips), evaluated=True)
+
+
+@pytest.mark.parametrize("label", [255, 256])
+def test_files_of_16_bits_are_refused_where_8_bits_of_a_label_are_kept(label, tmp_path):
+    """256 would be trained as 0; void, 65535, becomes 255."""
+    labels = np.array([[0, 1], [label, 65535]], np.uint16)
+    Image.fromarray(labels).save(tmp_path / "a.png")
+    Image.new("RGB", (2, 2)).save(tmp_path / "a.jpg")
+    folders = dict(img_path=str(tmp_path), seg_map_path=str(tmp_path))
+    given = BaseSegDataset(
+        metainfo=dict(classes=("a", "b")),
+        data_prefix=folders,
+        pipeline=[LOAD, dict(type="mmseg.LoadAnnotations"), PACK_LABELS],
+    )
+    if label == 255:
+        check_pipelines(given, evaluated=True)
+        assert given[0]["data_samples"].gt_sem_seg.data.unique().tolist() == [0, 1, 255]
+        return
+    message = (
+        r"^LoadAnnotations .* keeps 8 bits .*a\.png has the label 256: .*LoadLabel"
+    )
+    with pytest.raises(ValueError, match=message):
+        check_pipelines(given, evaluated=True)
 
 
 @pytest.mark.parametrize("evaluated", [False, True])
