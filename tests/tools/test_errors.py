@@ -45,7 +45,7 @@ def test_void_is_that_of_the_head(monkeypatch, tmp_path, name, void):
 def test_tables_and_pictures(monkeypatch, tmp_path, capsys):
     command = few_scenes(CONFIG, tmp_path)
     out = tmp_path / "out"
-    loader = "test_dataloader"
+    loader = "val_dataloader"
     options = [f"{loader}.dataset.num_images=3", f"{loader}.batch_size=1"]
     options += [f"{loader}.num_workers=0", f"{loader}.persistent_workers=False"]
     rest = ("--out", out, "--num", 2, "--width", 64, "--work-dir", tmp_path / "work")

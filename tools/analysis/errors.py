@@ -121,6 +121,7 @@ def main() -> None:
     args = parse_args()
     config = load_config(args)
     require_maps(config)
+    config.test_dataloader = config.val_dataloader  # test data are for the end
     metric = dict(type="mmseg_maskformer.PanopticErrors", out=str(args.out))
     config.test_evaluator = [metric | void_of(config)]
     runner = evaluating_runner(config, args.checkpoint)
