@@ -49,7 +49,23 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--config", required=True, help="config of the model")
     parser.add_argument("--to", choices=["ours", "huggingface"], default="ours")
     add_cfg_options(parser)
-    return parser.parse_args()
+    args = parser.parse_args()
+    if args.to == "ours":
+        require_own_format(args.output)
+    return args
+
+
+def require_own_format(path: Path) -> None:
+    """Refuse a name by which what :func:`save` writes would be read as another format.
+
+    Raises:
+        SystemExit: It has the suffix of one.
+    """
+    if path.suffix.lower() in (".safetensors", ".pkl"):
+        raise SystemExit(
+            f"{path} would be read as {path.suffix}, but torch.save writes it: name it "
+            f"{path.with_suffix('.pth')}."
+        )
 
 
 def read(name: str) -> tuple[dict[str, Tensor], dict[str, Any]]:

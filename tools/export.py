@@ -42,6 +42,7 @@ from shared.ending import ending_in_sentences
 
 # the second holds the weights of an ONNX file of more than 1.5 GB
 _WRITTEN = ("model.onnx", "model.onnx.data", "model.xml", "model.bin", "model.json")
+_REPORTS = ("report.json", "report.md")
 
 
 def parse_args() -> argparse.Namespace:
@@ -124,7 +125,7 @@ def require_one_runtime(backend: str, folder: Path) -> None:
 def write_model(network: ExportableNetwork, args: argparse.Namespace) -> Path:
     """Write the model in place of a former one; the path of what the runtime opens.
 
-    The former one goes when the new one is complete.
+    The former one goes, with its reports, when the new one is complete.
     """
     opened = f"model{SUFFIXES[args.backend]}"
     with TemporaryDirectory(dir=args.out) as unfinished:
@@ -138,7 +139,7 @@ def write_model(network: ExportableNetwork, args: argparse.Namespace) -> Path:
                 write_half(full, path)
             else:
                 write_openvino(full, path, half=args.half)
-        for name in _WRITTEN:
+        for name in (*_WRITTEN, *_REPORTS):
             (args.out / name).unlink(missing_ok=True)
         for path in folder.glob("model.*"):
             path.rename(args.out / path.name)

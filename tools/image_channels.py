@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 
-from convert_checkpoint import read, save
+from convert_checkpoint import read, require_own_format, save
 from mmseg_maskformer.checkpoints.channels import adapted
 from mmseg_maskformer.engine.arguments import at_least_one, new_output
 from shared.ending import ending_in_sentences
@@ -29,7 +29,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         "--channels", type=at_least_one, required=True, help="of the images"
     )
-    return parser.parse_args()
+    args = parser.parse_args()
+    require_own_format(args.output)
+    return args
 
 
 def main() -> None:

@@ -126,6 +126,21 @@ def test_what_is_there_stays(monkeypatch, tmp_path, capsys, tool, rest):
     assert (tmp_path / "in.pth").read_bytes() == before
 
 
+@pytest.mark.parametrize(
+    ("tool", "rest"),
+    [
+        ("convert_checkpoint.py", ("--config", CAMVID)),
+        ("image_channels.py", ("--channels", 4)),
+    ],
+)
+@pytest.mark.parametrize("suffix", [".safetensors", ".pkl"])
+def test_a_name_of_another_format_is_refused(monkeypatch, tmp_path, tool, rest, suffix):
+    """Where timm's files are changed, it is the next name to hand."""
+    message = rf"out\{suffix} would be read as \{suffix}, .*: name it .*out\.pth\.$"
+    with pytest.raises(SystemExit, match=message):
+        run_script(monkeypatch, tool, "in.pth", tmp_path / f"out{suffix}", *rest)
+
+
 def test_unknown_names_are_a_sentence(convert, tmp_path):
     torch.save({"layer.weight": torch.ones(1)}, tmp_path / "in.pth")
     with pytest.raises(SystemExit, match=r"no known layout, .*: 244 tensor\(s\)"):

@@ -66,13 +66,14 @@ def measure(args: argparse.Namespace) -> tuple[Times, int]:
 @ending_in_sentences()
 def main() -> None:
     """Measure and print."""
+    from mmengine.device import get_device
+
     times, number = measure(parse_args())
-    device = "CPU"
-    if torch.cuda.is_available():
-        device = torch.cuda.get_device_name()
+    device = get_device()
+    name = torch.cuda.get_device_name() if device == "cuda" else device.upper()
     print(
         f"{times.images_per_second:.2f} images/s: {times.images} images in "
-        f"{times.seconds:.1f} s on {device}, {torch.get_num_threads()} threads, after "
+        f"{times.seconds:.1f} s on {name}, {torch.get_num_threads()} threads, after "
         f"{number - times.images} that do not count"
     )
 

@@ -48,7 +48,7 @@ def environment(device: str, seed: int) -> dict[str, Any]:
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
         "gpu": torch.cuda.get_device_name() if on_cuda else None,
-        "load_at_start": os.getloadavg(),
+        "load_at_start": os.getloadavg() if hasattr(os, "getloadavg") else None,
     }
 
 

@@ -93,6 +93,8 @@ def synchronize(device: torch.device) -> None:
     """Wait for the device; nothing to wait for on the CPU."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
+    elif device.type == "mps":
+        torch.mps.synchronize()
 
 
 def alternate(
