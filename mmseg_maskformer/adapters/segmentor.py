@@ -99,8 +99,7 @@ class MaskFormerSegmentor(EncoderDecoder):
                 if found != wanted:
                     raise ValueError(
                         f"auxiliary_head ({type(head).__name__}) has {key}={found}, "
-                        f"but decode_head {wanted}. Write model=dict(auxiliary_head="
-                        f"dict({key}={wanted}))."
+                        f"but decode_head {wanted}. Write {key}={wanted} in that head."
                     )
         ignored = self.decode_head.ignore_index
         if heads and ignored != VOID and self.decode_head.is_void(VOID):

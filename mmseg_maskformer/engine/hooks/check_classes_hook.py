@@ -87,15 +87,19 @@ def _settle(runner: Runner, loop: Any, dataset: Any, split: str) -> None:
 
 def _check_zero_labels(train: Any, val: Any) -> None:
     """Refuse data sets of one class that number their labels differently."""
-    leaves = {type(leaf): leaf for leaf, _ in chains(train)}
+    trained: dict[type, dict[Any, Any]] = {}  # data sets by class and value
+    for leaf, _ in chains(train):
+        value = getattr(leaf, "reduce_zero_label", None)
+        trained.setdefault(type(leaf), {})[value] = leaf
     for leaf, _ in chains(val):
         ours = getattr(leaf, "reduce_zero_label", None)
-        theirs = getattr(leaves.get(type(leaf)), "reduce_zero_label", ours)
-        if ours != theirs:
+        others = trained.get(type(leaf))
+        if others and ours not in others:
+            theirs, other = next(iter(others.items()))
             raise ValueError(
-                f"The train data set {_name(leaves[type(leaf)])} has reduce_zero_label="
-                f"{theirs}, the val data set {_name(leaf)} has {ours}: labels of one "
-                "are those of the other by one more. Say the same in both."
+                f"The train data set {_name(other)} has reduce_zero_label={theirs}, the"
+                f" val data set {_name(leaf)} has {ours}: labels of one are those of "
+                "the other by one more. Say the same in both."
             )
 
 
@@ -160,10 +164,14 @@ def _check_semantic(model: Any, dataset: Any, metainfo: dict, split: str) -> Non
     for name, head in heads.items():
         given = getattr(head, "num_classes", 1)  # 1: of depths, or foreground alone
         if given not in (1, classes):
+            wanted = f"num_classes={classes}"
+            remedy = f"Write model=dict({name}=dict({wanted}))"
+            if "[" in name:
+                remedy = f"Set model.{name}.{wanted}"
             raise ValueError(
                 f"{name} has num_classes={given}, but metainfo of the {split} data set "
-                f"{_name(dataset)} has {classes} classes. Write model=dict("
-                f"{name}=dict(num_classes={classes})), or correct classes of metainfo."
+                f"{_name(dataset)} has {classes} classes. {remedy}, or correct classes "
+                "of metainfo."
             )
 
 

@@ -177,6 +177,10 @@ def test_training_and_evaluation_agree_in_the_zero_label():
     message = "has reduce_zero_label=True, the val data set x.json has False: .*Say the"
     with pytest.raises(ValueError, match=message):
         hook().before_train(given)
+    right, other = given.val_dataloader.dataset, given.train_dataloader.dataset
+    for joined in ([right, other], [other, right]):
+        given.train_dataloader.dataset = SimpleNamespace(datasets=joined)
+        hook().before_train(given)
 
 
 def test_joined_data_sets_may_differ_in_colours():
@@ -263,7 +267,10 @@ def test_auxiliary_heads_have_as_many_classes_too():
     with pytest.raises(ValueError, match=r"^auxiliary_head has num_classes=150, but"):
         hook().before_train(given)
     given.model.auxiliary_head = Semantic(3, 150).decode_head
-    with pytest.raises(ValueError, match=r"^auxiliary_head\[1\] has num_classes=150"):
+    message = (
+        r"^auxiliary_head\[1\] has .*Set model\.auxiliary_head\[1\]\.num_classes=3,"
+    )
+    with pytest.raises(ValueError, match=message):
         hook().before_train(given)
 
 
