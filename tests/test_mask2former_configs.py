@@ -135,6 +135,9 @@ def test_recipe_of_every_row(name):
     config, model = read(name), built(name)
     (schedule,) = config.param_scheduler  # no warm-up
     resize = [x for x in config.test_pipeline if "Resize" in x.type]
+    trained = [x for x in config.train_pipeline if "Resize" in x.type]
+    kinds = {x.get("resize_type", x.type) for x in [*resize, *trained]}
+    assert kinds == {"mmseg_maskformer.ResizeWithLabels"}  # Pillow's averages
     is_panoptic = "panoptic" in name
     options = model.prediction_options()
     assert recipe_of(name) == Recipe(

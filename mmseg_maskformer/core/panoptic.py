@@ -75,7 +75,8 @@ def detr_segments(
     probability. Queries of one stuff class count as their first. Then queries with at
     most ``min_area`` pixels are removed, the other ones of a stuff class among them,
     and the rest compete again, until none is that small. "MaskFormer (DETR)" in Table 3
-    of the paper.
+    of the paper. Masks are resized as for the other rules, where that code resizes the
+    numbers of the queries by nearest pixel.
 
     Args:
         class_logits: (Q, K + 1).

@@ -53,8 +53,14 @@ class _Checked(host.CocoDataset):
         return merged_metainfo(merged, metainfo, cls.METAINFO)
 
     def filter_data(self) -> list[dict]:
-        """The host's choice of images."""
+        """The host's choice of images; crowds alone are no object there."""
         kept = super().filter_data()
+        if not self.test_mode and (self.filter_cfg or {}).get("filter_empty_gt"):
+            kept = [
+                image
+                for image in kept
+                if not all(x["ignore_flag"] for x in image["instances"])
+            ]
         total = len(self.data_list)
         if total and not kept:
             raise ValueError(

@@ -248,7 +248,8 @@ def test_images_that_a_filter_leaves_out_are_counted(tmp_path, monkeypatch):
         lambda text, _: lines.append(text),
     )
     case = Case()
-    case.instances["annotations"] = [x for x in case.objects if x["image_id"] == 1]
+    kept = [x | dict(iscrowd=int(x["image_id"] != 1)) for x in case.objects]
+    case.instances["annotations"] = kept
     case.write(tmp_path)
     options = dict(test_mode=False, filter_cfg=dict(filter_empty_gt=True))
     assert len(case.data(tmp_path, "instances", **options)) == 1

@@ -10,6 +10,7 @@ from mmseg_maskformer.datasets.transforms.fixed_size import (
     RandomWindow,
     placement,
 )
+from mmseg_maskformer.datasets.transforms.resizing import ResizeWithLabels
 
 
 @pytest.mark.parametrize(
@@ -95,6 +96,31 @@ def test_objects_follow_the_image(monkeypatch, polygons):
     assert masks.to_ndarray()[0].tolist() == expected.tolist()
     assert masks.areas.astype(int).tolist() == [4, 0]
     assert found["gt_bboxes"].tensor.tolist() == [[0, 0, 2, 2], [0, 0, 0, 0]]
+
+
+@pytest.mark.mmdet
+def test_resized_objects_are_those_of_a_resized_map():
+    """Masks take the pixels of a panoptic map; boxes are multiplied and clipped."""
+    pytest.importorskip("mmdet")
+    from mmdet.structures.bbox import HorizontalBoxes
+    from mmdet.structures.mask import BitmapMasks
+
+    numbers = np.random.default_rng(0).integers(0, 4, (40, 60)).astype(np.int32)
+    ids = np.arange(4)
+    bitmaps = (numbers == ids[:, None, None]).astype(np.uint8)
+    results = dict(
+        img=np.zeros((40, 60, 3), np.uint8),
+        gt_seg_map=numbers,
+        seg_fields=["gt_seg_map"],
+        segments=[(1, 0, True)],  # as LoadPanopticMap leaves it
+        gt_masks=BitmapMasks(bitmaps, 40, 60),
+        gt_bboxes=HorizontalBoxes(np.array([[6, 4, 66, 40.0]], np.float32)),
+    )
+    found = ResizeWithLabels(scale=(45, 30), keep_ratio=True)(results)
+    wanted = found["gt_seg_map"] == ids[:, None, None]
+    assert wanted.shape == (4, 30, 45)
+    assert np.array_equal(found["gt_masks"].to_ndarray(), wanted)
+    assert found["gt_bboxes"].tensor.tolist() == [[4.5, 3, 45, 30]]  # times 3 / 4
 
 
 def test_a_window_has_places_of_its_own_along_both_axes(monkeypatch):

@@ -10,17 +10,14 @@ _base_ = "coco_instance.py"
 colours = dict(type="mmseg.PhotoMetricDistortion")
 train_pipeline = [
     *_base_.load,
-    dict(**_base_.resize_objects, scales=[(2560, 64 * j) for j in range(5, 21)]),
+    dict(**_base_.resize, scales=[(2560, 64 * j) for j in range(5, 21)]),
     colours,
     _base_.flip,
     dict(type="mmseg_maskformer.RandomWindow", size=(640, 640)),
     _base_.pack_objects,
 ]
-test_pipeline = [
-    *_base_.test_loaded,
-    dict(**_base_.resize_image, scale=(2560, 640)),
-    *_base_.test_objects,
-]
+test_resize = dict(_base_.test_resize, scale=(2560, 640))
+test_pipeline = [_base_.test_load, test_resize, *_base_.test_objects]
 data_root = "{{$MASKFORMER_DATA:data}}/ade/ADEChallengeData2016"
 dataset = dict(type="mmseg_maskformer.ADE20KInstanceDataset", data_root=data_root)
 train_dataloader = dict(

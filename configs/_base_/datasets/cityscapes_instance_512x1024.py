@@ -12,17 +12,14 @@ _base_ = "ade20k_instance_640x640.py"
 scales = [(4096, int(1024 * 0.1 * j)) for j in range(5, 21)]
 train_pipeline = [
     *_base_.load,
-    dict(**_base_.resize_objects, scales=scales),
+    dict(**_base_.resize, scales=scales),
     _base_.colours,
     _base_.flip,
     dict(type="mmseg_maskformer.RandomWindow", size=(512, 1024)),
     _base_.pack_objects,
 ]
-test_pipeline = [
-    *_base_.test_loaded,
-    dict(**_base_.resize_image, scale=(2048, 1024)),
-    *_base_.test_objects,
-]
+test_resize = dict(_base_.test_resize, scale=(2048, 1024))
+test_pipeline = [_base_.test_load, test_resize, *_base_.test_objects]
 data_root = "{{$MASKFORMER_DATA:data}}/cityscapes"
 dataset = dict(type="mmseg_maskformer.CityscapesInstanceDataset", data_root=data_root)
 files = "annotations/instancesonly_filtered_gtFine"

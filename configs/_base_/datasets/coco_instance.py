@@ -11,7 +11,6 @@ load = [  # by the names that analyze_results of the host looks for
     _base_.test_load,
     dict(type="LoadAnnotations", with_bbox=True, with_mask=True),
 ]
-resize_objects = dict(type="RandomChoiceResize", keep_ratio=True)
 large = [(_base_.unlimited, side) for side in (400, 500, 600)]
 crop = dict(type="RandomCrop", crop_type="absolute_range", crop_size=(384, 600))
 keep_visible = dict(
@@ -24,20 +23,14 @@ train_pipeline = [
     dict(
         type="RandomApply",
         prob=0.5,
-        transforms=[dict(**resize_objects, scales=large), crop],
+        transforms=[dict(**_base_.resize, scales=large), crop],
     ),
-    dict(**resize_objects, scales=[(1333, side) for side in range(480, 801, 32)]),
+    dict(**_base_.resize, scales=[(1333, side) for side in range(480, 801, 32)]),
     keep_visible,
     pack_objects,
 ]
-test_loaded = [_base_.test_load, dict(type="mmseg_maskformer.CheckArray")]
 test_objects = [dict(type="LoadAnnotations", with_bbox=True), pack_objects]
-resize_image = dict(type="Resize", keep_ratio=True)
-test_pipeline = [
-    *test_loaded,
-    dict(**resize_image, scale=(1333, 800)),
-    *test_objects,
-]
+test_pipeline = [_base_.test_load, _base_.test_resize, *test_objects]
 dataset = dict(
     _delete_=True,
     type="mmseg_maskformer.CocoInstanceDataset",

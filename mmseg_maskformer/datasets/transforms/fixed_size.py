@@ -9,7 +9,7 @@ MMDetection's ``FilterAnnotations``. Boxes are those of the masks afterwards.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from mmcv.transforms import BaseTransform
@@ -17,9 +17,7 @@ from mmcv.transforms import BaseTransform
 from mmseg_maskformer.core.conventions import VOID
 from mmseg_maskformer.core.messages import image_name
 
-from .resizing import ResizeWithLabels, nearest_pixels
-
-Size = tuple[int, int]  # height and width
+from .resizing import ResizeWithLabels, Size, placed_masks
 
 
 class Placement(NamedTuple):
@@ -129,7 +127,7 @@ def _placed(results: dict, place: Placement, size: Size, pad_val: dict) -> dict:
         results[key] = _window(results[key], place.offset, size, pad_val[fill])
     results["img_shape"] = size
     if masks is not None:
-        results["gt_masks"] = _placed_masks(masks, place, size)
+        results["gt_masks"] = placed_masks(masks, *place, size)
     if boxes is not None:
         results["gt_bboxes"] = results["gt_masks"].get_bboxes(type(boxes))
     return results
@@ -142,22 +140,6 @@ def _window(pixels: np.ndarray, offset: Size, size: Size, fill: int) -> np.ndarr
     window = np.full((*size, *pixels.shape[2:]), fill, pixels.dtype)
     window[: shown.shape[0], : shown.shape[1]] = shown
     return window
-
-
-def _placed_masks(masks: Any, place: Placement, size: Size) -> Any:
-    """MMDetection's masks, bitmaps or polygons, in their place."""
-    (top, left), (height, width) = place.offset, size
-    if not isinstance(masks.masks, np.ndarray):
-        bottom = min(top + height, place.resized[0])
-        right = min(left + width, place.resized[1])
-        corners = np.array([left, top, right, bottom])
-        return masks.resize(place.resized).crop(corners).pad(size)
-    rows = nearest_pixels(masks.height, place.resized[0])[top : top + height]
-    columns = nearest_pixels(masks.width, place.resized[1])[left : left + width]
-    placed = np.zeros((len(masks), *size), masks.masks.dtype)
-    for target, source in zip(placed, masks.masks, strict=True):
-        target[: len(rows), : len(columns)] = source[rows][:, columns]
-    return type(masks)(placed, *size)
 
 
 def _checked(size: Size, step: BaseTransform) -> Size:

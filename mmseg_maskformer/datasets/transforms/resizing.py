@@ -11,6 +11,8 @@ from PIL import Image
 
 from mmseg_maskformer.datasets.file_errors import NOT_AN_IMAGE, as_pixels
 
+Size = tuple[int, int]  # height and width
+
 
 class ResizeWithLabels(Resize):
     """The host's resizing by the rules of the paper's code.
@@ -19,7 +21,8 @@ class ResizeWithLabels(Resize):
     shrinks. Labels keep their type and values: pixel i of a map of classes takes source
     pixel floor(i * source / target), in rows and in columns; a map of panoptic segments
     (``LoadPanopticMap``) takes the pixels that Pillow finds nearest,
-    floor((i + 1/2) * source / target). Takes the host's arguments, alone or through
+    floor((i + 1/2) * source / target); so do MMDetection's bitmaps of objects. Takes
+    the host's arguments, alone or through
     ``RandomChoiceResize(resize_type="mmseg_maskformer.ResizeWithLabels", ...)``; with
     ``keep_ratio`` a side v becomes int(factor * v + 0.5).
     """
@@ -49,6 +52,18 @@ class ResizeWithLabels(Resize):
         results["img_shape"] = results["img"].shape[:2]
         results["scale_factor"] = (size[0] / width, size[1] / height)
         results["keep_ratio"] = self.keep_ratio
+
+    def _resize_bboxes(self, results: dict) -> None:
+        """Bring boxes and masks of objects to the new size of the image."""
+        boxes, masks = results.get("gt_bboxes"), results.get("gt_masks")
+        if isinstance(boxes, np.ndarray):  # of mmcv's loading
+            super()._resize_bboxes(results)
+        elif boxes is not None:
+            boxes.rescale_(results["scale_factor"])
+            boxes.clip_(results["img_shape"])
+        if masks is not None:
+            size = results["img_shape"]
+            results["gt_masks"] = placed_masks(masks, size, (0, 0), size)
 
     def _resize_seg(self, results: dict) -> None:
         """Bring label maps (H, W) to the new size of the image."""
@@ -108,3 +123,26 @@ def nearest_pixels(source: int, target: int) -> np.ndarray:
     """(target,) places of the source pixels that Pillow finds nearest."""
     line = Image.fromarray(np.arange(source, dtype=np.int32)[None])
     return np.asarray(line.resize((target, 1), Image.Resampling.NEAREST))[0]
+
+
+def placed_masks(masks: Any, resized: Size, offset: Size, size: Size) -> Any:
+    """Resize MMDetection's masks, crop them and fill what is missing with 0.
+
+    Args:
+        masks: bitmaps, which take the pixels that Pillow finds nearest, or polygons.
+        resized: height and width of the whole image afterwards.
+        offset: top and left of the crop in it.
+        size: height and width of the result.
+    """
+    (top, left), (height, width) = offset, size
+    if not isinstance(masks.masks, np.ndarray):
+        bottom = min(top + height, resized[0])
+        right = min(left + width, resized[1])
+        corners = np.array([left, top, right, bottom])
+        return masks.resize(resized).crop(corners).pad(size)
+    rows = nearest_pixels(masks.height, resized[0])[top : top + height]
+    columns = nearest_pixels(masks.width, resized[1])[left : left + width]
+    placed = np.zeros((len(masks), *size), masks.masks.dtype)
+    for target, source in zip(placed, masks.masks, strict=True):
+        target[: len(rows), : len(columns)] = source[rows][:, columns]
+    return type(masks)(placed, *size)

@@ -267,9 +267,7 @@ def test_auxiliary_heads_have_as_many_classes_too():
     with pytest.raises(ValueError, match=r"^auxiliary_head has num_classes=150, but"):
         hook().before_train(given)
     given.model.auxiliary_head = Semantic(3, 150).decode_head
-    message = (
-        r"^auxiliary_head\[1\] has .*Set model\.auxiliary_head\[1\]\.num_classes=3,"
-    )
+    message = r"^auxiliary_head\[1\] has .*Set model\.auxiliary_head\[1\]\.num_cl"
     with pytest.raises(ValueError, match=message):
         hook().before_train(given)
 
