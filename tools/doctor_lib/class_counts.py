@@ -12,12 +12,32 @@ from .scan import Facts
 from .sources import Source
 
 
+def void_label(x: Facts, source: Source) -> int:
+    """``ignore_index`` of the data set of an item; 65535 where that is a class."""
+    return WIDE_VOID if source.num_classes > x.item.void else x.item.void
+
+
+def label_of(value: int, x: Facts, source: Source) -> int | None:
+    """The class of a value of a label map, None for void, as ``LoadLabelMap`` reads it.
+
+    A value that is no class either stays as it is.
+    """
+    written = VOID
+    if x.label_type not in NARROW:
+        written = void_label(x, source)
+        value = written if value == WIDE_VOID else value
+    if x.item.zero_is_void:
+        value = written if value == 0 else value - (value != written)
+    new = (x.item.label_map or {}).get(value)
+    if new is not None:
+        value = written if new == VOID else new
+    void = {written, void_label(x, source)}
+    return None if value in void or value == VOID >= source.num_classes else value
+
+
 def void_labels(x: Facts, source: Source) -> set[int]:
-    """Values of a label map that are no class."""
-    void = {0} if x.item.zero_is_void else set()
-    if x.label_type in NARROW:
-        return void | {VOID}
-    return void | ({WIDE_VOID} if source.many_classes else {VOID, WIDE_VOID})
+    """Values of a label map that are void."""
+    return {value for value in x.values if label_of(value, x, source) is None}
 
 
 def highest_label(facts: Sequence[Facts]) -> int:
@@ -29,14 +49,10 @@ def highest_label(facts: Sequence[Facts]) -> int:
 def labels(x: Facts, source: Source) -> Counter[int]:
     """Pixels of each class of a semantic item, as the data set reads it."""
     found: Counter[int] = Counter()
-    void = void_labels(x, source)
     for value, pixels in x.values.items():
-        if value in void:
-            continue
-        label = value - x.item.zero_is_void
-        new = (x.item.label_map or {}).get(label, label)
-        if not new == VOID != label:  # a class that the data set leaves out
-            found[new] += pixels
+        label = label_of(value, x, source)
+        if label is not None:
+            found[label] += pixels
     return found
 
 

@@ -9,7 +9,7 @@ from mmseg_maskformer.core.conventions import VOID
 from mmseg_maskformer.core.messages import OTHER_LABELS, shown
 from mmseg_maskformer.datasets.metainfo import lowered_message
 
-from .class_counts import class_pixels, labels, occurrences, void_share
+from .class_counts import class_pixels, labels, occurrences, void_label, void_share
 from .finding import Finding, Found
 from .scan import Facts
 from .sources import Source
@@ -27,11 +27,12 @@ def values(source: Source, facts: Sequence[Facts]) -> Found:
     wrong = [(x, values) for x, values in wrong if values]
     if wrong:
         every = sorted({v for _, values in wrong for v in values})
+        voids = shown(sorted({void_label(x, source) for x, _ in wrong}))
         yield Finding(
             "error",
             f"{len(wrong)} label map(s) have values that are none of the {count} "
             f"classes: {shown(every)}.",
-            OTHER_LABELS,
+            OTHER_LABELS.replace(str(VOID), voids),
             tuple(f"{x.item.labels}: {shown(values)}" for x, values in wrong),
         )
 

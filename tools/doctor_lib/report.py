@@ -100,7 +100,7 @@ def _labels(source: Source, facts: Sequence[Facts]) -> list[str]:
     pixels, void = Counter[int](), Counter[int]()
     for x in facts:
         pixels.update(x.values)
-        void += {v: x.values.get(v, 0) for v in void_labels(x, source)}
+        void += {v: x.values[v] for v in void_labels(x, source)}
     share = f"{100 * void.total() / pixels.total():.1f} % of pixels"
     text = f"Values {_ranges(sorted(pixels))}; void on {share}."
     if not source.classes:

@@ -39,6 +39,7 @@ class Item(NamedTuple):
             (area of the box, class, True, is a crowd). None in semantic data.
         zero_is_void: ``reduce_zero_label`` of its data set.
         label_map: new numbers of labels there, 255 for none.
+        void: ``ignore_index`` there.
         stated: annotation file and the size, (height, width), that it gives the image.
         as_stored: whether the image is loaded without turning it as EXIF says.
         compared: whether loading compares a panoptic map with the list of its segments.
@@ -50,6 +51,7 @@ class Item(NamedTuple):
     objects: tuple[tuple[float, int, bool, bool], ...] | None = None
     zero_is_void: bool = False
     label_map: dict[int, int] | None = None
+    void: int = VOID
     stated: tuple[str, tuple[int, int]] | None = None
     as_stored: bool = False
     compared: bool = True
@@ -72,7 +74,7 @@ class Source:
         doubles: label maps of a folder beside another of the same name.
         unread: files of a folder that are no images, by suffix.
         highest: the highest label of a folder's 16-bit maps but 65535, see
-            :attr:`many_classes`.
+            :attr:`num_classes`.
     """
 
     name: str
@@ -89,9 +91,9 @@ class Source:
     highest: int = 0
 
     @property
-    def many_classes(self) -> bool:
-        """Whether 255 is a class where labels have 16 bits."""
-        return max(len(self.classes), self.highest) > VOID
+    def num_classes(self) -> int:
+        """Number of classes; of a folder, at least the highest label of 16 bits."""
+        return max(len(self.classes), self.highest)
 
     @cached_property
     def scales(self) -> Scales | None:
@@ -178,6 +180,7 @@ def _add(source: Source, split: str, dataset: Any) -> None:
     source.classes = tuple(meta["classes"])
     zero_is_void = bool(getattr(dataset, "reduce_zero_label", False))
     label_map = getattr(dataset, "label_map", None)
+    void = getattr(dataset, "ignore_index", VOID)
     things = meta.get("thing_classes")
     as_stored, compared = _loads_as_stored(dataset), _compares_ids(dataset)
     for index in range(len(dataset)):
@@ -195,7 +198,7 @@ def _add(source: Source, split: str, dataset: Any) -> None:
         elif "instances" in info:
             source.kind, labels = "instances", ""
             objects = tuple(_instance(row) for row in info["instances"])
-        item = Item(split, image, labels, objects, zero_is_void, label_map)
+        item = Item(split, image, labels, objects, zero_is_void, label_map, void)
         source.items.append(
             item._replace(
                 stated=_stated_size(dataset, info),
