@@ -103,17 +103,18 @@ def predict_rows(model: Any, dataset: Any, indices: Sequence[int]) -> list[Row]:
 
 def _row(image: np.ndarray, sample: Any, num_classes: int) -> Row:
     """The maps of a sample that a model has predicted."""
-    if "pred_panoptic_seg" in sample:
-        truth = encoded_truth(sample, num_classes)
-        prediction = sample.pred_panoptic_seg.sem_seg[0].cpu().numpy()
-        return PanopticRow(image, truth, prediction)
-    missing = {"gt_sem_seg", "pred_sem_seg"} - set(sample.keys())
-    if missing:
+    is_panoptic = "pred_panoptic_seg" in sample
+    needed = {"gt_segment_map"} if is_panoptic else {"gt_sem_seg", "pred_sem_seg"}
+    if missing := needed - set(sample.keys()):
         raise ValueError(
             "A sheet shows truth and prediction, and the samples have no "
             f"{' and no '.join(sorted(missing))}: it needs a semantic or panoptic "
             "model and labelled images."
         )
+    if is_panoptic:
+        truth = encoded_truth(sample, num_classes)
+        prediction = sample.pred_panoptic_seg.sem_seg[0].cpu().numpy()
+        return PanopticRow(image, truth, prediction)
     fields = (sample.gt_sem_seg, sample.pred_sem_seg)
     return Row(image, *(field.data[0].cpu().numpy() for field in fields))
 

@@ -82,14 +82,17 @@ def test_rows_are_spread_over_the_data_set_and_rgb():
     assert spread(30, 10) == list(range(10))
 
 
-def test_samples_without_truth_are_a_sentence():
+@pytest.mark.parametrize("missing", ["gt_sem_seg", "gt_segment_map"])
+def test_samples_without_truth_are_a_sentence(missing):
     class Unlabelled(Model):
         def test_step(self, batch):
             (sample,) = super().test_step(batch)
             del sample.gt_sem_seg
+            if missing == "gt_segment_map":
+                sample.pred_panoptic_seg = sample.pred_sem_seg
             return [sample]
 
-    with pytest.raises(ValueError, match=r"the samples have no gt_sem_seg: it needs"):
+    with pytest.raises(ValueError, match=f"the samples have no {missing}: it needs"):
         predict_rows(Unlabelled(), Samples(range(1)), indices=[0])
 
 
