@@ -35,9 +35,22 @@ def parse_args() -> argparse.Namespace:
 
 
 def read_scalars(work_dir: Path) -> list[dict]:
-    """All records below ``work_dir``, runs that were resumed in their order."""
+    """All records below ``work_dir``, runs that were resumed in their order.
+
+    Where scores are logged by epochs, ``step`` becomes that of the losses before them.
+    """
     files = sorted(work_dir.glob("*/vis_data/scalars.json"))
-    return [json.loads(line) for path in files for line in path.open() if line.strip()]
+    return [record for path in files for record in _by_iteration(path)]
+
+
+def _by_iteration(path: Path) -> list[dict]:
+    """The records of a file; an epoch has a lower ``step`` than its iterations."""
+    records = [json.loads(line) for line in path.open() if line.strip()]
+    done = 0
+    for record in records:
+        if "step" in record:
+            done = record["step"] = max(done, record["step"])
+    return records
 
 
 def require_metric(records: list[dict], metric: str, folder: str) -> None:
