@@ -38,8 +38,8 @@ class LabelMapDataset(BaseSegDataset):
     Raises:
         FileNotFoundError: There is no such folder, list, image or label map.
         ValueError: ``classes`` is no list of names, a line of the list names two files,
-            the label of the last class is void, or the pipeline would separate image
-            and label map.
+            two images have one label map, the label of the last class is void, or the
+            pipeline would separate image and label map.
     """
 
     def __init__(self, img_suffix: str | Sequence[str] = ".jpg", **kwargs: Any) -> None:
@@ -72,7 +72,8 @@ class LabelMapDataset(BaseSegDataset):
         Raises:
             FileNotFoundError: There is no list or folder, no image in it, or an image
                 or label map is not there.
-            ValueError: A line of the list names two files.
+            ValueError: A line of the list names two files, or two images have one
+                label map.
             OSError: The list cannot be read.
         """
         if self.ann_file and not osp.exists(self.ann_file):
@@ -88,6 +89,7 @@ class LabelMapDataset(BaseSegDataset):
         self._check_files(entries, "img_path")
         if any(map(loads_labels, flattened(self.pipeline.transforms))):
             self._check_files(entries, "seg_map_path")
+            self._check_pairs(names)
         return entries
 
     def get_cat_ids(self, idx: int) -> list[int]:
@@ -149,19 +151,28 @@ class LabelMapDataset(BaseSegDataset):
                     f"{self.ann_file} has the line {line!r}, which names two files; "
                     "write the name of an image, without its folder's."
                 )
-        stems = [self._stem(line) for line in lines]
-        if again := len(stems) - len(set(stems)):
+        names = self._images_of(lines)
+        if again := len(names) - len(set(names)):
             print_log(
-                f"{self.ann_file}: {again} of {len(stems)} lines name an image that is "
+                f"{self.ann_file}: {again} of {len(names)} lines name an image that is "
                 "listed before; it counts as often as it is listed.",
                 logger="current",
                 level=logging.WARNING,
             )
+        return names
+
+    def _images_of(self, lines: list[str]) -> list[str]:
+        """The file that each line names; if it is not there, one of another suffix."""
+        stems = [self._stem(line) for line in lines]
         if len(self._suffixes) == 1:
             return [stem + self.img_suffix for stem in stems]
         there = set(self._files(self.data_prefix["img_path"], "data_prefix.img_path"))
-        choices = [[stem + x for x in self._suffixes] for stem in stems]
-        return [next((x for x in row if x in there), row[0]) for row in choices]
+        names = []
+        for line, stem in zip(lines, stems, strict=True):
+            written = [line] if line != stem else []
+            choices = [*written, *(stem + x for x in self._suffixes)]
+            names.append(next((x for x in choices if x in there), choices[0]))
+        return names
 
     def _stem(self, name: str) -> str:
         """The name of an image without its suffix."""
@@ -220,6 +231,20 @@ class LabelMapDataset(BaseSegDataset):
                 f"{len(absent)} of {len(entries)} {kind} are not there: "
                 f"{shown(absent)}. Correct {place} or {suffix} of the data set."
             )
+
+    def _check_pairs(self, names: list[str]) -> None:
+        """Refuse images whose names differ in the suffix alone."""
+        taken: dict[str, str] = {}  # by stem
+        for name in names:
+            stem = self._stem(name)
+            other = taken.setdefault(stem, name)
+            if other != name:
+                raise ValueError(
+                    f"The images {other} and {name} in {self.data_prefix['img_path']} "
+                    f"have one label map, {stem}{self.seg_map_suffix}. List the one "
+                    "that it belongs to in ann_file, with its suffix, or leave the "
+                    "other's out of img_suffix."
+                )
 
     def _nothing_found(self) -> str:
         """Why there is no image."""

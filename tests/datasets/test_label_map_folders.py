@@ -112,6 +112,36 @@ def test_images_that_are_listed_twice_are_counted(folder, monkeypatch):
     )
 
 
+def test_a_listed_suffix_is_that_of_the_image(tmp_path):
+    for name in ("a.jpg", "a.png", "b.png", "c.jpg"):
+        (tmp_path / name).touch()
+    (tmp_path / "val.txt").write_text("a.png\nb\nc.png\n")
+    options = dict(img_suffix=(".jpg", ".png"), ann_file=str(tmp_path / "val.txt"))
+    found = dataset(tmp_path, **options)
+    names = [Path(found.get_data_info(k)["img_path"]).name for k in range(3)]
+    assert names == ["a.png", "b.png", "c.jpg"]
+
+
+def test_two_images_of_one_label_map_are_refused(tmp_path):
+    """Which of them it belongs to only a list can tell."""
+    for name in ("a.jpg", "a.png", "a_map.png"):
+        Image.new("L", (8, 6)).save(tmp_path / name)
+    names = tmp_path / "val.txt"
+    options = dict(img_suffix=(".jpg", ".png"), ann_file=str(names))
+    options |= dict(seg_map_suffix="_map.png", pipeline=[LoadLabelMap()])
+    names.write_text("a.png\na.jpg\n")
+    message = rf"a\.png and a\.jpg in {tmp_path} have one label map, a_map\.png\. List"
+    with pytest.raises(ValueError, match=message):
+        dataset(tmp_path, **options)
+    names.write_text("a.png\na.png\n")
+    assert len(dataset(tmp_path, **options)) == 2
+    (tmp_path / "a_map.png").rename(tmp_path / "a.map")
+    del options["ann_file"]
+    options["seg_map_suffix"] = ".map"
+    with pytest.raises(ValueError, match=r"a\.jpg and a\.png in .* map, a\.map\. List"):
+        dataset(tmp_path, **options)
+
+
 def test_a_label_map_that_is_a_jpeg_is_refused(tmp_path):
     Image.new("L", (8, 6)).save(tmp_path / "l.png", "JPEG")
     given = dict(seg_map_path=str(tmp_path / "l.png"), reduce_zero_label=False)
