@@ -19,6 +19,7 @@ import torch
 from mmengine.dataset import Compose, pseudo_collate
 from mmengine.structures import InstanceData, PixelData
 
+from mmseg_maskformer.adapters.batches import size_by_size
 from mmseg_maskformer.adapters.images import checked_image, image_channels
 from mmseg_maskformer.core.argument_checks import check_choice, check_counts
 from mmseg_maskformer.core.conventions import INSTANCE_OFFSET
@@ -253,7 +254,9 @@ class Predictor:
     @torch.no_grad()
     def predict(self, loaded: Sequence[Loaded]) -> list[Found]:
         """Results of a batch of images that :meth:`load` has read."""
-        samples = self.model.test_step(pseudo_collate([x.packed for x in loaded]))
+        batch = pseudo_collate([x.packed for x in loaded])
+        # MMSegmentation's own models take images of one size
+        samples = size_by_size(self.model.test_step, batch)
         pairs = zip(samples, loaded, strict=True)
         return [Found(sample, image.pixels, self.meta) for sample, image in pairs]
 

@@ -6,9 +6,11 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from mmengine.config import Config
 from mmengine.structures import BaseDataElement, InstanceData, PixelData
 from PIL import Image
 
+from mmseg_maskformer.engine.models import untrained_model
 from mmseg_maskformer.inference import Found, MissingResultError, Predictor
 from tests.helpers.inference import (
     PANOPTIC,
@@ -239,6 +241,35 @@ def test_a_loader_of_the_host_stays(scenes, tmp_path):
     path.write_bytes(b"no image")
     with pytest.raises(OSError, match=r"image\.jpg cannot be read"):
         predictor.load(path)
+
+
+def test_a_model_of_the_host_takes_images_of_any_sizes(tmp_path):
+    """Its own preprocessor refuses a batch of two."""
+    head = dict(type="FCNHead", in_channels=32, channels=8, num_classes=3)
+    head["loss_decode"] = dict(type="CrossEntropyLoss", avg_non_ignore=True)
+    model = dict(
+        type="EncoderDecoder",
+        data_preprocessor=dict(type="SegDataPreProcessor"),
+        backbone=dict(type="ResNet", depth=18, base_channels=4, stem_channels=4),
+        decode_head=head,
+        test_cfg=dict(mode="whole"),
+    )
+    load = [dict(type="LoadImageFromFile"), dict(type="PackSegInputs")]
+    data = dict(type="BaseSegDataset", metainfo=dict(classes=list("abc")))
+    test = dict(dataset=dict(data, pipeline=load))
+    config = Config(dict(default_scope="mmseg", model=model, test_dataloader=test))
+    files = tmp_path / "config.py", tmp_path / "weights.pth"
+    config.dump(files[0])
+    torch.manual_seed(0)
+    torch.save(dict(state_dict=untrained_model(config).state_dict()), files[1])
+    predictor = Predictor(*files, device="cpu")
+    arrays = [noise(8, width, seed) for seed, width in enumerate((8, 9, 8))]
+    alone, together = (
+        [x.sample.seg_logits.data for x in predictor(arrays, batch_size=number)]
+        for number in (1, 3)
+    )
+    assert len({x.sum().item() for x in alone}) == 3
+    torch.testing.assert_close(together, alone)
 
 
 def test_classes_need_names_and_no_colours(images, scenes, tmp_path):
