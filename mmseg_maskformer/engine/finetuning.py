@@ -43,7 +43,7 @@ def finetune(config: Config, checkpoint: str) -> None:
             f"{checkpoint}; leave one of them out (--cfg-options load_from=None)."
         )
     config.load_from = checkpoint
-    backbone = config.model.backbone
+    backbone = config.model.get("backbone", {})  # the hook refuses models without
     for key in ("init_cfg", "pretrained"):
         if given := backbone.get(key):
             backbone[key] = False if given is True else None  # timm's is a switch

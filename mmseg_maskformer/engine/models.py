@@ -30,8 +30,9 @@ def untrained_model(config: Config) -> BaseModel:
     """The model of a config of either host; nothing is downloaded."""
     set_scope(config)
     settings = copy.deepcopy(config.model)
-    if settings.backbone.get("pretrained") is True:  # timm would download
-        settings.backbone.pretrained = False
+    backbone = settings.get("backbone", {})  # some models have other parts
+    if backbone.get("pretrained") is True:  # timm would download
+        backbone["pretrained"] = False
     return revert_sync_batchnorm(MODELS.build(settings))
 
 

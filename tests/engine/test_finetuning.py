@@ -80,6 +80,15 @@ def test_a_model_of_the_host_is_a_sentence(tmp_path):
         FinetuneHook("x.pth").after_load_checkpoint(host, {})
 
 
+def test_a_model_without_backbone_comes_to_this_sentence(tmp_path):
+    path = tmp_path / "other.pth"
+    path.touch()
+    model = dict(type="MultimodalEncoderDecoder", image_encoder=dict(type="ViT"))
+    config = Config(dict(model=model, load_from=None))
+    finetune(config, str(path))
+    assert config.to_dict() == dict(model=model, load_from=str(path))
+
+
 def test_the_backbones_own_weights_are_not_read(tmp_path):
     path = tmp_path / "other.pth"
     path.touch()

@@ -25,3 +25,12 @@ def test_a_switch_of_timm_downloads_nothing(monkeypatch):
     assert built[0].backbone.pretrained is False
     assert config.model.backbone.pretrained is True
     assert built[0].decode_head == config.model.decode_head
+
+
+def test_a_model_without_backbone_is_built_as_it_is(monkeypatch):
+    """Such as MMSegmentation's MultimodalEncoderDecoder."""
+    model = dict(image_encoder=dict(type="VisionTransformer"), decode_head={})
+    built = []
+    monkeypatch.setattr(models.MODELS, "build", lambda x: built.append(x) or Identity())
+    models.untrained_model(Config(dict(model=model)))
+    assert built == [model]
