@@ -285,10 +285,10 @@ class Predictor:
                 ``logits``.
 
         Raises:
-            ValueError: There is no such setting, or a value is impossible.
+            ValueError: There is no such setting, a value is impossible, or windows are
+                predicted.
         """
-        given = dict(self.model.test_cfg or {}, **changes)
-        options = type(self.model.prediction_options()).read(given)
+        options = self.model.prediction_options(**changes)
         sample = loaded.packed["data_samples"].new()
         self.model.apply_rules(sample, logits, options)
         return Found(sample, loaded.pixels, self.meta)

@@ -89,9 +89,19 @@ def test_rules_are_applied_again_to_what_the_network_said(kept):
     with pytest.raises(ValueError, match=r"unknown keys \['threshold'\]"):
         predictor.apply_rules(loaded, logits, threshold=0.5)
     windows = dict(mode="slide", crop_size=(32, 32), stride=(32, 32))
+    text = r"mode='slide' predicts windows.*mode=whole"
+    with pytest.raises(ValueError, match=text):
+        predictor.apply_rules(loaded, logits, **windows)
     predictor.model.test_cfg = windows
-    with pytest.raises(ValueError, match=r"mode='slide' predicts windows.*mode=whole"):
+    with pytest.raises(ValueError, match=text):
         predictor.logits(loaded)
+
+
+def test_rules_are_those_that_the_model_has(kept):
+    predictor, loaded, logits, _ = kept(SCENES)
+    predictor.model.decode_head.network.per_pixel = True
+    with pytest.raises(ValueError, match="a per-pixel model has none; leave it out"):
+        predictor.apply_rules(loaded, logits, semantic_rule="general")
 
 
 @pytest.mark.mmdet

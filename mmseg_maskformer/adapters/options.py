@@ -68,6 +68,18 @@ class PredictionOptions:
         if self.mode == "slide":
             self._check_windows()
 
+    def refuse_windows(self) -> None:
+        """For what is made of the queries of the whole image.
+
+        Raises:
+            ValueError: Windows are predicted, each of which has queries of its own.
+        """
+        if self.mode == "slide":
+            raise ValueError(
+                "test_cfg.mode='slide' predicts windows, and no queries of the whole "
+                "image; set model.test_cfg.mode=whole."
+            )
+
     def _check_exclusive(self) -> None:
         """What needs score maps cannot be had of rules that give labels."""
         wanted = dict(

@@ -118,13 +118,13 @@ class MaskFormerDetector(BaseDetector):
         """K, things and stuff."""
         return self.num_things_classes + self.num_stuff_classes
 
-    def prediction_options(self) -> PanopticOptions:
-        """What ``test_cfg`` says now.
+    def prediction_options(self, **changes: Any) -> PanopticOptions:
+        """What ``test_cfg`` says now, with these changes.
 
         Raises:
             ValueError: It says what is impossible.
         """
-        return PanopticOptions.read(self.test_cfg)
+        return PanopticOptions.read(dict(self.test_cfg or {}, **changes))
 
     def extract_feat(self, batch_inputs: Tensor) -> Sequence[Tensor]:
         """Backbone maps of (B, C, H, W), fine to coarse."""

@@ -109,13 +109,13 @@ class MaskFormerSegmentor(EncoderDecoder):
                 f"{VOID} of both heads, or auxiliary_head=None."
             )
 
-    def prediction_options(self) -> PredictionOptions:
-        """What ``test_cfg`` says now.
+    def prediction_options(self, **changes: Any) -> PredictionOptions:
+        """What ``test_cfg`` says now, with these changes.
 
         Raises:
             ValueError: It says what is impossible.
         """
-        options = PredictionOptions.read(self.test_cfg)
+        options = PredictionOptions.read(dict(self.test_cfg or {}, **changes))
         if options.semantic_rule != "semantic" and self._per_pixel:
             raise ValueError(
                 f"test_cfg.semantic_rule={options.semantic_rule!r} chooses among "
@@ -182,11 +182,7 @@ class MaskFormerSegmentor(EncoderDecoder):
         Raises:
             ValueError: ``test_cfg`` has windows predicted, each of which has its own.
         """
-        if options.mode == "slide":
-            raise ValueError(
-                "test_cfg.mode='slide' predicts windows, and no queries of the whole "
-                "image; set model.test_cfg.mode=whole."
-            )
+        options.refuse_windows()
         metas = [sample.metainfo for sample in data_samples]
         features, size = self.extract_feat(inputs), map_size(inputs)
         return self.decode_head.image_logits(features, metas, size, options.layer)
@@ -197,7 +193,12 @@ class MaskFormerSegmentor(EncoderDecoder):
         logits: ImageLogits,
         options: PredictionOptions,
     ) -> None:
-        """Put the label map of one image into its sample."""
+        """Put the label map of one image into its sample.
+
+        Raises:
+            ValueError: ``options`` are of windows.
+        """
+        options.refuse_windows()
         labels = self.decode_head.labels(logits, sample.metainfo, options)
         sample.pred_sem_seg = PixelData(data=labels[None])
 
