@@ -50,16 +50,29 @@ def check_settings(settings: Any, remedy: str) -> None:
         )
 
 
-def set_normalisation(
-    preprocessor: Any, mean: Sequence[float] | None, std: Sequence[float] | None
-) -> None:
-    """Give a host's preprocessor a mean and a deviation of any number of channels."""
-    if mean is None or std is None:
-        return
-    for name, values in dict(mean=mean, std=std).items():
-        tensor = torch.tensor(values, dtype=torch.float32).view(-1, 1, 1)
-        preprocessor.register_buffer(name, tensor, persistent=False)
-    preprocessor._enable_normalize = True
+class AnyChannels:
+    """Lets mean and deviation of a host's preprocessor have any length.
+
+    Args:
+        mean: one value for all channels or one for each, in the order of the file.
+        std: likewise.
+        kwargs: of the host's preprocessor.
+    """
+
+    def __init__(
+        self,
+        mean: Sequence[float] | None = None,
+        std: Sequence[float] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        if mean is None or std is None:
+            return
+        preprocessor: Any = self
+        for name, values in dict(mean=mean, std=std).items():
+            tensor = torch.tensor(values, dtype=torch.float32).view(-1, 1, 1)
+            preprocessor.register_buffer(name, tensor, persistent=False)
+        preprocessor._enable_normalize = True
 
 
 def watch_images(model: nn.Module) -> None:

@@ -2,28 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 from mmseg.models import SegDataPreProcessor
 
-from .images import set_normalisation
+from .images import AnyChannels
 
 
-class SegPreprocessor(SegDataPreProcessor):
-    """The host's preprocessor, whose mean and deviation may have any length.
-
-    Args:
-        mean: one value for all channels or one for each, in the order of the file.
-        std: likewise.
-        kwargs: of the host's ``SegDataPreProcessor``.
-    """
-
-    def __init__(
-        self,
-        mean: Sequence[float] | None = None,
-        std: Sequence[float] | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-        set_normalisation(self, mean, std)
+class SegPreprocessor(AnyChannels, SegDataPreProcessor):
+    """The host's preprocessor, but mean and std are those of :class:`AnyChannels`."""
