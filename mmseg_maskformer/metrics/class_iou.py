@@ -16,9 +16,11 @@ class IoUMetric(host.IoUMetric):
     """The host's scores, their means taken over the classes that occur in the data.
 
     The host counts a class that does not occur, but is predicted somewhere, as an IoU
-    of 0; here it counts in the pixels where it was predicted only. Pixels are counted
-    in integers: the host's count of a class in an image may end at 2^24. Takes the
-    host's arguments.
+    of 0; here it counts in the pixels where it was predicted only. A class that occurs
+    and has no right pixel counts 0 in every mean: the host leaves its F score, and its
+    precision where it is never predicted, out of theirs, unless ``nan_to_num`` is
+    given. Pixels are counted in integers: the host's count of a class in an image may
+    end at 2^24. Takes the host's arguments.
 
     Args:
         frequency_bounds: numbers of training images. Classes that occur in fewer than
@@ -30,11 +32,14 @@ class IoUMetric(host.IoUMetric):
     """
 
     dataset_meta: Any
+    nan_to_num: int | None
 
     def __init__(
         self, *args: Any, frequency_bounds: Sequence[int] = (30, 200), **kwargs: Any
     ) -> None:
         super().__init__(*args, **kwargs)
+        if self.nan_to_num is None:
+            self.nan_to_num = 0
         self.frequency_bounds = tuple(frequency_bounds)
 
     @staticmethod

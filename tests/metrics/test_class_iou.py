@@ -14,9 +14,9 @@ GUESS = torch.tensor([[0, 0, 3, 1], [0, 2, 1, 0]])
 META = dict(classes=("a", "b", "c", "d"))
 
 
-def scores(metric, **meta):
+def scores(metric, truth=TRUTH, guess=GUESS, **meta):
     metric.dataset_meta = {**META, **meta}
-    sample = dict(gt_sem_seg=dict(data=TRUTH), pred_sem_seg=dict(data=GUESS))
+    sample = dict(gt_sem_seg=dict(data=truth), pred_sem_seg=dict(data=guess))
     metric.process({}, [sample])
     found = metric.compute_metrics(metric.results)
     assert metric.dataset_meta == {**META, **meta}
@@ -33,6 +33,18 @@ def test_a_class_that_does_not_occur_does_not_count():
     assert host["mIoU"] == pytest.approx(0.75 * found["mIoU"], abs=0.01)
     assert host["aAcc"] == found["aAcc"]
     assert "mIoU_rare" not in found
+
+
+def test_a_class_without_a_right_pixel_counts_0():
+    """Nor is it ever predicted: its precision and F score are 0 / 0."""
+    truth, guess = torch.tensor([[0, 0, 0, 1]]), torch.tensor([[0, 0, 0, 0]])
+    found = scores(IoUMetric(iou_metrics=["mDice", "mFscore"]), truth, guess)
+    # class 0: precision 3/4, recall 1, F1 = Dice = 2 * 3 / (4 + 3); class 1: 0
+    assert found["mFscore"] == found["mDice"] == pytest.approx(100 * 3 / 7, abs=0.01)
+    assert found["mPrecision"] == pytest.approx(100 * 3 / 8, abs=0.01)
+    assert found["mRecall"] == 50.0
+    asked = IoUMetric(iou_metrics=["mFscore"], nan_to_num=1)
+    assert scores(asked, truth, guess)["mPrecision"] == 87.5  # 3/4 and 1
 
 
 def test_pixels_of_a_class_are_counted_beyond_float32():
