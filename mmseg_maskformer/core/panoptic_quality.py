@@ -108,7 +108,7 @@ class Counts(NamedTuple):
 
 
 class Quality(NamedTuple):
-    """Qualities 0..1 of each listed category, NaN where it does not occur."""
+    """Qualities 0..1 of each listed category, NaN where no segment counts."""
 
     categories: np.ndarray  # (n,) integers
     pq: np.ndarray  # (n,) float64, sq * rq
@@ -117,7 +117,7 @@ class Quality(NamedTuple):
 
 
 class MeanQuality(NamedTuple):
-    """Means over the categories that occur; NaN where none does."""
+    """Means over the categories with segments that count; NaN where none has any."""
 
     pq: float
     sq: float

@@ -32,9 +32,10 @@ _NOTHING_FOUND = (
 
 
 class PanopticQuality(BaseMetric):
-    """PQ, SQ and RQ in percent, means over the classes that occur.
+    """PQ, SQ and RQ in percent, means over classes of the truth or the prediction.
 
-    Of panoptic results (``pred_panoptic_seg`` beside what ``PackPanopticInputs`` packs)
+    A class that does not occur but is predicted counts 0, by the official rule. Of
+    panoptic results (``pred_panoptic_seg`` beside what ``PackPanopticInputs`` packs)
     the means over things and over stuff are given too. Of semantic results every class
     that an image holds is one stuff segment (PQ-St in arXiv 2107.06278).
 
@@ -89,7 +90,7 @@ class PanopticQuality(BaseMetric):
         return self.dataset_meta["classes"]
 
     def _table(self, counts: Counts) -> PrettyTable:
-        """A row for every class, NaN where it does not occur."""
+        """A row for every class, NaN where neither truth nor prediction has it."""
         rows = {int(row[0]): row[1:] for row in zip(*quality(counts), strict=True)}
         table = PrettyTable(["Class", "PQ", "SQ", "RQ"])
         for label, name in enumerate(self._classes):
