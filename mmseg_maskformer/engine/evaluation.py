@@ -8,7 +8,13 @@ from mmseg_maskformer.core.conventions import VOID
 from mmseg_maskformer.datasets.wrappers import leaf_configs
 from mmseg_maskformer.registry import SCOPE, is_ours, type_name
 
-_NOT_SEMANTIC = ("CocoMetric", "CocoPanopticMetric", "PanopticQuality", "ThingAP")
+_NOT_SEMANTIC = (
+    "CocoMetric",
+    "CocoPanopticMetric",
+    "PanopticErrors",
+    "PanopticQuality",
+    "ThingAP",
+)
 _OF_TRAINING = ("EMAHook", "EarlyStoppingHook")
 
 

@@ -49,8 +49,9 @@ class PanopticErrors(BaseMetric):
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         """Errors and confused pixels of each sample: one small result per image."""
+        name = type(self).__name__
         for sample in data_samples:
-            maps = maps_of_sample(sample, self.dataset_meta, self.ignore_index)
+            maps = maps_of_sample(sample, self.dataset_meta, name, self.ignore_index)
             errors = list(_errors(*maps))
             confused = _confused(*maps, self._num_classes)
             self.results.append((image_name(sample), errors, confused))

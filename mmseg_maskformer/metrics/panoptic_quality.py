@@ -50,8 +50,9 @@ class PanopticQuality(BaseMetric):
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         """Count the segments of each sample: one small result per image."""
+        name = type(self).__name__
         for sample in data_samples:
-            maps = maps_of_sample(sample, self.dataset_meta, self.ignore_index)
+            maps = maps_of_sample(sample, self.dataset_meta, name, self.ignore_index)
             self.results.append(count_segments(*maps))
 
     def compute_metrics(self, results: list[tuple]) -> dict[str, float]:
@@ -100,23 +101,24 @@ class PanopticQuality(BaseMetric):
 
 
 def maps_of_sample(
-    sample: dict, meta: Mapping[str, Any], ignore_index: int = VOID
+    sample: dict, meta: Mapping[str, Any], metric: str, ignore_index: int = VOID
 ) -> tuple[PanopticMap, PanopticMap]:
     """The predicted and the true map of a sample; things need panoptic ones.
 
     Args:
         sample: of a semantic or panoptic model.
         meta: of the data set.
+        metric: that needs the maps.
         ignore_index: label of void pixels in semantic maps.
     """
     num_classes, num_things = len(meta["classes"]), len(meta.get("thing_classes", ()))
     if "pred_panoptic_seg" in sample or num_things:
-        return panoptic_maps(sample, num_classes, num_things)
-    return semantic_maps(sample, num_classes, ignore_index)
+        return panoptic_maps(sample, num_classes, num_things, metric)
+    return semantic_maps(sample, num_classes, ignore_index, metric)
 
 
 def semantic_maps(
-    sample: dict, num_classes: int, ignore_index: int
+    sample: dict, num_classes: int, ignore_index: int, metric: str
 ) -> tuple[PanopticMap, PanopticMap]:
     """``pred_sem_seg`` and ``gt_sem_seg`` of a sample, every class one segment.
 
@@ -135,7 +137,7 @@ def semantic_maps(
     )
     predicted, true = (
         PanopticMap.from_labels(
-            map_of_sample(sample, key, "PanopticQuality", remedy),
+            map_of_sample(sample, key, metric, remedy),
             num_classes,
             ignore_index,
             name,
@@ -146,7 +148,7 @@ def semantic_maps(
 
 
 def panoptic_maps(
-    sample: dict, num_classes: int, num_things: int
+    sample: dict, num_classes: int, num_things: int, metric: str
 ) -> tuple[PanopticMap, PanopticMap]:
     """``pred_panoptic_seg``, and ``gt_segment_map`` with ``gt_segments``, of a sample.
 
@@ -154,7 +156,7 @@ def panoptic_maps(
         KeyError: The sample lacks the truth.
         ValueError: A map and its segments contradict each other.
     """
-    numbers, segments = true_segments(sample, "PanopticQuality")
+    numbers, segments = true_segments(sample, metric)
     true = PanopticMap(
         numbers,
         ids=segments["ids"],
@@ -162,10 +164,10 @@ def panoptic_maps(
         crowd=~segments["is_thing"] & (segments["labels"] < num_things),
         name=f"the ground truth of {image_name(sample)}",
     )
-    return predicted_map(sample, num_classes), true
+    return predicted_map(sample, num_classes, metric), true
 
 
-def predicted_map(sample: dict, num_classes: int) -> PanopticMap:
+def predicted_map(sample: dict, num_classes: int, metric: str) -> PanopticMap:
     """``pred_panoptic_seg`` of a sample, the encoded class and object plus 1 as id.
 
     Raises:
@@ -176,7 +178,7 @@ def predicted_map(sample: dict, num_classes: int) -> PanopticMap:
         "Evaluate a panoptic model with test_cfg.panoptic_on=True, and without --tta: "
         "test-time augmentation averages semantic maps only, for SemSegMetric."
     )
-    encoded = map_of_sample(sample, "pred_panoptic_seg", "PanopticQuality", switch)
+    encoded = map_of_sample(sample, "pred_panoptic_seg", metric, switch)
     image = image_name(sample)
     values = np.unique(encoded)
     values = values[values % INSTANCE_OFFSET != num_classes]  # void

@@ -96,7 +96,8 @@ def test_metrics_of_more_than_semantic_maps_are_named():
         REPOSITORY / "configs/demo/maskformer_tiny_scenes-panoptic.py"
     )
     config.tta_pipeline = [dict(type="TestTimeAug", transforms=[])]
-    message = r"averages semantic maps only, .* has PanopticQuality\. Evaluate with Sem"
+    config.test_evaluator.append(dict(type="mmseg_maskformer.PanopticErrors"))
+    message = r"semantic maps only, .* has PanopticQuality, PanopticErrors\. Evaluate"
     with pytest.raises(ValueError, match=message):
         enable_tta(config)
     config.test_evaluator = config.test_evaluator[:1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 
+import pytest
 from mmengine.evaluator import Evaluator
 
 from tests.helpers.quality import FOUR_CLASSES, images_of_known_quality, labelled_sample
@@ -46,3 +47,16 @@ def test_kinds_confusion_and_worst_images(tmp_path):
         ["2", "2"],
         ["0", "0"],
     ]
+
+
+@pytest.mark.parametrize(
+    ("meta", "result"),
+    [({}, "pred_sem_seg"), (dict(thing_classes=("sky",)), "gt_segment_map")],
+)
+def test_a_sample_without_a_map_is_refused_in_the_name_of_the_metric(meta, result):
+    evaluator = Evaluator(dict(type="mmseg_maskformer.PanopticErrors"))
+    evaluator.dataset_meta = FOUR_CLASSES | meta
+    image = labelled_sample([[0]], [[0]])
+    del image.pred_sem_seg
+    with pytest.raises(KeyError, match=rf"PanopticErrors needs {result} .* a\.jpg"):
+        evaluator.process([image])

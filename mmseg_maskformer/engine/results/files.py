@@ -165,7 +165,7 @@ class ResultFiles(BaseMetric):
 
     def _write_panoptic(self, sample: dict, file: ImageFile) -> dict:
         """Write the panoptic map of a sample; what the file of all says of it."""
-        found = predicted_map(sample, len(self.category_ids))
+        found = predicted_map(sample, len(self.category_ids), "ResultFiles")
         write_panoptic_map(self.folder / "panoptic" / file.map, found.segment_map)
         segments = segments_info(found, self.category_ids)
         return dict(
