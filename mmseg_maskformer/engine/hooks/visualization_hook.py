@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, NamedTuple
 
 from mmengine.dataset import BaseDataset
 from mmengine.dist import is_main_process
@@ -17,7 +17,7 @@ from mmengine.runner import Runner
 from mmseg_maskformer.core.argument_checks import check_counts
 from mmseg_maskformer.datasets.transforms.image_loading import LoadImage
 from mmseg_maskformer.datasets.wrappers import leaf_datasets
-from mmseg_maskformer.engine.results.images import image_names
+from mmseg_maskformer.engine.results.images import image_names, image_paths
 from mmseg_maskformer.visualization.images import picture_of_loaded
 
 _HOSTS = ("mmseg", "mmdet")
@@ -26,10 +26,10 @@ _HOSTS = ("mmseg", "mmdet")
 class VisualizationHook(Hook):
     """Hands predicted images to the visualizer: all of a test, some of a validation.
 
-    Files are read as the pipeline of the test reads them. The hosts' hooks leave that
-    to OpenCV, which knows up to four channels. One schedule serves both hosts, whose
-    own ``tools/test.py --show-dir`` look for such a hook and switch ``draw`` on. Images
-    in sub-folders keep these, or have them in the name.
+    Files are read as the pipeline of their data set reads them. The hosts' hooks leave
+    that to OpenCV, which knows up to four channels. One schedule serves both hosts,
+    whose own ``tools/test.py --show-dir`` look for such a hook and switch ``draw`` on.
+    Images in sub-folders keep these, or have them in the name.
 
     Args:
         draw: whether to do anything.
@@ -67,7 +67,7 @@ class VisualizationHook(Hook):
         # visualizers of panoptic models name pictures after their images themselves
         self.named_by_image = show or scope == "mmseg"
         self._painted = 0
-        self._names: dict[str, dict[str, str]] = {}  # of images, by kind and path
+        self._known: dict[str, _Images] = {}  # by kind
 
     def after_val_iter(
         self,
@@ -79,11 +79,10 @@ class VisualizationHook(Hook):
         """Paint the predictions of a batch whose turn it is, at this iteration."""
         if not self.draw:
             return
-        load = _loading(runner.val_dataloader.dataset)
         first = batch_idx * (runner.val_dataloader.batch_size or 1)
         for number, sample in enumerate(outputs or (), start=first):
             if number % self.interval == 0:
-                self._paint(runner, load, sample, "val", runner.iter)
+                self._paint(runner, sample, "val", runner.iter)
 
     def before_test(self, runner: Runner) -> None:
         """Warn of images that nobody paints: hosts' visualizers keep to one process."""
@@ -106,15 +105,13 @@ class VisualizationHook(Hook):
         """Paint the predictions of a batch."""
         if not self.draw:
             return
-        load = _loading(runner.test_dataloader.dataset)
         for sample in outputs or ():
             self._painted += 1
-            self._paint(runner, load, sample, "test", self._painted, self.test_out_dir)
+            self._paint(runner, sample, "test", self._painted, self.test_out_dir)
 
     def _paint(
         self,
         runner: Runner,
-        load: LoadImage,
         sample: Any,
         kind: str,
         step: int,
@@ -123,11 +120,13 @@ class VisualizationHook(Hook):
         """Hand an image with its prediction to the visualizer of the first process."""
         if not is_main_process():
             return
-        name = self._name(runner, kind, sample.img_path)
+        images, path = self._images(runner, kind), sample.img_path
+        name = PurePosixPath(images.names.get(path, Path(path).name))
+        load = images.loading.get(path, images.default)
         parts = name.parts if self.named_by_image else ("img", *name.parts[:-1])
         runner.visualizer.add_datasample(
             "_".join([kind, *parts]),
-            picture_of_loaded(load(dict(img_path=sample.img_path))["img"]),
+            picture_of_loaded(load(dict(img_path=path))["img"]),
             data_sample=sample,
             show=self.show,
             wait_time=self.wait_time,
@@ -135,18 +134,31 @@ class VisualizationHook(Hook):
             step=step,
         )
 
-    def _name(self, runner: Runner, kind: str, path: str) -> PurePosixPath:
-        """An image's name below the folder of all, where a data set lists them."""
-        if kind not in self._names:
+    def _images(self, runner: Runner, kind: str) -> _Images:
+        if kind not in self._known:
             loader = runner.val_dataloader if kind == "val" else runner.test_dataloader
-            leaves = leaf_datasets(loader.dataset)
-            listed = all(isinstance(leaf, BaseDataset) for leaf in leaves)
-            self._names[kind] = image_names(leaves) if listed else {}
-        return PurePosixPath(self._names[kind].get(path, Path(path).name))
+            self._known[kind] = _Images.of(loader.dataset)
+        return self._known[kind]
 
 
-def _loading(dataset: Any) -> LoadImage:
-    """How the first of a data set's pipelines reads files, or the default."""
-    pipeline = getattr(leaf_datasets(dataset)[0], "pipeline", None)
-    steps = getattr(pipeline, "transforms", ())
+class _Images(NamedTuple):
+    """Of the images of a data set, by their paths, where it lists them."""
+
+    names: dict[str, str]  # below the folder of all
+    loading: dict[str, LoadImage]  # how files are read, of joined data sets
+    default: LoadImage  # of the others
+
+    @classmethod
+    def of(cls, dataset: Any) -> _Images:
+        leaves = leaf_datasets(dataset)
+        listed = leaves if all(isinstance(x, BaseDataset) for x in leaves) else []
+        joined = [(_loading(leaf), image_paths(leaf)) for leaf in listed[1:]]
+        loading = {path: load for load, paths in joined for path in paths}
+        names = image_names(listed) if listed else {}
+        return cls(names, loading, default=_loading(leaves[0]))
+
+
+def _loading(leaf: Any) -> LoadImage:
+    """How the pipeline of a data set reads files, or the default."""
+    steps = getattr(getattr(leaf, "pipeline", None), "transforms", ())
     return next((x for x in steps if isinstance(x, LoadImage)), LoadImage())

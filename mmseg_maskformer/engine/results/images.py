@@ -38,14 +38,14 @@ def image_files(leaves: list[BaseDataset]) -> dict[str, ImageFile]:
 
 def image_names(leaves: list[BaseDataset]) -> dict[str, str]:
     """Of every image, by its path, its name in the same files."""
-    paths = {
-        info["img_path"]: 0
-        for leaf in leaves
-        for info in _infos(leaf)
-        if "img_path" in info
-    }
+    paths = {path: 0 for leaf in leaves for path in image_paths(leaf)}
     files = _named(paths, _folder(leaves))
     return {path: file.image for path, file in files.items()}
+
+
+def image_paths(leaf: BaseDataset) -> list[str]:
+    """Paths of the images of a data set that has files of them."""
+    return [info["img_path"] for info in _infos(leaf) if "img_path" in info]
 
 
 def listed_files(paths: Sequence[str]) -> dict[str, ImageFile]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from mmengine.config import Config
-from mmengine.dataset import BaseDataset
+from mmengine.dataset import BaseDataset, ConcatDataset
 from mmengine.registry import HOOKS, DefaultScope
 from mmengine.visualization import Visualizer
 from PIL import Image
@@ -129,3 +129,30 @@ def test_pictures_of_equal_names_in_two_folders_have_their_folder(
     hook.after_test_iter(runner, 0, None, [Namespace(img_path=x) for x in paths])
     files = [str(Path("out", folder, "0.png")) for folder in "ab"]
     assert painted == list(zip(names, files, strict=True))
+
+
+def test_images_of_joined_sets_are_read_as_each_of_them_reads_them(tmp_path):
+    """One stored lying and turned by EXIF, in two sets, the second as stored."""
+    leaves = []
+    for folder, kind in dict(a="color", b="color_ignore_orientation").items():
+        path = tmp_path / folder / "0.jpg"
+        path.parent.mkdir()
+        exif = Image.Exif()
+        exif[0x0112] = 6  # a quarter
+        Image.new("RGB", (4, 3)).save(path, exif=exif)
+        load = dict(type="mmseg_maskformer.LoadImage", color_type=kind)
+        leaf = BaseDataset(pipeline=[load], lazy_init=True)
+        leaf.load_data_list = lambda path=str(path): [dict(img_path=path)]
+        leaves.append(leaf)
+    sizes = []
+    runner = Namespace(
+        test_dataloader=Namespace(dataset=ConcatDataset(leaves, lazy_init=True)),
+        visualizer=Namespace(
+            add_datasample=lambda name, picture, **_: sizes.append(picture.shape[:2])
+        ),
+    )
+    with DefaultScope.overwrite_default_scope("mmseg"):
+        hook = VisualizationHook(draw=True)
+    paths = [str(tmp_path / folder / "0.jpg") for folder in "ba"]
+    hook.after_test_iter(runner, 0, None, [Namespace(img_path=x) for x in paths])
+    assert sizes == [(3, 4), (4, 3)]
