@@ -10,6 +10,7 @@ from mmcv import transforms as host
 
 Step = Any  # a transform: called with results, it returns results
 
+_LABEL_LOADING = {"LoadAnnotations", "LoadPanopticMap"}  # and classes made of them
 _CONTAINERS = (host.Compose, host.RandomApply, host.RandomChoice)
 
 
@@ -61,10 +62,14 @@ def loads(step: Step) -> bool:
     return name_of(step).startswith("Load")
 
 
+def loads_annotations(kind: type) -> bool:
+    """Whether transforms of a class load what a model learns: maps, masks or boxes."""
+    return not _LABEL_LOADING.isdisjoint(base.__name__ for base in kind.__mro__)
+
+
 def loads_labels(step: Step) -> bool:
     """Whether a transform loads the map that training and evaluation compare with."""
-    names = {kind.__name__ for kind in type(step).__mro__}
-    return "LoadPanopticMap" in names or bool(getattr(step, "with_seg", False))
+    return bool(getattr(step, "with_seg", loads_annotations(type(step))))
 
 
 def loads_masks(step: Step) -> bool:

@@ -5,16 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from mmengine.config import Config
+from mmengine.registry import TRANSFORMS
 
+from mmseg_maskformer.datasets.pipeline_steps import loads_annotations
 from mmseg_maskformer.datasets.wrappers import leaf_datasets
-from mmseg_maskformer.registry import type_name
-
-_LOADING = {
-    "LoadAnnotations",
-    "LoadLabelMap",
-    "LoadPanopticAnnotations",
-    "LoadPanopticMap",
-}
+from mmseg_maskformer.engine.models import set_scope
 
 
 def evaluate_nothing(config: Config) -> None:
@@ -23,6 +18,7 @@ def evaluate_nothing(config: Config) -> None:
     Args:
         config: changed in place.
     """
+    set_scope(config)
     config.test_evaluator = []
     loader = config.test_dataloader
     loader.dataset = without_labels(loader.dataset.to_dict())
@@ -57,7 +53,7 @@ def _labelled(leaf: Any) -> bool:
 
 
 def without_labels(part: Any) -> Any:
-    """A part of a config without the steps that load labels.
+    """A part of a config of the default scope without the steps that load labels.
 
     The alternatives of a step of TestTimeAug are a list, which leaves with its step.
     """
@@ -72,4 +68,8 @@ def without_labels(part: Any) -> Any:
 
 
 def _loads_labels(part: Any) -> bool:
-    return isinstance(part, dict) and type_name(part) in _LOADING
+    kind = part.get("type") if isinstance(part, dict) else None
+    if isinstance(kind, str):
+        with TRANSFORMS.switch_scope_and_registry(None) as registry:
+            kind = registry.get(kind)
+    return isinstance(kind, type) and loads_annotations(kind)
