@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from mmengine.dist import barrier, is_main_process
+from mmengine.dist import barrier
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 
@@ -80,7 +80,7 @@ class ResultFiles(BaseMetric):
         leaves = leaf_datasets(dataset)
         self.is_listed, self.score_thr = paths is not None, score_thr
         self.images = image_files(leaves) if paths is None else listed_files(paths)
-        if is_main_process() and not replace:
+        if not replace:  # by every process, since barrier waits for all
             self._refuse_former()
         barrier()  # before any process writes
         self.values = LabelValues.of(leaves[0])

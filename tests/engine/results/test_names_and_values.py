@@ -86,6 +86,14 @@ def test_nothing_is_written_over_unless_asked_for(name, tmp_path):
     ResultFiles(tmp_path / "labels", Named("set/1.jpg"))
 
 
+def test_no_process_waits_for_one_that_refuses(monkeypatch, tmp_path):
+    """Launchers other than torchrun do not end the others."""
+    (tmp_path / "1.png").touch()
+    monkeypatch.setattr("mmengine.dist.utils.get_rank", lambda group=None: 1)
+    with pytest.raises(FileExistsError, match=r"1\.png is there already"):
+        ResultFiles(tmp_path, Named("set/1.jpg"))
+
+
 def test_joined_data_sets_keep_their_folders_and_places():
     twice = Named("x/1.jpg", "x/2.jpg")
     joined = ConcatDataset([twice, twice, Named("y/1.jpg")])
