@@ -53,7 +53,7 @@ class _Checked(host.CocoDataset):
         return merged_metainfo(merged, metainfo, cls.METAINFO)
 
     def filter_data(self) -> list[dict]:
-        """The host's choice of images; crowds alone are no object there."""
+        """The host's choice of images, without those whose objects are all crowds."""
         kept = super().filter_data()
         if not self.test_mode and (self.filter_cfg or {}).get("filter_empty_gt"):
             kept = [

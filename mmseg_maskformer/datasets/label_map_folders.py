@@ -140,7 +140,7 @@ class LabelMapDataset(BaseSegDataset):
         return names
 
     def _listed_names(self) -> list[str]:
-        """Images that the file lists; suffixes, empty lines and a BOM are left out."""
+        """Files of the listed images; empty lines and a BOM are left out."""
         with naming_file("list of images", self.ann_file):
             text = Path(self.ann_file).read_text("utf-8-sig")
         lines = [line.strip() for line in text.splitlines() if line.strip()]

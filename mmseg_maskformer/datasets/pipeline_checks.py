@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -12,14 +13,12 @@ from PIL import Image
 
 from mmseg_maskformer.core.conventions import VOID, WIDE_VOID
 
-from .file_errors import naming_file
 from .metainfo import zero_label_message
 from .pipeline_steps import Step, flattened, name_of
 from .pipeline_trials import MisplacedError, Trial
 from .trial_images import random_numbers
 from .wrappers import parts_of
 
-_HOSTS = ("mmseg.", "mmcv.")
 _FLIP_KEYS = ("flip", "flip_direction")
 _FITTING = (
     "the resizing, RandomFlip, RandomCrop, Pad, Rotate, Shear*, Translate* and Expand "
@@ -136,10 +135,9 @@ def _check_label_bits(leaf: Any, steps: Sequence[Step]) -> None:
     """Refuse MMSegmentation's loading, of 8 bits, where they cannot hold a label."""
     for step in flattened(_with_views(steps)):
         load = getattr(type(step), "_load_seg_map", None)
-        used = (load, type(step).transform) if load else ()
-        if not used or not all(x.__module__.startswith(_HOSTS) for x in used):
-            continue
-        if wide := _wide_labels(leaf):
+        theirs = load is not None and load.__module__.startswith("mmseg.")
+        theirs &= type(step).transform.__module__.startswith(("mmseg.", "mmcv."))
+        if theirs and (wide := _wide_labels(leaf)):
             raise ValueError(
                 f"{name_of(step)} in the pipeline of {_described(leaf)} keeps 8 bits of"
                 f" a label, and {wide}: labels above 255 would begin at 0 again. Set "
@@ -158,8 +156,11 @@ def _wide_labels(leaf: Any) -> str:
     path = leaf.get_data_info(0).get("seg_map_path") if known else None
     if not path or not os.path.isfile(path):
         return ""
-    with naming_file("label map", path), Image.open(path) as opened:
-        labels = np.asarray(opened) if opened.mode.startswith("I") else np.array(0)
+    labels = np.zeros((), np.int32)
+    unread = OSError, Image.DecompressionBombError  # loading names what is wrong
+    with suppress(*unread), Image.open(path) as opened:
+        if opened.mode.startswith("I"):  # more than 8 bits
+            labels = np.asarray(opened)
     high = int(labels.max(initial=0, where=labels != WIDE_VOID))
     return f"{path} has the label {high}" if high > VOID else ""
 

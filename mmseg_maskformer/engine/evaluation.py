@@ -32,6 +32,23 @@ def leave_training_hooks(config: Config) -> None:
     ]
 
 
+def evaluate_validation(config: Config) -> None:
+    """Let a test run over the validation images; test images are for the end.
+
+    Args:
+        config: changed in place; the metrics stay.
+
+    Raises:
+        ValueError: It has no validation images.
+    """
+    if not config.get("val_dataloader"):
+        raise ValueError(
+            f"{config.filename} has no val_dataloader, whose images this looks at: "
+            "write val_dataloader = test_dataloader, say."
+        )
+    config.test_dataloader = config.val_dataloader
+
+
 def void_of(config: Config) -> dict[str, int]:
     """``ignore_index`` for metrics of a config's results: that of the head, or 255."""
     head = config.model.get("decode_head") or {}

@@ -38,8 +38,6 @@ class IoUMetric(host.IoUMetric):
         self, *args: Any, frequency_bounds: Sequence[int] = (30, 200), **kwargs: Any
     ) -> None:
         super().__init__(*args, **kwargs)
-        if self.nan_to_num is None:
-            self.nan_to_num = 0
         self.frequency_bounds = tuple(frequency_bounds)
 
     @staticmethod
@@ -62,12 +60,14 @@ class IoUMetric(host.IoUMetric):
         areas = [torch.stack(x).sum(0) for x in zip(*results, strict=True)]
         occurs = areas[3] > 0  # pixels of the truth
         areas = [x[occurs] for x in areas]
-        whole = self.dataset_meta
+        whole, given = self.dataset_meta, self.nan_to_num
+        if given is None and occurs.any():
+            self.nan_to_num = 0
         self.dataset_meta = {**whole, "classes": _chosen(whole["classes"], occurs)}
         try:
             scores = super().compute_metrics([tuple(areas)])
         finally:
-            self.dataset_meta = whole
+            self.dataset_meta, self.nan_to_num = whole, given
         if whole.get("train_images"):
             images = _chosen(whole["train_images"], occurs)
             scores |= self._by_frequency(areas[0] / areas[1], images)

@@ -99,6 +99,19 @@ def test_objects_follow_the_image(monkeypatch, polygons):
 
 
 @pytest.mark.mmdet
+def test_polygons_are_resized_as_they_are():
+    """One that crosses itself too, which a crop would cut."""
+    pytest.importorskip("mmdet")
+    from mmdet.structures.mask import PolygonMasks
+
+    bow = np.array([0, 0, 4, 4, 4, 0, 0, 4.0])
+    results = dict(img=np.zeros((4, 4), np.uint8), gt_masks=PolygonMasks([[bow]], 4, 4))
+    found = ResizeWithLabels(scale=(8, 8))(results)["gt_masks"]
+    assert (found.height, found.width) == (8, 8)
+    assert found.masks[0][0].tolist() == [0, 0, 8, 8, 8, 0, 0, 8]
+
+
+@pytest.mark.mmdet
 def test_resized_objects_are_those_of_a_resized_map():
     """Masks take the pixels of a panoptic map; boxes are multiplied and clipped."""
     pytest.importorskip("mmdet")

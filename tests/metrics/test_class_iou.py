@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from mmseg.evaluation.metrics import IoUMetric as HostMetric
@@ -43,6 +44,10 @@ def test_a_class_without_a_right_pixel_counts_0():
     assert found["mFscore"] == found["mDice"] == pytest.approx(100 * 3 / 7, abs=0.01)
     assert found["mPrecision"] == pytest.approx(100 * 3 / 8, abs=0.01)
     assert found["mRecall"] == 50.0
+    nothing = torch.full_like(truth, 255)
+    with pytest.warns(RuntimeWarning, match="Mean of empty slice"):
+        void = scores(IoUMetric(), nothing, guess)
+    assert np.isnan([void["aAcc"], void["mIoU"]]).all()  # 0 / 0, and no class
     asked = IoUMetric(iou_metrics=["mFscore"], nan_to_num=1)
     assert scores(asked, truth, guess)["mPrecision"] == 87.5  # 3/4 and 1
 

@@ -16,7 +16,10 @@ from mmengine.dist import is_main_process
 sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
 
 from mmseg_maskformer.engine.arguments import at_least_one, output_file  # noqa: E402
-from mmseg_maskformer.engine.evaluation import void_of  # noqa: E402
+from mmseg_maskformer.engine.evaluation import (  # noqa: E402
+    evaluate_validation,
+    void_of,
+)
 from mmseg_maskformer.engine.launch import add_common_arguments, load_config  # noqa: E402
 from mmseg_maskformer.engine.runners import evaluating_runner, leave_processes  # noqa: E402
 from shared.ending import ending_in_sentences  # noqa: E402
@@ -41,7 +44,7 @@ def evaluate(args: argparse.Namespace) -> tuple[np.ndarray, dict[str, float]]:
     """Counts of every bin, and the metrics."""
     config = load_config(args)
     config.model.setdefault("test_cfg", {})["uncertainty"] = True
-    config.test_dataloader = config.val_dataloader
+    evaluate_validation(config)
     void = void_of(config)
     config.test_evaluator = [
         dict(type="mmseg_maskformer.CalibrationError", bins=args.bins, **void),

@@ -2,11 +2,11 @@
 
 python tools/analysis/errors.py CONFIG CHECKPOINT --out errors
 
-evaluates a semantic or panoptic model once and writes errors.csv (missed, invented,
-split, merged, inaccurate and wrongly classified segments by class and size),
-confusion.csv (pixels of each true and predicted class, void among them), images.csv
-(images by their errors), errors.png with both as a chart, and worst.png with the images
-that have most errors, their truth and prediction.
+evaluates a semantic or panoptic model on its validation images and writes errors.csv
+(missed, invented, split, merged, inaccurate and wrongly classified segments by class
+and size), confusion.csv (pixels of each true and predicted class, void among them),
+images.csv (images by their errors), errors.png with both as a chart, and worst.png with
+the images that have most errors, their truth and prediction.
 """
 
 from __future__ import annotations
@@ -26,7 +26,10 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
 from mmseg_maskformer.core.segment_errors import KINDS  # noqa: E402
 from mmseg_maskformer.datasets.metainfo import metainfo_of  # noqa: E402
 from mmseg_maskformer.engine.arguments import at_least_one, output_folder  # noqa: E402
-from mmseg_maskformer.engine.evaluation import void_of  # noqa: E402
+from mmseg_maskformer.engine.evaluation import (  # noqa: E402
+    evaluate_validation,
+    void_of,
+)
 from mmseg_maskformer.engine.launch import add_runner_arguments, load_config  # noqa: E402
 from mmseg_maskformer.engine.runners import evaluating_runner  # noqa: E402
 from shared.ending import ending_in_sentences  # noqa: E402
@@ -121,7 +124,7 @@ def main() -> None:
     args = parse_args()
     config = load_config(args)
     require_maps(config)
-    config.test_dataloader = config.val_dataloader  # test data are for the end
+    evaluate_validation(config)
     metric = dict(type="mmseg_maskformer.PanopticErrors", out=str(args.out))
     config.test_evaluator = [metric | void_of(config)]
     runner = evaluating_runner(config, args.checkpoint)

@@ -81,7 +81,8 @@ def _evaluated(dataset: Mapping[str, Any], like: Mapping[str, Any]) -> dict[str,
     """A data set with the pipeline of another; wrappers but joining are taken off."""
     parts = [_evaluated(part, like) for part in parts_of_config(dataset)]
     if not parts:
-        return dict(dataset, pipeline=like.get("pipeline", []), test_mode=True)
+        shown = {key: like[key] for key in ("pipeline", "test_mode") if key in like}
+        return dict(dataset, **shown)
     return dict(dataset, datasets=parts) if "datasets" in dataset else parts[0]
 
 

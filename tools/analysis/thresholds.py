@@ -32,6 +32,7 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
 from mmseg_maskformer.adapters.panoptic_options import PanopticOptions  # noqa: E402
 from mmseg_maskformer.engine.arguments import output_folder  # noqa: E402
 from mmseg_maskformer.engine.config_files import bases  # noqa: E402
+from mmseg_maskformer.engine.evaluation import evaluate_validation  # noqa: E402
 from mmseg_maskformer.engine.launch import add_runner_arguments, load_config  # noqa: E402
 from mmseg_maskformer.engine.runners import evaluating_runner  # noqa: E402
 from query_lib.settings import alone, score_settings  # noqa: E402
@@ -248,7 +249,7 @@ def main() -> None:
     config = load_config(args)
     require_other_file(args.config, args.out / "config.py")
     given = overridden(config, args.config, args.cfg_options)
-    config.test_dataloader = config.val_dataloader  # test data are for the end
+    evaluate_validation(config)
     config.test_evaluator = config.val_evaluator
     runner = evaluating_runner(config, args.checkpoint)
     require_head(runner.model, args.config)

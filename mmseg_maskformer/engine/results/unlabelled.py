@@ -70,6 +70,6 @@ def without_labels(part: Any) -> Any:
 def _loads_labels(part: Any) -> bool:
     kind = part.get("type") if isinstance(part, dict) else None
     if isinstance(kind, str):
-        with TRANSFORMS.switch_scope_and_registry(None) as registry:
+        with TRANSFORMS.switch_scope_and_registry(part.get("_scope_")) as registry:
             kind = registry.get(kind)
     return isinstance(kind, type) and loads_annotations(kind)

@@ -22,6 +22,7 @@ class MyLabels(LoadLabelMap):
     [
         "LoadAnnotations",
         "mmseg_maskformer.LoadLabelMap",
+        dict(type="LoadLabelMap", _scope_="mmseg_maskformer"),
         f"{__name__}.MyLabels",
         MyLabels,
         pytest.param("mmseg_maskformer.LoadPanopticMap", marks=pytest.mark.mmdet),
@@ -29,7 +30,7 @@ class MyLabels(LoadLabelMap):
     ],
 )
 def test_steps_that_load_labels_leave_and_others_stay(kind):
-    labels = dict(type=kind)
+    labels = kind if isinstance(kind, dict) else dict(type=kind)
     views = dict(type="TestTimeAug", transforms=[[FLIP], [labels], [PACK]])
     leaf = dict(type="mmseg_maskformer.LabelMapDataset")
     joined = [
