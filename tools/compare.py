@@ -56,10 +56,12 @@ def run_job(folder: Path) -> None:
     """Do one job of a comparison; this process was started for it."""
     from comparison.costs import run_costs
     from comparison.jobs import read_job
+    from comparison.lock import working_in
     from comparison.run import run_scores
 
     run = run_costs if read_job(folder).kind == "costs" else run_scores
-    run(folder)
+    with working_in(folder):
+        run(folder)
 
 
 def main() -> None:

@@ -2,7 +2,8 @@
 
 A folder holds ``job.json`` (what is to be done), ``config.py`` (the prepared config),
 ``log.txt`` (what went wrong) and, once there is something, ``result.json``. Of jobs
-side by side it holds what they print, too, as ``progress.txt``.
+side by side it holds what they print, too, as ``progress.txt``. ``lock`` belongs to the
+process that works in it.
 """
 
 from __future__ import annotations

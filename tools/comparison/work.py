@@ -17,6 +17,7 @@ from .jobs import (
     take_back,
     valid_parts,
 )
+from .lock import require_free
 from .plan import Comparison, Options, Task
 
 _PAUSE = 0.2  # seconds between two looks at the processes
@@ -71,7 +72,11 @@ def work(pairs: Sequence[Pair], jobs: int = 1) -> bool:
                 name = f"{comparison.options.out.name}/" * several + task.row.about.name
                 title = f"[{number}/{len(pairs)}] {name}: {task.what}"
                 print(title, flush=True)
-                process = _begin(task, comparison, quiet=jobs > 1)
+                try:
+                    process = _begin(task, comparison, quiet=jobs > 1)
+                except BlockingIOError as error:
+                    good, process = False, None
+                    _note_failure(task, str(error))
                 if process is None:
                     _report(task)
                     comparison.collect()
@@ -92,10 +97,16 @@ def work(pairs: Sequence[Pair], jobs: int = 1) -> bool:
 
 
 def _begin(task: Task, comparison: Comparison, quiet: bool) -> subprocess.Popen | None:
-    """Start what is missing for a task, and say what was decided."""
+    """Start what is missing for a task, and say what was decided.
+
+    Raises:
+        BlockingIOError: Another process works in its folder.
+    """
     options = comparison.options
     decision = decide(task.folder, task.job)
     wanted = task.job.kind == "costs" or options.train or options.checkpoints
+    if decision != "done" and wanted:
+        require_free(task.folder)
     if decision == "stale" and wanted:
         decision = _make_room(task)
     if decision == "done":
@@ -126,11 +137,16 @@ def _end(one: _Running, named: bool) -> bool:
     if named:
         print(one.title)
     if failure is not None:
-        task.row.notes.append(f"{task.what} failed: {failure}")
-        print(f"    failed: {failure}")
+        _note_failure(task, failure)
     _report(task)
     one.comparison.collect()
     return failure is None
+
+
+def _note_failure(task: Task, failure: str) -> None:
+    """Say why a task has no result, below the table too."""
+    task.row.notes.append(f"{task.what} failed: {failure}")
+    print(f"    failed: {failure}")
 
 
 def _untrained(decision: str, task: Task) -> str:
