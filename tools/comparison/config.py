@@ -27,7 +27,8 @@ _TRAINING = (
 _EVALUATION = ("model", "val_dataloader", "val_evaluator")
 _CHOICE = ("val_dataloader", "val_evaluator")  # of the best checkpoint
 PLACES = ("data_root", "work_dir")  # where files stand changes no result
-_WEIGHTS = ("load_from", "source")  # files that count by what they hold
+# Files that count by what they hold.
+_WEIGHTS = ("load_from", "source", "checkpoint", "pretrained")
 _CHECKPOINTS = 10  # of a training, so that little is lost when it stops
 
 

@@ -175,10 +175,12 @@ def test_configs_that_cannot_be_compared_are_sentences(changes, sentence):
         settings.comparable_config(str(DEMO), changes)
 
 
-def test_weights_count_by_what_they_hold_not_where_they_are(tmp_path):
-    def fingerprint(weights):
-        config = Config(dict(model=dict(type="mmseg.FCNHead"), load_from=str(weights)))
-        config.model.backbone = dict(init_cfg=dict(source=str(weights)))
+# Of TimmWeights, of the host's Pretrained, and of models as a short form of the latter.
+@pytest.mark.parametrize("key", ["source", "checkpoint", "pretrained"])
+def test_weights_count_by_what_they_hold_not_where_they_are(tmp_path, key):
+    def fingerprint(weights, begun="timm"):
+        config = Config(dict(model=dict(type="mmseg.FCNHead"), load_from=str(begun)))
+        config.model.backbone = dict(init_cfg={key: str(weights)})
         return settings.training_fingerprint(config)
 
     first, moved, other = (tmp_path / f"{name}.pth" for name in "abc")
@@ -186,6 +188,9 @@ def test_weights_count_by_what_they_hold_not_where_they_are(tmp_path):
         path.write_text(text)
     hub, known = fingerprint("timm"), fingerprint(first)
     assert fingerprint(moved) == known
-    assert len({hub, known, fingerprint(other)}) == 3
+    begun = fingerprint("timm", first)
+    assert fingerprint("timm", moved) == begun
+    assert len({hub, known, fingerprint(other), begun, fingerprint("timm", other)}) == 5
     first.write_text("more")
-    assert fingerprint(first) != known
+    assert known != fingerprint(first)
+    assert begun != fingerprint("timm", first)
