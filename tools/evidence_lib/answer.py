@@ -11,7 +11,7 @@ from mmengine.logging import MMLogger
 
 from analysis.scores_by_classes import METRICS, markdown, plot, read_tables
 from comparison.config import comparable_config
-from comparison.plan import Comparison, Options
+from comparison.plan import Comparison, Options, Task
 from comparison.work import work
 
 from .curves import write_curves
@@ -58,7 +58,7 @@ def answer(question: str, given: Answer) -> bool:
             _write_initial(part, given)
     comparisons = [Comparison(_options(part, given)) for part in parts]
     todo = [
-        (task.row.about.name in part.last, task.config.randomness.seed, x, task)
+        (_rank(task, part), task.config.randomness.seed, x, task)
         for part, x in zip(parts, comparisons, strict=True)
         for task in x.tasks
     ]
@@ -72,6 +72,12 @@ def answer(question: str, given: Answer) -> bool:
     if any(part.folder.startswith("vocabulary/") for part in parts):
         _plot_vocabulary(given.out / "vocabulary")
     return good
+
+
+def _rank(task: Task, part: Part) -> int:
+    """When a config has its turn; those with equal numbers seed by seed."""
+    name = task.row.about.name
+    return part.last.index(name) + 1 if name in part.last else 0
 
 
 def _initial(part: Part, given: Answer, seed: int) -> Path:

@@ -26,7 +26,8 @@ class Part:
         once: of these configs the first seed only.
         overrides: of every config.
         multi_scale: evaluate with scales and flips too.
-        last: of these configs all trainings come after those of the others.
+        last: of these configs all trainings come after those of the others, config by
+            config.
         amp: train in mixed precision.
         initial: the config, one of these, whose first weights all trainings of a seed
             begin with; default: each with its own.
@@ -80,14 +81,15 @@ VOCABULARY = (
 
 
 def _vocabulary(count: int, *others: str, seeds: tuple[int, ...] = (0,)) -> Part:
-    """CCP with that many classes; other configs are trained once."""
+    """CCP with that many classes; other configs are trained once, at the end."""
+    names = tuple(Path(name).name for name in others)
     return Part(
         f"vocabulary/{count}",
         configs=(*VOCABULARY, *others),
         seeds=seeds,
-        once=tuple(Path(name).name for name in others),
+        once=names,
         overrides=merged_classes(count),
-        last=(FIXED,),
+        last=(FIXED, *names),
     )
 
 
@@ -107,7 +109,7 @@ FROM_SCRATCH = {
 }
 QUESTIONS: dict[str, tuple[Part, ...]] = {
     "vocabulary": (
-        _vocabulary(55, seeds=(0, 1)),
+        _vocabulary(55, MASK2FORMER, seeds=(0, 1)),
         _vocabulary(3, seeds=(0, 1)),
         _vocabulary(22),
         _vocabulary(9),
@@ -136,7 +138,6 @@ QUESTIONS: dict[str, tuple[Part, ...]] = {
         ),
     ),
     "scratch": (Part("camvid/scratch", CAMVID_PAIR, overrides=FROM_SCRATCH),),
-    "mask2former": (_vocabulary(55, MASK2FORMER, seeds=(0, 1)),),
     "few": (
         Part(
             "few/camvid",
