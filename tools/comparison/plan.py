@@ -44,6 +44,7 @@ class Options:
         costs: measure parameters, FLOPs, time and memory.
         adjust: changes the config of one training in place, given its seed.
         jobs: how many are done at a time, in one thread each if more than one.
+        remedy: what the command line offers where ``train`` is missing.
     """
 
     configs: tuple[str, ...]
@@ -60,6 +61,7 @@ class Options:
     costs: bool = True
     adjust: Callable[[Config, int], None] | None = None
     jobs: int = 1
+    remedy: str = "--train trains, --checkpoints takes others"
 
 
 @dataclass(eq=False)

@@ -113,7 +113,7 @@ def _begin(task: Task, comparison: Comparison, quiet: bool) -> subprocess.Popen 
         print("    done before")
         return None
     if not wanted:
-        print(_untrained(decision, task))
+        print(f"    {_untrained(decision, task)}; {options.remedy}")
         return None
     if decision == "resume":
         print("    going on where it stopped")
@@ -150,11 +150,11 @@ def _note_failure(task: Task, failure: str) -> None:
 
 
 def _untrained(decision: str, task: Task) -> str:
-    """Why there are no scores, without --train."""
+    """Why there are no scores, where nothing is trained."""
     if decision == "start":
-        return "    no weights; --train trains, --checkpoints takes others"
+        return "no weights"
     state = "of other settings" if decision == "stale" else "not finished"
-    return f"    {task.folder} is {state}; --train does it"
+    return f"{task.folder} is {state}"
 
 
 def _report(task: Task) -> None:

@@ -54,7 +54,7 @@ def answer(question: str, given: Answer) -> bool:
     MMLogger.get_current_instance().setLevel("ERROR")  # jobs have logs of their own
     parts = [x for x in QUESTIONS[question] if x.name in (given.parts or [x.name])]
     for part in parts:
-        if part.initial and given.train:
+        if part.initial:
             _write_initial(part, given)
     comparisons = [Comparison(_options(part, given)) for part in parts]
     todo = [
@@ -86,10 +86,15 @@ def _initial(part: Part, given: Answer, seed: int) -> Path:
 
 
 def _write_initial(part: Part, given: Answer) -> None:
-    """Write these weights where they are not there."""
+    """Write these weights where they are wanted and not there.
+
+    To recognise finished trainings they are wanted too, as trainings count by what
+    their files of weights hold.
+    """
     for seed in part.seeds:
         path = _initial(part, given, seed)
-        if not path.exists():
+        wanted = given.train or any(path.parent.glob(f"*/seed{seed}/result.json"))
+        if wanted and not path.exists():
             config = comparable_config(path_of(part.initial), given.overrides)
             write_initial_weights(config, seed, path)
 
@@ -127,6 +132,7 @@ def _options(part: Part, given: Answer) -> Options:
         },
         adjust=begin if part.initial else None,
         costs=False,  # times mean something on an idle machine only
+        remedy="without --tables it is trained",
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import asdict
 from itertools import islice
 
 import pytest
@@ -13,6 +14,7 @@ from mmengine.runner import Runner, load_checkpoint
 from torch import nn
 
 from comparison.config import comparable_config
+from comparison.jobs import store_part, write_json
 from evidence_lib import answer as module
 from evidence_lib.initial import write_initial_weights
 from evidence_lib.questions import OURS, PEER, QUESTIONS, path_of
@@ -99,6 +101,39 @@ def test_recipe_and_default_see_the_same_few_images_as_often(part, tmp_path):
     assert other.optim_wrapper.optimizer == own.optim_wrapper.optimizer
     assert other.model == own.model
     assert "custom_hooks" not in other
+
+
+@pytest.mark.mmdet
+def test_tables_show_a_finished_pair_without_its_first_weights(
+    monkeypatch, tmp_path, capsys
+):
+    """They are written again; of seeds without a result they are not."""
+    pytest.importorskip("mmdet")
+
+    def write(config, seed, path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"weights {seed}")
+
+    monkeypatch.setattr(module, "write_initial_weights", write)
+    part = QUESTIONS["nuclei"][0]
+    given = module.Answer(
+        tmp_path, tmp_path / "script.py", parts=[part.name], train=False
+    )
+    first = tmp_path / part.folder / "initial-seed1.pth"
+    write(None, 1, first)
+    tasks = module.Comparison(module._options(part, given)).tasks
+    for task, quality in zip([tasks[1], tasks[4]], (52.0, 50.5), strict=True):
+        assert task.what == "seed 1"
+        task.folder.mkdir(parents=True)
+        write_json(task.folder / "job.json", asdict(task.job))
+        store_part(task.folder, task.job, "single", dict(pq=quality))
+    first.unlink()
+    assert module.answer("nuclei", given)
+    assert "| +1.50 |" in (first.parent / "differences.md").read_text()
+    assert [x.name for x in first.parent.glob("*.pth")] == [first.name]
+    printed = capsys.readouterr().out
+    assert printed.count("    no weights; without --tables it is trained\n") == 4
+    assert "--train" not in printed
 
 
 @pytest.mark.mmdet
