@@ -197,20 +197,32 @@ def preface(rows: list[Row], what: str) -> list[str]:
     trained = max(len(row.single) for row in rows)
     spread = "; median ± standard deviation of the seeds"
     paragraphs = [what + (spread if trained > 1 else "") + "."] if what else []
-    costs = next((row.costs for row in rows if row.costs), None)
-    if costs is None:
+    found = [row.costs for row in rows if row.costs]
+    if not found:
         return paragraphs
-    sizes = {_size(row.costs["test_size"]) for row in rows if row.costs}
     paragraphs.append(
-        f"FLOPs are multiply-adds {_counted(costs)}. Images/s: one image of "
-        f"{' or '.join(sorted(sizes))} from pixels to {_RESULTS[rows[0].kind.name]}, "
-        f"median of {len(costs['seconds'])} on {costs['machine']}; whole set: the mean "
+        f"FLOPs are multiply-adds {_counted(found[0])}. Images/s: one image of "
+        f"{_either(_size(x['test_size']) for x in found)} from pixels to "
+        f"{_RESULTS[rows[0].kind.name]}, median of "
+        f"{_either(len(x['seconds']) for x in found)} on "
+        f"{_either(x['machine'] for x in found)}; whole set: the mean "
         "over all validation images, in the evaluation. Memory: the most that PyTorch "
         "held at once beside the weights; in training for one step on a batch of "
-        f"{_batches(rows)} crops, forward and backward, without the optimizer's state"
-        f"{costs['precision']}."
+        f"{_either(row.about.batch for row in rows)} crops, forward and backward, "
+        f"without the optimizer's state{_precision(found)}."
     )
     return paragraphs
+
+
+def _either(values: Iterable[Any]) -> str:
+    """Every value once, in their order."""
+    return " or ".join(map(str, sorted(set(values))))
+
+
+def _precision(found: list[dict[str, Any]]) -> str:
+    """What training steps were measured in, unless all in float32."""
+    names = {costs["precision"].removeprefix(", in ") or "float32" for costs in found}
+    return "" if names == {"float32"} else f", in {_either(names)}"
 
 
 def _counted(costs: dict[str, Any]) -> str:
@@ -219,7 +231,3 @@ def _counted(costs: dict[str, Any]) -> str:
     if not images:
         return "of one image of the crop"
     return f"averaged over the first {images} validation images"
-
-
-def _batches(rows: list[Row]) -> str:
-    return " or ".join(map(str, sorted({row.about.batch for row in rows})))

@@ -132,6 +132,19 @@ def test_preface_says_how_costs_were_measured():
     assert preface([row()], "") == []
 
 
+def test_preface_says_what_differs_among_the_rows():
+    """Costs are kept: some may be of another call, another machine, other settings."""
+    other = dict(COSTS, machine="H200", seconds=[1.0], precision=", in bfloat16")
+    rows = [row("uncosted"), row(costs=COSTS), row("b", costs=other)]
+    (text,) = preface(rows, "")
+    assert "median of 1 or 3 on 1 of 2 CPU cores, PyTorch 2.15.0 or H200; " in text
+    assert text.endswith(" without the optimizer's state, in bfloat16 or float32.")
+    (same,) = preface(rows[2:], "")
+    assert "median of 1 on H200; " in same and same.endswith("state, in bfloat16.")
+    (plain,) = preface(rows[:2], "")
+    assert plain.endswith(" without the optimizer's state.")
+
+
 def test_records_have_plain_numbers_and_none_where_unknown():
     first, second = records([scored(), row("b")])
     assert first["miou"] == 41.5
