@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -156,9 +157,11 @@ def fingerprint(
 ) -> str:
     """A hash of some keys of a config, at any depth ``without`` others.
 
-    Files of weights count by what they hold, wherever they are.
+    Files of weights count by what they hold, wherever they are, and files in a
+    ``data_root`` by their places in it.
     """
     chosen = _without({key: config.get(key) for key in keys}, without)
+    chosen = _placed(chosen, tuple(_roots(config.to_dict())))
     text = json.dumps(chosen, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -181,6 +184,28 @@ def costs_fingerprint(config: Config, device: str) -> str:
     """What parameters, FLOPs, time and memory depend on."""
     keys = ("model", "train_dataloader", "val_dataloader", "optim_wrapper")
     return f"{fingerprint(config, keys)}-{device}"
+
+
+def _roots(value: Any) -> Iterator[str]:
+    """Every ``data_root``, whatever its depth."""
+    if isinstance(value, dict):
+        if isinstance(root := value.get("data_root"), str) and root:
+            yield f"{root.rstrip('/')}/"
+        value = list(value.values())
+    if isinstance(value, list | tuple):
+        for part in value:
+            yield from _roots(part)
+
+
+def _placed(value: Any, roots: tuple[str, ...]) -> Any:
+    """The same value with paths relative to a ``data_root`` that they begin with."""
+    if isinstance(value, dict):
+        return {key: _placed(x, roots) for key, x in value.items()}
+    if isinstance(value, list | tuple):
+        return [_placed(x, roots) for x in value]
+    if isinstance(value, str) and value.startswith(roots):
+        return value[max(len(x) for x in roots if value.startswith(x)) :]
+    return value
 
 
 def _without(value: Any, names: tuple[str, ...]) -> Any:

@@ -120,6 +120,22 @@ def test_what_trainings_and_evaluations_depend_on():
     assert same == [(False, False), *of_one, (True, True)]
 
 
+def test_files_in_a_data_root_count_by_their_places_in_it():
+    """As annotation files of metrics, which name the folder again."""
+
+    def fingerprint(root, file):
+        config = Config.fromfile(CONFIGS / f"{PAIRS[0][1]}.py")
+        for split in ("train", "val"):
+            config[f"{split}_dataloader"].dataset.data_root = root
+        config.val_evaluator = dict(type="CocoMetric", ann_file=file)
+        return settings.evaluation_fingerprint(config)
+
+    known = fingerprint("data/mine", "data/mine/val.json")
+    assert fingerprint("/moved/mine/", "/moved/mine/val.json") == known
+    others = ("data/mine/test.json", "data/mine-2/val.json", "val-2.json")
+    assert known not in [fingerprint("data/mine", file) for file in others]
+
+
 def test_the_best_checkpoint_depends_on_what_is_validated():
     config = Config.fromfile(CONFIGS / f"{PAIRS[0][1]}.py")
     best = changed(config, "default_hooks.checkpoint.save_best", "mIoU")
