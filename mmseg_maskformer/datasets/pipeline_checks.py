@@ -135,9 +135,10 @@ def _check_label_bits(leaf: Any, steps: Sequence[Step]) -> None:
     """Refuse MMSegmentation's loading, of 8 bits, where they cannot hold a label."""
     for step in flattened(_with_views(steps)):
         load = getattr(type(step), "_load_seg_map", None)
-        theirs = load is not None and load.__module__.startswith("mmseg.")
-        theirs &= type(step).transform.__module__.startswith(("mmseg.", "mmcv."))
-        if theirs and (wide := _wide_labels(leaf)):
+        if load is None or not load.__module__.startswith("mmseg."):
+            continue
+        whole = type(step).transform.__module__.startswith(("mmseg.", "mmcv."))
+        if whole and (wide := _wide_labels(leaf)):
             raise ValueError(
                 f"{name_of(step)} in the pipeline of {_described(leaf)} keeps 8 bits of"
                 f" a label, and {wide}: labels above 255 would begin at 0 again. Set "
