@@ -160,8 +160,8 @@ def fingerprint(
     Files of weights count by what they hold, wherever they are, and files in a
     ``data_root`` by their places in it.
     """
-    chosen = _without({key: config.get(key) for key in keys}, without)
-    chosen = _placed(chosen, tuple(_roots(config.to_dict())))
+    roots = tuple(_roots(config.to_dict()))
+    chosen = _without({key: config.get(key) for key in keys}, without, roots)
     text = json.dumps(chosen, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -197,29 +197,20 @@ def _roots(value: Any) -> Iterator[str]:
             yield from _roots(part)
 
 
-def _placed(value: Any, roots: tuple[str, ...]) -> Any:
-    """The same value with paths relative to a ``data_root`` that they begin with."""
-    if isinstance(value, dict):
-        return {key: _placed(x, roots) for key, x in value.items()}
-    if isinstance(value, list | tuple):
-        return [_placed(x, roots) for x in value]
-    if isinstance(value, str) and value.startswith(roots):
-        return value[max(len(x) for x in roots if value.startswith(x)) :]
-    return value
-
-
-def _without(value: Any, names: tuple[str, ...]) -> Any:
-    """The same value without some keys and places of weights, whatever their depth."""
+def _without(value: Any, names: tuple[str, ...], roots: tuple[str, ...]) -> Any:
+    """The same value without some keys and places of files, whatever their depth."""
     if isinstance(value, dict):
         return {
             key: _contents(x)
             if key in _WEIGHTS and isinstance(x, str)
-            else _without(x, names)
+            else _without(x, names, roots)
             for key, x in value.items()
             if key not in names
         }
     if isinstance(value, list | tuple):
-        return [_without(x, names) for x in value]
+        return [_without(x, names, roots) for x in value]
+    if isinstance(value, str) and value.startswith(roots):
+        return value[max(len(x) for x in roots if value.startswith(x)) :]
     return value
 
 
