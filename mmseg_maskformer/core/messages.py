@@ -6,14 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from .conventions import VOID
-
 UNNAMED = "an unnamed image"
-# what to do with values of a label map that are neither classes nor void
-OTHER_LABELS = (
-    f"Write {VOID} where a pixel is void; otherwise name all classes, or set "
-    "reduce_zero_label of the data sets if 0 means unlabelled."
-)
 # what to do with a label map that is none
 ONE_CHANNEL = (
     "it must have one channel of integers, the class of each pixel. Convert colour "
@@ -24,6 +17,14 @@ RESULTS_AS_LABELS = (
     " Of results, take annotations.json, which tools/predict.py writes beside "
     "instances.json."
 )
+
+
+def other_labels(void: str) -> str:
+    """What to do with values of a label map that are neither classes nor void."""
+    return (
+        f"Write {void} where a pixel is void; otherwise name all classes, or set "
+        "reduce_zero_label of the data sets if 0 means unlabelled."
+    )
 
 
 def image_name(meta: Mapping[str, Any]) -> str:

@@ -6,7 +6,10 @@ from collections import Counter
 from collections.abc import Sequence
 from itertools import chain
 
+import numpy as np
+
 from mmseg_maskformer.core.conventions import NARROW, VOID, WIDE_VOID
+from mmseg_maskformer.datasets.transforms.label_maps import as_classes
 
 from .scan import Facts
 from .sources import Source
@@ -17,27 +20,20 @@ def void_label(x: Facts, source: Source) -> int:
     return WIDE_VOID if source.num_classes > x.item.void else x.item.void
 
 
-def label_of(value: int, x: Facts, source: Source) -> int | None:
-    """The class of a value of a label map, None for void, as ``LoadLabelMap`` reads it.
-
-    A value that is no class either stays as it is.
-    """
-    written = VOID
-    if x.label_type not in NARROW:
-        written = void_label(x, source)
-        value = written if value == WIDE_VOID else value
-    if x.item.zero_is_void:
-        value = written if value == 0 else value - (value != written)
-    new = (x.item.label_map or {}).get(value)
-    if new is not None:
-        value = written if new == VOID else new
-    void = {written, void_label(x, source)}
-    return None if value in void or value == VOID >= source.num_classes else value
+def labels_read(x: Facts, source: Source) -> dict[int, int | None]:
+    """What ``LoadLabelMap`` makes of the values of a label map, None for void."""
+    void = void_label(x, source)
+    written = VOID if x.label_type in NARROW else void
+    values = np.array([*x.values], dtype=np.int32)
+    read = as_classes(values, written, x.item.zero_is_void, x.item.label_map)
+    voids = {void, written} | ({VOID} if source.num_classes <= VOID else set())
+    labels = (None if label in voids else label for label in read.tolist())
+    return dict(zip(x.values, labels, strict=True))
 
 
 def void_labels(x: Facts, source: Source) -> set[int]:
     """Values of a label map that are void."""
-    return {value for value in x.values if label_of(value, x, source) is None}
+    return {v for v, label in labels_read(x, source).items() if label is None}
 
 
 def highest_label(facts: Sequence[Facts]) -> int:
@@ -49,10 +45,9 @@ def highest_label(facts: Sequence[Facts]) -> int:
 def labels(x: Facts, source: Source) -> Counter[int]:
     """Pixels of each class of a semantic item, as the data set reads it."""
     found: Counter[int] = Counter()
-    for value, pixels in x.values.items():
-        label = label_of(value, x, source)
+    for value, label in labels_read(x, source).items():
         if label is not None:
-            found[label] += pixels
+            found[label] += x.values[value]
     return found
 
 

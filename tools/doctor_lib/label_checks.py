@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from mmseg_maskformer.core.conventions import VOID
-from mmseg_maskformer.core.messages import OTHER_LABELS, shown
+from mmseg_maskformer.core.messages import other_labels, shown
 from mmseg_maskformer.datasets.metainfo import lowered_message
 
 from .class_counts import class_pixels, labels, occurrences, void_label, void_share
@@ -32,7 +32,7 @@ def values(source: Source, facts: Sequence[Facts]) -> Found:
             "error",
             f"{len(wrong)} label map(s) have values that are none of the {count} "
             f"classes: {shown(every)}.",
-            OTHER_LABELS.replace(str(VOID), voids),
+            other_labels(voids),
             tuple(f"{x.item.labels}: {shown(values)}" for x, values in wrong),
         )
 

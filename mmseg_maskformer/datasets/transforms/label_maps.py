@@ -51,16 +51,33 @@ class LoadLabelMap(LoadAnnotations):
         check_label_map(labels, path)
         require_size_of_image("label map", labels.shape, results)
         narrow = labels.dtype.name in NARROW
-        labels = labels.astype(np.int32)
-        void = VOID
-        if not narrow:
-            void = results.get("void_label", WIDE_VOID)
-            labels[labels == WIDE_VOID] = void
-        if results["reduce_zero_label"]:
-            labels = np.where(labels == 0, void, labels - (labels != void))
-        labels = _renumbered(labels, results.get("label_map"), void)
+        void = VOID if narrow else results.get("void_label", WIDE_VOID)
+        zero_is_void, new = results["reduce_zero_label"], results.get("label_map")
+        labels = as_classes(labels, void, zero_is_void, new)
         results["gt_seg_map"] = labels.astype(np.uint8 if narrow else np.uint16)
         results["seg_fields"].append("gt_seg_map")
+
+
+def as_classes(
+    labels: np.ndarray, void: int, zero_is_void: bool, new: dict[int, int] | None
+) -> np.ndarray:
+    """What the values of a file mean: classes, void, or neither.
+
+    Args:
+        labels: integers from 0 to 65535; any shape.
+        void: what pixels without a class get: 255 in maps of 8 bits.
+        zero_is_void: 0 is void and classes begin at 1.
+        new: numbers of the classes that a data set chooses, 255 for none.
+
+    Returns:
+        int32 of the same shape.
+    """
+    wide, labels = labels.dtype.name not in NARROW, labels.astype(np.int32)
+    if wide:
+        labels[labels == WIDE_VOID] = void
+    if zero_is_void:
+        labels = np.where(labels == 0, void, labels - (labels != void))
+    return _renumbered(labels, new, void)
 
 
 def classes_in(labels: np.ndarray, num_classes: int) -> list[int]:
