@@ -38,8 +38,11 @@ def add_work_arguments(parser: ArgumentParser, out: str) -> None:
 def run(task: Callable[[], bool]) -> NoReturn:
     """Do a task and end the program, with status 1 where not everything went well."""
     # what is stopped stops its jobs, too
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("Stopped."))
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit("Stopped."))
     said = "The same command goes on from the last checkpoints."
-    with ending_in_sentences(stopped=said):
-        good = task()
+    try:
+        with ending_in_sentences(stopped=said):
+            good = task()
+    finally:
+        signal.signal(signal.SIGTERM, before)
     sys.exit(0 if good else 1)

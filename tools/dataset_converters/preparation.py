@@ -7,13 +7,11 @@ name is complete: a preparation can be stopped at any time and started again.
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from io import BytesIO
-from multiprocessing import Pool
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,6 +22,7 @@ from PIL import ExifTags, Image
 from mmseg_maskformer.engine.arguments import at_least_one
 from shared.ending import ending_in_sentences
 from shared.output import UNFINISHED, written_whole
+from shared.processes import results_of
 
 
 class Sample(NamedTuple):
@@ -209,25 +208,12 @@ def for_each(task: Callable[[Any], Any], samples: Sequence, workers: int) -> lis
     if not samples:
         return []
     bar = ProgressBar(len(samples), file=sys.stdout)
-    if workers <= 1:
-        results = _counted(map(task, samples), bar)
-    else:
-        with Pool(workers, initializer=_leave_interrupts_to_parent) as pool:
-            results = _counted(pool.imap(task, samples, chunksize=4), bar)
+    results = []
+    for result in results_of(task, samples, workers, chunksize=4):
+        results.append(result)
+        bar.update()
     print()
     return results
-
-
-def _counted(results: Iterable, bar: ProgressBar) -> list:
-    collected = []
-    for result in results:
-        collected.append(result)
-        bar.update()
-    return collected
-
-
-def _leave_interrupts_to_parent() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _check_names(samples: Sequence[Sample]) -> None:

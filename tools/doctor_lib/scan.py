@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +18,7 @@ from PIL import Image
 from mmseg_maskformer.datasets.coco.image_sizes import check_size
 from mmseg_maskformer.datasets.file_errors import check_label_map, refuse_jpeg
 from mmseg_maskformer.datasets.transforms.image_files import read_picture, turned
+from shared.processes import results_of
 
 from .sources import Item
 
@@ -182,19 +182,12 @@ def look_at_all(items: Sequence[Item], workers: int | None = None) -> list[Facts
         items: what to read.
         workers: processes, by default one for each core.
     """
-    workers = workers or os.cpu_count() or 1
-    if workers == 1 or len(items) < _MANY:
-        return _counted(map(look, items), len(items))
-    with ProcessPoolExecutor(workers) as pool:
-        return _counted(pool.map(look, items, chunksize=16), len(items))
-
-
-def _counted(looks: Iterable[Facts], total: int) -> list[Facts]:
-    """All facts; of many it is shown how far they are."""
+    many, total = len(items) >= _MANY, len(items)
+    workers = (workers or os.cpu_count() or 1) if many else 1
     found = []
-    for facts in looks:
+    for facts in results_of(look, items, workers, chunksize=16):
         found.append(facts)
-        if total >= _MANY and (len(found) % _MANY == 0 or len(found) == total):
+        if many and (len(found) % _MANY == 0 or len(found) == total):
             end = "\n" if len(found) == total else ""
             print(f"\r{len(found)} of {total}", end=end, file=sys.stderr, flush=True)
     return found
