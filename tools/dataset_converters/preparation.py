@@ -209,7 +209,7 @@ def for_each(task: Callable[[Any], Any], samples: Sequence, workers: int) -> lis
         return []
     bar = ProgressBar(len(samples), file=sys.stdout)
     results = []
-    for result in results_of(task, samples, workers, chunksize=4):
+    for result in results_of(task, samples, workers):
         results.append(result)
         bar.update()
     print()

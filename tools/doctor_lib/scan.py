@@ -185,7 +185,7 @@ def look_at_all(items: Sequence[Item], workers: int | None = None) -> list[Facts
     many, total = len(items) >= _MANY, len(items)
     workers = (workers or os.cpu_count() or 1) if many else 1
     found = []
-    for facts in results_of(look, items, workers, chunksize=16):
+    for facts in results_of(look, items, workers):
         found.append(facts)
         if many and (len(found) % _MANY == 0 or len(found) == total):
             end = "\n" if len(found) == total else ""
