@@ -26,7 +26,7 @@ _TRAINING = (
     *("randomness", "load_from", "custom_hooks"),
 )
 _EVALUATION = ("model", "val_dataloader", "val_evaluator")
-_CHOICE = ("val_dataloader", "val_evaluator")  # of the best checkpoint
+_CHOICE = ("val_dataloader", "val_evaluator", "chosen_by")  # of the best checkpoint
 PLACES = ("data_root", "work_dir")  # where files stand changes no result
 # Files that count by what they hold.
 _WEIGHTS = ("load_from", "source", "checkpoint", "pretrained")
@@ -171,8 +171,14 @@ def training_fingerprint(config: Config) -> str:
     config = copy.deepcopy(config)
     hooks = config.get("custom_hooks") or []
     config.custom_hooks = [x for x in hooks if type_name(x) not in CHECKS]
-    keys = _TRAINING + (_CHOICE if keeps_best(config) else ())
-    return fingerprint(config, keys, (*PLACES, "test_cfg"))
+    keys, without = _TRAINING, (*PLACES, "test_cfg")
+    if (config.get("auto_scale_lr") or {}).get("enable"):
+        keys += ("auto_scale_lr",)
+    if keeps_best(config):
+        hook = config.default_hooks.checkpoint
+        config.chosen_by = {key: hook.get(key) for key in ("save_best", "rule")}
+        keys, without = keys + _CHOICE, PLACES
+    return fingerprint(config, keys, without)
 
 
 def evaluation_fingerprint(config: Config) -> str:

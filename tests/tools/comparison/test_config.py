@@ -101,14 +101,18 @@ def test_what_trainings_and_evaluations_depend_on():
     )
     of_both = changed(config, "model.decode_head.channels", 128)
     of_training = changed(config, "randomness.seed", 1)
-    averaged = changed(config, "custom_hooks", [dict(type="EMAHook")])
-    assert training(averaged) != training(config)
+    for key, value in (
+        ("custom_hooks", [dict(type="EMAHook")]),
+        ("auto_scale_lr", dict(enable=True, base_batch_size=16)),
+    ):
+        assert training(changed(config, key, value)) != training(config)
     of_evaluation = changed(config, "val_dataloader.dataset.data_prefix.img_path", "x")
     of_inference = changed(config, "model.data_preprocessor.test_cfg.size", (32, 32))
     of_inference = changed(of_inference, "model.test_cfg.mode", "slide")
     of_none = changed(config, "train_dataloader.dataset.data_root", "moved")
     of_none = changed(of_none, "val_dataloader.dataset.data_root", "moved")
     of_none = changed(of_none, "default_hooks.logger.interval", 1)
+    of_none = changed(of_none, "auto_scale_lr", dict(enable=False, base_batch_size=8))
     check = dict(type="mmseg_maskformer.CheckLossHook", interval=10)
     of_none = changed(of_none, "custom_hooks", [check])
     cases = (of_both, of_training, of_evaluation, of_inference, of_none)
@@ -140,10 +144,18 @@ def test_the_best_checkpoint_depends_on_what_is_validated():
     config = Config.fromfile(CONFIGS / f"{PAIRS[0][1]}.py")
     best = changed(config, "default_hooks.checkpoint.save_best", "mIoU")
     assert (settings.keeps_best(config), settings.keeps_best(best)) == (False, True)
-    for given, same in ((config, True), (best, False)):
-        other = changed(given, "val_dataloader.dataset.indices", 3)
-        one, two = map(settings.training_fingerprint, (given, other))
-        assert (one == two) == same
+    for key, value in (
+        ("val_dataloader.dataset.indices", 3),
+        ("model.test_cfg.mode", "slide"),
+        ("default_hooks.checkpoint.rule", "less"),
+    ):
+        for given, same in ((config, True), (best, False)):
+            one, two = map(
+                settings.training_fingerprint, (given, changed(given, key, value))
+            )
+            assert (one == two) == same
+    other = changed(best, "default_hooks.checkpoint.save_best", "mAcc")
+    assert settings.training_fingerprint(other) != settings.training_fingerprint(best)
 
 
 def test_test_data_are_scored_where_a_config_says_so():
