@@ -23,7 +23,11 @@ from mmseg_maskformer.checkpoints.huggingface_export import export_to_huggingfac
 from mmseg_maskformer.checkpoints.loading import make_ours, warn_of_order, with_source
 from mmseg_maskformer.checkpoints.zoo import class_order
 from mmseg_maskformer.datasets.class_orders import CLASS_ORDERS
-from mmseg_maskformer.datasets.metainfo import check_class_order, saved_classes
+from mmseg_maskformer.datasets.metainfo import (
+    check_class_order,
+    saved_classes,
+    saved_palette,
+)
 from mmseg_maskformer.engine.arguments import add_cfg_options, new_output
 from mmseg_maskformer.engine.config_files import read_config
 from mmseg_maskformer.engine.models import untrained_model
@@ -72,7 +76,8 @@ def read(name: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """What a file holds, or what is behind a scheme; no code from it runs.
 
     Returns:
-        Tensors by name, and the ``meta`` of a checkpoint that names its classes.
+        Tensors by name, and the ``meta`` of a checkpoint that names its classes, with
+        the colours that the hosts paint them in.
     """
     prepare_host()
     if name.startswith(SCHEMES):
@@ -91,7 +96,11 @@ def read(name: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 def _meta(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
     classes = saved_classes(checkpoint)
-    return dict(dataset_meta=dict(classes=tuple(classes))) if classes else {}
+    if not classes:
+        return {}
+    palette = saved_palette(checkpoint)
+    colours = dict(palette=palette) if palette else {}
+    return dict(dataset_meta=dict(classes=tuple(classes), **colours))
 
 
 def convert(source: dict[str, Tensor], model: Any, name: str) -> dict[str, Tensor]:

@@ -93,11 +93,26 @@ def one_metainfo(found: Any) -> dict[str, Any]:
 
 def saved_classes(checkpoint: Mapping[str, Any]) -> Sequence[str]:
     """Classes of the data that a checkpoint was trained on; empty if it names none."""
+    return _saved_metainfo(checkpoint).get("classes") or ()
+
+
+def saved_palette(checkpoint: Mapping[str, Any]) -> tuple[tuple[int, ...], ...]:
+    """Colours of these classes; empty if it does not have one for each."""
+    found = _saved_metainfo(checkpoint).get("palette")
+    if isinstance(found, str) or found is None:  # MMDetection has names of palettes
+        return ()
+    colours = tuple(tuple(int(value) for value in colour) for colour in found)
+    return colours if len(colours) == len(saved_classes(checkpoint)) else ()
+
+
+def _saved_metainfo(checkpoint: Mapping[str, Any]) -> Mapping[str, Any]:
     meta = checkpoint.get("meta") or {}
     found = meta.get("dataset_meta") or {}
     if isinstance(found, list | tuple):  # of joined data sets, whose classes are equal
         found = found[0]
-    return found.get("classes") or meta.get("CLASSES") or ()
+    if found.get("classes"):
+        return found
+    return dict(classes=meta.get("CLASSES"), palette=meta.get("PALETTE"))  # mmseg 0.x
 
 
 def check_class_order(

@@ -7,8 +7,12 @@ import os
 from functools import partial
 from unittest.mock import Mock
 
+import numpy as np
 import pytest
 import torch
+from mmengine.structures import PixelData
+from mmseg.apis import init_model, show_result_pyplot
+from mmseg.structures import SegDataSample
 
 from mmseg_maskformer.checkpoints import loading
 from mmseg_maskformer.checkpoints.convert import OPENMMLAB, from_ours
@@ -18,8 +22,9 @@ from tests.scripts import run_script
 CAMVID = models.CONFIGS / "maskformer/maskformer_r18_1xb4-4k_camvid-256x256.py"
 ADE = models.CONFIGS / "maskformer/maskformer_r50_8xb2-160k_ade20k-512x512.py"
 
-
-META = dict(dataset_meta=dict(classes=("sky", "building")))
+META = dict(
+    dataset_meta=dict(classes=("sky", "building"), palette=((9, 8, 7), (200, 100, 50)))
+)
 
 
 class Attack:
@@ -55,6 +60,19 @@ def test_their_file_becomes_ours(convert, tmp_path, capsys):
         f"OpenMMLab MaskFormer (mmseg, mmdet): {len(expected)} tensors converted"
         in (capsys.readouterr().out)
     )
+
+
+def test_the_host_paints_a_converted_file_in_its_colours(convert, tmp_path):
+    theirs(tmp_path / "in.pth")
+    convert(tmp_path / "in.pth", tmp_path / "out.pth", "--config", CAMVID)
+    model = init_model(str(CAMVID), str(tmp_path / "out.pth"), device="cpu")
+    labels = torch.tensor([[[0, 1]]])
+    result = SegDataSample(pred_sem_seg=PixelData(data=labels))
+    image = np.zeros((1, 2, 3), np.uint8)
+    found = show_result_pyplot(
+        *(model, image, result), opacity=1, with_labels=False, draw_gt=False, show=False
+    )
+    assert found.tolist() == [[[9, 8, 7], [200, 100, 50]]]
 
 
 def test_nothing_is_written_when_a_tensor_is_missing(convert, tmp_path, capsys):

@@ -9,7 +9,7 @@ from mmengine.registry import DATASETS, DefaultScope
 
 from mmseg_maskformer.datasets.camvid import CamVidDataset
 from mmseg_maskformer.datasets.label_map_folders import LabelMapDataset
-from mmseg_maskformer.datasets.metainfo import check_class_order
+from mmseg_maskformer.datasets.metainfo import check_class_order, saved_palette
 from mmseg_maskformer.datasets.palette import class_palette
 from tests.checkpoints.models import CONFIGS
 
@@ -89,3 +89,21 @@ def test_names_that_occur_twice_are_compared_by_their_places():
     check_class_order(("weights", ours), ("data", theirs))
     with pytest.raises(ValueError, match=r"'lane' is number 2 in weights and 1 in dat"):
         check_class_order(("weights", ours), ("data", ["human", "lane", "sky"]))
+
+
+@pytest.mark.parametrize(
+    ("meta", "palette"),
+    [
+        (dict(dataset_meta=dict(classes=["a"], palette=[[1, 2, 3]])), ((1, 2, 3),)),
+        (dict(dataset_meta=[dict(classes=["a"], palette=[(1, 2, 3)])]), ((1, 2, 3),)),
+        (dict(CLASSES=["a"], PALETTE=np.array([[1, 2, 3]])), ((1, 2, 3),)),
+        (dict(dataset_meta=dict(classes=["a", "b"], palette=[[1, 2, 3]])), ()),
+        (dict(dataset_meta=dict(classes=["c", "o", "c", "o"], palette="coco")), ()),
+        (dict(dataset_meta=dict(classes=["a"])), ()),
+        ({}, ()),
+    ],
+)
+def test_colours_of_a_checkpoint_are_those_of_its_classes(meta, palette):
+    found = saved_palette(dict(meta=meta))
+    assert found == palette
+    assert all(type(value) is int for colour in found for value in colour)
