@@ -8,6 +8,7 @@ from typing import Any
 from torch import nn
 
 from .convert import family_of
+from .huggingface_parts import check_network
 from .layout import MASK2FORMER
 
 _STAGES = ["stage1", "stage2", "stage3", "stage4"]
@@ -62,14 +63,14 @@ def model_config(
     """
     head: Any = model.get_submodule("decode_head")
     network = head.network
-    _check(network)
+    family = family_of(model.state_dict())
+    check_network(network, family)
     names = classes or [f"LABEL_{index}" for index in range(head.num_classes)]
     if len(names) != head.num_classes:
         raise ValueError(
             f"{len(names)} class names were given, but the model has num_classes="
             f"{head.num_classes}."
         )
-    masked = family_of(model.state_dict()) == MASK2FORMER
     known = dict(
         backbone_config=backbone_config(backbone),
         no_object_weight=float(head.criterion.loss_cls.no_object_weight),
@@ -80,30 +81,9 @@ def model_config(
         label2id={name: index for index, name in enumerate(names)},
     )
     class_weight = float(head.criterion.loss_cls.weight)
-    if masked:
+    if family == MASK2FORMER:
         return known | _mask2former(network) | dict(class_weight=class_weight)
     return known | _maskformer(network) | dict(cross_entropy_weight=class_weight)
-
-
-def _check(network: Any) -> None:
-    """Refuse parts that their models have not.
-
-    Raises:
-        ValueError: There is one.
-    """
-    variant = (
-        not hasattr(network, "class_head")  # per-pixel
-        or getattr(network, "box_head", None) is not None
-        or any(
-            layer.self_attention is None for layer in network.transformer_decoder.layers
-        )
-    )
-    if variant:
-        raise ValueError(
-            "transformers has MaskFormer and Mask2Former with self-attention among "
-            "queries and without boxes only; per-pixel models and other variants "
-            "cannot be written."
-        )
 
 
 def _maskformer(network: Any) -> dict[str, Any]:
@@ -129,19 +109,6 @@ def _maskformer(network: Any) -> dict[str, Any]:
 def _mask2former(network: Any) -> dict[str, Any]:
     pixels, decoder = network.pixel_decoder, network.transformer_decoder
     attention = decoder.layers[0].cross_attention.attention
-    if not hasattr(pixels, "input_convs"):
-        raise ValueError(
-            "transformers has Mask2Former with MSDeformAttnPixelDecoder only; a model "
-            f"with {type(pixels).__name__} cannot be written."
-        )
-    _check_decoder(decoder)
-    samples = pixels.encoder.attention[0].attention.samples
-    if samples != (attention.num_heads, 3, 4):
-        raise ValueError(
-            "transformers has one num_heads for both decoders and num_points=4; a "
-            f"pixel decoder with {samples[0]} heads and {samples[2]} points beside a "
-            f"transformer decoder with {attention.num_heads} heads cannot be written."
-        )
     return dict(
         architectures=["Mask2FormerForUniversalSegmentation"],
         model_type="mask2former",
@@ -155,27 +122,6 @@ def _mask2former(network: Any) -> dict[str, Any]:
         dropout=float(attention.dropout),
         num_queries=decoder.query_embed.num_embeddings,
     )
-
-
-def _check_decoder(decoder: Any) -> None:
-    """Refuse a decoder that reads the memories in another way than theirs.
-
-    Raises:
-        ValueError: It does.
-    """
-    usual = dict(
-        attention="masked",
-        levels=(0, 1, 2),
-        joined_levels=False,
-        content="supervised",
-        cross_first=True,
-    )
-    for key, value in usual.items():
-        if (found := getattr(decoder, key)) != value:
-            raise ValueError(
-                f"transformers has Mask2Former with {key}={value!r} only; a model with "
-                f"transformer_decoder.{key}={found!r} cannot be written."
-            )
 
 
 def backbone_config(backbone: Mapping[str, Any]) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from mmseg_maskformer.checkpoints.huggingface_export import (
 from mmseg_maskformer.checkpoints.huggingface_images import image_processor
 from mmseg_maskformer.engine.models import untrained_model
 from mmseg_maskformer.engine.results.described_images import described_images
-from tests.helpers.export import ADE, SWIN, settings, small_masked
+from tests.helpers.export import ADE, SWIN, settings, small, small_masked
 
 safetensors = pytest.importorskip("safetensors.torch")
 CITYSCAPES = "maskformer_r101_8xb2-90k_cityscapes-512x1024"
@@ -200,6 +200,32 @@ def test_variants_of_the_masked_decoder_cannot_be_written(key, value):
     config.model.decode_head.network.transformer_decoder[key] = value
     wanted = re.escape(f"transformer_decoder.{key}={value!r} cannot be written")
     with pytest.raises(ValueError, match=wanted):
+        json_files(untrained_model(config), config.model)
+
+
+@pytest.mark.parametrize(
+    ("family", "key", "value"),
+    [
+        ("MaskFormer", "num_groups", 16),
+        ("MaskFormer", "multi_scale_memory", True),
+        ("Mask2Former", "num_groups", 16),
+    ],
+)
+def test_pixel_decoders_of_other_outputs_cannot_be_written(family, key, value):
+    """Their tensors have the names and shapes of those that transformers has."""
+    one = family == "MaskFormer"
+    config = small("semantic", SWIN, {}) if one else small_masked(SWIN)
+    config.model.decode_head.network.pixel_decoder[key] = value
+    wanted = re.escape(f"pixel_decoder.{key}={value} cannot be written")
+    with pytest.raises(ValueError, match=wanted):
+        json_files(untrained_model(config), config.model)
+
+
+@pytest.mark.parametrize("kind", ["BiFPNPixelDecoder", "SemanticFPNPixelDecoder"])
+def test_a_maskformer_on_another_pixel_decoder_cannot_be_written(kind):
+    config = small("semantic", SWIN, {})
+    config.model.decode_head.network.pixel_decoder = dict(type=kind)
+    with pytest.raises(ValueError, match=f"FPNPixelDecoder only; .* with {kind} can"):
         json_files(untrained_model(config), config.model)
 
 
