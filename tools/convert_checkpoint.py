@@ -9,17 +9,19 @@ python tools/convert_checkpoint.py work_dirs/mine/iter_160000.pth folder \
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
+from mmengine.config import Config
 from mmengine.runner import CheckpointLoader
 from torch import Tensor
 
 from mmseg_maskformer.adapters.host import prepare_host
 from mmseg_maskformer.checkpoints.files import read_content, tensors_by_name
 from mmseg_maskformer.checkpoints.huggingface_export import export_to_huggingface
+from mmseg_maskformer.checkpoints.huggingface_images import other_images
 from mmseg_maskformer.checkpoints.loading import make_ours, warn_of_order, with_source
 from mmseg_maskformer.checkpoints.zoo import class_order
 from mmseg_maskformer.datasets.class_orders import CLASS_ORDERS
@@ -130,16 +132,36 @@ def main() -> None:
         converted = convert(source, model, args.input)
         if args.to == "huggingface":
             model.load_state_dict(converted)
-            data = config.get("test_dataloader") or config.get("val_dataloader")
-            images = described_images(config) if data else None  # or an error
-            saved = meta.get("dataset_meta", {}).get("classes", ())
-            named = (images or {}).get("classes") or ()
-            check_class_order((args.input, saved), (args.config, named))
-            with written_whole(args.output) as unfinished:
-                export_to_huggingface(model, config.model, unfinished, images)
+            classes = meta.get("dataset_meta", {}).get("classes", ())
+            save_folder(model, config, (args.input, classes), args.output)
         else:
             save(dict(meta=meta, state_dict=converted), args.output)
     print(f"Written: {args.output}")
+
+
+def save_folder(
+    model: Any, config: Config, saved: tuple[str, Sequence[str]], folder: Path
+) -> None:
+    """Write for transformers, and say what it does otherwise to images.
+
+    Args:
+        model: with its weights.
+        config: of it and of its images.
+        saved: name of the file of weights, and the classes that it names.
+        folder: to write.
+    """
+    data = config.get("test_dataloader") or config.get("val_dataloader")
+    images = described_images(config) if data else {}  # or an error
+    check_class_order(saved, (config.filename, images.get("classes") or ()))
+    with written_whole(folder) as unfinished:
+        export_to_huggingface(model, config.model, unfinished, images or None)
+    others = other_images(
+        config.model.data_preprocessor,
+        images.get("resize"),
+        model.decode_head.mask_padding,
+    )
+    if others:
+        print(others)
 
 
 def save(checkpoint: dict, path: Path) -> None:

@@ -38,6 +38,9 @@ def image_processor(
     Raises:
         ValueError: Images are padded to one size.
     """
+    # size_divisor is no padding there: it rounds up the size that images are resized
+    # to. Without it the maps of the network would reach beyond an image that is no
+    # multiple, and their results, which are resized as a whole, would be shifted.
     mean, std = settings.get("mean"), settings.get("std")
     if _takes_bgr(settings):
         mean, std = (x and x[::-1] for x in (mean, std))
@@ -51,6 +54,30 @@ def image_processor(
         ignore_index=settings.get("seg_pad_val", 255),
         do_reduce_labels=reduces_labels,
     )
+
+
+def other_images(
+    settings: Mapping[str, Any], resize: Mapping[str, Any] | None, mask_padding: bool
+) -> str:
+    """What transformers does otherwise to images, in a sentence; "" if nothing.
+
+    Args:
+        settings: config of the model's preprocessor.
+        resize: as above, with its ``backend``.
+        mask_padding: whether the head hides padding from attention.
+    """
+    divisor, others = size_divisor(settings), []
+    if divisor > 1 and resize is None:
+        others.append(f"does not pad to multiples of {divisor}")
+    elif divisor > 1:
+        others.append(f"stretches images to multiples of {divisor} instead of padding")
+    if resize is not None and resize["backend"] == "cv2":
+        others.append("averages where it shrinks images, and OpenCV does not")
+    if mask_padding:
+        others.append("lets queries see what pads a batch of several sizes")
+    if not others:
+        return ""
+    return f"transformers {', '.join(others)} (docs/checkpoints.md)."
 
 
 def size_divisor(settings: Mapping[str, Any]) -> int:

@@ -17,7 +17,10 @@ from mmseg_maskformer.checkpoints.huggingface_export import (
     export_to_huggingface,
     json_files,
 )
-from mmseg_maskformer.checkpoints.huggingface_images import image_processor
+from mmseg_maskformer.checkpoints.huggingface_images import (
+    image_processor,
+    other_images,
+)
 from mmseg_maskformer.engine.models import untrained_model
 from mmseg_maskformer.engine.results.described_images import described_images
 from tests.helpers.export import ADE, SWIN, settings, small, small_masked
@@ -77,7 +80,7 @@ def test_a_pipeline_that_stretches_or_leaves_images_as_they_are():
         pytest.param(dict(pad_size_divisor=32), 32, marks=pytest.mark.mmdet),
     ],
 )
-def test_images_are_padded_as_in_a_test(padding, divisor):
+def test_sides_are_those_of_a_test(padding, divisor):
     assert image_processor(padding, None, False)["size_divisor"] == divisor
     det = "pad_size_divisor" in padding
     kind = "mmdet.DetDataPreprocessor" if det else "mmseg.SegDataPreProcessor"
@@ -87,6 +90,46 @@ def test_images_are_padded_as_in_a_test(padding, divisor):
     found = host(batch, training=False)["inputs"]
     sides = [-(-side // divisor) * divisor for side in (50, 70)]
     assert list(found[0].shape[1:]) == sides
+
+
+@pytest.mark.parametrize(
+    ("padding", "backend", "hidden", "said"),
+    [
+        ({}, "pillow", False, r"$"),
+        ({}, "cv2", False, r"transformers averages where it shrinks images"),
+        ({}, "pillow", True, r"transformers lets queries see what pads a batch"),
+        (
+            dict(size_divisor=32),
+            None,
+            False,
+            r"\w+ does not pad to multiples of 32 \(d",
+        ),
+        (
+            dict(size_divisor=32),
+            "cv2",
+            False,
+            r"\w+ stretches images to .* 32 .*, aver",
+        ),
+    ],
+)
+def test_what_transformers_does_otherwise_is_said(padding, backend, hidden, said):
+    resize = backend and dict(scale=(70, 50), keep_ratio=True, backend=backend)
+    assert re.match(said, other_images(dict(test_cfg=padding), resize, hidden))
+
+
+def test_transformers_stretches_what_is_padded_here():
+    """Of a black image with a white last column, which padding would leave last."""
+    transformers = pytest.importorskip("transformers")
+    image = torch.zeros(3, 50, 70, dtype=torch.uint8)
+    image[..., -1] = 255
+    settings = dict(test_cfg=dict(size_divisor=32))
+    for scale, width in (((70, 50), 96), (None, 70)):
+        resize = scale and dict(scale=scale, keep_ratio=True)
+        said = image_processor(settings, resize, False)
+        found = transformers.MaskFormerImageProcessor(**said)(images=[image])
+        pixels = torch.as_tensor(found["pixel_values"][0])
+        assert pixels.shape[-1] == width
+        assert pixels[..., -1].min() > 0
 
 
 def test_padding_to_one_size_cannot_be_written():

@@ -205,12 +205,13 @@ def test_an_address_becomes_a_file_in_a_new_folder(convert, tmp_path, server, ca
     assert all(torch.equal(found[name], expected[name]) for name in expected)
 
 
-def test_transformers_reads_the_exported_folder(convert, tmp_path):
+def test_transformers_reads_the_exported_folder(convert, tmp_path, capsys):
     transformers = pytest.importorskip("transformers")
     model = models.randomise(models.ours(ADE.stem))
     torch.save(dict(state_dict=model.state_dict()), tmp_path / "ours.pth")
     folder = tmp_path / "hub"
     convert(tmp_path / "ours.pth", folder, "--config", ADE, "--to", "huggingface")
+    assert "transformers stretches images to multiples of 32" in capsys.readouterr().out
     theirs, info = transformers.MaskFormerForInstanceSegmentation.from_pretrained(
         folder, output_loading_info=True
     )
