@@ -14,6 +14,8 @@ from mmseg_maskformer.core.structures import Predictions, map_size
 Look = Callable[[Predictions, list, tuple[int, int]], None]
 Settings = Callable[[Predictions], list[dict]]
 Check = Callable[[dict[str, float]], None]
+# MMSegmentation's and MMDetection's
+_CITYSCAPES = ("CityscapesMetric", "CityScapesMetric")
 
 
 class _Tape:
@@ -100,12 +102,17 @@ class SettingEvaluator(Evaluator):
 
     Attributes:
         scores: values of each setting and part, once evaluated.
+
+    Raises:
+        ValueError: A metric scores files, which are those of the last setting.
     """
 
     def __init__(
         self, metrics: Sequence[Any], parts: int = 1, check: Check | None = None
     ) -> None:
         super().__init__(metrics)
+        for metric in self.metrics:
+            _require_no_files(metric)
         self.parts = parts
         self.check = check
         self.scores: list[list[dict[str, float]]] = []
@@ -144,6 +151,20 @@ class SettingEvaluator(Evaluator):
         results = self._results[setting][part]
         for metric, own in zip(self.metrics, results, strict=True):
             metric.results = own
+
+
+def _require_no_files(metric: Any) -> None:
+    names = {x.__name__ for x in type(metric).__mro__}
+    if names.intersection(_CITYSCAPES):
+        remedy = "leave it out of the evaluator"
+    elif "CocoPanopticMetric" in names and metric.tmp_dir is None:
+        remedy = "leave out its outfile_prefix"
+    else:
+        return
+    raise ValueError(
+        f"{type(metric).__name__} writes results into files and scores these, and each "
+        f"setting writes over the one before: {remedy}."
+    )
 
 
 def alone(task: str) -> dict[str, bool]:
