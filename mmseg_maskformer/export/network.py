@@ -27,12 +27,19 @@ class ExportableNetwork(nn.Module):
         labels: give the semantic label map of the size of the image, not logits.
 
     Raises:
-        ValueError: The model classifies pixels, takes images of other than three
-            channels, or predicts otherwise than from one pass over the whole image.
+        ValueError: The model is none of this package, classifies pixels, takes images
+            of other than three channels, or predicts otherwise than from one pass over
+            the whole image.
     """
 
     def __init__(self, model: Any, labels: bool = False) -> None:
         super().__init__()
+        if not hasattr(model, "prediction_options"):
+            raise ValueError(
+                f"{type(model).__name__} is no model of this package, whose network "
+                "could be written; if its decode_head is MaskFormerHead, set model.type"
+                " to mmseg_maskformer.MaskFormerSegmentor."
+            )
         options = model.prediction_options()
         _check(model, options)
         self.model, self.labels = model, labels

@@ -83,6 +83,10 @@ def test_labels_inside_are_those_of_the_image_without_padding():
         ),
         ({"test_cfg.semantic_rule": "general"}, "semantic_rule='general' is not"),
         (
+            {"type": "EncoderDecoder"},
+            r"EncoderDecoder is no model of .* set model\.type to .*Segmentor",
+        ),
+        (
             {"data_preprocessor.test_cfg": dict(size=(96, 96), size_divisor=None)},
             r"size=\(96, 96\) pads",
         ),

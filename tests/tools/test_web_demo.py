@@ -185,8 +185,11 @@ def test_what_is_no_image_or_too_large_is_named(explorer, tmp_path, monkeypatch)
 def test_models_that_cannot_be_explored_are_refused(explorer):
     with pytest.raises(ValueError, match="Linear is no model of this package"):
         Explorer(SimpleNamespace(model=torch.nn.Linear(1, 1)))
-    windows = PredictionOptions(mode="slide", crop_size=(8, 8), stride=(8, 8))
     head = explorer.predictor.model.decode_head
+    of_the_host = SimpleNamespace(decode_head=head)
+    with pytest.raises(ValueError, match="SimpleNamespace is no model of this package"):
+        Explorer(SimpleNamespace(model=of_the_host))
+    windows = PredictionOptions(mode="slide", crop_size=(8, 8), stride=(8, 8))
     given = SimpleNamespace(decode_head=head, prediction_options=lambda: windows)
     with pytest.raises(ValueError, match=r"mode='slide'.*test_cfg\.mode=whole"):
         Explorer(SimpleNamespace(model=given))

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from copy import deepcopy
 from typing import Any
 
+from mmengine.config import ConfigDict
 from mmengine.evaluator import Evaluator
 from torch import Tensor
 
@@ -86,7 +87,8 @@ class EverySetting:
         self.model.predict = self._given
 
     def _predict(self, inputs: Tensor, data_samples: list, changes: dict) -> list:
-        self.model.test_cfg = dict(self.model.test_cfg or {}, **changes)
+        # of the host's class, which its segmentors read by attributes
+        self.model.test_cfg = ConfigDict(self.model.test_cfg or {}, **changes)
         return self._given(inputs, [sample.new() for sample in data_samples])
 
 

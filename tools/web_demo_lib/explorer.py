@@ -14,7 +14,6 @@ import numpy as np
 import torch
 from PIL import Image
 
-from mmseg_maskformer.adapters.head import PredictionHead
 from mmseg_maskformer.core.conventions import INSTANCE_OFFSET
 from mmseg_maskformer.core.inference import class_probs
 from mmseg_maskformer.core.structures import ImageLogits
@@ -91,7 +90,7 @@ class Explorer:
 
     def __init__(self, predictor: Predictor) -> None:
         model = predictor.model
-        if not isinstance(getattr(model, "decode_head", None), PredictionHead):
+        if not hasattr(model, "prediction_options"):
             raise ValueError(
                 f"{type(model).__name__} is no model of this package, whose results "
                 "could be made again; tools/predict.py predicts with any."

@@ -1,11 +1,35 @@
-"""Several settings from one forward pass: which metrics can score them."""
+"""Several settings from one forward pass: for which models, and metrics."""
 
 from __future__ import annotations
 
 import pytest
+import torch
 from mmengine.evaluator import BaseMetric
 
-from query_lib.settings import SettingEvaluator
+from query_lib.settings import EverySetting, SettingEvaluator
+from tests.helpers.semantic import SIZE, build, images, samples
+
+
+@pytest.mark.parametrize(
+    ("kind", "test_cfg"),
+    [
+        ("EncoderDecoder", dict(mode="whole")),
+        ("mmseg_maskformer.MaskFormerSegmentor", dict(seg_logits=True)),
+    ],
+)
+@torch.no_grad()
+def test_the_host_reads_each_setting(kind, test_cfg):
+    """By attributes of `test_cfg`."""
+    model = build(kind, test_cfg)
+    wanted = []
+    for layer in (0, 1):
+        model.test_cfg.layer = layer
+        wanted.append(model.predict(images(SIZE), samples(SIZE))[0].seg_logits.data)
+    assert not torch.equal(*wanted)
+    EverySetting(model, dict(layer=0), lambda _: [dict(layer=1)])
+    (found, *_) = model.predict(images(SIZE), samples(SIZE))
+    for one, scores in zip(found.settings, wanted, strict=True):
+        assert torch.equal(one.seg_logits.data, scores)
 
 
 @pytest.mark.parametrize("name", ["CityscapesMetric", "CityScapesMetric"])
