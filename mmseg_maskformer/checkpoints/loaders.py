@@ -8,6 +8,7 @@ files, ``maskformer://<zoo name>``, ``mask2former://<zoo name>`` and
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -175,7 +176,7 @@ def _download(url: str, folder: Path) -> Path:
         OSError: The server cannot be reached or refuses.
         ValueError: The file has another hash than its name says.
     """
-    path = folder / os.path.basename(urlsplit(url).path)
+    path = _place(url, folder)
     rank, processes = get_dist_info()
     try:
         if rank == 0 and not path.is_file():
@@ -186,6 +187,18 @@ def _download(url: str, folder: Path) -> Path:
     if not path.is_file():  # a file system of its own
         _fetch(url, path)
     return path
+
+
+def _place(url: str, folder: Path) -> Path:
+    """Where the file behind an address is kept, under its own name.
+
+    Names that no two files share stand side by side, as torch has them; files of other
+    names in a folder for each address.
+    """
+    name = os.path.basename(urlsplit(url).path)
+    if _HASH_IN_NAME.search(name) or zoo.is_released(name):
+        return folder / name
+    return folder / hashlib.sha256(url.encode()).hexdigest()[:16] / name
 
 
 def _fetch(url: str, path: Path) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import pickle
 
+import numpy as np
 import pytest
 from mmengine.runner import CheckpointLoader
 
@@ -12,7 +14,7 @@ from tests.checkpoints.conftest import CONTENT
 
 prepare_host()
 load = CheckpointLoader.load_checkpoint
-NAME = "model_final_1.pkl"
+NAME = "model_final_8657a5.pkl"  # a released one
 
 
 def names(folder):
@@ -38,9 +40,22 @@ def test_a_wrong_hash_is_refused_and_nothing_stays(server, cache):
     with pytest.raises(ValueError, match=message):
         load(wrong)
     assert names(cache) == []
-    for end in (right, "20220317"):  # a date is no hash
+    for end, place in ((right, ""), ("20220317", "*/")):  # a date is no hash
         assert load(f"{server.url}/model-{end}.pkl")["state_dict"]
-        assert (cache / f"model-{end}.pkl").is_file()
+        (found,) = cache.glob(f"{place}model-{end}.pkl")
+        assert found.read_bytes() == CONTENT
+
+
+def test_files_of_one_name_and_of_two_addresses_are_two(server, cache):
+    """As `model.safetensors` of any repository."""
+    urls = [f"{server.url}/{end}" for end in ("a/m.pkl", "b/m.pkl", "b/m.pkl?id=1")]
+    for value, url in enumerate(urls):
+        content = dict(model={"sem_seg_head.a": np.full(1, float(value))})
+        server.content = pickle.dumps(content)
+        assert load(url)["state_dict"]["sem_seg_head.a"].item() == value
+    for value, url in enumerate(urls):
+        assert load(url)["state_dict"]["sem_seg_head.a"].item() == value
+    assert server.asked == ["/a/m.pkl", "/b/m.pkl", "/b/m.pkl?id=1"]
 
 
 def test_a_server_that_is_not_there_is_an_error_with_a_remedy(cache):

@@ -67,7 +67,8 @@ def test_every_zoo_name_has_an_address(scheme, count):
 def test_an_address_with_a_query_is_known_by_its_path(server, cache):
     found = load(f"{server.url}/model.pkl?download=1.pth")["state_dict"]
     assert found["sem_seg_head.a"].tolist() == list(range(50_000))
-    assert [path.name for path in cache.iterdir()] == ["model.pkl"]
+    (folder,) = cache.iterdir()
+    assert [path.name for path in folder.iterdir()] == ["model.pkl"]
 
 
 def test_the_log_names_the_loader(monkeypatch, tmp_path):
