@@ -12,6 +12,7 @@ import argparse
 import json
 import shlex
 import sys
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -88,7 +89,7 @@ def parse_args() -> argparse.Namespace:
 
 
 def image_files(paths: list[Path]) -> list[Path]:
-    """Files, and the images of folders as ``tools/predict.py`` finds them.
+    """Files, and the images of folders as ``tools/predict.py`` finds them, each once.
 
     Raises:
         FileNotFoundError: A path is missing, or there is no image at all.
@@ -104,7 +105,7 @@ def image_files(paths: list[Path]) -> list[Path]:
             f"--images: {', '.join(missing) or 'no image in the folders'}; name files "
             f"or folders with {', '.join(IMAGE_SUFFIXES)}."
         )
-    return found
+    return list(dict.fromkeys(found))
 
 
 def require_one_runtime(backend: str, folder: Path) -> None:
@@ -159,15 +160,13 @@ def main() -> None:
         network = ExportableNetwork(model, labels=args.labels).eval()
         description = describe(network, config, args.size)
         require_class_order(model, description["classes"] or (), args.config)
-        images = {path: read_image(path, description) for path in paths}
+        read = partial(read_image, model=description)
+        largest = max(paths, key=lambda path: read(path)[0].size)  # or an error
         path = write_model(network, args)
     (args.out / "model.json").write_text(f"{json.dumps(description, indent=2)}\n")
 
-    found = compare(
-        network,
-        lambda: open_model(args.backend, path, args.threads),
-        images,
-    )
+    opened = partial(open_model, args.backend, path, args.threads)
+    found = compare(network, opened, read, paths, largest)
     limits = HALF if args.half else FLOAT32
     facts = dict(
         command=shlex.join(["python", "tools/export.py", *sys.argv[1:]]),
@@ -178,7 +177,7 @@ def main() -> None:
     )
     faults = found.faults(limits)
     if faults and not (args.half or args.labels):
-        rounding = own_rounding(network, [image for image, _ in images.values()])
+        rounding = own_rounding(network, (read(path)[0] for path in paths))
         facts["PyTorch's float32 from its float64"] = ", ".join(
             f"{name} {value:.2e}" for name, value in rounding.items()
         )

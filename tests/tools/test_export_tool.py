@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-import pytest
+import json
+import weakref
 
+import pytest
+import torch
+
+import run_exported
+from mmseg_maskformer.export.network import ExportableNetwork
 from tests.helpers import exported
 
 
@@ -61,3 +67,42 @@ def test_a_new_model_does_not_lie_beside_the_report_of_a_former_one(
         made.export()
     files = {x.name: x.read_text()[:3] for x in (tmp_path / "out").iterdir()}
     assert files == {"model.onnx": "new", "model.json": "{\n "}
+
+
+def test_images_are_read_when_they_are_compared(tmp_path, monkeypatch):
+    """None is kept while the model is traced, and one at a time afterwards."""
+    kept = []
+
+    def reading(path, model, read=run_exported.read_image):
+        image, size = read(path, model)
+        kept.append(weakref.ref(image))
+        return image, size
+
+    def number():
+        return sum(image() is not None for image in kept)
+
+    def writing(network, path, size=None):
+        assert (number(), len(kept)) == (0, 3)
+        path.write_text("a model")
+
+    def opened(*_):
+        def run(image):
+            assert number() == 1
+            with torch.no_grad():
+                outputs = network(torch.from_numpy(image))
+            pairs = zip(network.output_names, outputs, strict=True)
+            return {name: x.numpy() for name, x in pairs}
+
+        return run
+
+    made = exported.make("semantic", False, tmp_path)
+    network = ExportableNetwork(made.model).eval()
+    package = "mmseg_maskformer.export"
+    monkeypatch.setattr(run_exported, "read_image", reading)
+    monkeypatch.setattr(f"{package}.onnx_file.write_onnx", writing)
+    monkeypatch.setattr(f"{package}.runtimes.runtime_version", str)
+    monkeypatch.setattr(f"{package}.runtimes.open_model", opened)
+    report = made.export("--images", tmp_path / "images", made.images[0])
+    images = json.loads((report / "report.json").read_text())["images"]
+    assert [image["name"] for image in images] == ["a.png", "b.png", "c.png"]
+    assert {image["equal"]["semantic"] / image["pixels"] for image in images} == {1}

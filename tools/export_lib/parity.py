@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -106,27 +106,35 @@ class ExportComparison:
 def compare(
     network: ExportableNetwork,
     open_runtime: Callable[[], Run],
-    images: Mapping[Path, tuple[np.ndarray, tuple[int, int]]],
+    read: Callable[[Path], tuple[np.ndarray, tuple[int, int]]],
+    paths: Sequence[Path],
+    largest: Path,
 ) -> ExportComparison:
     """Run both on images; each has seen an image of the size before it is timed.
 
     Args:
         network: in PyTorch.
         open_runtime: loads the exported file.
-        images: of each file the input (1, C, H, W) and the size of its image.
+        read: gives of a file the input (1, C, H, W) and the size of its image.
+        paths: of the files, which are read one by one.
+        largest: the file of the largest input.
     """
-    largest = max((image for image, _ in images.values()), key=np.size)
+    run, memory = _opened(network, open_runtime, read(largest)[0])
+    compared = [_compare_image(network, run, path.name, *read(path)) for path in paths]
+    return ExportComparison(compared, memory)
+
+
+def _opened(
+    network: ExportableNetwork, open_runtime: Callable[[], Run], image: np.ndarray
+) -> tuple[Run, tuple[int, int]]:
+    """The exported file, and the memory of both for an image."""
     with resident_peak() as runtime_peak:
         run = open_runtime()
-        run(largest)
+        run(image)
     with resident_peak() as torch_peak:
-        _in_torch(network, largest)
+        _in_torch(network, image)
     weights = sum(x.nbytes for x in network.state_dict().values())
-    compared = [
-        _compare_image(network, run, path.name, image, size)
-        for path, (image, size) in images.items()
-    ]
-    return ExportComparison(compared, (weights + torch_peak[0], runtime_peak[0]))
+    return run, (weights + torch_peak[0], runtime_peak[0])
 
 
 def _compare_image(
@@ -172,7 +180,7 @@ def _in_torch(network: ExportableNetwork, image: np.ndarray) -> Outputs:
 
 
 def own_rounding(
-    network: ExportableNetwork, images: Sequence[np.ndarray]
+    network: ExportableNetwork, images: Iterable[np.ndarray]
 ) -> dict[str, float]:
     """The largest difference of PyTorch in float32 from float64, by output of logits.
 
