@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mmengine.config import Config
+from mmengine.config import Config, ConfigDict
 
 from mmseg_maskformer.core.conventions import VOID
 from mmseg_maskformer.datasets.wrappers import leaf_configs
@@ -41,12 +41,26 @@ def evaluate_validation(config: Config) -> None:
     Raises:
         ValueError: It has no validation images.
     """
-    if not config.get("val_dataloader"):
+    config.test_dataloader = loader_of(config, "val")
+
+
+def loader_of(config: Config, split: str) -> ConfigDict:
+    """The ``val_dataloader`` or ``test_dataloader`` of a config.
+
+    Args:
+        config: as read.
+        split: "val" or "test".
+
+    Raises:
+        ValueError: It has none.
+    """
+    name = f"{split}_dataloader"
+    if not config.get(name):
         raise ValueError(
-            f"{config.filename} has no val_dataloader, whose images this looks at: "
-            "write val_dataloader = test_dataloader, say."
+            f"{config.filename} has no {name}, whose images this looks at: write "
+            f"{name} = {'test' if split == 'val' else 'val'}_dataloader, say."
         )
-    config.test_dataloader = config.val_dataloader
+    return config[name]
 
 
 def void_of(config: Config) -> dict[str, int]:

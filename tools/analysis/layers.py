@@ -21,6 +21,7 @@ import matplotlib.pyplot as plt
 sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
 
 from mmseg_maskformer.engine.arguments import at_least_one, output_folder  # noqa: E402
+from mmseg_maskformer.engine.evaluation import loader_of  # noqa: E402
 from mmseg_maskformer.engine.launch import add_runner_arguments, load_config  # noqa: E402
 from mmseg_maskformer.engine.runners import evaluating_runner  # noqa: E402
 from query_lib.analysis import check_queries, query_predictions  # noqa: E402
@@ -54,7 +55,7 @@ def parse_args() -> argparse.Namespace:
 def evaluate(args: argparse.Namespace) -> tuple[Trained, list[dict]]:
     """The model, and a row for each layer."""
     config = load_config(args)
-    load_masks(config.test_dataloader.dataset)
+    load_masks(loader_of(config, "test").dataset)
     runner = evaluating_runner(config, args.checkpoint)
     require_head(runner.model, args.config)
     check_queries(args.queries or [], runner.model)

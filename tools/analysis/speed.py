@@ -47,11 +47,13 @@ def measure(args: argparse.Namespace) -> tuple[Times, int]:
     from mmengine.runner import Runner
 
     from mmseg_maskformer.engine.config_files import read_config
+    from mmseg_maskformer.engine.evaluation import loader_of
     from mmseg_maskformer.engine.models import trained_model
 
     config = read_config(args.config, args.cfg_options)
+    images = dict(loader_of(config, "val"), batch_size=1)
     model = trained_model(config, args.checkpoint).eval()
-    loader = Runner.build_dataloader(dict(config.val_dataloader, batch_size=1))
+    loader = Runner.build_dataloader(images)
     number = min(len(loader), args.images or len(loader))
     if not number:
         raise SystemExit(

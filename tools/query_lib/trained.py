@@ -11,6 +11,7 @@ from mmseg_maskformer.adapters.head import PredictionHead
 from mmseg_maskformer.datasets.metainfo import metainfo_of
 from mmseg_maskformer.datasets.wrappers import leaf_configs
 from mmseg_maskformer.engine.config_files import read_config
+from mmseg_maskformer.engine.evaluation import loader_of
 from mmseg_maskformer.engine.models import require_class_order, trained_model
 from mmseg_maskformer.registry import type_name
 
@@ -37,11 +38,12 @@ def load(
     With ``masks`` samples of instances have the masks of their objects.
     """
     config = read_config(config_file, overrides)
+    dataset = loader_of(config, "val").dataset
     if masks:
-        load_masks(config.val_dataloader.dataset)
+        load_masks(dataset)
     model = trained_model(config, checkpoint)
     require_head(model, config_file)
-    trained = Trained(model, DATASETS.build(config.val_dataloader.dataset))
+    trained = Trained(model, DATASETS.build(dataset))
     require_class_order(model, trained.metainfo["classes"], config_file)
     return trained
 
