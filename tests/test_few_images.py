@@ -14,6 +14,7 @@ from mmengine.registry import DATASETS, HOOKS, init_default_scope
 from mmengine.runner import Runner
 
 from mmseg_maskformer.engine.amp import BFloat16OptimWrapper
+from mmseg_maskformer.engine.resuming import newest_checkpoint
 from mmseg_maskformer.engine.runners import evaluating_runner
 from tests.conftest import REPOSITORY
 from tests.helpers.scenes import TWO_SCENES, tiny_config
@@ -113,6 +114,22 @@ def test_the_best_checkpoint_scores_what_was_logged(tmp_path):
     )
     assert torch.equal(raw, run.model.state_dict()[name])
     assert not torch.equal(averaged, raw)
+
+
+def test_a_checkpoint_that_cannot_be_written_leaves_the_one_before(
+    tmp_path, monkeypatch
+):
+    save = Runner.save_checkpoint
+
+    def stopped(runner, out_dir, filename, *args, **options):
+        if filename == "iter_8.pth":
+            raise KeyboardInterrupt
+        save(runner, out_dir, filename, *args, **options)
+
+    monkeypatch.setattr(Runner, "save_checkpoint", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        Runner.from_cfg(training(tmp_path)).train()
+    assert newest_checkpoint(tmp_path) == tmp_path / "iter_4.pth"
 
 
 @pytest.mark.parametrize("leaf", LEAVES, ids=lambda leaf: leaf.stem)

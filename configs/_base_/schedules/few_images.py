@@ -34,5 +34,5 @@ early_stopping = dict(
 )
 custom_hooks = [average, early_stopping]
 default_hooks = dict(
-    checkpoint=dict(interval=400, max_keep_ckpts=1, save_best="mIoU", rule="greater")
+    checkpoint=dict(interval=400, max_keep_ckpts=2, save_best="mIoU", rule="greater")
 )
