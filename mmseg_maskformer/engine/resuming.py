@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from mmengine import fileio
@@ -11,6 +12,8 @@ from mmengine.runner import CheckpointLoader
 from mmseg_maskformer.adapters.host import prepare_host
 
 from .schedule import check_resumed_length
+
+_STEP = re.compile(r"(?:iter|epoch)_(\d+)\.pth")  # as CheckpointHook calls them
 
 
 def resume(config: Config, checkpoint: str | None = None) -> None:
@@ -26,13 +29,15 @@ def resume(config: Config, checkpoint: str | None = None) -> None:
 
     Raises:
         ValueError: The checkpoint is not there or lacks a state of the training, or
-            the training has another length, see ``check_resumed_length``.
+            which one is the newest is not noted, or the training has another length,
+            see ``check_resumed_length``.
     """
     prepare_host()
     found = _newest(config.work_dir) if checkpoint is None else _given(checkpoint)
     if found is None and config.get("resume") and config.get("load_from"):
         checkpoint = found = _given(config.load_from)
     if found is None:
+        _require_no_steps(config.work_dir)
         print(f"Nothing to resume: {config.work_dir} has no checkpoint yet.")
         config.resume = bool(config.get("resume"))
         return
@@ -64,6 +69,7 @@ def require_no_training(work_dir: str) -> None:
     """
     folder = Path(work_dir)
     found = [*folder.glob("best_*.pth"), *folder.glob("last_checkpoint")]
+    found = found or _steps(folder)[-1:]
     if found:
         names = ", ".join(sorted(path.name for path in found))
         raise ValueError(
@@ -89,22 +95,44 @@ def _given(checkpoint: str) -> str:
 def _newest(work_dir: str) -> str | None:
     """The newest checkpoint of a training, None if it has none yet."""
     folder = Path(work_dir)
-    note = folder / "last_checkpoint"
-    if not note.is_file():
+    if not (noted := _noted(folder)):
         return None
-    newest = str(newest_checkpoint(folder) or note.read_text().strip())
+    newest = str(newest_checkpoint(folder) or noted)
     if not fileio.exists(newest):  # the hook may write elsewhere, by its out_dir
         raise ValueError(
-            f"{note} names {newest}, which is not there. Put it back, write another "
-            "checkpoint's path into that file, or train in another --work-dir."
+            f"{folder / 'last_checkpoint'} names {newest}, which is not there. Put it "
+            "back, write another checkpoint's path into that file, or train in another "
+            "--work-dir."
         )
     return newest
 
 
 def newest_checkpoint(folder: Path) -> Path | None:
     """The checkpoint that was last completed, wherever the folder stands now."""
-    note = folder / "last_checkpoint"
-    if not note.is_file():
+    if not (noted := _noted(folder)):
         return None
-    path = folder / Path(note.read_text().strip()).name
+    path = folder / Path(noted).name
     return path if path.exists() else None
+
+
+def _noted(folder: Path) -> str:
+    """The path in the note of the newest checkpoint; empty without one."""
+    note = folder / "last_checkpoint"
+    return note.read_text().strip() if note.is_file() else ""
+
+
+def _require_no_steps(work_dir: str) -> None:
+    """Stop where checkpoints lie in a folder, but not which one is the newest."""
+    if found := _steps(Path(work_dir)):
+        raise ValueError(
+            f"{work_dir} has checkpoints ({found[-1].name}), but no last_checkpoint "
+            f"that names the newest. Go on by --resume {found[-1]}, train in another "
+            "--work-dir, or move the folder away."
+        )
+
+
+def _steps(folder: Path) -> list[Path]:
+    """The checkpoints of iterations and epochs in a folder, by their numbers."""
+    named = {path: _STEP.fullmatch(path.name) for path in folder.glob("*.pth")}
+    numbers = {path: int(match[1]) for path, match in named.items() if match}
+    return sorted(numbers, key=lambda path: numbers[path])

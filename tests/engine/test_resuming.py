@@ -70,6 +70,18 @@ def test_without_a_checkpoint_the_config_stays_as_it_is(tmp_path, capsys):
     assert expected in capsys.readouterr().out
 
 
+def test_a_training_does_not_begin_anew_where_the_newest_is_not_noted(tmp_path):
+    """As where the note was not copied, or the disk was full when it was written."""
+    wrote(tmp_path, "")
+    resume(config(tmp_path))
+    for name in ("iter_90.pth", "iter_100.pth", "iter_200-abc.pth"):
+        (tmp_path / name).touch()
+    assert newest_checkpoint(tmp_path) is None
+    message = rf"no last_checkpoint .*Go on by --resume {tmp_path}/iter_100\.pth, train"
+    with pytest.raises(ValueError, match=message):
+        resume(config(tmp_path))
+
+
 def test_a_checkpoint_that_is_gone_is_a_sentence(tmp_path):
     wrote(tmp_path, f"{tmp_path}/gone/iter_30.pth")
     (tmp_path / "iter_20.pth").touch()  # the training must not begin anew over it
@@ -153,7 +165,9 @@ def test_the_command_line_names_a_checkpoint_or_none(monkeypatch, tmp_path, aske
     assert said == [None if x == "--resume" else x for x in asked[-1:]]
 
 
-@pytest.mark.parametrize("former", ["best_mIoU_iter_8.pth", "last_checkpoint"])
+@pytest.mark.parametrize(
+    "former", ["best_mIoU_iter_8.pth", "last_checkpoint", "epoch_3.pth"]
+)
 def test_a_training_does_not_begin_among_checkpoints(monkeypatch, tmp_path, former):
     """Nor does one that is tuned; logs are in nobody's way."""
     begun, folder = [], tmp_path / "work"
