@@ -136,7 +136,10 @@ def _with_state_dict(content: Mapping) -> dict:
     tensors = innermost(content)
     if tensors is content:
         return dict(meta={}, state_dict=content)
-    return {"meta": {}, **content, "state_dict": tensors}  # some hosts ask for "meta"
+    meta = content.get("meta", {})  # some hosts ask for it
+    if isinstance(meta, Mapping):  # a runner that resumes runs the text of "config"
+        meta = {key: value for key, value in meta.items() if key != "config"}
+    return {**content, "meta": meta, "state_dict": tensors}
 
 
 def _device(map_location: Any) -> Any:

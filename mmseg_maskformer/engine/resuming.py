@@ -11,6 +11,7 @@ from mmengine.runner import CheckpointLoader
 
 from mmseg_maskformer.adapters.host import prepare_host
 
+from .config_text import plain_settings
 from .schedule import check_resumed_length
 
 _STEP = re.compile(r"(?:iter|epoch)_(\d+)\.pth")  # as CheckpointHook calls them
@@ -53,8 +54,8 @@ def resume(config: Config, checkpoint: str | None = None) -> None:
                 "save_param_scheduler of CheckpointHook True; to begin one with these "
                 f"weights, in another --work-dir: --cfg-options load_from={found}"
             )
-        if text := written["meta"].get("cfg"):
-            check_resumed_length(config, Config.fromstring(text, ".py"), found)
+        begun = plain_settings(str(written["meta"].get("cfg", "")))
+        check_resumed_length(config, begun, found)
     config.load_from, config.resume = found, True
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from mmengine.config import Config
@@ -56,14 +57,16 @@ def enable_auto_scale_lr(config: Config) -> None:
     config.auto_scale_lr.enable = True
 
 
-def check_resumed_length(config: Config, begun: Config, checkpoint: str) -> None:
+def check_resumed_length(
+    config: Config, begun: Mapping[str, Any], checkpoint: str
+) -> None:
     """Stop where the training to be resumed has another length and decays to its end.
 
     Its schedule comes back from the checkpoint, and would end where it ended.
 
     Args:
         config: to go on with.
-        begun: of the training that wrote the checkpoint.
+        begun: settings of the training that wrote the checkpoint.
         checkpoint: its path.
 
     Raises:

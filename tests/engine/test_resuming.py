@@ -11,6 +11,7 @@ from mmengine.config import Config
 from mmseg_maskformer.engine import resuming, runners
 from mmseg_maskformer.engine.resuming import newest_checkpoint, resume
 from tests.conftest import REPOSITORY
+from tests.helpers.scenes import tiny_model, tiny_runner
 from tests.scripts import run_script
 
 
@@ -104,6 +105,25 @@ def test_a_training_of_another_length_is_not_resumed(tmp_path):
     given.train_cfg.max_iters = 100
     resume(given)
     assert given.resume
+
+
+def test_code_in_a_checkpoint_is_not_run(tmp_path):
+    """Neither here nor by the runner, which would run a text of another name."""
+    ran, work = tmp_path / "ran", tmp_path / "work"
+    torch.save(tiny_model().state_dict(), tmp_path / "begun.pth")
+    run = tiny_runner(work, tmp_path / "begun.pth")
+    run.train()
+    run.save_checkpoint(str(work), "iter_1.pth")
+    written = torch.load(work / "iter_1.pth", weights_only=False)
+    text = f"code = open({str(ran)!r}, 'w').close()\ntrain_cfg = dict(max_iters=1)"
+    written["meta"].update(cfg=text, config=text)
+    torch.save(written, work / "iter_1.pth")
+    given = config(tmp_path)
+    resume(given, str(work / "iter_1.pth"))
+    run = tiny_runner(work, given.load_from)
+    run.resume(given.load_from)
+    assert run.iter == 1
+    assert not ran.exists()
 
 
 def test_a_checkpoint_without_config_is_resumed(tmp_path):
