@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from mmengine import fileio
 from mmengine.config import Config
 from mmengine.runner import CheckpointLoader
 
 from mmseg_maskformer.adapters.host import prepare_host
+from mmseg_maskformer.registry import type_name
 
+from .config_names import warn
 from .config_text import plain_settings
 from .schedule import check_resumed_length
 
@@ -23,6 +27,8 @@ def resume(config: Config, checkpoint: str | None = None) -> None:
     It takes the place of ``load_from``, which the runner would resume instead. Without
     a newest one a config with ``resume=True`` goes on from its ``load_from``, and
     another begins a training with those weights.
+
+    A warning names other batches and another precision than the training had.
 
     Args:
         config: changed in place.
@@ -56,6 +62,7 @@ def resume(config: Config, checkpoint: str | None = None) -> None:
             )
         begun = plain_settings(str(written["meta"].get("cfg", "")))
         check_resumed_length(config, begun, found)
+        _warn_of_other_steps(_step(config), _step(begun), found)
     config.load_from, config.resume = found, True
 
 
@@ -77,6 +84,31 @@ def require_no_training(work_dir: str) -> None:
             f"{work_dir} holds a training ({names}), whose checkpoints would mix with "
             "those of a new one. Go on with it by --resume, train in another "
             "--work-dir, or move the folder away."
+        )
+
+
+def _step(config: Mapping[str, Any]) -> dict[str, Any]:
+    """What a step of a training is made of, as far as its config says it."""
+    found = {}
+    if wrapper := config.get("optim_wrapper"):
+        found["optim_wrapper.type"] = type_name(wrapper) or "OptimWrapper"
+        counts = wrapper.get("accumulative_counts", 1)
+        found["optim_wrapper.accumulative_counts"] = counts
+    if loader := config.get("train_dataloader"):
+        found["train_dataloader.batch_size"] = loader.get("batch_size")
+    return found
+
+
+def _warn_of_other_steps(new: dict, old: dict, checkpoint: str) -> None:
+    differing = [
+        f"{name}={old[name]} (now: {new[name]})"
+        for name in new.keys() & old.keys()
+        if new[name] != old[name]
+    ]
+    if differing:
+        warn(
+            f"{checkpoint} is of a training with {', '.join(sorted(differing))}. To go "
+            "on with the same training, resume it with the options that it began with."
         )
 
 

@@ -107,6 +107,27 @@ def test_a_training_of_another_length_is_not_resumed(tmp_path):
     assert given.resume
 
 
+@pytest.mark.parametrize(
+    ("wrapper", "batch", "said"),
+    [
+        (dict(type="mmengine.optim.OptimWrapper", accumulative_counts=1), 4, ""),
+        (dict(type="AmpOptimWrapper"), 4, "type=OptimWrapper (now: AmpOptimWrapper)"),
+        (dict(accumulative_counts=2), 4, "accumulative_counts=1 (now: 2)"),
+        ({}, 2, "batch_size=4 (now: 2)"),
+    ],
+)
+def test_other_steps_than_before_are_a_warning(tmp_path, capsys, wrapper, batch, said):
+    newest, loader = wrote(tmp_path, tmp_path / "iter_30.pth"), dict(batch_size=4)
+    optimizer = dict(type="AdamW")
+    save(newest, optim_wrapper=dict(optimizer=optimizer), train_dataloader=loader)
+    given = config(tmp_path, train_dataloader=dict(batch_size=batch))
+    given.optim_wrapper = dict(wrapper, optimizer=optimizer)
+    resume(given)
+    warning = capsys.readouterr().err
+    assert said in warning
+    assert warning.count("now: ") == bool(said)
+
+
 def test_code_in_a_checkpoint_is_not_run(tmp_path):
     """Neither here nor by the runner, which would run a text of another name."""
     ran, work = tmp_path / "ran", tmp_path / "work"
