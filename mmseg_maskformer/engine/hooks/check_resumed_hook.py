@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from inspect import signature
 from typing import Any
 
+from mmengine.dist import all_gather_object
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
 from mmengine.optim import OptimWrapper
@@ -24,11 +25,12 @@ class CheckResumedHook(Hook):
 
     A resumed training has the learning rate, weight decay and other settings of the
     optimizer of its checkpoint; a warning names those that differ in the config.
-    Trainings that begin are left alone.
+    Trainings that begin are left alone, but by processes of which some resume.
 
     Raises:
         ValueError: Weights of the checkpoint do not fit the model, the optimizer has
-            other groups or lacks settings, or the schedule is another.
+            other groups or lacks settings, the schedule is another, or processes begin
+            at different iterations.
     """
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
@@ -47,6 +49,7 @@ class CheckResumedHook(Hook):
 
     def before_train(self, runner: Runner) -> None:
         """Check weights and length, which are loaded by then."""
+        _check_processes(all_gather_object(runner.iter), runner.work_dir)
         if not runner._resume or not runner.iter:
             return
         if isinstance(runner.train_loop, EpochBasedTrainLoop) and not runner.epoch:
@@ -60,6 +63,18 @@ class CheckResumedHook(Hook):
             found = getattr(part, "weights_misfit", None)
             if found is not None:
                 raise _another("model", str(found))
+
+
+def _check_processes(begins: list[int], work_dir: str) -> None:
+    """Stop where a node has not the checkpoint of the others: it would not notice."""
+    if len(set(begins)) == 1:
+        return
+    where = ", ".join(f"process {i} at {x}" for i, x in enumerate(begins))
+    raise ValueError(
+        f"The processes begin at different iterations ({where}), since {work_dir} has "
+        "another newest checkpoint, or none, on some nodes. Name a --work-dir that all "
+        "nodes share, or copy its checkpoint and last_checkpoint to each of them."
+    )
 
 
 def _check_optimizer(saved: Iterable[Mapping], optimizer: Any) -> None:

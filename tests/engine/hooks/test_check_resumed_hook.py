@@ -33,6 +33,7 @@ def trained(
     return SimpleNamespace(
         _resume=True,
         iter=2,
+        work_dir="work",
         train_loop=None,
         model=SimpleNamespace(weights_misfit=None),
         optim_wrapper=OptimWrapper(optimizer),
@@ -154,6 +155,20 @@ def test_iterations_are_not_resumed_as_epochs():
         HOOK.before_train(runner)
     runner.epoch = 1
     HOOK.before_train(runner)
+
+
+@pytest.mark.parametrize("mine", [0, 2])
+def test_processes_begin_at_one_iteration(monkeypatch, mine):
+    """Whichever of them finds no checkpoint."""
+    runner, others = trained(), [2, 2]
+    runner.iter, runner._resume = mine, bool(mine)
+    monkeypatch.setattr(check_resumed_hook, "all_gather_object", lambda x: [*others, x])
+    if mine == 2:
+        HOOK.before_train(runner)
+        others[1] = 0
+    where = rf"process 0 at 2, process 1 at {others[1]}, process 2 at {mine}"
+    with pytest.raises(ValueError, match=rf"\({where}\), since work has another"):
+        HOOK.before_train(runner)
 
 
 def test_another_model_is_refused():
