@@ -42,7 +42,7 @@ def build_runner(config: Config) -> Runner | FlexibleRunner:
             f"{config.filename} has strategy={dict(strategy)}, which mmengine's Runner "
             "does not read; set runner_type='FlexibleRunner', or leave strategy out."
         )
-    _check_average(config)
+    _check_flexible(config)
     name = type_name(strategy or {})
     if strategy:
         _check_strategy(config)
@@ -85,14 +85,25 @@ def require_room(config: Config) -> None:
         )
 
 
-def _check_average(config: Config) -> None:
-    """Stop where FlexibleRunner loads weights before its EMAHook has a copy for them.
+def _check_flexible(config: Config) -> None:
+    """Stop where mmengine's FlexibleRunner goes wrong.
 
+    It loads weights before its EMAHook has a copy for them, and after a validation that
+    was the best so far writes the checkpoint again as that of one iteration later.
     ``tools/train.py`` has put a checkpoint to be resumed into ``load_from``, too.
     """
-    runner = type_name(dict(type=config.get("runner_type", "Runner")))
+    if type_name(dict(type=config.get("runner_type", "Runner"))) != "FlexibleRunner":
+        return
+    checkpoint = (config.get("default_hooks") or {}).get("checkpoint") or {}
+    if best := checkpoint.get("save_best"):
+        raise ValueError(
+            f"{config.filename} has save_best={best!r} in default_hooks.checkpoint, "
+            "with which mmengine's FlexibleRunner would resume one iteration too far. "
+            "Leave runner_type out (tools/dist_train.sh trains with DDP without it), "
+            "or save_best."
+        )
     hooks = [type_name(hook) for hook in config.get("custom_hooks") or []]
-    if runner == "FlexibleRunner" and config.get("load_from") and "EMAHook" in hooks:
+    if config.get("load_from") and "EMAHook" in hooks:
         raise ValueError(
             f"{config.filename} has EMAHook in custom_hooks, with which mmengine's "
             f"FlexibleRunner loads no checkpoint (load_from={config.load_from!r}). "

@@ -66,6 +66,13 @@ def test_the_runner_is_that_of_the_config(monkeypatch):
             ),
             "has EMAHook .*FlexibleRunner loads no checkpoint .load_from='iter_9.pth'",
         ),
+        (
+            dict(
+                runner_type="mmengine.FlexibleRunner",
+                default_hooks=dict(checkpoint=dict(save_best="mIoU")),
+            ),
+            "has save_best='mIoU' .*FlexibleRunner would resume one iteration too far",
+        ),
         *(
             (dict(runner_type="FlexibleRunner", strategy=strategy), message)
             for strategy, message in (
