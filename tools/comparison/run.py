@@ -66,6 +66,8 @@ def train(config: Config, folder: Path, progress: ProgressHook) -> str:
     runner = Runner.from_cfg(config)
     runner.register_hook(progress)
     runner.train()
+    if newest == last:  # it may have been stopped in the validation of the last one
+        runner.val_loop.run()
     best = runner.message_hub.get_info("best_ckpt") or newest_checkpoint(folder) or last
     write_json(end, dict(checkpoint=Path(best).name))
     return str(folder / Path(best).name)

@@ -24,7 +24,7 @@ def trained(tmp_path, monkeypatch):
     """Trains by writing these checkpoints, the last of them the newest."""
     runs = []
 
-    def train(*written, best=None, save_best=None, max_iters=40):
+    def train(*written, best=None, validated=None, save_best=None, max_iters=40):
         def write():
             for name in written:
                 (tmp_path / name).touch()
@@ -32,9 +32,11 @@ def trained(tmp_path, monkeypatch):
 
         def from_cfg(config):
             runs.append(config.load_from)
-            hub = SimpleNamespace(get_info={"best_ckpt": best}.get)
+            info = dict(best_ckpt=best)
+            hub = SimpleNamespace(get_info=info.get)
             hooks = dict(register_hook=lambda hook: None, message_hub=hub)
-            return SimpleNamespace(train=write, **hooks)
+            val_loop = SimpleNamespace(run=lambda: info.update(best_ckpt=validated))
+            return SimpleNamespace(train=write, val_loop=val_loop, **hooks)
 
         monkeypatch.setattr(module.Runner, "from_cfg", from_cfg)
         config = Config(
@@ -66,12 +68,18 @@ def test_the_best_checkpoint_is_remembered_where_the_training_stopped_early(
 
 
 def test_a_training_goes_on_until_its_best_checkpoint_is_known(trained, tmp_path):
-    """It was stopped between its last checkpoint and its end."""
-    (tmp_path / "iter_40.pth").touch()
-    (tmp_path / "last_checkpoint").write_text("iter_40.pth")
-    found, runs = trained("iter_40.pth", best="best_iter_8.pth", save_best="mIoU")
-    assert found == "best_iter_8.pth"
-    assert runs == [str(tmp_path / "iter_40.pth")]
+    """It was stopped between its last checkpoint, or the validation of it, and its end.
+
+    Of one before, the runner validates what follows itself.
+    """
+    for name, best in (("iter_40.pth", "best_iter_40.pth"), ("iter_32.pth", "8.pth")):
+        (tmp_path / name).touch()
+        (tmp_path / "last_checkpoint").write_text(name)
+        found, runs = trained(
+            name, best="8.pth", validated="best_iter_40.pth", save_best="mIoU"
+        )
+        assert found == best
+        assert runs.pop() == str(tmp_path / name)
 
 
 @pytest.mark.mmdet
