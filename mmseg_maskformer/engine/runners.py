@@ -15,6 +15,7 @@ from mmseg_maskformer.registry import type_name
 
 from .amp import amp_is_refused
 from .arguments import require_checkpoint
+from .config_names import warn
 from .evaluation import leave_training_hooks
 
 # What our tools and the hosts' add to a config, in Python, YAML and JSON.
@@ -86,7 +87,7 @@ def require_room(config: Config) -> None:
 
 
 def _check_flexible(config: Config) -> None:
-    """Stop where mmengine's FlexibleRunner goes wrong.
+    """Stop, or warn, where mmengine's FlexibleRunner goes wrong.
 
     It loads weights before its EMAHook has a copy for them, and after a validation that
     was the best so far writes the checkpoint again as that of one iteration later.
@@ -96,11 +97,10 @@ def _check_flexible(config: Config) -> None:
         return
     checkpoint = (config.get("default_hooks") or {}).get("checkpoint") or {}
     if best := checkpoint.get("save_best"):
-        raise ValueError(
+        warn(
             f"{config.filename} has save_best={best!r} in default_hooks.checkpoint, "
-            "with which mmengine's FlexibleRunner would resume one iteration too far. "
-            "Leave runner_type out (tools/dist_train.sh trains with DDP without it), "
-            "or save_best."
+            "with which a training by mmengine's FlexibleRunner leaves out one "
+            "iteration (by epochs: one epoch) if it is resumed."
         )
     hooks = [type_name(hook) for hook in config.get("custom_hooks") or []]
     if config.get("load_from") and "EMAHook" in hooks:
