@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -153,7 +153,7 @@ def multi_scale(config: Config) -> Config:
 
 
 def fingerprint(
-    config: Config, keys: tuple[str, ...], without: tuple[str, ...] = PLACES
+    config: Config, keys: Sequence[str], without: tuple[str, ...] = PLACES
 ) -> str:
     """A hash of some keys of a config, at any depth ``without`` others.
 
@@ -171,14 +171,14 @@ def training_fingerprint(config: Config) -> str:
     config = copy.deepcopy(config)
     hooks = config.get("custom_hooks") or []
     config.custom_hooks = [x for x in hooks if type_name(x) not in CHECKS]
-    keys, without = _TRAINING, (*PLACES, "test_cfg")
+    keys = [*_TRAINING]
     if (config.get("auto_scale_lr") or {}).get("enable"):
-        keys += ("auto_scale_lr",)
-    if keeps_best(config):
-        hook = config.default_hooks.checkpoint
-        config.chosen_by = {key: hook.get(key) for key in ("save_best", "rule")}
-        keys, without = keys + _CHOICE, PLACES
-    return fingerprint(config, keys, without)
+        keys.append("auto_scale_lr")
+    if not keeps_best(config):
+        return fingerprint(config, keys, (*PLACES, "test_cfg"))
+    hook = config.default_hooks.checkpoint
+    config.chosen_by = {key: hook.get(key) for key in ("save_best", "rule")}
+    return fingerprint(config, [*keys, *_CHOICE])
 
 
 def evaluation_fingerprint(config: Config) -> str:
