@@ -7,7 +7,7 @@ import os
 import os.path as osp
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from mmengine import fileio
@@ -21,7 +21,7 @@ from mmseg_maskformer.datasets.file_errors import naming_file
 from .metainfo import merged_metainfo
 from .pipeline_checks import check_built
 from .pipeline_steps import flattened, loads_labels
-from .transforms.image_files import IMAGE_SUFFIXES
+from .transforms.image_files import IMAGE_SUFFIXES, SELDOM_SUFFIXES
 from .transforms.label_maps import LoadLabelMap, classes_in
 
 
@@ -120,16 +120,10 @@ class LabelMapDataset(BaseSegDataset):
         folder = self.data_prefix["img_path"]
         files = self._files(folder, "data_prefix.img_path")
         names = sorted(x for x in files if x.endswith(tuple(self._suffixes)))
-        others = Counter(
-            osp.splitext(file)[1]
-            for file in set(files) - set(names)
-            if not file.endswith(self.seg_map_suffix)
-        )
-        left = [
-            f"{n} *{x}"
-            for x, n in sorted(others.items())
-            if x.lower() in IMAGE_SUFFIXES
-        ]
+        others = set(files) - set(names) - self._label_maps(files, names)
+        kinds = Counter(osp.splitext(file)[1] for file in others)
+        known = (*IMAGE_SUFFIXES, *SELDOM_SUFFIXES)
+        left = [f"{n} *{x}" for x, n in sorted(kinds.items()) if x.lower() in known]
         if names and left:
             print_log(
                 f"{folder}: {len(names)} images *{shown(self._suffixes)} are taken, "
@@ -138,6 +132,16 @@ class LabelMapDataset(BaseSegDataset):
                 level=logging.WARNING,
             )
         return names
+
+    def _label_maps(self, files: list[str], names: list[str]) -> set[str]:
+        """Which files of the folder of images are label maps, or named as those are."""
+        found = {self._stem(name) + self.seg_map_suffix for name in names}
+        if (folder := self.data_prefix.get("seg_map_path")) is not None:
+            images = self.data_prefix["img_path"]
+            inside = PurePath(osp.relpath(folder or ".", images or "."))
+            maps = (x for x in files if x.endswith(self.seg_map_suffix))
+            found |= {x for x in maps if inside in PurePath(x).parents}
+        return found
 
     def _listed_names(self) -> list[str]:
         """Files of the listed images; empty lines and a BOM are left out."""

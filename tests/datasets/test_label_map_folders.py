@@ -112,6 +112,37 @@ def test_images_that_are_listed_twice_are_counted(folder, monkeypatch):
     )
 
 
+@pytest.mark.parametrize(
+    ("maps", "expected"),
+    [("labels", "1 *.HEIC, 3 *.png"), ("images", "1 *.HEIC")]
+    + [("images/sub", "1 *.HEIC, 2 *.png"), (None, "1 *.HEIC, 3 *.png")],
+)
+def test_images_of_other_suffixes_are_counted(tmp_path, monkeypatch, maps, expected):
+    """Of `a.png` the photo may be `a.jpg`, and only in its folder are label maps."""
+    said = []
+    monkeypatch.setattr(
+        label_map_folders, "print_log", lambda text, **_: said.append(text)
+    )
+    (tmp_path / "images/sub").mkdir(parents=True)
+    for name in [
+        "a.jpg",
+        "a.png",
+        "b.png",
+        "c.png",
+        "sub/d.png",
+        "e.HEIC",
+        "notes.txt",
+    ]:
+        (tmp_path / "images" / name).touch()
+    prefix = dict(img_path="images")
+    if maps:
+        prefix["seg_map_path"] = maps
+    found = LabelMapDataset(data_root=str(tmp_path), data_prefix=prefix)
+    assert len(found) == 1
+    (text,) = said
+    assert f"images: 1 images *.jpg are taken, {expected} are not: img_suffix" in text
+
+
 def test_a_listed_suffix_is_that_of_the_image(tmp_path):
     for name in ("a.jpg", "a.png", "b.png", "c.jpg"):
         (tmp_path / name).touch()
