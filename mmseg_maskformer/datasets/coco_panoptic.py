@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import posixpath
 from os import path as osp
 from typing import Any
 
@@ -34,7 +33,7 @@ class _Checked(host.CocoDataset):
 
     The size that the file gives an image is compared when the image is loaded, and
     images that ``filter_cfg`` leaves out are counted in the log; all of them are an
-    error.
+    error, as are others that are not there.
     """
 
     pipeline: Compose
@@ -53,7 +52,12 @@ class _Checked(host.CocoDataset):
         return merged_metainfo(merged, metainfo, cls.METAINFO)
 
     def filter_data(self) -> list[dict]:
-        """The host's choice of images, without those whose objects are all crowds."""
+        """The host's choice of images, without those whose objects are all crowds.
+
+        Raises:
+            OSError: One of them is not there.
+            ValueError: It leaves out all.
+        """
         kept = super().filter_data()
         if not self.test_mode and (self.filter_cfg or {}).get("filter_empty_gt"):
             kept = [
@@ -73,7 +77,27 @@ class _Checked(host.CocoDataset):
                 f"by filter_cfg={self.filter_cfg}.",
                 "current",
             )
+        paths = {image["img_path"] for image in kept}
+        self._check_files(self.data_prefix["img"], paths, "image")
         return kept
+
+    def _check_files(self, folder: str, paths: set[str], kind: str) -> None:
+        """Refuse paths below a folder that are no files; if it is local, by lists."""
+        backend = get_file_backend(folder or ".", backend_args=self.backend_args)
+        if not isinstance(backend, LocalBackend):
+            return
+        present = {}
+        for part in {osp.dirname(path) for path in paths}:
+            with naming_file(f"folder of {kind}s", part or "."):
+                present[part] = {*os.listdir(part or ".")}
+        absent = (x for x in paths if osp.basename(x) not in present[osp.dirname(x)])
+        missing = sorted(x for x in absent if not osp.exists(x))  # in no spelling
+        if missing:
+            raise FileNotFoundError(
+                f"{self.ann_file} names {len(missing)} {kind}(s) that are not there: "
+                f"{shown(missing)}. Put them there, check data_prefix, or remove the "
+                "images and annotations that name them from the file."
+            )
 
     def _indexed(self, index: COCO, file: CocoFile) -> COCO:
         """The host's empty index, filled."""
@@ -90,7 +114,7 @@ class CocoPanopticDataset(_Checked, host.CocoPanopticDataset):
     arguments.
 
     Raises:
-        OSError: The annotation file or a panoptic map that it names is missing.
+        OSError: The annotation file, an image or a panoptic map is missing.
         ValueError: The annotation file is of another kind, holds no segment, or
             contradicts itself or ``metainfo``, or the pipeline would separate image
             and map; later, an image has another size.
@@ -133,21 +157,15 @@ class CocoPanopticDataset(_Checked, host.CocoPanopticDataset):
     COCOAPI = _checked_index  # what the host reads the file with
 
     def _check_maps(self, names: set[str]) -> None:
-        """Refuse names of maps that are not there, by listing their local folders."""
+        """Refuse names of maps that are not there."""
         folder = self.data_prefix.get("seg")
         if not folder:
             raise ValueError(
                 f"data_prefix of the data set with {self.ann_file} has no folder of "
                 "panoptic maps. Write data_prefix=dict(img='...', seg='...')."
             )
-        backend = get_file_backend(folder, backend_args=self.backend_args)
-        missing = isinstance(backend, LocalBackend) and _missing(folder, names)
-        if missing:
-            raise FileNotFoundError(
-                f"{self.ann_file} names {len(missing)} panoptic map(s) that are not in "
-                f"{folder}: {shown(missing)}. Put them there, check data_prefix, or "
-                "remove their images and annotations from the file."
-            )
+        paths = {osp.join(folder, name) for name in names}
+        self._check_files(folder, paths, "panoptic map")
 
     def _measure_unsized(self, file: CocoFile) -> None:
         """Give images whose size the file lacks that of their maps."""
@@ -169,7 +187,7 @@ class CocoInstanceDataset(_Checked):
     absent. What is left out is counted in the log. Takes the host's arguments.
 
     Raises:
-        OSError: The annotation file is missing.
+        OSError: The annotation file or an image is missing.
         ValueError: The annotation file is of another kind, holds no object or objects
             without masks, or contradicts itself or ``metainfo``, or the pipeline would
             separate image and masks; later, an image has another size.
@@ -226,16 +244,3 @@ class CocoInstanceDataset(_Checked):
                 "which LoadAnnotations(poly2mask=False) would leave out. Remove "
                 "poly2mask from the pipeline."
             )
-
-
-def _missing(folder: str, names: set[str]) -> list[str]:
-    """Which names are no files of the folder; its parts are listed, not asked.
-
-    Names have slashes, on every system.
-    """
-    present = set()
-    for part in sorted({posixpath.dirname(name) for name in names}):
-        with naming_file("folder of panoptic maps", osp.join(folder, part)):
-            files = os.listdir(osp.join(folder, part))
-        present |= {posixpath.join(part, file) for file in files}
-    return sorted(names - present)

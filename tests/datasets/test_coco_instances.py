@@ -57,6 +57,26 @@ def test_unreadable_files_end_in_a_sentence(tmp_path, kind):
         build(tmp_path, kind)
 
 
+@pytest.mark.parametrize("kind", ["mmseg_maskformer.CocoPanopticDataset", INSTANCES])
+def test_images_that_are_not_there_are_named_at_once(tmp_path, kind):
+    write_set(tmp_path, objects() if kind == INSTANCES else content())
+    options = dict(metainfo=THINGS) if kind == INSTANCES else {}
+    (tmp_path / "images" / "b.jpg").unlink()
+    prefix = dict(img="nowhere", seg="maps")
+    with pytest.raises(OSError, match=r"folder of images .*/nowhere cannot be read"):
+        build(tmp_path, kind, data_prefix=prefix, **options)
+    message = r"all\.json names 1 image\(s\) .*: .*/images/b\.jpg\. Put them there, ch"
+    with pytest.raises(FileNotFoundError, match=message):
+        build(tmp_path, kind, **options)
+
+
+def test_an_image_that_is_left_out_need_not_be_there(tmp_path):
+    write_set(tmp_path, objects())
+    (tmp_path / "images" / "b.jpg").unlink()
+    options = dict(metainfo=THINGS, filter_cfg=dict(filter_empty_gt=True))
+    assert len(build(tmp_path, INSTANCES, **options)) == 1
+
+
 def test_objects_are_read_as_the_host_reads_them(tmp_path):
     ours = read(tmp_path, objects(), THINGS)
     theirs = build(tmp_path, "CocoDataset", metainfo=THINGS)

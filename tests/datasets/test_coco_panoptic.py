@@ -151,7 +151,7 @@ WRONG = {
     "no such map": (
         lambda file: file["annotations"][1].update(file_name="third.png"),
         {},
-        r"all\.json names 1 panoptic map.* not in .*/maps: third\.png\. .*check data_p",
+        r"all\.json names 1 panoptic map.* not there: .*/maps/third\.png\. .*check da",
     ),
     "no such folder": (
         changed(),
