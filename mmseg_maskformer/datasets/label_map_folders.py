@@ -15,6 +15,7 @@ from mmengine.fileio import LocalBackend, get_file_backend
 from mmengine.logging import print_log
 from mmseg.datasets import BaseSegDataset
 
+from mmseg_maskformer.core.conventions import VOID, WIDE_VOID
 from mmseg_maskformer.core.messages import not_there, shown
 from mmseg_maskformer.datasets.file_errors import naming_file
 
@@ -38,8 +39,8 @@ class LabelMapDataset(BaseSegDataset):
     Raises:
         FileNotFoundError: There is no such folder, list, image or label map.
         ValueError: ``classes`` is no list of names, a line of the list names two files,
-            two images have one label map, the label of the last class is void, or the
-            pipeline would separate image and label map.
+            two images have one label map, void is a class or the label of the last one,
+            or the pipeline would separate image and label map.
     """
 
     def __init__(self, img_suffix: str | Sequence[str] = ".jpg", **kwargs: Any) -> None:
@@ -47,7 +48,7 @@ class LabelMapDataset(BaseSegDataset):
         self._occurring: dict[str, list[int]] = {}  # by label map
         self._suffixes = sorted(suffixes, key=len, reverse=True)
         super().__init__(img_suffix=suffixes[0], **kwargs)
-        self._check_last_label()
+        self._check_void()
         check_built(self)
 
     @classmethod
@@ -56,8 +57,18 @@ class LabelMapDataset(BaseSegDataset):
         merged = super()._load_metainfo(metainfo)
         return merged_metainfo(merged, metainfo, cls.METAINFO)
 
-    def _check_last_label(self) -> None:
-        number = len(self.metainfo.get("classes") or ())
+    def _check_void(self) -> None:
+        """Refuse a void that is a class; 255 may be one, if the maps have 16 bits."""
+        classes = self.metainfo.get("classes") or ()
+        number = len(classes)
+        if 0 <= self.ignore_index < number and self.ignore_index != VOID:
+            raise ValueError(
+                f"The data set has ignore_index={self.ignore_index}, which is class "
+                f"{classes[self.ignore_index]!r} of the {number} classes: its pixels "
+                "would not be void. Set ignore_index to the label of void pixels, for "
+                f"example {VOID if number <= VOID else WIDE_VOID}; "
+                "reduce_zero_label=True of the data set makes label 0 void."
+            )
         if self.reduce_zero_label and number == self.ignore_index:
             raise ValueError(
                 f"With reduce_zero_label=True the label of the last of {number} classes"

@@ -72,6 +72,19 @@ def test_a_last_class_that_would_be_void_is_refused(folder, number, void):
     assert len(dataset(folder, reduce_zero_label=True, **options)) == 2
 
 
+@pytest.mark.parametrize(("number", "void", "remedy"), [(2, 0, 255), (300, 7, 65535)])
+def test_a_void_that_is_a_class_is_refused(folder, number, void, remedy):
+    options = dict(img_suffix=".png", ignore_index=void)
+    options["metainfo"] = dict(classes=[f"kind {label}" for label in range(number)])
+    message = (
+        f"ignore_index={void}, which is class 'kind {void}' of the {number} classes: "
+        f".* for example {remedy}; reduce_zero_label=True .* makes label 0 void"
+    )
+    with pytest.raises(ValueError, match=message):
+        dataset(folder, **options)
+    assert len(dataset(folder, **options | dict(ignore_index=remedy))) == 2
+
+
 def test_an_empty_folder_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match="holds no file at all. Set data_root"):
         dataset(tmp_path)
