@@ -24,6 +24,7 @@ from mmseg_maskformer.adapters.images import checked_image, image_channels
 from mmseg_maskformer.core.argument_checks import check_choice, check_counts
 from mmseg_maskformer.core.conventions import INSTANCE_OFFSET
 from mmseg_maskformer.core.structures import ImageLogits
+from mmseg_maskformer.datasets.file_errors import naming_image
 from mmseg_maskformer.datasets.pipeline_checks import check_pipelines
 from mmseg_maskformer.engine.config_files import read_config
 from mmseg_maskformer.engine.models import require_class_order, trained_model
@@ -235,7 +236,8 @@ class Predictor:
         else:
             results = self._from_disk(str(image))
         pixels = results["img"]
-        packed = self._steps(dict(results))
+        with naming_image(results):
+            packed = self._steps(dict(results))
         checked_image(packed["inputs"], packed["data_samples"], self._channels)
         return Loaded(pixels, packed)
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import cv2
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from mmseg_maskformer.core.conventions import VOID, WIDE_VOID
-from mmseg_maskformer.core.messages import ONE_CHANNEL
+from mmseg_maskformer.core.messages import ONE_CHANNEL, image_name
 
 JPEG = b"\xff\xd8"  # how such files begin
 NOT_AN_IMAGE = (
@@ -101,9 +102,35 @@ def naming_file(kind: str, path: str) -> Iterator[None]:
         ) from error
 
 
+@contextmanager
+def naming_image(results: Mapping[str, Any]) -> Iterator[None]:
+    """Turn what transforms find wrong with an image into an error with its name.
+
+    Errors of other kinds are left alone: they are those of a program.
+
+    Args:
+        results: the image, as it was loaded.
+
+    Raises:
+        ValueError: The image cannot be brought to the size that the model is to see.
+    """
+    name = image_name(results)
+    try:
+        yield
+    except (cv2.error, ValueError) as error:
+        if name in str(error):
+            raise
+        height, width = results["img"].shape[:2]
+        raise ValueError(
+            f"The image {name} has {height} x {width} pixels (height x width), which "
+            f"the transforms after its loading do not take ({_reason(error)}). Leave "
+            "it out, cut it, or change them."
+        ) from error
+
+
 def _reason(error: Exception) -> str:
     if isinstance(error, UnidentifiedImageError):
         return "it is empty or no image"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
-    return str(error) or type(error).__name__
+    return " ".join(str(error).split()) or type(error).__name__

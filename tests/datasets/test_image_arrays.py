@@ -11,6 +11,7 @@ from mmengine.dataset import Compose
 from mmengine.registry import DefaultScope
 from PIL import Image
 
+from mmseg_maskformer.datasets.file_errors import naming_image
 from mmseg_maskformer.datasets.transforms import image_loading
 from mmseg_maskformer.datasets.transforms.image_loading import (
     ARRAY,
@@ -118,3 +119,17 @@ def test_the_name_in_the_pipelines_of_inference_is_ours(scope, name):
         by_host = Compose(pipeline).transforms
     assert isinstance(by_name[0], image_loading.LoadImageFromFile)
     assert isinstance(by_host[0].from_file, image_loading.LoadImage)
+
+
+def test_what_transforms_find_wrong_names_the_image_and_bugs_stay_bugs():
+    results = dict(img=np.zeros((1, 9, 3), np.uint8), img_path="folder/a.png")
+    message = (
+        r"^The image folder/a\.png has 1 x 9 pixels .* take \(no room\)\. Leave it"
+    )
+    with pytest.raises(ValueError, match=message) as raised, naming_image(results):
+        raise ValueError("no room")
+    assert str(raised.value.__cause__) == "no room"
+    for own in (ValueError("folder/a.png is grey"), KeyError("no room")):
+        with pytest.raises(type(own)) as raised, naming_image(results):
+            raise own
+        assert raised.value is own

@@ -84,15 +84,22 @@ def test_inputs(images, tmp_path, monkeypatch):
 def test_what_cannot_be_read_is_named_and_the_rest_is_predicted(
     images, scenes, tmp_path, monkeypatch, capsys
 ):
-    """An empty file, and one of numbers that no image has."""
+    """An empty file, one of numbers that no image has, one too thin to be resized."""
     images[1].write_bytes(b"")
+    Image.new("RGB", (3000, 1)).save(tmp_path / "images/thin.png")
     cv2.imwrite(str(tmp_path / "images/b/1.tif"), np.zeros((8, 8), np.float32))
     out, inputs = tmp_path / "out", tmp_path / "images"
-    with pytest.raises(SystemExit, match=r"2 of 4 files were left out\."):
+    steps = [dict(type="Resize", scale=(96, 64), keep_ratio=True)]
+    steps.append(dict(type="PackSegInputs"))
+    config, dataset = tmp_path / "config.py", dict(pipeline=steps)
+    config.write_text(f"_base_ = '{SCENES}'\ntest_dataloader = dict(dataset={dataset})")
+    scenes = config, scenes[1]
+    with pytest.raises(SystemExit, match=r"3 of 5 files were left out\."):
         run_script(monkeypatch, "predict.py", *scenes, inputs, "--out", out)
     told = capsys.readouterr().err
     assert f"Left out: The image {images[1]}" in told
     assert "b/1.tif has numbers of type float32" in told
+    assert "images/thin.png has 1 x 3000 pixels (height x width), which the tr" in told
     names = {"a/0.png", "b/0.png"}
     assert files_below(out) == names | {f"pictures/{x}" for x in names}
     (found,) = Predictor(*scenes)(images[2])
