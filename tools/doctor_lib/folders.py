@@ -44,13 +44,23 @@ def of_folder(folder: Path) -> Source:
 
 def _is_part(folder: Path) -> bool:
     """Whether folders of images or label maps lie in a folder."""
-    return any((folder / x).is_dir() for x in (*_IMAGE_FOLDERS, *LABEL_FOLDERS))
+    images = any((folder / x).is_dir() for x in _IMAGE_FOLDERS)
+    return images or _labels_in(folder) is not None
+
+
+def _labels_in(folder: Path) -> Path | None:
+    """The folder of label maps in a folder; one of other files alone (JSON) is none."""
+    for path in (folder / x for x in LABEL_FOLDERS):
+        suffixes = {x.suffix.lower() for x in files_below(path, None)}
+        if path.is_dir() and (not suffixes or suffixes & {*IMAGE_SUFFIXES}):
+            return path
+    return None
 
 
 def _add_part(source: Source, folder: Path, split: str) -> None:
     """The images and label maps of a folder; of a split, if it is named."""
     images = next((folder / x for x in _IMAGE_FOLDERS if (folder / x).is_dir()), folder)
-    labels = next((folder / x for x in LABEL_FOLDERS if (folder / x).is_dir()), None)
+    labels = _labels_in(folder)
     maps: dict[str, Path] = {}
     if labels is not None:
         for path in _read(source, labels):

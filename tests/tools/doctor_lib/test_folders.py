@@ -52,6 +52,24 @@ def test_images_may_lie_beside_the_folder_of_label_maps(tmp_path):
     assert items == [("all", "a.png", "masks/a.png"), ("train", "train/b.png", "")]
 
 
+def test_a_folder_of_json_alone_holds_no_label_maps(tmp_path):
+    """COCO's annotations; label maps may lie in another folder, or in none."""
+    source, items = found(tmp_path, ["images/train/0.png", "annotations/train.json"])
+    assert (items, source.unpaired) == ([("train", "images/train/0.png", "")], [])
+    facts = [Facts(item) for item in source.items]
+    (told,) = findings(source, facts)
+    assert told.text == "There are no label maps: images alone were looked over."
+    source, items = found(tmp_path, ["masks/train/0.png"])
+    assert items == [("train", "images/train/0.png", "masks/train/0.png")]
+    assert source.unpaired == []
+
+
+def test_an_empty_folder_of_label_maps_is_one(tmp_path):
+    (tmp_path / "annotations").mkdir()
+    source, _ = found(tmp_path, ["images/train/0.png"])
+    assert source.unpaired == [str(tmp_path / "images/train/0.png")]
+
+
 def test_label_maps_of_one_name_and_other_suffixes_are_told(tmp_path):
     names = ["images/0.png", "images/1.gif", "images/Thumbs", "labels/0.png"]
     source, items = found(tmp_path, [*names, "labels/0.bmp"])
