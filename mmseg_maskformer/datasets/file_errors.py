@@ -14,6 +14,11 @@ from mmseg_maskformer.core.conventions import VOID, WIDE_VOID
 from mmseg_maskformer.core.messages import ONE_CHANNEL, image_name
 
 JPEG = b"\xff\xd8"  # how such files begin
+_SETTINGS = {  # what names a file, where it is not the folder of its data set
+    "annotation file": "ann_file of the data set, and of the metric in val_evaluator "
+    "and test_evaluator",
+    "list of images": "data_root and ann_file of the data set",
+}
 NOT_AN_IMAGE = (
     "images have 8 or 16 bits without a sign (uint8, uint16). Scale its numbers to "
     "0..255 or 0..65535; docs/images.md shows how."
@@ -96,9 +101,10 @@ def naming_file(kind: str, path: str) -> Iterator[None]:
             "into tiles, or make it smaller."
         ) from error
     except Exception as error:
+        settings = _SETTINGS.get(kind, "data_root and data_prefix of the data set")
         raise OSError(
             f"The {kind} {path} cannot be read ({_reason(error)}). Check that the file "
-            "exists and is complete, and data_root and data_prefix of the data set."
+            f"exists and is complete, and {settings}."
         ) from error
 
 

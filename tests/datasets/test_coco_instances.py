@@ -45,7 +45,10 @@ def objects():
 
 @pytest.mark.parametrize("kind", ["mmseg_maskformer.CocoPanopticDataset", INSTANCES])
 def test_unreadable_files_end_in_a_sentence(tmp_path, kind):
-    with pytest.raises(OSError, match=r"annotation file .*/all\.json cannot .*No such"):
+    message = (
+        r"annotation file .*/all\.json cannot .*No such.* and of the metric in val_"
+    )
+    with pytest.raises(OSError, match=message):
         build(tmp_path, kind)
     (tmp_path / "all.json").write_text(json.dumps(CONTENT)[:-9])
     with pytest.raises(OSError, match=r"all\.json cannot be read .*char 706.* Check"):
