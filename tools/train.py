@@ -11,7 +11,11 @@ from mmseg_maskformer.engine.finetuning import FinetuneHook, finetune
 from mmseg_maskformer.engine.launch import add_common_arguments, load_config
 from mmseg_maskformer.engine.resuming import require_no_training, resume
 from mmseg_maskformer.engine.runners import build_runner, leave_processes
-from mmseg_maskformer.engine.schedule import enable_auto_scale_lr, scale_schedule
+from mmseg_maskformer.engine.schedule import (
+    enable_auto_scale_lr,
+    other_epochs,
+    scale_schedule,
+)
 from shared.ending import ending_in_sentences
 
 if TYPE_CHECKING:
@@ -66,6 +70,9 @@ def prepared(args: argparse.Namespace) -> Runner | FlexibleRunner:
     if args.finetune or not resumed:
         require_no_training(config.work_dir)
     runner = build_runner(config)
+    rates_alone = args.auto_scale_lr and args.iterations is None
+    if rates_alone and (note := other_epochs(config, runner.world_size)):
+        runner.logger.info(note)
     if args.finetune:
         runner.register_hook(FinetuneHook(args.finetune))
     return runner

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import ceil
 from typing import Any
 
 from mmengine.config import Config
@@ -55,6 +56,29 @@ def enable_auto_scale_lr(config: Config) -> None:
             "config, the total batch size that its learning rate is meant for."
         )
     config.auto_scale_lr.enable = True
+
+
+def other_epochs(config: Config, processes: int) -> str:
+    """What to say of a scaled learning rate, beside which the iterations stay.
+
+    Args:
+        config: with ``auto_scale_lr``.
+        processes: how many train, each on a batch of its own.
+
+    Returns:
+        "" where a step has the images that the config is meant for, or the length is
+        one of epochs.
+    """
+    length = config.train_cfg.get("max_iters")
+    images = config.train_dataloader.batch_size * processes
+    meant = config.auto_scale_lr.base_batch_size
+    if length is None or images == meant:
+        return ""
+    return (
+        f"--auto-scale-lr leaves the {length} iterations as they are: with {images} "
+        f"images a step in place of {meant} they are {images / meant:.3g} times the "
+        f"epochs. For as many add --iterations {ceil(length * meant / images)}."
+    )
 
 
 def check_resumed_length(

@@ -15,6 +15,7 @@ from mmengine.registry import PARAM_SCHEDULERS
 from mmseg_maskformer.engine.schedule import (
     check_resumed_length,
     enable_auto_scale_lr,
+    other_epochs,
     scale_schedule,
 )
 from tests.conftest import REPOSITORY
@@ -197,3 +198,19 @@ def test_auto_scale_lr():
     assert config.auto_scale_lr.enable is True
     with pytest.raises(ValueError, match="needs auto_scale_lr"):
         enable_auto_scale_lr(Config({}))
+
+
+@pytest.mark.parametrize(
+    ("processes", "share", "iterations"), [(1, "0.125", 1280), (3, "0.375", 427)]
+)
+def test_a_scaled_rate_leaves_the_iterations(config, processes, share, iterations):
+    """160 of 16 images are 2560 images, of 2 and of 6 too."""
+    loop = dict(type="IterBasedTrainLoop", max_iters=160)
+    given = config(train_cfg=loop, train_dataloader=dict(batch_size=2))
+    given.auto_scale_lr = dict(base_batch_size=16)
+    note = other_epochs(given, processes)
+    assert f"in place of 16 they are {share} times the epochs" in note
+    assert note.endswith(f"add --iterations {iterations}.")
+    assert other_epochs(given, 8) == ""
+    given.train_cfg = dict(type="EpochBasedTrainLoop", max_epochs=3)
+    assert other_epochs(given, processes) == ""
