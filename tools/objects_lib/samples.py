@@ -202,6 +202,11 @@ def _by_key(paths: Iterable[Path], folder: Path, where: str) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for path in paths:
         key = key_of(path.relative_to(folder))
+        if found.get(key) == path:
+            raise ValueError(
+                f"{where} lists the image {path} twice: give its annotations the id of "
+                "one, and remove the other."
+            )
         if key in found:
             raise ValueError(
                 f"{where} has {found[key]} and {path}, of the same name but for the "

@@ -176,6 +176,7 @@ def test_images_that_the_file_names_wrongly_are_named(root, refused):
         "c.jpg": r"all\.json lists 1 of 2 images that are not below .*images: c\.jpg",
         "../a.jpg": r"all\.json lists 1 of 2 images .*images: \.\./a\.jpg",
         "b.png": r"all\.json has .*b\.png and .*b\.jpg, of the same name but",
+        "b.jpg": r"all\.json lists the image .*b\.jpg twice: give its annotations the",
     }.items():
         (root / "all.json").write_text(text.replace("a.jpg", name))
         refused(message, root, *ONE_FILE)
