@@ -47,6 +47,17 @@ def test_a_printed_config_builds_a_model_for_the_classes_of_its_data(name, tmp_p
     assert str(config.val_dataloader.dataset.data_root) == "data/mine"
 
 
+def test_rare_classes_are_repeated_of_the_data_of_the_config_before(tmp_path):
+    (tmp_path / "my_config.py").write_text(CONFIGS["README.md-0"])
+    page = (REPOSITORY / "docs" / "training.md").read_text()
+    (code,) = (x for x in BLOCK.findall(page) if "ClassBalancedDataset" in x)
+    (tmp_path / "balanced.py").write_text(code)
+    found = Config.fromfile(tmp_path / "balanced.py").train_dataloader.dataset
+    assert found.type == "ClassBalancedDataset"
+    assert found.dataset.type == "mmseg_maskformer.LabelMapDataset"
+    assert found.dataset.metainfo.classes == ("road", "building", "tree")
+
+
 def with_sizes(names: list[str], page: str, begin: str, path: Path) -> list[Config]:
     """Printed configs, with the lines for other sizes that begin so at their end."""
     text = (REPOSITORY / "docs" / f"{page}.md").read_text()
