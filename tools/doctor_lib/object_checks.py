@@ -69,7 +69,7 @@ def small(source: Source, facts: Sequence[Facts]) -> Found:
 
 
 def crowds(source: Source, facts: Sequence[Facts]) -> Found:
-    """Objects that nearly all are marked as crowds."""
+    """Objects more than half of which are marked as crowds."""
     marks = [o[3] for x in facts for o in x.item.objects or () if o[2]]
     if marks and sum(marks) > _MOSTLY * len(marks):
         yield Finding(
