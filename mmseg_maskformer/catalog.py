@@ -84,6 +84,7 @@ CATALOG: dict[str, dict[str, tuple[str, ...]]] = {
         "metrics.uncertainty": ("UncertaintySummary",),
     },
     "HOOKS": {
+        "engine.hooks.average_norms_hook": ("AverageNormsHook",),
         "engine.hooks.check_classes_hook": ("CheckClassesHook",),
         "engine.hooks.compile_network_hook": ("CompileNetworkHook",),
         "engine.hooks.check_labels_hook": ("CheckLabelsHook",),

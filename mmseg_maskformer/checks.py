@@ -27,6 +27,7 @@ CHECKS = (
     # These check nothing, but have to be there as well.
     "CompileNetworkHook",
     "RankSeedHook",
+    "AverageNormsHook",
 )
 
 

@@ -9,7 +9,6 @@ env_cfg = dict(
     mp_cfg=dict(mp_start_method="fork", opencv_num_threads=0),
     dist_cfg=dict(backend="nccl"),
 )
-sync_bn = "torch"  # of several GPUs: batch norms that train see the images of all
 log_processor = dict(by_epoch=False)
 log_level = "INFO"
 tta_model = dict(type="mmseg_maskformer.MaskFormerTTA")

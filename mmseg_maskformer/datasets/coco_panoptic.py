@@ -7,6 +7,7 @@ import os
 from os import path as osp
 from typing import Any
 
+from mmcv.transforms import LoadImageFromFile
 from mmdet import datasets as host
 from mmdet.datasets.api_wrappers import COCO, COCOPanoptic
 from mmengine.dataset import Compose
@@ -32,8 +33,8 @@ class _Checked(host.CocoDataset):
     """What both data sets add to the host's.
 
     The size that the file gives an image is compared when the image is loaded, and
-    images that ``filter_cfg`` leaves out are counted in the log; all of them are an
-    error, as are others that are not there.
+    images that ``filter_cfg`` leaves out are counted in the log. It is an error if it
+    leaves out all, or if an image is not there.
     """
 
     pipeline: Compose
@@ -55,7 +56,6 @@ class _Checked(host.CocoDataset):
         """The host's choice of images, without those whose objects are all crowds.
 
         Raises:
-            OSError: One of them is not there.
             ValueError: It leaves out all.
         """
         kept = super().filter_data()
@@ -77,9 +77,26 @@ class _Checked(host.CocoDataset):
                 f"by filter_cfg={self.filter_cfg}.",
                 "current",
             )
-        paths = {image["img_path"] for image in kept}
-        self._check_files(self.data_prefix["img"], paths, "image")
         return kept
+
+    def full_init(self) -> None:
+        """Read the file; the images that are used have to be there.
+
+        Raises:
+            OSError: One is not there.
+            ValueError: See the class.
+        """
+        if self._fully_initialized:
+            return
+        super().full_init()
+        loading = next(iter(self.pipeline.transforms), None)
+        others = ("backend_args", "file_client_args", "ignore_empty")
+        if isinstance(loading, LoadImageFromFile) and not any(
+            getattr(loading, key, None) for key in others
+        ):
+            infos = (self.get_data_info(index) for index in range(len(self)))
+            paths = {info["img_path"] for info in infos}
+            self._check_files(self.data_prefix["img"], paths, "image")
 
     def _check_files(self, folder: str, paths: set[str], kind: str) -> None:
         """Refuse paths below a folder that are no files; if it is local, by lists."""

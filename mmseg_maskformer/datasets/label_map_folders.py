@@ -148,10 +148,11 @@ class LabelMapDataset(BaseSegDataset):
         """Which files of the folder of images are label maps, or named as those are."""
         found = {self._stem(name) + self.seg_map_suffix for name in names}
         if (folder := self.data_prefix.get("seg_map_path")) is not None:
-            images = self.data_prefix["img_path"]
-            inside = PurePath(osp.relpath(folder or ".", images or "."))
-            maps = (x for x in files if x.endswith(self.seg_map_suffix))
-            found |= {x for x in maps if inside in PurePath(x).parents}
+            images, maps = (
+                PurePath(osp.abspath(x)) for x in (self.data_prefix["img_path"], folder)
+            )
+            ends = (x for x in files if x.endswith(self.seg_map_suffix))
+            found |= {x for x in ends if (images / x).is_relative_to(maps)}
         return found
 
     def _listed_names(self) -> list[str]:

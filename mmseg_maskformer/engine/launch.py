@@ -58,7 +58,6 @@ def _use_cpu_processes(config: Config) -> None:
     if config.launcher == "pytorch" and not torch.distributed.is_initialized():
         torch.distributed.init_process_group("gloo")
     config.env_cfg.dist_cfg.backend = "gloo"
-    config.sync_bn = None  # which torch has for GPUs alone
     data_parallel = {
         "type": "MMDistributedDataParallel",
         "broadcast_buffers": False,

@@ -159,8 +159,8 @@ def _require_no_steps(work_dir: str) -> None:
     if found := _steps(Path(work_dir)):
         raise ValueError(
             f"{work_dir} has checkpoints ({found[-1].name}), but no last_checkpoint "
-            f"that names the newest. Go on by --resume {found[-1]}, train in another "
-            "--work-dir, or move the folder away."
+            f"that names the newest. Go on by --resume {found[-1]}, or remove it where "
+            "it was not written to its end; or train in another --work-dir."
         )
 
 

@@ -28,10 +28,11 @@ def build_runner(config: Config) -> Runner | FlexibleRunner:
     Raises:
         ValueError: There is no such runner or strategy, or the runner does not read
             ``strategy``, or the optimizer's wrapper, a hook or one process does not
-            suit it, or there is no GPU for float16, or a file is in the way of the
-            runner's copy of the config.
+            suit it, or there is no GPU for float16, or ``sync_bn`` does not suit the
+            backbone, or a file is in the way of the runner's copy of the config.
     """
     require_room(config)
+    _check_norms(config)
     kind, strategy = config.get("runner_type", "Runner"), config.get("strategy")
     if isinstance(kind, str) and RUNNERS.get(kind) is None:
         raise ValueError(
@@ -112,6 +113,17 @@ def _check_flexible(config: Config) -> None:
         )
 
 
+def _check_norms(config: Config) -> None:
+    """Stop where mmengine would replace norms that hold activations by norms alone."""
+    strategy, model = config.get("strategy") or {}, config.get("model") or {}
+    asked = config.get("sync_bn") or strategy.get("sync_bn")
+    if asked and type_name(model.get("backbone") or {}) == "TIMMBackbone":
+        raise ValueError(
+            f"{config.filename} has sync_bn={asked!r} and TIMMBackbone, whose norms "
+            "hold activations, which mmengine would leave out. Leave out sync_bn."
+        )
+
+
 def _check_strategy(config: Config) -> None:
     """Stop where a strategy is none, or one of several processes that are not there."""
     name = type_name(config.strategy)
@@ -138,10 +150,11 @@ def evaluating_runner(config: Config, checkpoint: str) -> Runner:
 
     Raises:
         FileNotFoundError: There is no such checkpoint.
-        ValueError: The weights do not fit the model, or a file is in the way of the
-            runner's copy of the config.
+        ValueError: The weights do not fit the model, or ``sync_bn`` the backbone, or a
+            file is in the way of the runner's copy of the config.
     """
     require_checkpoint(checkpoint)
+    _check_norms(config)
     path = Path(config.filename)
     name = str(path.with_stem(f"{path.stem}-test"))
     renamed = Config(config.to_dict(), cfg_text=config.text, filename=name)

@@ -24,6 +24,7 @@ from tests.datasets.panoptic_files import (
 pytestmark = pytest.mark.mmdet
 INSTANCES = "mmseg_maskformer.CocoInstanceDataset"
 THINGS = dict(classes=("cell", "fibre"))
+LOADING = dict(type="LoadImageFromFile")
 
 
 def read(root, annotations, metainfo):
@@ -64,6 +65,7 @@ def test_unreadable_files_end_in_a_sentence(tmp_path, kind):
 def test_images_that_are_not_there_are_named_at_once(tmp_path, kind):
     write_set(tmp_path, objects() if kind == INSTANCES else content())
     options = dict(metainfo=THINGS) if kind == INSTANCES else {}
+    options["pipeline"] = [LOADING]
     (tmp_path / "images" / "b.jpg").unlink()
     prefix = dict(img="nowhere", seg="maps")
     with pytest.raises(OSError, match=r"folder of images .*/nowhere cannot be read"):
@@ -73,11 +75,22 @@ def test_images_that_are_not_there_are_named_at_once(tmp_path, kind):
         build(tmp_path, kind, **options)
 
 
-def test_an_image_that_is_left_out_need_not_be_there(tmp_path):
+@pytest.mark.parametrize(
+    ("loading", "options", "length"),
+    [
+        ({}, dict(filter_cfg=dict(filter_empty_gt=True)), 1),
+        ({}, dict(indices=1), 1),
+        (dict(ignore_empty=True), {}, 2),
+        (dict(backend_args=dict(backend="lmdb", db_path="db")), {}, 2),
+    ],
+)
+def test_an_image_that_no_file_is_read_of_need_not_be_there(
+    tmp_path, loading, options, length
+):
     write_set(tmp_path, objects())
     (tmp_path / "images" / "b.jpg").unlink()
-    options = dict(metainfo=THINGS, filter_cfg=dict(filter_empty_gt=True))
-    assert len(build(tmp_path, INSTANCES, **options)) == 1
+    options = dict(metainfo=THINGS, pipeline=[dict(LOADING, **loading)], **options)
+    assert len(build(tmp_path, INSTANCES, **options)) == length
 
 
 def test_objects_are_read_as_the_host_reads_them(tmp_path):

@@ -7,7 +7,6 @@ from argparse import ArgumentParser
 import pytest
 
 from mmseg_maskformer.engine import launch
-from tests.conftest import REPOSITORY
 
 
 def parse(*argv: str):
@@ -42,15 +41,6 @@ def test_work_dir_is_argument_then_config_then_name(config_file):
     assert launch.load_config(given).work_dir == "from_config"
     given.work_dir = "from_argument"
     assert launch.load_config(given).work_dir == "from_argument"
-
-
-@pytest.mark.parametrize(("device", "kind"), [("cuda", "torch"), ("cpu", None)])
-def test_batch_norms_see_the_images_of_all_gpus(monkeypatch, device, kind):
-    monkeypatch.setattr(launch, "get_device", lambda: device)
-    monkeypatch.setattr(launch.torch.distributed, "is_initialized", lambda: True)
-    path = "configs/maskformer/maskformer_r18_1xb4-4k_camvid-256x256.py"
-    given = parse(str(REPOSITORY / path), "--launcher", "pytorch")
-    assert launch.load_config(given).sync_bn == kind
 
 
 @pytest.mark.parametrize("spelling", ["--local_rank", "--local-rank"])

@@ -78,7 +78,7 @@ def test_a_training_does_not_begin_anew_where_the_newest_is_not_noted(tmp_path):
     for name in ("iter_90.pth", "iter_100.pth", "iter_200-abc.pth"):
         (tmp_path / name).touch()
     assert newest_checkpoint(tmp_path) is None
-    message = rf"no last_checkpoint .*Go on by --resume {tmp_path}/iter_100\.pth, train"
+    message = rf"Go on by --resume {tmp_path}/iter_100\.pth, or remove it where it was"
     with pytest.raises(ValueError, match=message):
         resume(config(tmp_path))
 

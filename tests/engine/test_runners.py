@@ -75,6 +75,16 @@ def test_a_flexible_runner_that_keeps_the_best_is_warned_of(monkeypatch, capsys)
             "has EMAHook .*FlexibleRunner loads no checkpoint .load_from='iter_9.pth'",
         ),
         *(
+            (
+                dict(settings, model=dict(backbone=dict(type="mmseg.TIMMBackbone"))),
+                "has sync_bn='torch' and TIMMBackbone, whose norms hold activations",
+            )
+            for settings in (
+                dict(sync_bn="torch"),
+                dict(strategy=dict(type="DDPStrategy", sync_bn="torch")),
+            )
+        ),
+        *(
             (dict(runner_type="FlexibleRunner", strategy=strategy), message)
             for strategy, message in (
                 (dict(type="DDPStrategy"), "which is for several processes, and this"),

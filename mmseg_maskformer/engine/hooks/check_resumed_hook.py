@@ -16,6 +16,7 @@ from mmengine.runner import EpochBasedTrainLoop, Runner
 from torch import Tensor
 
 from mmseg_maskformer.checkpoints.wrappers import unwrapped
+from mmseg_maskformer.core.messages import shown
 
 _PROGRESS = {"last_step", "verbose"}  # arguments of a scheduler that are no settings
 
@@ -69,7 +70,7 @@ def _check_processes(begins: list[int], work_dir: str) -> None:
     """Stop where a node has not the checkpoint of the others: it would not notice."""
     if len(set(begins)) == 1:
         return
-    where = ", ".join(f"process {i} at {x}" for i, x in enumerate(begins))
+    where = shown(sorted(set(begins)))
     raise ValueError(
         f"The processes begin at different iterations ({where}), since {work_dir} has "
         "another newest checkpoint, or none, on some nodes. Name a --work-dir that all "
