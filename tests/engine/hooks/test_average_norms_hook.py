@@ -1,4 +1,4 @@
-"""Batch norms of two processes that see different images."""
+"""Batch norms of two processes, of any training, that see different images."""
 
 from __future__ import annotations
 
@@ -6,10 +6,14 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from mmengine.hooks import CheckpointHook, EMAHook
+from mmengine.runner import get_priority
 from torch import nn
 from torch.distributed import destroy_process_group, init_process_group
 
+from mmseg_maskformer.checks import add_checks
 from mmseg_maskformer.engine.hooks.average_norms_hook import AverageNormsHook
+from mmseg_maskformer.registry import HOOKS
 
 
 def one_of_two(rank, folder):
@@ -20,7 +24,11 @@ def one_of_two(rank, folder):
     model[2].eval()
     model[2].running_mean.fill_(rank)
     model[0](torch.tensor([[0.0], [8.0 * rank]]))
-    AverageNormsHook().after_train_iter(SimpleNamespace(model=model), 0)
+    runner = SimpleNamespace(model=model, hooks=[])
+    runner.register_hook = lambda hook: runner.hooks.append(HOOKS.build(hook))
+    add_checks(runner)
+    (hook,) = (x for x in runner.hooks if isinstance(x, AverageNormsHook))
+    hook.after_train_iter(runner, 0)
     found = [(x.running_mean.item(), x.running_var.item()) for x in model]
     torch.save(found, folder / f"{rank}.pth")
     destroy_process_group()
@@ -35,3 +43,9 @@ def test_running_statistics_are_the_mean_of_all_processes(tmp_path):
         assert first == pytest.approx((1.0, 8.5))
         assert second == (0.0, 1.0)
         assert frozen == (rank, 1.0)
+
+
+@pytest.mark.parametrize("copying", [EMAHook, CheckpointHook])
+def test_what_is_copied_is_the_mean(copying):
+    first, second = (get_priority(x.priority) for x in (AverageNormsHook, copying))
+    assert first < second  # hooks of lower numbers run first
