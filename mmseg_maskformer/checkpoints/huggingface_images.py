@@ -38,9 +38,6 @@ def image_processor(
     Raises:
         ValueError: Images are padded to one size.
     """
-    # size_divisor is no padding there: it rounds up the size that images are resized
-    # to. Without it the maps of the network would reach beyond an image that is no
-    # multiple, and their results, which are resized as a whole, would be shifted.
     mean, std = settings.get("mean"), settings.get("std")
     if _takes_bgr(settings):
         mean, std = (x and x[::-1] for x in (mean, std))
@@ -50,6 +47,9 @@ def image_processor(
         do_normalize=mean is not None,
         image_mean=[value / 255 for value in mean or (0, 0, 0)],
         image_std=[value / 255 for value in std or (255, 255, 255)],
+        # No padding there: it rounds up the size that images are resized to. Without it
+        # the maps of the network would reach beyond an image that is no multiple, and
+        # their results, which are resized as a whole, would be shifted.
         size_divisor=size_divisor(settings),
         ignore_index=settings.get("seg_pad_val", 255),
         do_reduce_labels=reduces_labels,

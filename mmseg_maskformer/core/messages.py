@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from .conventions import free_void
+
 UNNAMED = "an unnamed image"
 # what to do with a label map that is none
 ONE_CHANNEL = (
@@ -24,6 +26,15 @@ def other_labels(void: str) -> str:
     return (
         f"Write {void} where a pixel is void; otherwise name all classes, or set "
         "reduce_zero_label of the data sets if 0 means unlabelled."
+    )
+
+
+def other_void(owner: str, num_classes: int) -> str:
+    """What to do with an ``ignore_index`` of somebody that is a class."""
+    return (
+        f"Set ignore_index of the {owner} to the label of void pixels, for example "
+        f"{free_void(num_classes)}; reduce_zero_label=True of the data set makes label "
+        "0 void."
     )
 
 

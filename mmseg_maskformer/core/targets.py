@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from .boxes import centres, span
-from .conventions import VOID, WIDE_VOID
+from .conventions import VOID, WIDE_VOID, free_void
 from .messages import ONE_CHANNEL, UNNAMED, other_labels, shown
 from .resize import resize_nearest
 from .structures import map_size
@@ -212,7 +212,7 @@ def require_one_channel(labels: Tensor, name: str) -> None:
 
 def wrong_labels(name: str, values: list[int], num_classes: int) -> str:
     """A sentence about an image whose label map holds values that mean nothing."""
-    remedy = other_labels(str(VOID if num_classes <= VOID else WIDE_VOID))
+    remedy = other_labels(str(free_void(num_classes)))
     if WIDE_VOID in values:
         remedy = (
             "65535 is void in maps of 16 bits: say ignore_index=65535 to head and "

@@ -108,7 +108,7 @@ class _Checked(host.CocoDataset):
             with naming_file(f"folder of {kind}s", part or "."):
                 present[part] = {*os.listdir(part or ".")}
         absent = (x for x in paths if osp.basename(x) not in present[osp.dirname(x)])
-        missing = sorted(x for x in absent if not osp.exists(x))  # in no spelling
+        missing = sorted(x for x in absent if not osp.exists(x))  # Unicode, case
         if missing:
             raise FileNotFoundError(
                 f"{self.ann_file} names {len(missing)} {kind}(s) that are not there: "

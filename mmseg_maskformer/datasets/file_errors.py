@@ -130,7 +130,7 @@ def naming_image(results: Mapping[str, Any]) -> Iterator[None]:
         raise ValueError(
             f"The image {name} has {height} x {width} pixels (height x width), which "
             f"the transforms after its loading do not take ({_reason(error)}). Leave "
-            "it out, cut it, or change them."
+            "it out, crop it, or change the transforms."
         ) from error
 
 

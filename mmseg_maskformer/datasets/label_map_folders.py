@@ -15,8 +15,8 @@ from mmengine.fileio import LocalBackend, get_file_backend
 from mmengine.logging import print_log
 from mmseg.datasets import BaseSegDataset
 
-from mmseg_maskformer.core.conventions import VOID, WIDE_VOID
-from mmseg_maskformer.core.messages import not_there, shown
+from mmseg_maskformer.core.conventions import VOID
+from mmseg_maskformer.core.messages import not_there, other_void, shown
 from mmseg_maskformer.datasets.file_errors import naming_file
 
 from .metainfo import merged_metainfo
@@ -65,9 +65,7 @@ class LabelMapDataset(BaseSegDataset):
             raise ValueError(
                 f"The data set has ignore_index={self.ignore_index}, which is class "
                 f"{classes[self.ignore_index]!r} of the {number} classes: its pixels "
-                "would not be void. Set ignore_index to the label of void pixels, for "
-                f"example {VOID if number <= VOID else WIDE_VOID}; "
-                "reduce_zero_label=True of the data set makes label 0 void."
+                f"would not be void. {other_void('data set', number)}"
             )
         if self.reduce_zero_label and number == self.ignore_index:
             raise ValueError(

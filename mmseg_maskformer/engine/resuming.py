@@ -18,7 +18,7 @@ from .config_names import warn
 from .config_text import plain_settings
 from .schedule import check_resumed_length
 
-_STEP = re.compile(r"(?:iter|epoch)_(\d+)\.pth")  # as CheckpointHook calls them
+_NUMBERED = re.compile(r"(?:iter|epoch)_(\d+)\.pth")  # as CheckpointHook calls them
 
 
 def resume(config: Config, checkpoint: str | None = None) -> None:
@@ -44,7 +44,7 @@ def resume(config: Config, checkpoint: str | None = None) -> None:
     if found is None and config.get("resume") and config.get("load_from"):
         checkpoint = found = _given(config.load_from)
     if found is None:
-        _require_no_steps(config.work_dir)
+        _require_none_unnoted(config.work_dir)
         print(f"Nothing to resume: {config.work_dir} has no checkpoint yet.")
         config.resume = bool(config.get("resume"))
         return
@@ -77,7 +77,7 @@ def require_no_training(work_dir: str) -> None:
     """
     folder = Path(work_dir)
     found = [*folder.glob("best_*.pth"), *folder.glob("last_checkpoint")]
-    found = found or _steps(folder)[-1:]
+    found = found or _numbered(folder)[-1:]
     if found:
         names = ", ".join(sorted(path.name for path in found))
         raise ValueError(
@@ -154,9 +154,9 @@ def _noted(folder: Path) -> str:
     return note.read_text().strip() if note.is_file() else ""
 
 
-def _require_no_steps(work_dir: str) -> None:
+def _require_none_unnoted(work_dir: str) -> None:
     """Stop where checkpoints lie in a folder, but not which one is the newest."""
-    if found := _steps(Path(work_dir)):
+    if found := _numbered(Path(work_dir)):
         raise ValueError(
             f"{work_dir} has checkpoints ({found[-1].name}), but no last_checkpoint "
             f"that names the newest. Go on by --resume {found[-1]}, or remove it where "
@@ -164,8 +164,8 @@ def _require_no_steps(work_dir: str) -> None:
         )
 
 
-def _steps(folder: Path) -> list[Path]:
+def _numbered(folder: Path) -> list[Path]:
     """The checkpoints of iterations and epochs in a folder, by their numbers."""
-    named = {path: _STEP.fullmatch(path.name) for path in folder.glob("*.pth")}
+    named = {path: _NUMBERED.fullmatch(path.name) for path in folder.glob("*.pth")}
     numbers = {path: int(match[1]) for path, match in named.items() if match}
     return sorted(numbers, key=lambda path: numbers[path])

@@ -11,7 +11,7 @@ from concurrent.futures.process import BrokenProcessPool
 from threading import Thread
 from typing import Any
 
-_AT_A_TIME = 4  # items that a process takes; Ctrl-C waits for those taken and next
+_AT_A_TIME = 4  # items that a process takes; Ctrl-C waits for these and the next
 
 
 def results_of(task: Callable[[Any], Any], items: Sequence, workers: int) -> Iterator:

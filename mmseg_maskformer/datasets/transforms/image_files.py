@@ -19,7 +19,7 @@ import numpy as np
 from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError
 
 IMAGE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
-SELDOM_SUFFIXES = (".avif", ".gif", ".heic", ".heif", ".jp2", ".ppm")  # of images, too
+SELDOM_SUFFIXES = (".avif", ".gif", ".heic", ".heif", ".jp2", ".ppm")  # of few sets
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _PLAIN = (0, 1, 2)  # white is 0, black is 0, colours: samples of TIFF that are pixels
 _ALPHA = (1, 2)  # of TIFF's extra samples

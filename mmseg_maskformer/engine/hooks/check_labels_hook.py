@@ -12,8 +12,8 @@ from mmengine.logging import print_log
 from mmengine.runner import Runner
 
 from mmseg_maskformer.checkpoints.wrappers import unwrapped
-from mmseg_maskformer.core.conventions import VOID, WIDE_VOID
-from mmseg_maskformer.core.messages import image_name
+from mmseg_maskformer.core.conventions import VOID
+from mmseg_maskformer.core.messages import image_name, other_void
 from mmseg_maskformer.core.targets import require_one_channel, with_file, wrong_labels
 from mmseg_maskformer.registry import SCOPE
 
@@ -82,11 +82,7 @@ def _other_void(metric: Any, num_classes: int) -> str:
             "It takes no other: leave it out of the evaluator. "
             f"{SCOPE}.PanopticQuality has no such limit."
         )
-    free = VOID if num_classes <= VOID else WIDE_VOID
-    return (
-        "Set ignore_index of the metric to the label of void pixels, for example "
-        f"{free}; reduce_zero_label=True of the data set makes label 0 void."
-    )
+    return other_void("metric", num_classes)
 
 
 def _compare_void(runner: Runner) -> None:
